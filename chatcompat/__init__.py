@@ -1,0 +1,22 @@
+"""Let chat-completions clients talk to native messages services.
+
+`ChatCompatMiddleware` puts the endpoint in front of an ASGI app that serves `POST /v1/messages`; `translate` is the
+same translation without ASGI, for custom gateways.
+"""
+
+from chatcompat.dialect import Dialect
+from chatcompat.errors import ChatCompatError, InvalidReply, InvalidRequest
+from chatcompat.middleware import ChatCompatMiddleware
+from chatcompat.translation import Translation, translate
+
+__all__ = [
+    "ChatCompatError",
+    "ChatCompatMiddleware",
+    "Dialect",
+    "InvalidReply",
+    "InvalidRequest",
+    "Translation",
+    "translate",
+]
+
+__version__ = "0.1.0"

@@ -1,0 +1,47 @@
+"""The command line: `chatcompat serve`."""
+
+import socket
+from typing import Annotated, Final
+
+import uvicorn
+from cyclopts import App, Parameter
+
+import chatcompat
+from chatcompat.middleware import ChatCompatMiddleware
+from chatcompat.simulator import create_app
+
+app: Final = App(name="chatcompat", help=chatcompat.__doc__, version=chatcompat.__version__)
+
+_WELCOME: Final = """\
+chatcompat {version} in front of its simulator, a deterministic messages service.
+
+  chat completions  {url}/v1/chat/completions
+  native messages   {url}/v1/messages
+
+Try it:
+
+curl {url}/v1/chat/completions \\
+  -H "Authorization: Bearer cai_api_YOUR_KEY" -H "Content-Type: application/json" \\
+  -d '{{"model": "caicaini/auto", "max_tokens": 256,
+       "messages": [{{"role": "system", "content": "You are concise."}},
+                    {{"role": "user", "content": "Two reasons to use TypeScript over JS in 2026?"}}]}}'
+"""
+
+
+@app.command
+def serve(
+    *,
+    host: Annotated[str, Parameter(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, Parameter(help="Port to listen on; 0 takes a free one.")] = 8000,
+) -> None:
+    """Serve chat completions, and the native endpoint beside it, on the built-in simulator."""
+    config = uvicorn.Config(ChatCompatMiddleware(create_app()), host=host, port=port)
+    listener = config.bind_socket()
+    print(_WELCOME.format(version=chatcompat.__version__, url=_url(listener)), flush=True)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _url(listener: socket.socket) -> str:
+    """The URL of a listening socket, its address in brackets if it is IPv6 (RFC 3986, section 3.2.2)."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if listener.family == socket.AF_INET6 else f"http://{host}:{port}"

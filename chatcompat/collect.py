@@ -1,0 +1,43 @@
+"""Stream events -> one chat completion, for clients that asked for a whole reply of an app that streams."""
+
+from chatcompat.errors import status_of, to_stream_error
+from chatcompat.events import MessageBuilder, decode_event
+from chatcompat.messages import ErrorEvent, Message
+from chatcompat.response import Origin, to_chat_completion
+from chatcompat.sse import MAX_EVENT_BYTES, EventDecoder
+from chatcompat.stream import StreamError, incomplete_stream, read_events
+
+
+class CompletionCollector:
+    """Turns the bytes of a messages stream into one chat completion, for clients that asked for a whole reply.
+
+    `feed` gives nothing; `close` gives the completion's bytes, or raises `InvalidReply` if it was not whole. After an
+    `error` event `error` is set, and `close` gives the error body.
+    """
+
+    def __init__(self, origin: Origin, *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
+        self.error: StreamError | None = None
+        self._origin = origin
+        self._decoder = EventDecoder(max_bytes=max_event_bytes)
+        self._builder = MessageBuilder()
+        self._message: Message | None = None
+
+    def feed(self, piece: bytes) -> bytes:
+        """Take the next piece; raises `InvalidReply`."""
+        for payload in read_events(self._decoder, piece):
+            if self.error is not None or self._message is not None:
+                break
+            event = decode_event(payload)
+            if isinstance(event, ErrorEvent):
+                self.error = StreamError(status_of(event.error), to_stream_error(event.error))
+            else:
+                self._message = self._builder.add(event)
+        return b""
+
+    def close(self) -> bytes:
+        """The completion; raises `InvalidReply`."""
+        if self.error is not None:
+            return self.error.body
+        if self._message is None:
+            raise incomplete_stream()
+        return to_chat_completion(self._message, self._origin)

@@ -1,0 +1,66 @@
+"""What the inner messages app accepts, as values: never guessed from the name of a model."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+# The first version of the messages API that refuses `temperature` and `top_p`, whatever their value.
+NO_SAMPLING_SINCE: Final = "2026-10-21"
+
+_VERSION: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dialect:
+    """What the inner app accepts. The defaults are the public native API at version 2023-06-01.
+
+    Each field is there because a request that is wrong in it is answered with a native 400.
+    """
+
+    version: str = "2023-06-01"
+    """`anthropic-version` where the client sends none. Native: "anthropic-version: header is required"."""
+
+    max_tokens: int = 16_000
+    """Sent where the client names no limit. Native: "max_tokens: Field required"."""
+
+    sampling: bool = True
+    """Takes `temperature` and `top_p`, under versions that have them at all.
+    Native: "temperature: Extra inputs are not permitted"."""
+
+    max_temperature: float = 1.0
+    """Larger values are capped and reported. Native: "temperature: range: 0..1"."""
+
+    temperature_and_top_p: bool = True
+    """Takes both at once; else `temperature` is kept and `top_p` reported.
+    Native: "`temperature` and `top_p` cannot both be specified for this model"."""
+
+    prefill: bool = True
+    """Takes a trailing assistant message as the start of its reply.
+    Native: "This model does not support assistant message prefill"."""
+
+    system_messages: bool = False
+    """Takes `role: "system"` in mid-conversation; else such a message becomes marked text at its place.
+    Native: "role 'system' is not supported on this model"."""
+
+    api_key_header: bool = False
+    """Also reads the credential of `Authorization: Bearer` from `x-api-key`.
+    Native: "x-api-key header is required"."""
+
+    def __post_init__(self) -> None:
+        if not _VERSION.fullmatch(self.version):
+            raise ValueError(f"version must be a date like 2023-06-01, not {self.version!r}")
+        if self.max_tokens < 1:
+            raise ValueError(f"max_tokens must be at least 1, not {self.max_tokens}")
+        if not 0 < self.max_temperature <= 2:  # noqa: PLR2004 - the largest value that a client can send
+            raise ValueError(f"max_temperature must be above 0 and at most 2, not {self.max_temperature}")
+
+    def takes_sampling(self, version: str) -> bool:
+        """Whether `temperature` and `top_p` may be sent under this `anthropic-version`."""
+        return self.sampling and version < NO_SAMPLING_SINCE
+
+
+DialectOption = Dialect | Callable[[str], Dialect]
+"""One dialect for all models, or a function from the request's model id to its dialect."""
+
+DEFAULT_DIALECT: Final = Dialect()

@@ -1,0 +1,172 @@
+"""Exceptions, the error shape on the wire, and the tables from native errors to it.
+
+Three layers, kept apart: who is at fault is the exception's type; what a client reads is `ErrorBody`; which
+native error becomes which is a table.
+"""
+
+import re
+from typing import Final
+
+import msgspec
+
+from chatcompat.chat import ErrorBody, ErrorObject
+from chatcompat.messages import NativeError
+
+# What a decoder raises for bytes that it refuses. Only the first is a `msgspec.MsgspecError`.
+DECODE_ERRORS: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+class ChatCompatError(Exception):
+    """Base of what this package raises."""
+
+
+class InvalidRequest(ChatCompatError):
+    """The client is at fault: the chat-completions request cannot be translated.
+
+    `param` names the place as a path (`messages[3].content[1]`), `code` is a stable word for programs, `status`
+    the HTTP status to answer with. `body` is the whole error reply as JSON.
+    """
+
+    def __init__(self, message: str, *, param: str | None = None, code: str | None = None, status: int = 400) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.code = code
+        self.status = status
+
+    def __str__(self) -> str:
+        return f"{self.message} (at {self.param})" if self.param else self.message
+
+    @property
+    def body(self) -> bytes:
+        """The error body to answer with."""
+        return to_error_body(self.message, "invalid_request_error", param=self.param, code=self.code)
+
+
+class InvalidReply(ChatCompatError):
+    """The inner messages app is at fault: what it sent is no messages reply, or not a whole one.
+
+    The message says what was wrong with the form; it never quotes the reply.
+    """
+
+    def __init__(self, message: str, *, code: str = "invalid_reply", status: int = 502) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.status = status
+
+    @property
+    def body(self) -> bytes:
+        """The error body to answer with."""
+        return to_error_body(self.message, "server_error", code=self.code)
+
+
+# ---------------------------------------------------------------- wire
+
+_encode = msgspec.json.Encoder().encode
+
+
+def to_error_body(message: str, error_type: str, *, param: str | None = None, code: str | None = None) -> bytes:
+    """The bytes of `{"error": {...}}`."""
+    return _encode(ErrorBody(ErrorObject(message=message, type=error_type, param=param, code=code)))
+
+
+# ---------------------------------------------------------------- tables
+
+# Native error type -> (HTTP status where only the type is known, error type, error code).
+# https://platform.claude.com/docs/en/api/errors and https://platform.openai.com/docs/guides/error-codes
+ERROR_TYPES: Final[dict[str, tuple[int, str, str | None]]] = {
+    "invalid_request_error": (400, "invalid_request_error", None),
+    "authentication_error": (401, "authentication_error", "invalid_api_key"),
+    "billing_error": (402, "insufficient_quota", "insufficient_quota"),
+    "permission_error": (403, "permission_error", None),
+    "not_found_error": (404, "invalid_request_error", None),
+    "conflict_error": (409, "conflict_error", None),
+    "request_too_large": (413, "invalid_request_error", None),
+    "rate_limit_error": (429, "rate_limit_error", "rate_limit_exceeded"),
+    "api_error": (500, "server_error", None),
+    "timeout_error": (504, "server_error", "timeout"),
+    "overloaded_error": (529, "server_error", "overloaded"),
+}
+UNKNOWN_ERROR_STATUS: Final = 500
+
+_TOO_LONG: Final = "prompt is too long"
+_ABOUT_MODEL: Final = re.compile(r"\bmodel\b")
+
+
+def status_of(error: NativeError) -> int:
+    """The HTTP status that belongs to a native error type."""
+    return ERROR_TYPES.get(error.type, (UNKNOWN_ERROR_STATUS,))[0]
+
+
+def to_chat_error(error: NativeError, status: int) -> bytes:
+    """A native error as the body of an HTTP error reply; the message is kept word for word."""
+    fallback = ("invalid_request_error" if status < 500 else "server_error", error.type or None)  # noqa: PLR2004
+    error_type, code = ERROR_TYPES[error.type][1:] if error.type in ERROR_TYPES else fallback
+    if _TOO_LONG in error.message.lower():
+        code = "context_length_exceeded"
+    elif error.type == "not_found_error" and _ABOUT_MODEL.search(error.message):
+        code = "model_not_found"
+    return to_error_body(error.message or _no_message(status), error_type, code=code)
+
+
+def to_stream_error(error: NativeError) -> bytes:
+    """A native `error` event as the body of the stream's last frame; its own type stays in `code`."""
+    status = status_of(error)
+    error_type = ERROR_TYPES[error.type][1] if error.type in ERROR_TYPES else "server_error"
+    return to_error_body(error.message or _no_message(status), error_type, code=error.type or None)
+
+
+def _no_message(status: int) -> str:
+    return f"The messages service answered with status {status} and no message."
+
+
+class _LooseError(msgspec.Struct):
+    error: NativeError
+
+
+_ERROR: Final = msgspec.json.Decoder(_LooseError)
+
+
+def to_native_error(body: bytes) -> NativeError:
+    """Read the body of a native error reply; a body of another form (a proxy's HTML) gives an empty error."""
+    try:
+        return _ERROR.decode(body).error
+    except DECODE_ERRORS:
+        return NativeError()
+
+
+# ---------------------------------------------------------------- decode errors of a client's request
+
+_LOCATION: Final = re.compile(r" - at `(?:key in )?\$\.?(.*)`$", re.DOTALL)
+_MISSING: Final = re.compile(r"^Object missing required field `(\w+)`")
+_INVALID_TAG: Final = re.compile(r"^Invalid (?:enum )?value '([\w./-]{1,40})'$")
+
+
+def to_invalid_request(error: Exception) -> InvalidRequest:
+    """A decoder's error as a sentence for the client: what was expected, where, and nothing that it sent.
+
+    msgspec writes the place as `$.messages[0].content` at the end of its message; that becomes `param`. It quotes
+    the value of an unknown tag, which may be of any size: only a plain word is repeated.
+    """
+    if isinstance(error, RecursionError):
+        return InvalidRequest("The request is nested too deeply.", code="nested_too_deeply")
+    if isinstance(error, UnicodeDecodeError):
+        return InvalidRequest("The request is not valid UTF-8.", code="invalid_utf8")
+    if not isinstance(error, msgspec.ValidationError):
+        return InvalidRequest("The request is not valid JSON.", code="invalid_json")
+    sentence, param = str(error), ""
+    if found := _LOCATION.search(sentence):
+        sentence, param = sentence[: found.start()], found[1]
+    if missing := _MISSING.match(sentence):
+        param = f"{param}.{missing[1]}" if param else missing[1]
+        return InvalidRequest("A required field is missing.", param=param, code="missing_required_parameter")
+    if sentence.startswith("Invalid "):
+        word = _INVALID_TAG.match(sentence)
+        named = f" {word[1]!r}" if word else ""
+        return InvalidRequest(
+            f"The value{named} is not supported here.",
+            param=param.removesuffix(".type") or None,
+            code="unsupported_value",
+        )
+    return InvalidRequest(f"{sentence.replace('`', '')}.", param=param or None, code="invalid_type")

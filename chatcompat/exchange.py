@@ -1,0 +1,249 @@
+"""One request and its reply: what the inner app receives and sends, and what of it the client gets.
+
+The inner app runs in the task that the server started, so that its context variables, its tracebacks and the
+server's cancellation stay its own. A child task waits for the client to leave. There is no queue: the server's `send`
+is awaited inside the inner app's, so a slow client slows the inner app.
+"""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import anyio
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from chatcompat.collect import CompletionCollector
+from chatcompat.errors import InvalidReply, to_error_body
+from chatcompat.headers import Headers, get, is_json, media_type, to_client_headers
+from chatcompat.stream import PING, ChunkStream
+from chatcompat.translation import Translation
+
+EVENT_STREAM: Final = b"text/event-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one exchange; see `ChatCompatMiddleware` for each."""
+
+    max_reply_bytes: int
+    max_event_bytes: int
+    keep_alive: float
+    disconnect_grace: float
+
+
+async def respond(send: Send, status: int, body: bytes, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
+    """Send a whole JSON reply."""
+    start = [*headers, (b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": status, "headers": start})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+class Exchange:
+    """Stands between the server and the inner app for one translated request."""
+
+    def __init__(self, translation: Translation, receive: Receive, send: Send, limits: Limits) -> None:
+        self._translation = translation
+        self._receive = receive
+        self._send = send
+        self._limits = limits
+        self._body_given = False
+        self._over = anyio.Event()  # the reply is complete, or nobody is there to read it
+        self._begun = False  # the client has got the start of its reply
+        self._complete = False
+        self._status = 0  # of the inner reply; 0: it has not begun
+        self._headers: Headers = []
+        self._stream: ChunkStream | None = None
+        self._collector: CompletionCollector | None = None
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._sending = False
+        self._sent_at = 0.0
+        self._beating: anyio.Event | None = None
+
+    async def run(self, app: ASGIApp, scope: Scope) -> None:
+        """Call the inner app and see its reply through; its own exception is raised again unchanged."""
+        failure: Exception | None = None
+        async with anyio.create_task_group() as tasks:
+            self._tasks = tasks
+            tasks.start_soon(self._watch)
+            try:
+                await app(scope, self.receive, self.send)
+            except Exception as error:  # noqa: BLE001 - raised below, where no task group wraps it
+                failure = error
+            tasks.cancel_scope.cancel()
+        try:
+            if not self._complete and not self._over.is_set():
+                await self._end(failure)
+        finally:
+            if failure is not None:
+                raise failure
+
+    # ------------------------------------------------------------ the inner app's side
+
+    async def receive(self) -> Message:
+        """The translated request once; then, when it is so, that the client is gone."""
+        if not self._body_given:
+            self._body_given = True
+            return {"type": "http.request", "body": self._translation.body, "more_body": False}
+        await self._over.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        """Take a message of the inner app's reply."""
+        kind = message["type"]
+        if kind == "http.response.body":
+            if not self._complete:
+                await self._take_body(bytes(message.get("body", b"")), bool(message.get("more_body", False)))
+        elif kind == "http.response.start":
+            self._take_start(message)
+        elif kind != "http.response.trailers":  # trailers would belong to the bytes that are not sent
+            await self._send(message)
+
+    def _take_start(self, message: Message) -> None:
+        """Choose how the body is read, by what it is and not by what was asked for."""
+        self._status = message["status"]
+        self._headers = [(bytes(name).lower(), bytes(value)) for name, value in message.get("headers", ())]
+        if self._status != 200 or get(self._headers, b"content-encoding") not in (None, b"identity"):  # noqa: PLR2004
+            return
+        if media_type(self._headers) == EVENT_STREAM:
+            bound = self._limits.max_event_bytes
+            if self._translation.streaming:
+                self._stream = self._translation.stream(max_event_bytes=bound)
+            else:
+                self._collector = self._translation.collector(max_event_bytes=bound)
+
+    async def _take_body(self, body: bytes, more_body: bool) -> None:
+        if self._stream is not None:
+            await self._forward(self._stream, body, more_body)
+            return
+        self._size += len(body)
+        try:
+            if self._size > self._limits.max_reply_bytes:
+                raise InvalidReply("The messages service sent a reply that is too large.")  # noqa: TRY301
+            if self._collector is not None:
+                self._collector.feed(body)
+            else:
+                self._pieces.append(body)
+            if not more_body:
+                await self._reply_whole()
+        except InvalidReply as error:
+            await self._reply(error.status, error.body)
+
+    # ------------------------------------------------------------ the client's side
+
+    async def _forward(self, stream: ChunkStream, piece: bytes, more_body: bool) -> None:
+        """Send what a piece of a stream becomes; the start waits for the first chunk."""
+        out = stream.feed(piece)
+        if not more_body:
+            out += stream.close()
+        if not self._begun:
+            if stream.error is not None and not stream.started:
+                await self._reply(stream.error.status, stream.error.body)
+                return
+            if not out:
+                return
+            await self._begin_stream()
+        if stream.ended:
+            await self._finish(out)
+        elif out:
+            await self._send_body(out, more_body=True)
+
+    async def _reply_whole(self) -> None:
+        """Answer with what the collected body becomes; raises `InvalidReply`."""
+        translation, body = self._translation, b"".join(self._pieces)
+        if self._collector is not None:
+            completion = self._collector.close()
+            error = self._collector.error
+            await self._reply(error.status if error else 200, completion)
+        elif self._status >= 400:  # noqa: PLR2004
+            encoded = get(self._headers, b"content-encoding") not in (None, b"identity")
+            await self._reply(self._status, translation.error(self._status, b"" if encoded else body))
+        elif self._status != 200 or not is_json(media_type(self._headers)):  # noqa: PLR2004
+            raise InvalidReply("The messages service sent a reply that is neither JSON nor an event stream.")
+        elif get(self._headers, b"content-encoding") not in (None, b"identity"):
+            raise InvalidReply("The messages service sent a compressed reply, which was not asked for.")
+        elif translation.streaming:
+            chunks, error = translation.stream_reply(body)
+            if error is not None:
+                await self._reply(error.status, error.body)
+            else:
+                await self._begin_stream()
+                await self._finish(chunks)
+        else:
+            await self._reply(200, translation.reply(body))
+
+    async def _end(self, failure: Exception | None) -> None:
+        """The inner app is done, and its reply is not: say so, in whatever way is still open."""
+        if self._begun and self._stream is not None:
+            await self._finish(self._stream.close())
+        elif failure is not None:
+            await self._reply(500, to_error_body("The messages service failed.", "server_error"))
+        else:
+            error = InvalidReply("The messages service ended without a whole reply.")
+            await self._reply(error.status, error.body)
+
+    async def _reply(self, status: int, body: bytes) -> None:
+        self._complete = True
+        headers = to_client_headers(self._headers, self._translation.ignored, time.time())
+        await respond(self._send, status, body, headers)
+        self._over.set()
+
+    async def _begin_stream(self) -> None:
+        self._begun = True
+        headers = to_client_headers(self._headers, self._translation.ignored, time.time())
+        names = {name for name, _ in headers}
+        if b"cache-control" not in names:
+            headers.append((b"cache-control", b"no-cache"))
+        if b"x-accel-buffering" not in names:
+            headers.append((b"x-accel-buffering", b"no"))
+        headers.append((b"content-type", b"text/event-stream; charset=utf-8"))
+        await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+        self._sent_at = time.monotonic()
+        self._tasks.start_soon(self._keep_alive)
+
+    async def _finish(self, body: bytes) -> None:
+        self._complete = True
+        await self._send_body(body, more_body=False)
+        self._over.set()
+
+    async def _send_body(self, body: bytes, *, more_body: bool) -> None:
+        if self._beating is not None:
+            await self._beating.wait()
+        self._sending = True
+        await self._send({"type": "http.response.body", "body": body, "more_body": more_body})
+        self._sending = False
+        self._sent_at = time.monotonic()
+
+    # ------------------------------------------------------------ beside the inner app
+
+    async def _watch(self) -> None:
+        """Tell the inner app when the client leaves, and stop it if it does not stop by itself."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._over.set()
+        if not self._complete:  # work that goes on behind a complete reply is the inner app's own
+            await anyio.sleep(self._limits.disconnect_grace)
+            self._tasks.cancel_scope.cancel()
+
+    async def _keep_alive(self) -> None:
+        """Send a comment whenever nothing was sent for a while, so that no proxy closes the connection."""
+        interval = self._limits.keep_alive
+        while not self._complete:
+            # A slow client is no silence.
+            wait = interval if self._sending else self._sent_at + interval - time.monotonic()
+            if wait > 0:
+                await anyio.sleep(wait)
+            else:
+                await self._beat()
+
+    async def _beat(self) -> None:
+        self._beating = anyio.Event()
+        try:
+            await self._send({"type": "http.response.body", "body": PING, "more_body": True})
+        except OSError:  # the client left; the server tells the watcher too
+            self._over.set()
+        finally:
+            self._beating.set()
+            self._beating = None
+        self._sent_at = time.monotonic()

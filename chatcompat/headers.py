@@ -1,0 +1,133 @@
+"""Headers of an exchange: what the inner app is told, and what the client reads.
+
+Names are lower case, as ASGI wants them in replies; requests are lowered by the server.
+"""
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Final
+
+from chatcompat.translation import Translation
+
+Headers = list[tuple[bytes, bytes]]
+
+# RFC 9110, section 7.6.1: these belong to one connection, and each side here has its own.
+HOP_BY_HOP: Final = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+# These describe the bytes of a body, and the body is another one now.
+OF_THE_BODY: Final = frozenset(
+    {
+        b"accept-ranges",
+        b"content-digest",
+        b"content-encoding",
+        b"content-length",
+        b"content-md5",
+        b"content-type",
+        b"digest",
+        b"etag",
+        b"repr-digest",
+    }
+)
+_NOT_SENT_IN: Final = HOP_BY_HOP | OF_THE_BODY | {b"accept-encoding", b"expect"}
+_NOT_SENT_OUT: Final = HOP_BY_HOP | OF_THE_BODY
+
+# Native rate-limit headers under the names that chat-completions clients read.
+RATE_LIMITS: Final = {
+    b"anthropic-ratelimit-%s-%s" % (what, which): b"x-ratelimit-%s-%s" % (which, what)
+    for what in (b"requests", b"tokens")
+    for which in (b"limit", b"remaining", b"reset")
+}
+
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9_.\[\]-]")
+_MAX_NAME: Final = 64
+_MAX_IGNORED: Final = 32
+
+
+def to_inner_headers(headers: Iterable[tuple[bytes, bytes]], translation: Translation) -> Headers:
+    """The client's headers for the inner app, with those of the new body.
+
+    Credentials pass as they came. Compression is not offered, since the reply must be read here. `openai-*` name
+    things of another vendor.
+    """
+    inner = [(name, value) for name, value in headers if name not in _NOT_SENT_IN and not name.startswith(b"openai-")]
+    names = {name for name, _ in inner}
+    if b"anthropic-version" not in names:
+        inner.append((b"anthropic-version", translation.version.encode()))
+    if translation.dialect.api_key_header and b"x-api-key" not in names:
+        inner += [(b"x-api-key", key) for name, value in inner if name == b"authorization" and (key := _bearer(value))]
+    inner.append((b"content-type", b"application/json"))
+    inner.append((b"content-length", b"%d" % len(translation.body)))
+    return inner
+
+
+def _bearer(value: bytes) -> bytes:
+    """The token of a bearer credential (RFC 6750, section 2.1), or nothing."""
+    scheme, _, token = value.partition(b" ")
+    return token.strip() if scheme.lower() == b"bearer" else b""
+
+
+def to_client_headers(headers: Iterable[tuple[bytes, bytes]], ignored: Iterable[str], now: float) -> Headers:
+    """The inner app's headers for the client; those of the body are for the caller to add.
+
+    `now` is the time in seconds since the epoch: the native side tells when a limit resets, clients read in how long.
+    """
+    client = [(name, value) for name, value in headers if name not in _NOT_SENT_OUT]
+    names = {name for name, _ in client}
+    for name, value in list(client):
+        if name == b"request-id" and b"x-request-id" not in names:
+            client.append((b"x-request-id", value))
+        elif (read_as := RATE_LIMITS.get(name)) and read_as not in names:
+            client.append((read_as, _to_duration(value, now) if name.endswith(b"reset") else value))
+    if report := to_ignored_header(ignored):
+        client.append((b"x-chatcompat-ignored", report))
+    return client
+
+
+def _to_duration(reset: bytes, now: float) -> bytes:
+    """An RFC 3339 instant as a duration from now (`6m0s`), as chat-completions services write it."""
+    try:
+        instant = datetime.fromisoformat(reset.decode("ascii"))
+    except ValueError:
+        return reset
+    if instant.tzinfo is None:
+        instant = instant.replace(tzinfo=UTC)
+    minutes, seconds = divmod(max(0, round(instant.timestamp() - now)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return (f"{hours}h" * bool(hours) + f"{minutes}m" * bool(hours or minutes) + f"{seconds}s").encode()
+
+
+def to_ignored_header(ignored: Iterable[str]) -> bytes:
+    """Names of what was ignored, safe as a header: client-made names lose what is not a plain character."""
+    names = [_UNSAFE.sub("_", name[:_MAX_NAME]) for name in ignored]
+    shown = names[:_MAX_IGNORED]
+    if len(names) > _MAX_IGNORED:
+        shown.append("...")
+    return ", ".join(shown).encode()
+
+
+def get(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:
+    """The value of the first header of this name."""
+    return next((value for key, value in headers if key.lower() == name), None)
+
+
+def media_type(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
+    """The media type of `content-type`, lowered and without parameters (RFC 9110, section 8.3.1)."""
+    value = get(headers, b"content-type")
+    return None if value is None else value.partition(b";")[0].strip().lower()
+
+
+def is_json(media: bytes | None) -> bool:
+    """Whether a media type is JSON (RFC 6839, section 3.1, for the suffix)."""
+    return media == b"application/json" or (media is not None and media.endswith(b"+json"))

@@ -1,0 +1,163 @@
+"""The ASGI shell: guards the one endpoint, reads the request, and passes everything else through untouched."""
+
+from typing import Final
+from urllib.parse import quote
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption
+from chatcompat.errors import InvalidRequest, to_error_body
+from chatcompat.exchange import Exchange, Limits, respond
+from chatcompat.headers import get, is_json, media_type, to_inner_headers
+from chatcompat.sse import MAX_EVENT_BYTES
+from chatcompat.translation import Translation, translate
+
+MIB: Final = 1024 * 1024
+
+# Extensions of the server that would let the inner app send bytes past this middleware.
+_HIDDEN_EXTENSIONS: Final = frozenset(
+    {"http.response.pathsend", "http.response.zerocopysend", "http.response.trailers"}
+)
+
+
+class _ClientLeft(Exception):
+    """The client left before its request was whole."""
+
+
+class ChatCompatMiddleware:
+    """Serve `POST /v1/chat/completions` on top of an app that serves `POST /v1/messages`.
+
+    Pure ASGI: for `app.add_middleware(ChatCompatMiddleware)`, inside `Mount("/compat", ChatCompatMiddleware(app))`, or
+    around any messages app.
+
+    `dialect` says what `app` accepts: one `Dialect`, or a function from a model id to its `Dialect`. `path` is the
+    endpoint, `messages_path` where it is sent inside; both below `root_path`. Bounds: `max_body_bytes` of a request
+    (413 above), `max_reply_bytes` of a reply in one piece and `max_event_bytes` of one stream event (502 or an error
+    frame above). `keep_alive`: seconds of silence in a stream after which a comment is sent. `disconnect_grace`:
+    seconds that `app` has to stop by itself after the client left, before it is cancelled.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        dialect: DialectOption = DEFAULT_DIALECT,
+        path: str = "/v1/chat/completions",
+        messages_path: str = "/v1/messages",
+        max_body_bytes: int = 32 * MIB,
+        max_reply_bytes: int = 32 * MIB,
+        max_event_bytes: int = MAX_EVENT_BYTES,
+        keep_alive: float = 15.0,
+        disconnect_grace: float = 0.5,
+    ) -> None:
+        if not (isinstance(dialect, Dialect) or callable(dialect)):
+            raise TypeError("dialect must be a Dialect, or a function from a model id to a Dialect")
+        for name, value in {"path": path, "messages_path": messages_path}.items():
+            if not value.startswith("/"):
+                raise ValueError(f"{name} must begin with a slash, not be {value!r}")
+        bounds = {
+            "max_body_bytes": max_body_bytes,
+            "max_reply_bytes": max_reply_bytes,
+            "max_event_bytes": max_event_bytes,
+            "keep_alive": keep_alive,
+        }
+        for name, bound in bounds.items():
+            if bound <= 0:
+                raise ValueError(f"{name} must be above 0, not {bound}")
+        if disconnect_grace < 0:
+            raise ValueError(f"disconnect_grace must not be below 0, not be {disconnect_grace}")
+        self.app = app
+        self._dialect = dialect
+        self._path = path
+        self._messages_path = messages_path
+        self._max_body_bytes = max_body_bytes
+        self._limits = Limits(max_reply_bytes, max_event_bytes, keep_alive, disconnect_grace)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Divert the endpoint's requests; let anything else through as it is."""
+        if (
+            scope["type"] != "http"
+            or not scope["path"].endswith(self._path)
+            or _route_path(scope) != self._path
+            or scope["method"] == "OPTIONS"
+        ):
+            await self.app(scope, receive, send)
+        elif scope["method"] != "POST":
+            body = to_error_body("This endpoint takes POST only.", "invalid_request_error", code="method_not_allowed")
+            await respond(send, 405, body, [(b"allow", b"POST")])
+        else:
+            await self._serve(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(bytes(name).lower(), bytes(value)) for name, value in scope.get("headers", ())]
+        try:
+            _check_headers(headers, self._max_body_bytes)
+            body = await _read_body(receive, self._max_body_bytes)
+            version = get(headers, b"anthropic-version")
+            translation = translate(
+                body, dialect=self._dialect, version=version.decode("latin-1") if version is not None else None
+            )
+        except _ClientLeft:
+            return
+        except InvalidRequest as error:
+            await respond(send, error.status, error.body)
+            return
+        inner = self._inner_scope(scope, headers, translation)
+        await Exchange(translation, receive, send, self._limits).run(self.app, inner)
+
+    def _inner_scope(self, scope: Scope, headers: list[tuple[bytes, bytes]], translation: Translation) -> Scope:
+        path = scope["path"].removesuffix(self._path) + self._messages_path
+        inner = {
+            **scope,
+            "path": path,
+            "headers": to_inner_headers(headers, translation),
+        }
+        if inner.get("raw_path") is not None:
+            inner["raw_path"] = quote(path).encode()
+        if "extensions" in scope:
+            offered = scope["extensions"] or {}
+            inner["extensions"] = {name: value for name, value in offered.items() if name not in _HIDDEN_EXTENSIONS}
+        return inner
+
+
+def _route_path(scope: Scope) -> str:
+    """The path below `root_path`, which servers and `Mount` leave at the front of `path`."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "").rstrip("/")
+    return path[len(root) :] if root and path.startswith(f"{root}/") else path
+
+
+def _check_headers(headers: list[tuple[bytes, bytes]], max_body_bytes: int) -> None:
+    """Refuse a request by its headers, before any of its body is read."""
+    media = media_type(headers)
+    if not (media is None or is_json(media)):
+        raise InvalidRequest(
+            "Send the request as content-type: application/json.", code="unsupported_media_type", status=415
+        )
+    if get(headers, b"content-encoding") not in (None, b"", b"identity"):
+        raise InvalidRequest("Send the request without a content-encoding.", code="unsupported_encoding", status=415)
+    length = get(headers, b"content-length") or b""
+    # The server counts the bytes; a length is read here only to refuse early, and only if it is a plain number.
+    if length.isdigit() and (len(length) > 18 or int(length) > max_body_bytes):  # noqa: PLR2004
+        raise _too_large(max_body_bytes)
+
+
+async def _read_body(receive: Receive, max_body_bytes: int) -> bytes:
+    pieces: list[bytes] = []
+    size, more_body = 0, True
+    while more_body:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _ClientLeft
+        piece = bytes(message.get("body", b""))
+        size += len(piece)
+        if size > max_body_bytes:
+            raise _too_large(max_body_bytes)
+        if piece:
+            pieces.append(piece)
+        more_body = message.get("more_body", False)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _too_large(max_body_bytes: int) -> InvalidRequest:
+    return InvalidRequest(f"The request is larger than {max_body_bytes} bytes.", code="request_too_large", status=413)

@@ -1,0 +1,34 @@
+"""The `arguments` of a call in the history -> the `input` of a `tool_use` block."""
+
+import msgspec
+from msgspec import Raw
+
+from chatcompat.errors import DECODE_ERRORS, InvalidRequest
+from chatcompat.messages import EMPTY_OBJECT
+from chatcompat.request.free_json import decode_object, is_too_deep
+
+
+def to_input(arguments: str | None, place: str) -> tuple[Raw, bool]:
+    """The arguments as proven raw JSON, and whether they were whole.
+
+    Blank arguments are `{}`. Arguments that a token limit cut off are sent as `{}` and not whole: a session in whose
+    history they stand must not fail for ever. Anything else that is no JSON object is refused with `place`.
+    """
+    if arguments is None or not arguments or arguments.isspace():
+        return EMPTY_OBJECT, True
+    try:
+        decode_object(arguments)
+    except DECODE_ERRORS as error:
+        if _is_truncated(error) and arguments.lstrip().startswith("{"):
+            return EMPTY_OBJECT, False
+        raise InvalidRequest(
+            "The arguments of a call must be a JSON object, as text.", param=place, code="invalid_json"
+        ) from None
+    proven = arguments.encode()
+    if is_too_deep(proven):
+        raise InvalidRequest("The arguments are nested too deeply.", param=place, code="nested_too_deeply")
+    return Raw(proven), True
+
+
+def _is_truncated(error: Exception) -> bool:
+    return isinstance(error, msgspec.DecodeError) and str(error) == "Input data was truncated"

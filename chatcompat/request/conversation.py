@@ -1,0 +1,275 @@
+"""Chat messages -> the `system` array and alternating turns.
+
+The two sides differ in what a turn is. Chat completions has one message a tool result and takes any order of roles;
+the native side wants alternating turns and, right behind a turn that calls tools, one user turn that begins with
+all its results. So a user turn is collected until the next assistant message and then written in that order.
+"""
+
+import re
+from hashlib import blake2b
+from typing import Final
+
+from msgspec import Struct
+
+from chatcompat.chat import (
+    AssistantMessage,
+    Message,
+    RefusalPart,
+    SystemMessage,
+    ToolCall,
+    ToolMessage,
+    UserMessage,
+)
+from chatcompat.dialect import Dialect
+from chatcompat.errors import InvalidRequest
+from chatcompat.messages import (
+    BlockParam,
+    MessageParam,
+    TextBlockParam,
+    ToolResultBlockParam,
+    ToolUseBlockParam,
+)
+from chatcompat.request.arguments import to_input
+from chatcompat.request.content import is_blank, to_blocks, to_text_blocks, with_cache_control
+from chatcompat.request.tools import ToolNames
+
+# The native side wants the user to speak first; a chat may begin with the assistant's greeting.
+OPENING: Final = "(The conversation begins with the assistant's message.)"
+
+_ID: Final = re.compile(r"[a-zA-Z0-9_-]+")
+
+
+class _Call(Struct):
+    """A call of the last assistant turn and, once it came, its result."""
+
+    chat_id: str
+    place: str
+    block: ToolUseBlockParam
+    outcome: ToolResultBlockParam | None = None
+
+
+class _Instruction(Struct):
+    """A system message in mid-conversation, at its place in the user turn."""
+
+    blocks: list[TextBlockParam]
+
+
+def leading_system(messages: list[Message], ignored: list[str]) -> list[list[TextBlockParam]]:
+    """The system and developer messages that a chat begins with, as the text blocks of each."""
+    leading: list[list[TextBlockParam]] = []
+    for message in messages:
+        if not isinstance(message, SystemMessage):
+            break
+        if message.name is not None:
+            ignored.append("messages[].name")
+        leading.append(_instruction_blocks(message))
+    return leading
+
+
+def _instruction_blocks(message: SystemMessage) -> list[TextBlockParam]:
+    blocks = to_text_blocks(message.content)
+    with_cache_control(blocks, message.cache_control)
+    return blocks
+
+
+class Conversation:
+    """Collects turns; `messages` holds them after `close`."""
+
+    def __init__(self, dialect: Dialect, names: ToolNames, ignored: list[str]) -> None:
+        self.messages: list[MessageParam] = []
+        self._dialect = dialect
+        self._names = names
+        self._ignored = ignored
+        self._calls: list[_Call] = []
+        self._user: list[BlockParam | _Instruction] = []
+        self._ids: set[str] = set()
+
+    def add(self, index: int, message: Message) -> None:
+        """Take one chat message; `index` is its place in the request."""
+        place = f"messages[{index}]"
+        if message.name is not None:
+            self._ignored.append("messages[].name")
+        match message:
+            case UserMessage():
+                self._add_user(message, place)
+            case AssistantMessage():
+                self._add_assistant(message, place)
+            case ToolMessage():
+                self._add_tool(message, place)
+            case SystemMessage():
+                if blocks := _instruction_blocks(message):
+                    self._user.append(_Instruction(blocks))
+
+    def close(self, place: str) -> list[MessageParam]:
+        """End the last turn and check what a messages request must hold; `place` is the last message's path."""
+        self._end_user_turn()
+        turns = self.messages
+        if turns and turns[-1].role == "assistant":
+            self._end_prefill(place)
+        if not turns:
+            raise InvalidRequest("There is no message with text in it.", param="messages", code="empty_conversation")
+        if turns[0].role == "assistant":
+            self._ignored.append("messages[0].role")
+            turns.insert(0, MessageParam("user", OPENING))
+        for turn in turns:
+            turn.content = _compact(turn.content)
+        return turns
+
+    # ------------------------------------------------------------ one role each
+
+    def _add_user(self, message: UserMessage, place: str) -> None:
+        blocks: list[BlockParam] = [*to_blocks(message.content, f"{place}.content")]
+        if not blocks:
+            raise InvalidRequest(
+                "A user message needs text or an image.", param=f"{place}.content", code="empty_content"
+            )
+        with_cache_control(blocks, message.cache_control)
+        self._user += blocks
+
+    def say(self, blocks: list[TextBlockParam]) -> None:
+        """Let the user say text that stands in no user message."""
+        self._user += blocks
+
+    def _add_assistant(self, message: AssistantMessage, place: str) -> None:
+        if self._user or any(call.outcome for call in self._calls):
+            self._end_user_turn()
+        blocks: list[BlockParam] = [*_assistant_text(message)]
+        for index, call in enumerate(message.tool_calls or ()):
+            blocks.append(self._to_tool_use(call, f"{place}.tool_calls[{index}]"))
+        with_cache_control(blocks, message.cache_control)
+        if not blocks:
+            return
+        if self.messages and self.messages[-1].role == "assistant":
+            self.messages[-1].content += blocks  # type: ignore[operator]  # a list until `close`
+        else:
+            self.messages.append(MessageParam("assistant", blocks))
+
+    def _to_tool_use(self, call: ToolCall, place: str) -> ToolUseBlockParam:
+        arguments, whole = to_input(call.function.arguments, f"{place}.function.arguments")
+        if not whole:
+            self._ignored.append("messages[].tool_calls[].function.arguments")
+        block = ToolUseBlockParam(
+            id=self._to_native_id(call.id), name=self._names.to_native(call.function.name), input=arguments
+        )
+        self._calls.append(_Call(call.id, place, block))
+        return block
+
+    def _add_tool(self, message: ToolMessage, place: str) -> None:
+        for call in self._calls:
+            if call.chat_id == message.tool_call_id and call.outcome is None:
+                break
+        else:
+            raise InvalidRequest(
+                f"No call before this message waits for a result with the id {_shown(message.tool_call_id)}.",
+                param=f"{place}.tool_call_id",
+                code="unexpected_tool_result",
+            )
+        blocks = to_blocks(message.content, f"{place}.content")
+        call.outcome = ToolResultBlockParam(
+            tool_use_id=call.block.id,
+            is_error=bool(message.is_error),
+            cache_control=message.cache_control,
+        )
+        if blocks:
+            call.outcome.content = blocks[0].text if _is_plain(blocks) else blocks  # type: ignore[union-attr]
+
+    # ------------------------------------------------------------ turns
+
+    def _end_user_turn(self) -> None:
+        content: list[BlockParam] = []
+        for call in self._calls:
+            if call.outcome is None:
+                raise InvalidRequest(
+                    f"The call with the id {_shown(call.chat_id)} has no result.",
+                    param=f"{call.place}.id",
+                    code="missing_tool_result",
+                )
+            content.append(call.outcome)
+        said, instructions = self._split_instructions(bool(content))
+        content += said
+        if content:
+            self.messages.append(MessageParam("user", content))
+        if instructions:
+            self.messages.append(MessageParam("system", instructions))
+        self._calls = []
+        self._user = []
+
+    def _split_instructions(self, has_results: bool) -> tuple[list[BlockParam], list[BlockParam]]:
+        """What stands in the user turn, and what may stand behind it as a system message of its own.
+
+        The native side takes `role: "system"` only behind a user turn that the assistant answers next. Anywhere
+        else, and where the inner app knows no such role, an instruction is marked text at its place.
+        """
+        user = self._user
+        end = len(user)
+        if self._dialect.system_messages:
+            while end and isinstance(user[end - 1], _Instruction):
+                end -= 1
+            if not end and not has_results:
+                end = len(user)
+        said: list[BlockParam] = []
+        for item in user[:end]:
+            said += _marked(item) if isinstance(item, _Instruction) else [item]
+        return said, [block for item in user[end:] if isinstance(item, _Instruction) for block in item.blocks]
+
+    def _end_prefill(self, place: str) -> None:
+        """A trailing assistant message is the start of the reply; natively it must not end in white space."""
+        if not self._dialect.prefill:
+            raise InvalidRequest(
+                "The last message must not be the assistant's: this service does not continue a reply.",
+                param=place,
+                code="unsupported_value",
+            )
+        content = self.messages[-1].content
+        last = content[-1]
+        if isinstance(last, TextBlockParam):
+            last.text = last.text.rstrip()
+
+    def _to_native_id(self, chat_id: str) -> str:
+        """An id that the native side takes, used once: some servers give the same ids in every turn."""
+        native = chat_id if _ID.fullmatch(chat_id) else "call_" + _digest(chat_id)
+        unique, count = native, 1
+        while unique in self._ids:
+            count += 1
+            unique = f"{native}_{count}"
+        self._ids.add(unique)
+        return unique
+
+
+def _assistant_text(message: AssistantMessage) -> list[TextBlockParam]:
+    """The text; a refusal speaks where there is none, in its own parts or its own field."""
+    if blocks := to_text_blocks(message.content):
+        return blocks
+    refusals = [message.refusal or ""]
+    if isinstance(message.content, list):
+        refusals += [part.refusal for part in message.content if isinstance(part, RefusalPart)]
+    return [TextBlockParam(text) for text in refusals if not is_blank(text)]
+
+
+def _marked(instruction: _Instruction) -> list[BlockParam]:
+    return [TextBlockParam(f"<system>\n{block.text}\n</system>", block.cache_control) for block in instruction.blocks]
+
+
+def _is_plain(blocks: object) -> bool:
+    match blocks:
+        case [TextBlockParam(cache_control=None)]:
+            return True
+        case _:
+            return False
+
+
+def _compact(content: str | list[BlockParam]) -> str | list[BlockParam]:
+    """One plain text is written as a string: the same to the native side, and fewer bytes."""
+    match content:
+        case [TextBlockParam(text=text, cache_control=None)]:
+            return text
+        case _:
+            return content
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode(), digest_size=12).hexdigest()
+
+
+def _shown(chat_id: str) -> str:
+    return repr(chat_id if len(chat_id) <= 64 else chat_id[:61] + "...")  # noqa: PLR2004

@@ -1,0 +1,145 @@
+"""The fate of each field of a chat-completions request, and the fields that are plain values.
+
+`FATES` is the one table: what is not sent on is decided from it, and a test holds it against the vendor's request
+type, so that no field is ever forgotten.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from chatcompat.chat import ChatCompletionRequest
+from chatcompat.dialect import Dialect
+from chatcompat.errors import InvalidRequest
+from chatcompat.messages import MessagesRequest, MetadataParam
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """The field has a place in the messages request, or steers the reply."""
+
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A hint that cannot be honoured: not sent on, and reported unless it is `neutral` or null."""
+
+    why: str
+    neutral: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """It would change the reply's shape or promise: a 400 unless it is `neutral` or null."""
+
+    why: str
+    neutral: tuple[Any, ...] = ()
+
+
+Fate = Mapped | Ignored | Refused
+
+FATES: Final[dict[str, Fate]] = {
+    "model": Mapped("model"),
+    "messages": Mapped("system, messages"),
+    "max_completion_tokens": Mapped("max_tokens"),
+    "max_tokens": Mapped("max_tokens; max_completion_tokens wins"),
+    "temperature": Mapped("temperature, capped at the dialect's maximum"),
+    "top_p": Mapped("top_p"),
+    "stop": Mapped("stop_sequences"),
+    "stream": Mapped("stream"),
+    "stream_options": Mapped("a last chunk with the usage"),
+    "tools": Mapped("tools"),
+    "tool_choice": Mapped("tool_choice"),
+    "parallel_tool_calls": Mapped("tool_choice.disable_parallel_tool_use"),
+    "response_format": Mapped("a tool that must be called, unwrapped in the reply"),
+    "safety_identifier": Mapped("metadata.user_id"),
+    "user": Mapped("metadata.user_id; safety_identifier wins"),
+    "audio": Ignored("speech is refused where `modalities` asks for it"),
+    "frequency_penalty": Ignored("no native field", neutral=(0,)),
+    "function_call": Refused("use tool_choice"),
+    "functions": Refused("use tools"),
+    "logit_bias": Ignored("no native field", neutral=({},)),
+    "logprobs": Refused("replies have no log probabilities", neutral=(False,)),
+    "metadata": Ignored("nothing is stored", neutral=({},)),
+    "modalities": Refused("replies are text", neutral=(["text"], [])),
+    "moderation": Refused("a safety policy that would not be kept"),
+    "n": Refused("a reply has one choice", neutral=(1,)),
+    "prediction": Ignored("no native field"),
+    "presence_penalty": Ignored("no native field", neutral=(0,)),
+    "prompt_cache_key": Ignored("the native cache goes by prefix"),
+    "prompt_cache_options": Ignored("no native field"),
+    "prompt_cache_retention": Ignored("no native field"),
+    "reasoning_effort": Ignored("no native field in the default dialect"),
+    "seed": Ignored("no native field"),
+    "service_tier": Ignored("the inner service decides", neutral=("auto",)),
+    "store": Ignored("nothing is stored", neutral=(False,)),
+    "top_logprobs": Refused("replies have no log probabilities", neutral=(0,)),
+    "verbosity": Ignored("no native field", neutral=("medium",)),
+    "web_search_options": Refused("the service's own tools are not offered"),
+}
+
+# The request struct has these fields last and in this order: one comparison tells that none of them is there.
+_UNSENT: Final = [name for name, fate in FATES.items() if not isinstance(fate, Mapped)]
+_FIRST_UNSENT: Final = len(FATES) - len(_UNSENT)
+_NONE_SET: Final[tuple[UnsetType, ...]] = (UNSET,) * len(_UNSENT)
+_NULL: Final = Raw(b"null")
+
+
+def check_unsent(chat: ChatCompletionRequest, ignored: list[str]) -> None:
+    """Refuse or report each field that has no place in a messages request."""
+    values = msgspec.structs.astuple(chat)[_FIRST_UNSENT:]
+    if values == _NONE_SET:
+        return
+    for name, value in zip(_UNSENT, values, strict=True):
+        fate = FATES[name]
+        if value is UNSET or value is None or value == _NULL or isinstance(fate, Mapped) or value in fate.neutral:
+            continue
+        if isinstance(fate, Refused):
+            raise InvalidRequest(f"Not supported: {fate.why}.", param=name, code="unsupported_parameter")
+        ignored.append(name)
+
+
+def set_values(
+    chat: ChatCompletionRequest, request: MessagesRequest, dialect: Dialect, version: str, ignored: list[str]
+) -> None:
+    """Write the plain values of `chat` to `request`."""
+    if chat.stop is not None:
+        _set_stop_sequences(chat.stop, request, ignored)
+    if chat.temperature is not None or chat.top_p is not None:
+        _set_sampling(chat, request, dialect, version, ignored)
+    if user := chat.safety_identifier or chat.user:
+        request.metadata = MetadataParam(user)
+    if chat.stream:
+        request.stream = True
+    elif chat.stream_options is not None:
+        raise InvalidRequest('Only allowed with "stream": true.', param="stream_options", code="invalid_value")
+
+
+def _set_stop_sequences(stop: str | list[str], request: MessagesRequest, ignored: list[str]) -> None:
+    given = [stop] if isinstance(stop, str) else stop
+    kept = [sequence for sequence in given if sequence and not sequence.isspace()]
+    if len(kept) < len(given):
+        ignored.append("stop")
+    if kept:
+        request.stop_sequences = kept
+
+
+def _set_sampling(
+    chat: ChatCompletionRequest, request: MessagesRequest, dialect: Dialect, version: str, ignored: list[str]
+) -> None:
+    """`temperature` and `top_p` where the version and the model take them; 1 is what both mean when left out."""
+    if not dialect.takes_sampling(version):
+        ignored += [name for name in ("temperature", "top_p") if getattr(chat, name) not in (None, 1)]
+        return
+    if chat.temperature is not None:
+        request.temperature = min(chat.temperature, dialect.max_temperature)
+        if request.temperature < chat.temperature:
+            ignored.append("temperature")
+    if chat.top_p is not None:
+        if chat.temperature is None or dialect.temperature_and_top_p:
+            request.top_p = chat.top_p
+        elif chat.top_p != 1:
+            ignored.append("top_p")

@@ -1,0 +1,130 @@
+"""The `parameters` of a function -> the `input_schema` of a tool.
+
+The native side takes no `anyOf`, `oneOf` or `allOf` at the top of a schema and wants `"type": "object"` there.
+Everything below the top, and every other key at it, goes on as the bytes that came.
+"""
+
+from typing import Final
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from chatcompat.errors import DECODE_ERRORS, InvalidRequest
+from chatcompat.request.free_json import decode_array, decode_object, is_too_deep
+
+EMPTY_SCHEMA: Final = Raw(b'{"type":"object","properties":{}}')
+
+_OBJECT: Final = Raw(b'"object"')
+_COMBINATORS: Final = ("allOf", "anyOf", "oneOf")
+_MAX_NESTED: Final = 16
+_encode = msgspec.json.Encoder().encode
+
+Schema = dict[str, Raw]
+
+
+def to_input_schema(parameters: Raw | UnsetType, place: str) -> Raw:
+    """A schema that the native side takes and that means the same; `place` is the path of `parameters`."""
+    if parameters is UNSET or bytes(parameters) == b"null":
+        return EMPTY_SCHEMA
+    schema = _to_schema(parameters, place)
+    if not schema:
+        return EMPTY_SCHEMA
+    if is_too_deep(bytes(parameters)):
+        raise InvalidRequest("The schema is nested too deeply.", param=place, code="nested_too_deeply")
+    kind = schema.get("type")
+    combined = any(word in schema for word in _COMBINATORS)
+    if kind == _OBJECT and not combined:
+        return parameters
+    if kind is not None and b'"object"' not in bytes(kind):
+        raise InvalidRequest('The schema of a function must have "type": "object".', param=place, code="invalid_schema")
+    if combined:
+        schema = _flatten(schema, schema, place, 0)
+    if kind is None:
+        schema = {"type": _OBJECT, **schema}
+    schema["type"] = _OBJECT
+    return Raw(_encode(schema))
+
+
+def _to_schema(raw: Raw, place: str) -> Schema:
+    try:
+        return decode_object(raw)
+    except DECODE_ERRORS:
+        raise InvalidRequest("Expected a JSON schema, an object.", param=place, code="invalid_type") from None
+
+
+def _flatten(schema: Schema, root: Schema, place: str, depth: int) -> Schema:
+    """Merge the branches at the top of `schema` into it, so that every property survives.
+
+    A property that several branches have becomes a choice of its forms (all of them under `allOf`). What one
+    branch of a choice requires is required only if every branch does.
+    """
+    if depth > _MAX_NESTED:
+        raise InvalidRequest("The schema refers to itself at its top.", param=place, code="invalid_schema")
+    properties = _to_schema(schema.get("properties", Raw(b"{}")), place)
+    required = _names(schema.get("required"), place)
+    for word in _COMBINATORS:
+        if word not in schema:
+            continue
+        branches = [_branch(raw, root, place, depth) for raw in _branches(schema[word], place)]
+        for branch in branches:
+            _merge(properties, _to_schema(branch.get("properties", Raw(b"{}")), place), word)
+        needed = [_names(branch.get("required"), place) for branch in branches]
+        if word == "allOf":
+            required += [name for names in needed for name in names]
+        elif needed:
+            required += [name for name in needed[0] if all(name in names for names in needed)]
+    merged = {key: value for key, value in schema.items() if key not in _COMBINATORS}
+    merged["properties"] = Raw(_encode(properties))
+    if required:
+        merged["required"] = Raw(_encode(list(dict.fromkeys(required))))
+    return merged
+
+
+def _branch(raw: Raw, root: Schema, place: str, depth: int) -> Schema:
+    """One branch with its local `$ref` and its own branches resolved; `true` and `false` have no properties."""
+    if bytes(raw) in (b"true", b"false"):
+        return {}
+    branch = _to_schema(raw, place)
+    if "$ref" in branch:
+        target = _resolve(branch.pop("$ref"), root, place)
+        branch = {**_branch(target, root, place, depth + 1), **branch} if depth <= _MAX_NESTED else branch
+    return _flatten(branch, root, place, depth + 1) if any(word in branch for word in _COMBINATORS) else branch
+
+
+def _resolve(reference: Raw, root: Schema, place: str) -> Raw:
+    """The schema behind a local reference as `#/$defs/name` (JSON Pointer, RFC 6901)."""
+    found = Raw(_encode(root))
+    try:
+        pointer = msgspec.json.decode(reference, type=str)
+        for step in pointer.removeprefix("#/").split("/"):
+            found = decode_object(found)[step.replace("~1", "/").replace("~0", "~")]
+    except (*DECODE_ERRORS, KeyError):
+        raise InvalidRequest(
+            "The schema has a reference that is not found in it.", param=place, code="invalid_schema"
+        ) from None
+    return found
+
+
+def _branches(raw: Raw, place: str) -> list[Raw]:
+    try:
+        return decode_array(raw)
+    except DECODE_ERRORS:
+        raise InvalidRequest("Expected a list of JSON schemas.", param=place, code="invalid_schema") from None
+
+
+def _names(raw: Raw | None, place: str) -> list[str]:
+    if raw is None:
+        return []
+    try:
+        return msgspec.json.decode(raw, type=list[str])
+    except DECODE_ERRORS:
+        raise InvalidRequest('Expected a list of names in "required".', param=place, code="invalid_schema") from None
+
+
+def _merge(properties: Schema, added: Schema, word: str) -> None:
+    for name, form in added.items():
+        known = properties.get(name)
+        if known is None:
+            properties[name] = form
+        elif known != form:
+            properties[name] = Raw(_encode({"allOf" if word == "allOf" else "anyOf": [known, form]}))

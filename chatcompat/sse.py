@@ -1,0 +1,114 @@
+"""Bytes <-> server-sent events, by the WHATWG text; knows nothing of what the events say.
+
+https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
+"""
+
+from typing import Final
+
+MAX_EVENT_BYTES: Final = 8 * 1024 * 1024
+"""The default bound of one event, its unfinished line included."""
+
+_BOM: Final = b"\xef\xbb\xbf"
+
+
+class EventTooLarge(ValueError):
+    """One event is larger than the bound."""
+
+
+class EventDecoder:
+    """Turns pieces of a stream, cut anywhere, into the `data` of its events.
+
+    Only `data` is kept: event names, ids, retry times and comments have no meaning to the reader of these streams.
+    An event that the end of the stream cuts off is discarded, as the standard says.
+    """
+
+    __slots__ = ("_at_start", "_data", "_line", "_max_bytes", "_size", "_skip_lf")
+
+    def __init__(self, *, max_bytes: int = MAX_EVENT_BYTES) -> None:
+        self._at_start = True  # a byte order mark may come, perhaps in pieces
+        self._skip_lf = False  # the last piece ended in CR: an LF next belongs to it
+        self._line: list[bytes] = []  # pieces of a line whose end has not come
+        self._data: list[bytes] = []  # values of the open event's data lines
+        self._size = 0  # bytes held in the two
+        self._max_bytes = max_bytes
+
+    def feed(self, piece: bytes) -> list[bytes]:
+        """The data of each event that `piece` completes; raises `EventTooLarge`."""
+        if not (self._at_start or self._line or self._data or self._skip_lf) and piece[-2:] == b"\n\n":
+            events = _whole_events(piece)
+            if events is not None:
+                return events
+        return self._feed_lines(piece)
+
+    def _feed_lines(self, piece: bytes) -> list[bytes]:
+        if self._at_start:
+            piece = self._without_bom(piece)
+        if self._skip_lf and piece:
+            self._skip_lf = False
+            piece = piece.removeprefix(b"\n")
+        if not piece:
+            return []
+        if self._line and (b"\n" in piece or b"\r" in piece):
+            piece = b"".join((*self._line, piece))
+            self._size -= sum(map(len, self._line))
+            self._line.clear()
+        lines = piece.splitlines()  # of bytes: at LF, CR and CRLF, and nothing else
+        self._skip_lf = piece.endswith(b"\r")
+        if not piece.endswith((b"\n", b"\r")):
+            self._hold(self._line, lines.pop())
+        events: list[bytes] = []
+        for line in lines:
+            if line:
+                self._take(line)
+            elif self._data:
+                events.append(b"\n".join(self._data))
+                self._data.clear()
+                self._size = sum(map(len, self._line))
+        return events
+
+    def _without_bom(self, piece: bytes) -> bytes:
+        start = b"".join((*self._line, piece))
+        self._line.clear()
+        self._size = 0
+        if len(start) < len(_BOM) and _BOM.startswith(start):
+            self._line.append(start)
+            return b""
+        self._at_start = False
+        return start.removeprefix(_BOM)
+
+    def _take(self, line: bytes) -> None:
+        name, _, value = line.partition(b":")
+        if name == b"data":
+            self._hold(self._data, value.removeprefix(b" "))
+
+    def _hold(self, held: list[bytes], piece: bytes) -> None:
+        held.append(piece)
+        self._size += len(piece)
+        if self._size > self._max_bytes:
+            raise EventTooLarge(f"an event is larger than {self._max_bytes} bytes")
+
+
+def _whole_events(piece: bytes) -> list[bytes] | None:
+    """The common form, taken without a look at each line: whole `event:`, `data:` frames with LF ends.
+
+    Gives nothing for any other form.
+    """
+    if b"\r" in piece:
+        return None
+    events: list[bytes] = []
+    for frame in piece[:-2].split(b"\n\n"):
+        name, found, data = frame.partition(b"\ndata: ")
+        if not found or not name.startswith(b"event: ") or b"\n" in name or b"\n" in data:
+            return None
+        events.append(data)
+    return events
+
+
+def encode_data(data: bytes) -> bytes:
+    """One event of one line of data."""
+    return b"data: " + data + b"\n\n"
+
+
+def encode_comment(text: bytes) -> bytes:
+    """A comment: keeps a connection alive and is no event to its reader."""
+    return b": " + text + b"\n\n"

@@ -1,0 +1,312 @@
+"""Stream events -> chunks."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from chatcompat.errors import InvalidReply, status_of, to_stream_error
+from chatcompat.events import SkippedBlock, decode_event, merge_usage, to_events, unopened_block
+from chatcompat.messages import (
+    ContentBlockDelta,
+    ContentBlockStart,
+    ContentBlockStop,
+    ErrorEvent,
+    Event,
+    InputJSONDelta,
+    Message,
+    MessageDelta,
+    MessageStart,
+    MessageStop,
+    Ping,
+    StopDelta,
+    TextBlock,
+    TextDelta,
+    ToolUseBlock,
+    Usage,
+)
+from chatcompat.response import (
+    CallIds,
+    Origin,
+    to_chat_usage,
+    to_completion_id,
+    to_finish_reason,
+    to_refusal,
+)
+from chatcompat.sse import MAX_EVENT_BYTES, EventDecoder, EventTooLarge, encode_comment, encode_data
+
+PING: Final = encode_comment(b"ping")
+DONE: Final = encode_data(b"[DONE]")
+
+# Ends of line to some clients' readers, though not to the standard; in JSON an escape says the same.
+_LINE_SEPARATORS: Final = (
+    ("\u0085".encode(), b"\\u0085"),
+    ("\u2028".encode(), b"\\u2028"),
+    ("\u2029".encode(), b"\\u2029"),
+)
+
+_encode = msgspec.json.Encoder().encode
+
+
+class StreamError(Struct, frozen=True):
+    """Why a stream failed: the HTTP status that it would have had, and the error body."""
+
+    status: int
+    body: bytes
+
+
+def read_events(decoder: EventDecoder, piece: bytes) -> list[bytes]:
+    """The data of the events that `piece` completes; raises `InvalidReply`."""
+    try:
+        return decoder.feed(piece)
+    except EventTooLarge:
+        raise InvalidReply("The messages service sent an event that is too large.") from None
+
+
+def incomplete_stream() -> InvalidReply:
+    """The error for a stream that ends before its message does."""
+    return InvalidReply(
+        "The messages service ended its stream before the message was complete.", code="incomplete_stream"
+    )
+
+
+class _Input:
+    """An open block whose pieces are a tool's input: where they go, and what to send if none comes."""
+
+    __slots__ = ("fallback", "head", "sent", "tail")
+
+    def __init__(self, head: bytes, tail: bytes, fallback: bytes) -> None:
+        self.head = head
+        self.tail = tail
+        self.fallback = fallback
+        self.sent = False
+
+
+class ChunkStream:
+    """Turns the bytes of a messages stream into the bytes of a chat-completions stream.
+
+    Feed the bytes as they come, cut anywhere, and send what `feed` gives; at the end send what `close` gives. A
+    stream that fails or ends early gets one error frame and no `[DONE]`; `error` then says why. While `started` is
+    false no chunk was made, and an `error` can still be answered with a real HTTP status.
+    """
+
+    __slots__ = (
+        "_calls",
+        "_close_chunk",
+        "_decoder",
+        "_delta",
+        "_held_text",
+        "_ids",
+        "_json_seen",
+        "_open",
+        "_origin",
+        "_out",
+        "_shared",
+        "_stop",
+        "_tail",
+        "_text",
+        "_text_tail",
+        "_usage",
+        "ended",
+        "error",
+        "started",
+    )
+
+    def __init__(self, origin: Origin, *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
+        self.error: StreamError | None = None
+        self.started = False
+        self.ended = False
+        self._origin = origin
+        self._decoder = EventDecoder(max_bytes=max_event_bytes)
+        self._out: list[bytes] = []
+        self._open: dict[int, _Input | None] = {}  # None: an open block that sends no input
+        self._calls = 0
+        self._ids = CallIds()
+        self._json_seen = False
+        self._held_text: list[str] = []
+        self._stop = StopDelta()
+        self._usage: Usage = {}
+
+    def feed(self, piece: bytes) -> bytes:
+        """The bytes to send for the next piece of the messages stream; `b""` while there is nothing to say."""
+        if not self.ended:
+            self._read(piece)
+        return self._flush()
+
+    def close(self) -> bytes:
+        """The bytes to send when the messages stream has ended: an error frame if its message was not whole."""
+        if not self.ended:
+            error = incomplete_stream()
+            self._fail(StreamError(error.status, error.body))
+        return self._flush()
+
+    def replay(self, message: Message) -> bytes:
+        """The whole stream of a message that came in one piece."""
+        try:
+            for event in to_events(message):
+                self._take(event)
+        except InvalidReply as error:
+            self._fail(StreamError(error.status, error.body))
+        return self._flush()
+
+    # ------------------------------------------------------------ events
+
+    def _read(self, piece: bytes) -> None:
+        try:
+            for payload in read_events(self._decoder, piece):
+                self._take(decode_event(payload))
+                if self.ended:
+                    break
+        except InvalidReply as error:
+            self._fail(StreamError(error.status, error.body))
+
+    def _take(self, event: Event | SkippedBlock | None) -> None:
+        on_event = _HANDLERS.get(type(event))
+        if on_event is not None:
+            on_event(self, event)
+
+    def _on_message_start(self, event: MessageStart) -> None:
+        """Build what all chunks share, once a stream, and send the first one."""
+        message = event.message
+        self._usage = {**(message.usage or {})}
+        self._shared = b'data: {"id":%b,"object":"chat.completion.chunk","created":%d,"model":%b,"choices":' % (
+            _encode(to_completion_id(message.id)),
+            self._origin.created,
+            _encode(message.model),
+        )
+        self._delta = self._shared + b'[{"index":0,"delta":'
+        self._close_chunk = b',"usage":null}\n\n' if self._origin.include_usage else b"}\n\n"
+        self._tail = b',"logprobs":null,"finish_reason":null}]' + self._close_chunk
+        self._text = self._delta + b'{"content":'
+        self._text_tail = b"}" + self._tail
+        self.started = True
+        self._out += (self._delta, b'{"role":"assistant","content":""}', self._tail)
+
+    def _on_delta(self, event: ContentBlockDelta) -> None:
+        delta = event.delta
+        if isinstance(delta, TextDelta):
+            self._say(delta.text)
+        elif isinstance(delta, InputJSONDelta):
+            self._add_input(event.index, delta.partial_json)
+
+    def _on_block_start(self, event: ContentBlockStart) -> None:
+        self._must_have_started()
+        index, block = event.index, event.content_block
+        self._open[index] = None
+        if isinstance(block, TextBlock):
+            self._say(block.text)
+        elif isinstance(block, ToolUseBlock):
+            if block.name != self._origin.json_tool:
+                self._open[index] = self._start_call(block)
+            elif not self._json_seen:
+                self._json_seen = True
+                self._open[index] = _Input(self._text, self._text_tail, bytes(block.input))
+
+    def _on_skipped_block(self, event: SkippedBlock) -> None:
+        self._open[event.index] = None
+
+    def _on_block_stop(self, event: ContentBlockStop) -> None:
+        self._end_input(self._open.pop(event.index, None))
+
+    def _on_message_delta(self, event: MessageDelta) -> None:
+        if event.delta.stop_reason is not None:
+            self._stop = event.delta
+        merge_usage(self._usage, event.usage)
+
+    def _on_message_stop(self, _: MessageStop) -> None:
+        self._must_have_started()
+        for block in self._open.values():
+            self._end_input(block)
+        if self._held_text and not self._json_seen:
+            self._out += (self._text, _encode("".join(self._held_text)), self._text_tail)
+        self._finish()
+
+    def _on_error(self, event: ErrorEvent) -> None:
+        self._fail(StreamError(status_of(event.error), to_stream_error(event.error)))
+
+    def _on_ping(self, _: Ping) -> None:
+        if self.started:
+            self._out.append(PING)
+
+    # ------------------------------------------------------------ chunks
+
+    def _say(self, text: str) -> None:
+        self._must_have_started()
+        if not text:
+            return
+        if self._origin.json_tool is not None:  # JSON may follow, and text before it would spoil it
+            self._held_text.append(text)
+        else:
+            self._out += (self._text, _encode(text), self._text_tail)
+
+    def _start_call(self, block: ToolUseBlock) -> _Input:
+        """Send the first delta of a call; its index counts calls, not blocks."""
+        call = self._calls
+        self._calls += 1
+        name = self._origin.tool_names.get(block.name, block.name)
+        self._out.append(
+            b'%b{"tool_calls":[{"index":%d,"id":%b,"type":"function","function":{"name":%b,"arguments":""}}]}%b'
+            % (self._delta, call, _encode(self._ids.unique(block.id)), _encode(name), self._tail)
+        )
+        head = b'%b{"tool_calls":[{"index":%d,"function":{"arguments":' % (self._delta, call)
+        return _Input(head, b"}}]}" + self._tail, bytes(block.input))
+
+    def _add_input(self, index: int, partial_json: str) -> None:
+        if index not in self._open:
+            raise unopened_block()
+        block = self._open[index]
+        if block is not None and partial_json:
+            block.sent = True
+            self._out += (block.head, _encode(partial_json), block.tail)
+
+    def _end_input(self, block: _Input | None) -> None:
+        """Close a block; a call without arguments sends none natively, and clients want an object."""
+        if block is not None and not block.sent:
+            self._out += (block.head, _encode(block.fallback.decode()), block.tail)
+
+    def _finish(self) -> None:
+        stop, end = self._stop, self._close_chunk
+        if refusal := to_refusal(stop.stop_reason, stop.stop_details):
+            self._out += (self._delta, b'{"refusal":', _encode(refusal), self._text_tail)
+        reason = to_finish_reason(stop.stop_reason, has_calls=self._calls > 0)
+        matched = b',"stop_sequence":' + _encode(stop.stop_sequence) if stop.stop_sequence else b""
+        self._out.append(
+            b'%b{},"logprobs":null,"finish_reason":%b,"native_finish_reason":%b%b}]%b'
+            % (self._delta, _encode(reason), _encode(stop.stop_reason), matched, end)
+        )
+        if self._origin.include_usage:
+            usage = _encode(to_chat_usage(self._usage))
+            self._out.append(b'%b[],"usage":%b}\n\n' % (self._shared, usage))
+        self._out.append(DONE)
+        self.ended = True
+
+    def _fail(self, error: StreamError) -> None:
+        self.error = error
+        self.ended = True
+        self._out.append(encode_data(error.body))
+
+    def _must_have_started(self) -> None:
+        if not self.started:
+            raise InvalidReply("The messages service sent content before the start of its message.")
+
+    def _flush(self) -> bytes:
+        out = b"".join(self._out)
+        self._out.clear()
+        if not out.isascii():
+            for separator, escape in _LINE_SEPARATORS:
+                out = out.replace(separator, escape)
+        return out
+
+
+_HANDLERS: Final[dict[type, Callable[[ChunkStream, Any], None]]] = {
+    ContentBlockDelta: ChunkStream._on_delta,
+    ContentBlockStart: ChunkStream._on_block_start,
+    ContentBlockStop: ChunkStream._on_block_stop,
+    ErrorEvent: ChunkStream._on_error,
+    MessageDelta: ChunkStream._on_message_delta,
+    MessageStart: ChunkStream._on_message_start,
+    MessageStop: ChunkStream._on_message_stop,
+    Ping: ChunkStream._on_ping,
+    SkippedBlock: ChunkStream._on_skipped_block,
+}

@@ -1,0 +1,87 @@
+"""One exchange as bytes: the messages request to send, and the way of its reply back."""
+
+import time
+
+import msgspec
+from msgspec import Struct
+
+from chatcompat.collect import CompletionCollector
+from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption
+from chatcompat.errors import to_chat_error, to_native_error
+from chatcompat.events import decode_message
+from chatcompat.request import decode_chat_request, to_messages_request
+from chatcompat.response import Origin, to_chat_completion
+from chatcompat.sse import MAX_EVENT_BYTES
+from chatcompat.stream import ChunkStream, StreamError
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Translation(Struct, frozen=True):
+    """A translated request, and all that its reply must know of it."""
+
+    body: bytes
+    """The messages request."""
+    dialect: Dialect
+    """What the inner app accepts; for this request's model, where the option is a function."""
+    version: str
+    """The `anthropic-version` header that belongs to it."""
+    model: str
+    streaming: bool
+    """Whether the client asked for a stream."""
+    ignored: tuple[str, ...]
+    """Places of what was not sent on, or not as it came (`seed`, `messages[].name`); each once, in order."""
+    origin: Origin
+
+    def reply(self, body: bytes) -> bytes:
+        """The chat completion of a whole messages reply; raises `InvalidReply`."""
+        return to_chat_completion(decode_message(body), self.origin)
+
+    def error(self, status: int, body: bytes) -> bytes:
+        """The error body of a native error reply; a body of any other form becomes one too."""
+        return to_chat_error(to_native_error(body), status)
+
+    def stream(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> ChunkStream:
+        """A new translator of the reply's stream: `feed` it, `close` it, send what both give."""
+        return ChunkStream(self.origin, max_event_bytes=max_event_bytes)
+
+    def stream_reply(self, body: bytes) -> tuple[bytes, StreamError | None]:
+        """A whole messages reply as the stream that the client asked for; raises `InvalidReply`."""
+        stream = ChunkStream(self.origin)
+        return stream.replay(decode_message(body)), stream.error
+
+    def collector(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> CompletionCollector:
+        """A translator of a messages stream into the whole completion that the client asked for."""
+        return CompletionCollector(self.origin, max_event_bytes=max_event_bytes)
+
+
+def translate(
+    body: bytes,
+    *,
+    dialect: DialectOption = DEFAULT_DIALECT,
+    created: int | None = None,
+    version: str | None = None,
+) -> Translation:
+    """Translate the body of `POST /v1/chat/completions`.
+
+    `dialect` says what the inner app accepts, `created` is the reply's time in seconds since the epoch (now), and
+    `version` the `anthropic-version` that the client named itself (the dialect's). Raises `InvalidRequest`.
+    """
+    chat, unknown = decode_chat_request(body)
+    accepted = dialect(chat.model) if callable(dialect) else dialect
+    version = version or accepted.version
+    outcome = to_messages_request(chat, unknown, dialect=accepted, version=version)
+    return Translation(
+        body=_encode(outcome.request),
+        dialect=accepted,
+        version=version,
+        model=chat.model,
+        streaming=bool(chat.stream),
+        ignored=tuple(dict.fromkeys(outcome.ignored)),
+        origin=Origin(
+            created=int(time.time()) if created is None else created,
+            tool_names=outcome.tool_names,
+            json_tool=outcome.json_tool,
+            include_usage=bool(chat.stream_options and chat.stream_options.include_usage),
+        ),
+    )
