@@ -34,10 +34,13 @@ class EventDecoder:
 
     def feed(self, piece: bytes) -> list[bytes]:
         """The data of each event that `piece` completes; raises `EventTooLarge`."""
-        if not (self._at_start or self._line or self._data or self._skip_lf) and piece[-2:] == b"\n\n":
-            events = _whole_events(piece)
-            if events is not None:
-                return events
+        if (
+            piece[-2:] == b"\n\n"
+            and not (self._at_start or self._line or self._data or self._skip_lf)
+            and len(piece) <= self._max_bytes
+            and (events := _whole_events(piece)) is not None
+        ):
+            return events
         return self._feed_lines(piece)
 
     def _feed_lines(self, piece: bytes) -> list[bytes]:

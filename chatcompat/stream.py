@@ -267,6 +267,8 @@ class ChunkStream:
 
     def _finish(self) -> None:
         stop, end = self._stop, self._close_chunk
+        # Read before the end is told: a usage that cannot be read is an error, and nothing follows an end.
+        usage = _encode(to_chat_usage(self._usage)) if self._origin.include_usage else None
         if refusal := to_refusal(stop.stop_reason, stop.stop_details):
             self._out += (self._delta, b'{"refusal":', _encode(refusal), self._text_tail)
         reason = to_finish_reason(stop.stop_reason, has_calls=self._calls > 0)
@@ -275,8 +277,7 @@ class ChunkStream:
             b'%b{},"logprobs":null,"finish_reason":%b,"native_finish_reason":%b%b}]%b'
             % (self._delta, _encode(reason), _encode(stop.stop_reason), matched, end)
         )
-        if self._origin.include_usage:
-            usage = _encode(to_chat_usage(self._usage))
+        if usage is not None:
             self._out.append(b'%b[],"usage":%b}\n\n' % (self._shared, usage))
         self._out.append(DONE)
         self.ended = True

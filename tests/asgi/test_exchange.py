@@ -1,0 +1,349 @@
+"""The reply: judged by its content type, held until it is known, and never made to look whole when it is not."""
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import anyio
+import pytest
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from chatcompat import ChatCompatMiddleware
+from tests.asgi.driver import HELLO, REPLY, Inner, Reply, call, chat, frame, streaming
+from tests.vendor import chat_error, chat_sse, check_chat_reply
+
+pytestmark = pytest.mark.anyio
+
+EXTENSIONS = ("native_finish_reason", "stop_sequence", "credits_consumed")
+ERROR = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
+START = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]}
+
+
+async def ask(inner: ASGIApp, body: bytes | None = None, **more: Any) -> Reply:
+    reply = await call(ChatCompatMiddleware(inner), chat() if body is None else body, **more)
+    assert reply.complete
+    return reply
+
+
+# ---------------------------------------------------------------- both forms, in both directions
+
+
+async def test_a_whole_reply() -> None:
+    reply = await ask(Inner())
+    assert reply.status == 200
+    assert reply.headers == {"content-type": "application/json", "content-length": str(len(reply.body))}
+    completion = reply.json()
+    assert check_chat_reply(completion, allow=EXTENSIONS) == []
+    assert completion["id"] == "chatcmpl_1"
+    assert completion["choices"][0]["message"]["content"] == "Hello"
+    assert completion["usage"]["credits_consumed"] == 7
+
+
+async def test_a_streamed_reply_goes_out_event_by_event() -> None:
+    reply = await ask(streaming(), chat(stream=True))
+    assert reply.headers["content-type"] == "text/event-stream; charset=utf-8"
+    assert reply.headers["cache-control"] == "no-cache"
+    assert "content-length" not in reply.headers
+    assert chat_sse(reply.body, allow=EXTENSIONS) == []
+    assert reply.text() == "Hello"
+    assert reply.data()[-1] == "[DONE]"
+    assert len([piece for piece in reply.pieces if piece]) == 4  # role, two texts, the end
+
+
+async def test_an_app_that_only_streams_serves_a_client_that_asked_for_a_whole_reply() -> None:
+    reply = await ask(streaming())
+    assert reply.headers["content-type"] == "application/json"
+    assert check_chat_reply(reply.json(), allow=EXTENSIONS) == []
+    assert reply.json()["choices"][0]["message"]["content"] == "Hello"
+    assert reply.json()["usage"]["credits_consumed"] == 7
+
+
+async def test_an_app_that_does_not_stream_serves_a_client_that_asked_for_a_stream() -> None:
+    reply = await ask(Inner(), chat(stream=True, stream_options={"include_usage": True}))
+    assert chat_sse(reply.body, include_usage=True, allow=EXTENSIONS) == []
+    assert reply.text() == "Hello"
+    assert reply.data()[-2]["usage"]["credits_consumed"] == 7
+
+
+async def test_a_body_in_pieces_is_one_reply() -> None:
+    whole = json.dumps(REPLY).encode()
+    assert (await ask(Inner([bytes([byte]) for byte in whole]))).json() == (await ask(Inner())).json()
+
+
+@pytest.mark.parametrize("media", ["Text/Event-Stream", "text/event-stream;charset=utf-8"])
+async def test_media_types_are_read_as_the_standard_says(media: str) -> None:
+    inner = Inner([frame(event) for event in HELLO], media=media)
+    assert (await ask(inner, chat(stream=True))).text() == "Hello"
+
+
+# ---------------------------------------------------------------- headers
+
+
+async def test_headers_of_the_inner_reply_arrive_under_the_names_that_clients_read() -> None:
+    headers = [
+        (b"Request-Id", b"req_1"),
+        (b"anthropic-ratelimit-requests-remaining", b"5"),
+        (b"anthropic-ratelimit-tokens-reset", b"2020-01-01T00:00:00Z"),
+        (b"retry-after", b"3"),
+        (b"etag", b"x"),
+        (b"content-length", b"1"),
+        (b"set-cookie", b"a=1"),
+        (b"set-cookie", b"b=2"),
+        (b"vary", b"origin"),
+    ]
+    reply = await ask(Inner(headers=headers))
+    assert reply.headers["x-request-id"] == reply.headers["request-id"] == "req_1"
+    assert reply.headers["x-ratelimit-remaining-requests"] == "5"
+    assert reply.headers["x-ratelimit-reset-tokens"] == "0s"
+    assert reply.headers["retry-after"] == "3"
+    assert reply.headers["vary"] == "origin"
+    assert "etag" not in reply.headers
+    start = reply.messages[0]
+    assert [value for name, value in start["headers"] if name == b"set-cookie"] == [b"a=1", b"b=2"]
+
+
+async def test_caching_and_buffering_headers_of_the_inner_app_are_kept() -> None:
+    own = [(b"cache-control", b"no-store"), (b"x-accel-buffering", b"yes")]
+    reply = await ask(streaming(headers=own), chat(stream=True))
+    assert (reply.headers["cache-control"], reply.headers["x-accel-buffering"]) == ("no-store", "yes")
+
+
+async def test_what_was_ignored_is_named_in_a_header() -> None:
+    for stream in (False, True):
+        inner = streaming() if stream else Inner()
+        reply = await ask(inner, chat(stream=stream, seed=4, **{"x\r\ny": 1}))
+        assert reply.headers["x-chatcompat-ignored"] == "x__y, seed"
+
+
+# ---------------------------------------------------------------- errors of the inner app
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 409, 413, 429, 500, 503, 504, 529])
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_native_error_keeps_its_status_and_message(status: int, stream: bool) -> None:
+    inner = Inner(json.dumps(ERROR).encode(), status=status, headers=[(b"retry-after", b"2")])
+    reply = await ask(inner, chat(stream=stream))
+    assert (reply.status, reply.headers["retry-after"]) == (status, "2")
+    assert chat_error(reply.json()) == []
+    assert reply.error["message"] == "Overloaded"
+
+
+@pytest.mark.parametrize(
+    ("body", "media", "headers"),
+    [
+        (b"<html>Bad gateway SECRET</html>", "text/html", []),
+        (b"", "text/plain", []),
+        (b"\x1f\x8bSECRET", "application/json", [(b"content-encoding", b"gzip")]),
+        (b'{"detail": "SECRET"}', "application/json", []),
+        (b"event: x\ndata: SECRET\n\n", "text/event-stream", []),
+    ],
+)
+async def test_an_error_of_another_form_keeps_its_status_only(
+    body: bytes, media: str, headers: list[tuple[bytes, bytes]]
+) -> None:
+    reply = await ask(Inner(body, status=502, media=media, headers=headers))
+    assert (reply.status, reply.headers["content-type"]) == (502, "application/json")
+    assert reply.error["type"] == "server_error"
+    assert b"SECRET" not in reply.body
+
+
+async def test_an_error_as_the_first_event_is_a_real_status() -> None:
+    for stream in (False, True):
+        reply = await ask(streaming([{"type": "ping"}, ERROR]), chat(stream=stream))
+        assert (reply.status, reply.headers["content-type"]) == (529, "application/json")
+        assert (reply.error["message"], reply.error["code"]) == ("Overloaded", "overloaded_error")
+
+
+async def test_an_error_in_mid_stream_is_the_last_frame() -> None:
+    reply = await ask(streaming([*HELLO[:3], ERROR, *HELLO[3:]]), chat(stream=True))
+    assert reply.status == 200
+    assert reply.data()[-1] == {
+        "error": {"message": "Overloaded", "type": "server_error", "param": None, "code": "overloaded_error"}
+    }
+    assert chat_sse(reply.body, allow=EXTENSIONS) == []
+    assert reply.text() == "Hel"
+
+
+async def test_an_error_in_mid_stream_is_a_status_for_a_client_that_waits_for_the_whole() -> None:
+    reply = await ask(streaming([*HELLO[:3], ERROR]))
+    assert (reply.status, reply.error["message"]) == (529, "Overloaded")
+
+
+# ---------------------------------------------------------------- replies that are none
+
+
+@pytest.mark.parametrize("end", range(len(HELLO)))
+async def test_a_stream_that_ends_early_never_looks_whole(end: int) -> None:
+    reply = await ask(streaming([*HELLO[:end]] or [{"type": "ping"}]), chat(stream=True))
+    if end == 0:
+        assert (reply.status, reply.error["code"]) == (502, "incomplete_stream")
+    else:
+        assert reply.data()[-1]["error"]["code"] == "incomplete_stream"
+        assert b"[DONE]" not in reply.body
+        assert b'"finish_reason":"' not in reply.body
+    assert (await ask(streaming([*HELLO[:end]] or [{"type": "ping"}]))).status == 502
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("body", "media", "status", "headers"),
+    [
+        (b"<html>", "text/html", 200, []),
+        (b"<html>", "application/json", 200, []),
+        (b'{"id":"msg_1"', "application/json", 200, []),
+        (b"[]", "application/json", 200, []),
+        (b"{}", "application/json", 200, []),
+        (json.dumps(ERROR).encode(), "application/json", 200, []),
+        (b"[" * 100_000, "application/json", 200, []),
+        (b"\x1f\x8b", "application/json", 200, [(b"content-encoding", b"gzip")]),
+        (b"\x1f\x8b", "text/event-stream", 200, [(b"content-encoding", b"gzip")]),
+        (b"", "application/json", 204, []),
+        (b"", "text/plain", 302, []),
+        (b"", "text/plain", 304, []),
+        (b"event: x\ndata: nope\n\n", "text/event-stream", 200, []),
+    ],
+)
+async def test_what_is_no_reply_is_a_502(
+    body: bytes, media: str, status: int, headers: list[tuple[bytes, bytes]], stream: bool
+) -> None:
+    reply = await ask(Inner(body, media=media, status=status, headers=headers), chat(stream=stream))
+    assert reply.status == 502
+    assert chat_error(reply.json()) == []
+    assert "location" not in reply.headers
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_usage_that_cannot_be_read_is_a_502_where_it_is_needed(stream: bool) -> None:
+    options = {"stream": True, "stream_options": {"include_usage": True}} if stream else {}
+    inner = Inner(json.dumps({**REPLY, "usage": {"input_tokens": "x"}}).encode())
+    assert (await ask(inner, chat(**options))).status == 502
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_reply_above_its_bound_is_refused(stream: bool) -> None:
+    whole = json.dumps(REPLY).encode()
+    for room, status in ((len(whole), 200), (len(whole) - 1, 502)):
+        app = ChatCompatMiddleware(Inner([whole[:50], whole[50:]]), max_reply_bytes=room)
+        assert (await call(app, chat(stream=stream))).status == status
+
+
+async def test_an_event_above_its_bound_ends_the_stream() -> None:
+    app = ChatCompatMiddleware(streaming([*HELLO[:2]] + [{"type": "ping", "pad": "x" * 999}]), max_event_bytes=500)
+    reply = await call(app, chat(stream=True))
+    assert "too large" in reply.data()[-1]["error"]["message"]
+    assert (await call(app, chat())).status == 502
+
+
+# ---------------------------------------------------------------- the inner app's manners
+
+
+async def test_an_inner_app_that_raises_before_its_start_is_a_500_and_raises_on() -> None:
+    failure, replies = RuntimeError("SECRET"), []
+
+    async def inner(s: Scope, receive: Receive, send: Send) -> None:
+        raise failure
+
+    with pytest.raises(RuntimeError) as raised:
+        await call(ChatCompatMiddleware(inner), chat(), on_send=keep(replies))
+    assert raised.value is failure
+    assert (replies[-1].status, replies[-1].error["type"]) == (500, "server_error")
+    assert b"SECRET" not in replies[-1].body
+
+
+async def test_an_inner_app_that_raises_in_mid_stream_ends_it_with_an_error_frame() -> None:
+    replies: list[Reply] = []
+
+    async def inner(s: Scope, receive: Receive, send: Send) -> None:
+        await send({**START, "headers": [(b"content-type", b"text/event-stream")]})
+        for event in HELLO[:3]:
+            await send({"type": "http.response.body", "body": frame(event), "more_body": True})
+        raise RuntimeError("SECRET")
+
+    with pytest.raises(RuntimeError):
+        await call(ChatCompatMiddleware(inner), chat(stream=True), on_send=keep(replies))
+    assert replies[-1].complete
+    assert replies[-1].data()[-1]["error"]["code"] == "incomplete_stream"
+    assert b"SECRET" not in replies[-1].body
+
+
+async def test_an_exception_behind_the_end_leaves_the_answer_intact() -> None:
+    replies: list[Reply] = []
+
+    async def inner(s: Scope, receive: Receive, send: Send) -> None:
+        await streaming()(s, receive, send)
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await call(ChatCompatMiddleware(inner), chat(stream=True), on_send=keep(replies))
+    assert replies[-1].data()[-1] == "[DONE]"
+    assert replies[-1].complete
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_inner_app_that_sends_nothing_or_half_is_a_502(stream: bool) -> None:
+    async def nothing(s: Scope, receive: Receive, send: Send) -> None:
+        return
+
+    async def start_only(s: Scope, receive: Receive, send: Send) -> None:
+        await send(START)
+
+    async def half(s: Scope, receive: Receive, send: Send) -> None:
+        await send(START)
+        await send({"type": "http.response.body", "body": b'{"id":', "more_body": True})
+
+    for inner in (nothing, start_only, half):
+        assert (await ask(inner, chat(stream=stream))).status == 502
+
+
+async def test_the_reply_is_complete_before_the_inner_app_is() -> None:
+    seen: list[bool] = []
+
+    async def inner(s: Scope, receive: Receive, send: Send) -> None:
+        await send({**START, "headers": [(b"content-type", b"text/event-stream")]})
+        for event in HELLO:
+            await send({"type": "http.response.body", "body": frame(event), "more_body": True})
+        seen.append(replies[-1].complete)
+        await send({"type": "http.response.body", "body": b"late", "more_body": False})
+        await anyio.sleep(0.05)
+        seen.append(True)
+
+    replies: list[Reply] = []
+    await call(ChatCompatMiddleware(inner, disconnect_grace=0), chat(stream=True), on_send=keep(replies))
+    assert seen == [True, True]  # done at once, and the work behind it was not cancelled
+    assert b"late" not in replies[-1].body
+
+
+async def test_unread_requests_trailers_and_foreign_messages_do_no_harm() -> None:
+    async def inner(s: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.early_hint", "links": []})
+        await send(START)
+        await send({"type": "http.response.body", "body": json.dumps(REPLY).encode()})
+        await send({"type": "http.response.trailers", "headers": []})
+
+    reply = await ask(inner)
+    assert [message["type"].split(".")[-1] for message in reply.messages] == ["early_hint", "start", "body"]
+
+
+async def test_the_body_is_given_once_and_then_the_disconnect_after_the_end() -> None:
+    kinds: list[str] = []
+
+    async def inner(s: Scope, receive: Receive, send: Send) -> None:
+        kinds.append((await receive())["type"])
+        with anyio.move_on_after(0.05):
+            kinds.append((await receive())["type"])
+        await Inner()(s, not_read, send)
+        kinds.append((await receive())["type"])
+
+    await ask(inner)
+    assert kinds == ["http.request", "http.disconnect"]
+
+
+async def not_read() -> Any:
+    return {"body": b""}
+
+
+def keep(replies: list[Reply]) -> Callable[[Reply], Awaitable[None]]:
+    async def on_send(reply: Reply) -> None:
+        replies.append(reply)
+
+    return on_send
