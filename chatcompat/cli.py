@@ -1,6 +1,7 @@
 """The command line: `chatcompat serve`."""
 
 import socket
+from contextlib import suppress
 from typing import Annotated, Final
 
 import uvicorn
@@ -37,8 +38,10 @@ def serve(
     """Serve chat completions, and the native endpoint beside it, on the built-in simulator."""
     config = uvicorn.Config(ChatCompatMiddleware(create_app()), host=host, port=port)
     listener = config.bind_socket()
+    listener.listen(config.backlog)  # from here on a connection waits for the server instead of failing
     print(_WELCOME.format(version=chatcompat.__version__, url=_url(listener)), flush=True)
-    uvicorn.Server(config).run(sockets=[listener])
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listener])
 
 
 def _url(listener: socket.socket) -> str:

@@ -22,9 +22,10 @@ class EventDecoder:
     An event that the end of the stream cuts off is discarded, as the standard says.
     """
 
-    __slots__ = ("_at_start", "_data", "_line", "_max_bytes", "_size", "_skip_lf")
+    __slots__ = ("_at_start", "_data", "_line", "_max_bytes", "_size", "_skip_lf", "idle")
 
     def __init__(self, *, max_bytes: int = MAX_EVENT_BYTES) -> None:
+        self.idle = False  # nothing is held: the next piece begins a new event
         self._at_start = True  # a byte order mark may come, perhaps in pieces
         self._skip_lf = False  # the last piece ended in CR: an LF next belongs to it
         self._line: list[bytes] = []  # pieces of a line whose end has not come
@@ -34,14 +35,13 @@ class EventDecoder:
 
     def feed(self, piece: bytes) -> list[bytes]:
         """The data of each event that `piece` completes; raises `EventTooLarge`."""
-        if (
-            piece[-2:] == b"\n\n"
-            and not (self._at_start or self._line or self._data or self._skip_lf)
-            and len(piece) <= self._max_bytes
-            and (events := _whole_events(piece)) is not None
-        ):
-            return events
-        return self._feed_lines(piece)
+        if self.idle and piece[-2:] == b"\n\n" and len(piece) <= self._max_bytes:
+            events = _whole_events(piece)
+            if events is not None:
+                return events
+        events = self._feed_lines(piece)
+        self.idle = not (self._at_start or self._line or self._data or self._skip_lf)
+        return events
 
     def _feed_lines(self, piece: bytes) -> list[bytes]:
         if self._at_start:

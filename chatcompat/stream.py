@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from chatcompat.errors import InvalidReply, status_of, to_stream_error
+from chatcompat.errors import DECODE_ERRORS, InvalidReply, status_of, to_stream_error
 from chatcompat.events import SkippedBlock, decode_event, merge_usage, to_events, unopened_block
 from chatcompat.messages import (
     ContentBlockDelta,
@@ -46,7 +46,12 @@ _LINE_SEPARATORS: Final = (
     ("\u2029".encode(), b"\\u2029"),
 )
 
+# How a text delta stands on the wire when a server sends each in a piece of its own.
+_DELTA: Final = b"event: content_block_delta\ndata: "
+_DELTA_START: Final = len(_DELTA)
+
 _encode = msgspec.json.Encoder().encode
+_decode_delta = msgspec.json.Decoder(ContentBlockDelta).decode
 
 
 class StreamError(Struct, frozen=True):
@@ -54,6 +59,13 @@ class StreamError(Struct, frozen=True):
 
     status: int
     body: bytes
+
+
+def _escape_separators(chunks: bytes) -> bytes:
+    """In JSON anything outside ASCII stands in a string, so this can be done on whole frames."""
+    for separator, escape in _LINE_SEPARATORS:
+        chunks = chunks.replace(separator, escape)
+    return chunks
 
 
 def read_events(decoder: EventDecoder, piece: bytes) -> list[bytes]:
@@ -99,9 +111,11 @@ class ChunkStream:
         "_held_text",
         "_ids",
         "_json_seen",
+        "_max_event_bytes",
         "_open",
         "_origin",
         "_out",
+        "_plain",
         "_shared",
         "_stop",
         "_tail",
@@ -118,6 +132,8 @@ class ChunkStream:
         self.started = False
         self.ended = False
         self._origin = origin
+        self._plain = False  # a text delta becomes a chunk, whatever else there was
+        self._max_event_bytes = max_event_bytes
         self._decoder = EventDecoder(max_bytes=max_event_bytes)
         self._out: list[bytes] = []
         self._open: dict[int, _Input | None] = {}  # None: an open block that sends no input
@@ -130,6 +146,10 @@ class ChunkStream:
 
     def feed(self, piece: bytes) -> bytes:
         """The bytes to send for the next piece of the messages stream; `b""` while there is nothing to say."""
+        if self._plain and self._decoder.idle and piece[:_DELTA_START] == _DELTA and piece[-2:] == b"\n\n":
+            chunk = self._feed_delta(piece)
+            if chunk is not None:
+                return chunk
         if not self.ended:
             self._read(piece)
         return self._flush()
@@ -152,6 +172,23 @@ class ChunkStream:
 
     # ------------------------------------------------------------ events
 
+    def _feed_delta(self, piece: bytes) -> bytes | None:
+        """The chunk of a piece that is one text delta and nothing else, which most are; None for any other.
+
+        The piece is known to begin as such a frame and to end as a frame: with no end of line in between it is one.
+        """
+        payload = piece[_DELTA_START:-2]
+        if b"\n" in payload or b"\r" in payload or len(piece) > self._max_event_bytes:
+            return None
+        try:
+            delta = _decode_delta(payload).delta
+        except DECODE_ERRORS:
+            return None
+        if type(delta) is not TextDelta or not delta.text:
+            return None
+        chunk = b"".join((self._text, _encode(delta.text), self._text_tail))
+        return chunk if delta.text.isascii() else _escape_separators(chunk)
+
     def _read(self, piece: bytes) -> None:
         try:
             for payload in read_events(self._decoder, piece):
@@ -170,10 +207,9 @@ class ChunkStream:
         """Build what all chunks share, once a stream, and send the first one."""
         message = event.message
         self._usage = {**(message.usage or {})}
-        self._shared = b'data: {"id":%b,"object":"chat.completion.chunk","created":%d,"model":%b,"choices":' % (
-            _encode(to_completion_id(message.id)),
-            self._origin.created,
-            _encode(message.model),
+        self._shared = _escape_separators(
+            b'data: {"id":%b,"object":"chat.completion.chunk","created":%d,"model":%b,"choices":'
+            % (_encode(to_completion_id(message.id)), self._origin.created, _encode(message.model))
         )
         self._delta = self._shared + b'[{"index":0,"delta":'
         self._close_chunk = b',"usage":null}\n\n' if self._origin.include_usage else b"}\n\n"
@@ -181,6 +217,7 @@ class ChunkStream:
         self._text = self._delta + b'{"content":'
         self._text_tail = b"}" + self._tail
         self.started = True
+        self._plain = self._origin.json_tool is None
         self._out += (self._delta, b'{"role":"assistant","content":""}', self._tail)
 
     def _on_delta(self, event: ContentBlockDelta) -> None:
@@ -281,10 +318,12 @@ class ChunkStream:
             self._out.append(b'%b[],"usage":%b}\n\n' % (self._shared, usage))
         self._out.append(DONE)
         self.ended = True
+        self._plain = False
 
     def _fail(self, error: StreamError) -> None:
         self.error = error
         self.ended = True
+        self._plain = False
         self._out.append(encode_data(error.body))
 
     def _must_have_started(self) -> None:
@@ -294,10 +333,7 @@ class ChunkStream:
     def _flush(self) -> bytes:
         out = b"".join(self._out)
         self._out.clear()
-        if not out.isascii():
-            for separator, escape in _LINE_SEPARATORS:
-                out = out.replace(separator, escape)
-        return out
+        return out if out.isascii() else _escape_separators(out)
 
 
 _HANDLERS: Final[dict[type, Callable[[ChunkStream, Any], None]]] = {

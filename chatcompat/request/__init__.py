@@ -57,7 +57,7 @@ def to_messages_request(chat: ChatCompletionRequest, unknown: list[str], *, dial
     """
     ignored = [*unknown]
     check_unsent(chat, ignored)
-    names = ToolNames([tool.function.name for tool in chat.tools] if chat.tools else [])
+    names = ToolNames(chat.tools or ())
     tools, choice, json_tool = _to_tools(chat, names)
     conversation = Conversation(dialect, names, ignored)
     leading = leading_system(chat.messages, ignored)
@@ -67,7 +67,7 @@ def to_messages_request(chat: ChatCompletionRequest, unknown: list[str], *, dial
     else:
         for index in range(len(leading), len(chat.messages)):
             conversation.add(index, chat.messages[index])
-    turns = conversation.close(f"messages[{len(chat.messages) - 1}]")
+    turns = conversation.close(len(chat.messages) - 1)
     request = MessagesRequest(
         model=chat.model,
         max_tokens=chat.max_completion_tokens or chat.max_tokens or dialect.max_tokens,

@@ -54,7 +54,9 @@ def to_text_blocks(
     ]
 
 
-def to_blocks(content: str | list[TextPart | ImagePart] | None, place: str) -> list[TextBlockParam | ImageBlockParam]:
+def to_blocks(
+    content: str | list[TextPart | ImagePart] | None, place: str, ignored: list[str]
+) -> list[TextBlockParam | ImageBlockParam]:
     """Text and images in their order; blank text is dropped. `place` is the path of `content`."""
     if content is None:
         return []
@@ -69,6 +71,8 @@ def to_blocks(content: str | list[TextPart | ImagePart] | None, place: str) -> l
             case ImagePart():
                 source = _to_image_source(part.image_url.url, f"{place}[{index}]")
                 blocks.append(ImageBlockParam(source, part.cache_control))
+                if part.image_url.detail not in (None, "auto"):
+                    ignored.append("messages[].content[].image_url.detail")
     return blocks
 
 

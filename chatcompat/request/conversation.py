@@ -6,10 +6,11 @@ all its results. So a user turn is collected until the next assistant message an
 """
 
 import re
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Final
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from chatcompat.chat import (
     AssistantMessage,
@@ -86,42 +87,42 @@ class Conversation:
 
     def add(self, index: int, message: Message) -> None:
         """Take one chat message; `index` is its place in the request."""
-        place = f"messages[{index}]"
         if message.name is not None:
             self._ignored.append("messages[].name")
         match message:
             case UserMessage():
-                self._add_user(message, place)
+                self._add_user(message, index)
             case AssistantMessage():
-                self._add_assistant(message, place)
+                self._add_assistant(message, index)
             case ToolMessage():
-                self._add_tool(message, place)
+                self._add_tool(message, index)
             case SystemMessage():
                 if blocks := _instruction_blocks(message):
                     self._user.append(_Instruction(blocks))
 
-    def close(self, place: str) -> list[MessageParam]:
-        """End the last turn and check what a messages request must hold; `place` is the last message's path."""
+    def close(self, last: int) -> list[MessageParam]:
+        """End the last turn and check what a messages request must hold; `last` is the last message's index."""
         self._end_user_turn()
         turns = self.messages
         if turns and turns[-1].role == "assistant":
-            self._end_prefill(place)
+            self._end_prefill(last)
         if not turns:
             raise InvalidRequest("There is no message with text in it.", param="messages", code="empty_conversation")
         if turns[0].role == "assistant":
             self._ignored.append("messages[0].role")
             turns.insert(0, MessageParam("user", OPENING))
         for turn in turns:
-            turn.content = _compact(turn.content)
+            if (text := _only_text(turn.content)) is not None:
+                turn.content = text
         return turns
 
     # ------------------------------------------------------------ one role each
 
-    def _add_user(self, message: UserMessage, place: str) -> None:
-        blocks: list[BlockParam] = [*to_blocks(message.content, f"{place}.content")]
+    def _add_user(self, message: UserMessage, index: int) -> None:
+        blocks = to_blocks(message.content, f"messages[{index}].content", self._ignored)
         if not blocks:
             raise InvalidRequest(
-                "A user message needs text or an image.", param=f"{place}.content", code="empty_content"
+                "A user message needs text or an image.", param=f"messages[{index}].content", code="empty_content"
             )
         with_cache_control(blocks, message.cache_control)
         self._user += blocks
@@ -130,12 +131,13 @@ class Conversation:
         """Let the user say text that stands in no user message."""
         self._user += blocks
 
-    def _add_assistant(self, message: AssistantMessage, place: str) -> None:
+    def _add_assistant(self, message: AssistantMessage, index: int) -> None:
         if self._user or any(call.outcome for call in self._calls):
             self._end_user_turn()
+        self._check_unsent(message, index)
         blocks: list[BlockParam] = [*_assistant_text(message)]
-        for index, call in enumerate(message.tool_calls or ()):
-            blocks.append(self._to_tool_use(call, f"{place}.tool_calls[{index}]"))
+        for number, call in enumerate(message.tool_calls or ()):
+            blocks.append(self._to_tool_use(call, f"messages[{index}].tool_calls[{number}]"))
         with_cache_control(blocks, message.cache_control)
         if not blocks:
             return
@@ -143,6 +145,16 @@ class Conversation:
             self.messages[-1].content += blocks  # type: ignore[operator]  # a list until `close`
         else:
             self.messages.append(MessageParam("assistant", blocks))
+
+    def _check_unsent(self, message: AssistantMessage, index: int) -> None:
+        """What replies bring and clients send back, and what has no place in a messages request."""
+        if message.function_call is not UNSET and bytes(message.function_call) != b"null":
+            raise InvalidRequest(
+                "Not supported: use tool_calls.", param=f"messages[{index}].function_call", code="unsupported_parameter"
+            )
+        for name, value in (("annotations", message.annotations), ("audio", message.audio)):
+            if value is not UNSET and bytes(value) not in (b"null", b"[]"):
+                self._ignored.append(f"messages[].{name}")
 
     def _to_tool_use(self, call: ToolCall, place: str) -> ToolUseBlockParam:
         arguments, whole = to_input(call.function.arguments, f"{place}.function.arguments")
@@ -154,24 +166,24 @@ class Conversation:
         self._calls.append(_Call(call.id, place, block))
         return block
 
-    def _add_tool(self, message: ToolMessage, place: str) -> None:
+    def _add_tool(self, message: ToolMessage, index: int) -> None:
         for call in self._calls:
             if call.chat_id == message.tool_call_id and call.outcome is None:
                 break
         else:
             raise InvalidRequest(
                 f"No call before this message waits for a result with the id {_shown(message.tool_call_id)}.",
-                param=f"{place}.tool_call_id",
+                param=f"messages[{index}].tool_call_id",
                 code="unexpected_tool_result",
             )
-        blocks = to_blocks(message.content, f"{place}.content")
+        blocks = to_blocks(message.content, f"messages[{index}].content", self._ignored)
         call.outcome = ToolResultBlockParam(
             tool_use_id=call.block.id,
             is_error=bool(message.is_error),
             cache_control=message.cache_control,
         )
         if blocks:
-            call.outcome.content = blocks[0].text if _is_plain(blocks) else blocks  # type: ignore[union-attr]
+            call.outcome.content = _only_text(blocks) or blocks
 
     # ------------------------------------------------------------ turns
 
@@ -212,18 +224,17 @@ class Conversation:
             said += _marked(item) if isinstance(item, _Instruction) else [item]
         return said, [block for item in user[end:] if isinstance(item, _Instruction) for block in item.blocks]
 
-    def _end_prefill(self, place: str) -> None:
+    def _end_prefill(self, last: int) -> None:
         """A trailing assistant message is the start of the reply; natively it must not end in white space."""
         if not self._dialect.prefill:
             raise InvalidRequest(
                 "The last message must not be the assistant's: this service does not continue a reply.",
-                param=place,
+                param=f"messages[{last}]",
                 code="unsupported_value",
             )
-        content = self.messages[-1].content
-        last = content[-1]
-        if isinstance(last, TextBlockParam):
-            last.text = last.text.rstrip()
+        block = self.messages[-1].content[-1]
+        if isinstance(block, TextBlockParam):
+            block.text = block.text.rstrip()
 
     def _to_native_id(self, chat_id: str) -> str:
         """An id that the native side takes, used once: some servers give the same ids in every turn."""
@@ -250,21 +261,13 @@ def _marked(instruction: _Instruction) -> list[BlockParam]:
     return [TextBlockParam(f"<system>\n{block.text}\n</system>", block.cache_control) for block in instruction.blocks]
 
 
-def _is_plain(blocks: object) -> bool:
-    match blocks:
-        case [TextBlockParam(cache_control=None)]:
-            return True
-        case _:
-            return False
-
-
-def _compact(content: str | list[BlockParam]) -> str | list[BlockParam]:
-    """One plain text is written as a string: the same to the native side, and fewer bytes."""
-    match content:
-        case [TextBlockParam(text=text, cache_control=None)]:
-            return text
-        case _:
-            return content
+def _only_text(content: str | Sequence[BlockParam]) -> str | None:
+    """The text of content that is one plain text: as a string it means the same natively, in fewer bytes."""
+    if len(content) == 1:
+        block = content[0]
+        if isinstance(block, TextBlockParam) and block.cache_control is None:
+            return block.text
+    return None
 
 
 def _digest(text: str) -> str:

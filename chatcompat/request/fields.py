@@ -114,6 +114,8 @@ def set_values(
         request.metadata = MetadataParam(user)
     if chat.stream:
         request.stream = True
+        if chat.stream_options is not None and chat.stream_options.include_obfuscation:
+            ignored.append("stream_options.include_obfuscation")
     elif chat.stream_options is not None:
         raise InvalidRequest('Only allowed with "stream": true.', param="stream_options", code="invalid_value")
 

@@ -1,6 +1,7 @@
 """Function tools and their choice -> tools; and JSON output by a tool that must be called."""
 
 import re
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Final
 
@@ -29,9 +30,9 @@ class ToolNames:
     `restored` has, for each mapped name, the client's own: replies are mapped back with it.
     """
 
-    def __init__(self, offered: list[str]) -> None:
+    def __init__(self, tools: Sequence[Tool]) -> None:
         self.restored: dict[str, str] = {}
-        self._offered = frozenset(offered)
+        self._tools = tools
         self._mapped: dict[str, str] = {}
 
     def to_native(self, name: str) -> str:
@@ -39,8 +40,9 @@ class ToolNames:
         if _NAME.fullmatch(name):
             return name
         if name not in self._mapped:
+            taken = {tool.function.name for tool in self._tools} | self.restored.keys()
             native, salt = name, 0
-            while not _NAME.fullmatch(native) or native in self._offered or native in self.restored:
+            while not _NAME.fullmatch(native) or native in taken:
                 digest = blake2b(name.encode(), digest_size=6, salt=salt.to_bytes(4)).hexdigest()
                 native = f"{_OUTSIDE.sub('_', name)[:100]}_{digest}"
                 salt += 1
@@ -74,10 +76,9 @@ def to_tools(tools: list[Tool], names: ToolNames) -> list[ToolParam]:
 
 def to_tool_choice(chat: ChatCompletionRequest, names: ToolNames) -> ToolChoiceParam | None:
     """The native choice, or nothing where there is nothing to say."""
-    offered = [tool.function.name for tool in chat.tools or ()]
-    choice = chat.tool_choice
+    offered, choice = chat.tools, chat.tool_choice
     if isinstance(choice, NamedToolChoice):
-        if choice.function.name not in offered:
+        if all(tool.function.name != choice.function.name for tool in offered or ()):
             raise InvalidRequest(
                 "The chosen function is not among the tools.", param="tool_choice", code="unknown_tool"
             )
@@ -94,9 +95,10 @@ def to_tool_choice(chat: ChatCompletionRequest, names: ToolNames) -> ToolChoiceP
 
 def to_json_tool(response_format: ResponseFormat, taken: list[ToolParam]) -> ToolParam:
     """The tool whose input is the client's JSON; its name is none of the client's."""
-    schema, description = _ANY_OBJECT, _JSON_DESCRIPTION
+    schema, description, strict = _ANY_OBJECT, _JSON_DESCRIPTION, False
     if given := response_format.json_schema:
         description = f"{description} {given.description}" if given.description else description
+        strict = bool(given.strict)
         if given.schema is not UNSET:
             schema = to_input_schema(given.schema, _FORMAT_SCHEMA)
             if schema != given.schema:  # merged branches would let through what the client's schema does not
@@ -108,7 +110,7 @@ def to_json_tool(response_format: ResponseFormat, taken: list[ToolParam]) -> Too
     name, names = JSON_TOOL, {tool.name for tool in taken}
     while name in names:
         name += "_"
-    return ToolParam(name=name, description=description, input_schema=schema)
+    return ToolParam(name=name, description=description, input_schema=schema, strict=strict)
 
 
 def force_json(choice: ToolChoiceParam | None, tools: list[ToolParam], json_tool: ToolParam) -> ToolChoiceParam | None:
