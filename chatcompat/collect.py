@@ -22,10 +22,15 @@ class CompletionCollector:
         self._builder = MessageBuilder()
         self._message: Message | None = None
 
+    @property
+    def ended(self) -> bool:
+        """Whether all has been said: the rest of the messages stream is of no account."""
+        return self.error is not None or self._message is not None
+
     def feed(self, piece: bytes) -> bytes:
         """Take the next piece; raises `InvalidReply`."""
         for payload in read_events(self._decoder, piece):
-            if self.error is not None or self._message is not None:
+            if self.ended:
                 break
             event = decode_event(payload)
             if isinstance(event, ErrorEvent):

@@ -93,8 +93,13 @@ class Exchange:
         """Take a message of the inner app's reply."""
         kind = message["type"]
         if kind == "http.response.body":
-            if not self._complete:
-                await self._take_body(bytes(message.get("body", b"")), bool(message.get("more_body", False)))
+            if self._complete:
+                return  # the rest of a reply that has been answered is of no account
+            piece, more_body = bytes(message.get("body", b"")), message.get("more_body", False)
+            if self._stream is not None:
+                await self._forward(self._stream, piece, more_body)
+            else:
+                await self._collect(piece, more_body)
         elif kind == "http.response.start":
             self._take_start(message)
         elif kind != "http.response.trailers":  # trailers would belong to the bytes that are not sent
@@ -113,19 +118,17 @@ class Exchange:
             else:
                 self._collector = self._translation.collector(max_event_bytes=bound)
 
-    async def _take_body(self, body: bytes, more_body: bool) -> None:
-        if self._stream is not None:
-            await self._forward(self._stream, body, more_body)
-            return
-        self._size += len(body)
+    async def _collect(self, piece: bytes, more_body: bool) -> None:
+        """Take a piece of a reply that is answered when it is whole."""
+        self._size += len(piece)
         try:
             if self._size > self._limits.max_reply_bytes:
                 raise InvalidReply("The messages service sent a reply that is too large.")  # noqa: TRY301
             if self._collector is not None:
-                self._collector.feed(body)
+                self._collector.feed(piece)
             else:
-                self._pieces.append(body)
-            if not more_body:
+                self._pieces.append(piece)
+            if not more_body or (self._collector is not None and self._collector.ended):
                 await self._reply_whole()
         except InvalidReply as error:
             await self._reply(error.status, error.body)
@@ -144,10 +147,8 @@ class Exchange:
             if not out:
                 return
             await self._begin_stream()
-        if stream.ended:
-            await self._finish(out)
-        elif out:
-            await self._send_body(out, more_body=True)
+        if out or stream.ended:
+            await self._send_body(out, more_body=not stream.ended)
 
     async def _reply_whole(self) -> None:
         """Answer with what the collected body becomes; raises `InvalidReply`."""
@@ -169,14 +170,14 @@ class Exchange:
                 await self._reply(error.status, error.body)
             else:
                 await self._begin_stream()
-                await self._finish(chunks)
+                await self._send_body(chunks, more_body=False)
         else:
             await self._reply(200, translation.reply(body))
 
     async def _end(self, failure: Exception | None) -> None:
         """The inner app is done, and its reply is not: say so, in whatever way is still open."""
         if self._begun and self._stream is not None:
-            await self._finish(self._stream.close())
+            await self._send_body(self._stream.close(), more_body=False)
         elif failure is not None:
             await self._reply(500, to_error_body("The messages service failed.", "server_error"))
         else:
@@ -202,18 +203,17 @@ class Exchange:
         self._sent_at = time.monotonic()
         self._tasks.start_soon(self._keep_alive)
 
-    async def _finish(self, body: bytes) -> None:
-        self._complete = True
-        await self._send_body(body, more_body=False)
-        self._over.set()
-
     async def _send_body(self, body: bytes, *, more_body: bool) -> None:
+        self._complete = not more_body
         if self._beating is not None:
             await self._beating.wait()
         self._sending = True
         await self._send({"type": "http.response.body", "body": body, "more_body": more_body})
         self._sending = False
-        self._sent_at = time.monotonic()
+        if more_body:
+            self._sent_at = time.monotonic()
+        else:
+            self._over.set()
 
     # ------------------------------------------------------------ beside the inner app
 

@@ -228,7 +228,7 @@ async def test_a_reply_above_its_bound_is_refused(stream: bool) -> None:
 
 
 async def test_an_event_above_its_bound_ends_the_stream() -> None:
-    app = ChatCompatMiddleware(streaming([*HELLO[:2]] + [{"type": "ping", "pad": "x" * 999}]), max_event_bytes=500)
+    app = ChatCompatMiddleware(streaming([*HELLO[:2], {"type": "ping", "pad": "x" * 999}]), max_event_bytes=500)
     reply = await call(app, chat(stream=True))
     assert "too large" in reply.data()[-1]["error"]["message"]
     assert (await call(app, chat())).status == 502
@@ -295,7 +295,8 @@ async def test_an_inner_app_that_sends_nothing_or_half_is_a_502(stream: bool) ->
         assert (await ask(inner, chat(stream=stream))).status == 502
 
 
-async def test_the_reply_is_complete_before_the_inner_app_is() -> None:
+@pytest.mark.parametrize("stream", [False, True])
+async def test_the_reply_is_complete_before_the_inner_app_is(stream: bool) -> None:
     seen: list[bool] = []
 
     async def inner(s: Scope, receive: Receive, send: Send) -> None:
@@ -308,7 +309,7 @@ async def test_the_reply_is_complete_before_the_inner_app_is() -> None:
         seen.append(True)
 
     replies: list[Reply] = []
-    await call(ChatCompatMiddleware(inner, disconnect_grace=0), chat(stream=True), on_send=keep(replies))
+    await call(ChatCompatMiddleware(inner, disconnect_grace=0), chat(stream=stream), on_send=keep(replies))
     assert seen == [True, True]  # done at once, and the work behind it was not cancelled
     assert b"late" not in replies[-1].body
 

@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from starlette.types import Receive, Scope, Send
 
@@ -65,7 +66,7 @@ async def test_an_inner_app_that_only_sends_is_stopped_when_nobody_listens() -> 
         leave.set()
         while True:
             await send(body(HELLO[2]))
-            await anyio.sleep(0)
+            await anyio.lowlevel.checkpoint()
             sent += 1
 
     with anyio.fail_after(2):
@@ -224,7 +225,7 @@ async def test_one_middleware_serves_many_streams_at_once_without_mixing_them() 
         for character in text:
             delta = {"type": "text_delta", "text": character}
             await send(body({"type": "content_block_delta", "index": 0, "delta": delta}))
-            await anyio.sleep(0)
+            await anyio.lowlevel.checkpoint()
         await send(body(HELLO[-1]))
 
     app, texts = ChatCompatMiddleware(inner), {}

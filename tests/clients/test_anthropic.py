@@ -22,9 +22,10 @@ def test_the_native_endpoint_answers_beside_the_other(client: Anthropic) -> None
 
 
 def test_native_streams_pass_untouched(client: Anthropic) -> None:
-    with client, client.messages.stream(
-        model=MODEL, max_tokens=64, messages=[{"role": "user", "content": "hi"}]
-    ) as stream:
+    with (
+        client,
+        client.messages.stream(model=MODEL, max_tokens=64, messages=[{"role": "user", "content": "hi"}]) as stream,
+    ):
         assert stream.get_final_message().stop_reason == "end_turn"
 
 

@@ -14,7 +14,10 @@ HELLO: list[ChatCompletionMessageParam] = [
     {"role": "system", "content": "You are concise."},
     {"role": "user", "content": "Say hello to Zo\u00eb \U0001f44b"},
 ]
-PIXEL = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+PIXEL = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAA"
+    "AABJRU5ErkJggg=="
+)
 
 
 def tool(name: str, **properties: Any) -> ChatCompletionToolParam:
@@ -200,18 +203,14 @@ def test_an_error_in_mid_stream_is_raised_behind_the_text(client: OpenAI) -> Non
 def test_a_cut_stream_is_an_error(client: OpenAI, cut: str) -> None:
     with client, pytest.raises(openai.APIError) as raised:
         list(
-            client.chat.completions.create(
-                model=MODEL, messages=HELLO, stream=True, extra_headers={"x-simulate": cut}
-            )
+            client.chat.completions.create(model=MODEL, messages=HELLO, stream=True, extra_headers={"x-simulate": cut})
         )
     assert raised.value.code == "incomplete_stream"
 
 
 def test_a_refusal(client: OpenAI) -> None:
     with client:
-        completion = client.chat.completions.create(
-            model=MODEL, messages=HELLO, extra_headers={"x-simulate": "refuse"}
-        )
+        completion = client.chat.completions.create(model=MODEL, messages=HELLO, extra_headers={"x-simulate": "refuse"})
     assert completion.choices[0].finish_reason == "content_filter"
     assert completion.choices[0].message.refusal
 
