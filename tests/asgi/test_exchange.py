@@ -10,11 +10,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chatcompat import ChatCompatMiddleware
 from tests.asgi.driver import HELLO, REPLY, Inner, Reply, call, chat, frame, streaming
+from tests.extensions import EXTENSIONS
 from tests.vendor import chat_error, chat_sse, check_chat_reply
 
 pytestmark = pytest.mark.anyio
 
-EXTENSIONS = ("native_finish_reason", "stop_sequence", "credits_consumed")
 ERROR = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
 START = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]}
 

@@ -30,9 +30,9 @@ def test_native_streams_pass_untouched(client: Anthropic) -> None:
 
 
 def test_native_errors_stay_native(client: Anthropic) -> None:
-    with client, pytest.raises(anthropic.BadRequestError, match="max_tokens"):
-        client.messages.create(  # type: ignore[call-overload]
-            model=MODEL, max_tokens="many", messages=[{"role": "user", "content": "hi"}]
+    with client, pytest.raises(anthropic.BadRequestError, match="odd: Extra inputs are not permitted"):
+        client.messages.create(
+            model=MODEL, max_tokens=9, messages=[{"role": "user", "content": "hi"}], extra_body={"odd": 1}
         )
 
 

@@ -6,11 +6,10 @@ import subprocess
 
 import pytest
 
+from tests.extensions import EXTENSIONS
 from tests.vendor import chat_sse, check_chat_reply
 
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
-
-EXTENSIONS = ("native_finish_reason", "stop_sequence", "credits_consumed")
 
 
 def curl_line(serve_output: list[str]) -> str:

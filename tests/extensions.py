@@ -1,0 +1,10 @@
+"""What our replies have beyond the vendor's types."""
+
+EXTENSIONS = (
+    "native_finish_reason",  # of a choice
+    "stop_sequence",
+    "credits_consumed",  # of a usage: whatever the native one has and the other side has no name for
+    "cache_creation",
+    "server_tool_use",
+    "service_tier",
+)
