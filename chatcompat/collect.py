@@ -1,11 +1,11 @@
 """Stream events -> one chat completion, for clients that asked for a whole reply of an app that streams."""
 
 from chatcompat.errors import status_of, to_stream_error
-from chatcompat.events import MessageBuilder, decode_event
-from chatcompat.messages import ErrorEvent, Message
+from chatcompat.events import MessageBuilder, SkippedBlock, incomplete_stream, read_events
+from chatcompat.messages import ErrorEvent, Event, Message
 from chatcompat.response import Origin, to_chat_completion
 from chatcompat.sse import MAX_EVENT_BYTES, EventDecoder
-from chatcompat.stream import StreamError, incomplete_stream, read_events
+from chatcompat.stream import StreamError
 
 
 class CompletionCollector:
@@ -29,14 +29,9 @@ class CompletionCollector:
 
     def feed(self, piece: bytes) -> bytes:
         """Take the next piece; raises `InvalidReply`."""
-        for payload in read_events(self._decoder, piece):
-            if self.ended:
-                break
-            event = decode_event(payload)
-            if isinstance(event, ErrorEvent):
-                self.error = StreamError(status_of(event.error), to_stream_error(event.error))
-            else:
-                self._message = self._builder.add(event)
+        if not self.ended:
+            # Reading stops at the end: what a server sends behind it cannot spoil the reply.
+            any(self._ends(event) for event in read_events(self._decoder, piece))
         return b""
 
     def close(self) -> bytes:
@@ -46,3 +41,10 @@ class CompletionCollector:
         if self._message is None:
             raise incomplete_stream()
         return to_chat_completion(self._message, self._origin)
+
+    def _ends(self, event: Event | SkippedBlock | None) -> bool:
+        if isinstance(event, ErrorEvent):
+            self.error = StreamError(status_of(event.error), to_stream_error(event.error))
+        else:
+            self._message = self._builder.add(event)
+        return self.ended

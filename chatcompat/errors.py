@@ -5,7 +5,7 @@ native error becomes which is a table.
 """
 
 import re
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -122,16 +122,28 @@ def _no_message(status: int) -> str:
 
 
 class _LooseError(msgspec.Struct):
-    error: NativeError
+    type: Any = ""
+    message: Any = ""
 
 
-_ERROR: Final = msgspec.json.Decoder(_LooseError)
+class _LooseErrorBody(msgspec.Struct):
+    error: _LooseError
+
+
+_error_body: Final = msgspec.json.Decoder(_LooseErrorBody)
+
+
+def decode_native_error(body: bytes) -> NativeError:
+    """The error in `{"error": {...}}`; what is not text in it is left out. Raises `DECODE_ERRORS`."""
+    error = _error_body.decode(body).error
+    kind, message = error.type, error.message
+    return NativeError(kind if isinstance(kind, str) else "", message if isinstance(message, str) else "")
 
 
 def to_native_error(body: bytes) -> NativeError:
     """Read the body of a native error reply; a body of another form (a proxy's HTML) gives an empty error."""
     try:
-        return _ERROR.decode(body).error
+        return decode_native_error(body)
     except DECODE_ERRORS:
         return NativeError()
 

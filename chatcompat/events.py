@@ -10,8 +10,9 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw, Struct
 
-from chatcompat.errors import DECODE_ERRORS, InvalidReply
+from chatcompat.errors import DECODE_ERRORS, InvalidReply, decode_native_error
 from chatcompat.messages import (
+    EMPTY_OBJECT,
     Block,
     ContentBlockDelta,
     ContentBlockStart,
@@ -24,7 +25,6 @@ from chatcompat.messages import (
     MessageHead,
     MessageStart,
     MessageStop,
-    NativeError,
     StopDelta,
     StopDetails,
     TextBlock,
@@ -32,6 +32,7 @@ from chatcompat.messages import (
     ToolUseBlock,
     Usage,
 )
+from chatcompat.sse import EventDecoder, EventTooLarge
 
 
 class SkippedBlock(Struct, gc=False):
@@ -42,12 +43,6 @@ class SkippedBlock(Struct, gc=False):
 
 class _Tag(Struct):
     type: str
-
-
-class _UntypedError(Struct):
-    """`{"error": {...}}` without a type, as some servers and proxies send it."""
-
-    error: NativeError
 
 
 class _LooseBlockStart(Struct):
@@ -73,7 +68,6 @@ _event: Final[msgspec.json.Decoder[Event]] = msgspec.json.Decoder(Event)
 _message = msgspec.json.Decoder(Message)
 _block = msgspec.json.Decoder(Block)
 _tag = msgspec.json.Decoder(_Tag)
-_untyped_error = msgspec.json.Decoder(_UntypedError)
 _loose_block_start = msgspec.json.Decoder(_LooseBlockStart)
 _loose_delta = msgspec.json.Decoder(_LooseDelta)
 _loose_message = msgspec.json.Decoder(_LooseMessage)
@@ -87,24 +81,49 @@ _EVENT_TYPES: Final = _tags(Event)
 _BLOCK_TYPES: Final = _tags(Block)
 _DELTA_TYPES: Final = _tags(ContentBlockDelta.__annotations__["delta"])
 
+_NULL: Final = Raw(b"null")  # a raw value is equal to raw values only
+_NO_INPUT: Final = (_NULL, Raw(b'""'))
+
+
+def read_events(decoder: EventDecoder, piece: bytes) -> Iterator[Event | SkippedBlock | None]:
+    """The events that `piece` completes; raises `InvalidReply` behind the last that can be read."""
+    try:
+        return map(decode_event, decoder.feed(piece))
+    except EventTooLarge as error:
+        return _read_until_too_large(error.events)
+
+
+def _read_until_too_large(payloads: list[bytes]) -> Iterator[Event | SkippedBlock | None]:
+    yield from map(decode_event, payloads)
+    raise InvalidReply("The messages service sent an event that is too large.")
+
 
 def decode_event(payload: bytes) -> Event | SkippedBlock | None:
     """The event in one frame's data; None for a type that we do not know. Raises `InvalidReply`."""
     try:
-        return _event.decode(payload)
-    except DECODE_ERRORS:
-        pass
-    try:
-        return _decode_unknown_event(payload)
+        try:
+            event = _event.decode(payload)
+        except DECODE_ERRORS:
+            return _decode_other_event(payload)
+        if not isinstance(event, ContentBlockDelta):  # all raw values are in other events
+            _must_be_text(payload)
+            if isinstance(event, ContentBlockStart):
+                _set_object(event.content_block)
     except DECODE_ERRORS:
         raise InvalidReply("The messages service sent an event that cannot be read.") from None
+    return event
 
 
-def _decode_unknown_event(payload: bytes) -> Event | SkippedBlock | None:
+def _decode_other_event(payload: bytes) -> Event | SkippedBlock | None:
+    """What the strict decoder refuses: an unknown type, an error of another form, or no event at all."""
+    if not payload:
+        return None
     try:
         kind = _tag.decode(payload).type
     except msgspec.ValidationError:
-        return ErrorEvent(_untyped_error.decode(payload).error)
+        kind = "error"  # some servers and proxies send `{"error": {...}}` without a type
+    if kind == "error":
+        return ErrorEvent(decode_native_error(payload))
     if kind == "content_block_start":
         start = _loose_block_start.decode(payload)
         if start.content_block.type not in _BLOCK_TYPES:
@@ -117,23 +136,44 @@ def _decode_unknown_event(payload: bytes) -> Event | SkippedBlock | None:
 def decode_message(body: bytes) -> Message:
     """The message in a whole reply, without blocks of unknown types; raises `InvalidReply`."""
     try:
-        return _message.decode(body)
-    except DECODE_ERRORS:
-        pass
-    try:
-        loose = _loose_message.decode(body)
-        known = [_block.decode(raw) for raw in loose.content if _tag.decode(raw).type in _BLOCK_TYPES]
+        _must_be_text(body)
+        try:
+            message = _message.decode(body)
+        except DECODE_ERRORS:
+            message = _decode_loose_message(body)
+        for block in message.content:
+            _set_object(block)
     except DECODE_ERRORS:
         raise InvalidReply("The messages service sent a reply that is not a message.") from None
+    return message
+
+
+def _decode_loose_message(body: bytes) -> Message:
+    loose = _loose_message.decode(body)
+    known = [_block.decode(raw) for raw in loose.content if _tag.decode(raw).type in _BLOCK_TYPES]
     return Message(
         loose.id, loose.model, known, loose.stop_reason, loose.stop_sequence, loose.stop_details, loose.usage
     )
 
 
+def _must_be_text(payload: bytes) -> None:
+    """Raw values are scanned as JSON but not as UTF-8; they are sent on only after this proof."""
+    if not payload.isascii():
+        payload.decode()
+
+
+def _set_object(block: Block) -> None:
+    """See that a call's input is an object; some servers write null or an empty text where there is none."""
+    if isinstance(block, ToolUseBlock) and bytes(block.input)[:1] != b"{":
+        if block.input not in _NO_INPUT:
+            raise msgspec.ValidationError
+        block.input = EMPTY_OBJECT
+
+
 def merge_usage(usage: Usage, newer: Usage | None) -> None:
     """Counts in a stream are cumulative: a newer one replaces the older, field by field, and null says nothing."""
     for name, count in (newer or {}).items():
-        if name not in usage or count != b"null":
+        if name not in usage or count != _NULL:
             usage[name] = count
 
 
@@ -155,6 +195,10 @@ def to_events(message: Message) -> Iterator[Event]:
     yield MessageStop()
 
 
+IN_MESSAGE: Final = (ContentBlockDelta, ContentBlockStart, ContentBlockStop, MessageDelta, MessageStop, SkippedBlock)
+"""The events that cannot stand before the start of their message."""
+
+
 class _Growing(Struct):
     block: Block
     pieces: list[str]
@@ -170,40 +214,58 @@ class MessageBuilder:
 
     def add(self, event: Event | SkippedBlock | None) -> Message | None:
         """Take the next event; gives the message once it is whole. Raises `InvalidReply`."""
-        match event:
-            case MessageStart(head):
-                self._message = Message(head.id, head.model, [], usage={**(head.usage or {})})
-            case ContentBlockStart(index, block):
-                self._start(index, block)
-            case SkippedBlock(index):
-                self._open[index] = None
-            case ContentBlockDelta():
-                self._grow(event)
-            case MessageDelta() if self._message:
-                _end(self._message, event)
-            case MessageStop() if self._message:
-                self._message.content = [_built(growing) for growing in self._content]
-                return self._message
+        message = self._message
+        if isinstance(event, MessageStart):
+            if message is not None:
+                raise second_start()
+            head = event.message
+            self._message = Message(head.id, head.model, [], usage={**(head.usage or {})})
+        elif message is None:
+            if isinstance(event, IN_MESSAGE):
+                raise missing_start()
+        elif isinstance(event, MessageStop):
+            message.content = [_built(growing) for growing in self._content]
+            return message
+        elif isinstance(event, MessageDelta):
+            _end(message, event)
+        else:
+            self._add_to_block(event)
         return None
 
-    def _start(self, index: int, block: Block) -> _Growing:
-        growing = _Growing(block, [])
-        self._content.append(growing)
-        self._open[index] = growing
-        return growing
-
-    def _grow(self, event: ContentBlockDelta) -> None:
-        match event.delta:
-            case TextDelta(text):
-                if event.index not in self._open:
-                    self._start(event.index, TextBlock(""))
-                if growing := self._open[event.index]:
-                    growing.pieces.append(text)
-            case InputJSONDelta(partial_json):
-                if event.index not in self._open:
+    def _add_to_block(self, event: Event | SkippedBlock | None) -> None:
+        match event:
+            case ContentBlockStart(index, block):
+                begun = _Growing(block, [])
+                self._content.append(begun)
+                self._open[index] = begun
+            case SkippedBlock(index):
+                self._open[index] = None
+            case ContentBlockDelta(index, TextDelta(text)):
+                self._add_text(index, text)
+            case ContentBlockDelta(index, InputJSONDelta(partial_json)):
+                if index not in self._open:
                     raise unopened_block()
-                if growing := self._open[event.index]:
+                if (growing := self._open[index]) and isinstance(growing.block, ToolUseBlock):
                     growing.pieces.append(partial_json)
+            case ContentBlockStop(index):
+                self._open.pop(index, None)
+
+    def _add_text(self, index: int, text: str) -> None:
+        growing = self._open.get(index)
+        if growing is not None and not isinstance(growing.block, ToolUseBlock):
+            growing.pieces.append(text)
+        elif growing is not None or index not in self._open:  # text that is in no text block is not lost either
+            self._content.append(_Growing(TextBlock(text), []))
+
+
+def missing_start() -> InvalidReply:
+    """The error for a part of a message that has not begun."""
+    return InvalidReply("The messages service sent content before the start of its message.")
+
+
+def second_start() -> InvalidReply:
+    """The error for a message that begins within another: what came so far would be sent twice."""
+    return InvalidReply("The messages service began a second message in one stream.")
 
 
 def unopened_block() -> InvalidReply:
@@ -211,10 +273,18 @@ def unopened_block() -> InvalidReply:
     return InvalidReply("The messages service sent a part of a block that it had not begun.")
 
 
+def incomplete_stream() -> InvalidReply:
+    """The error for a stream that ends before its message does."""
+    return InvalidReply(
+        "The messages service ended its stream before the message was complete.", code="incomplete_stream"
+    )
+
+
 def _end(message: Message, event: MessageDelta) -> None:
-    message.stop_reason = event.delta.stop_reason or message.stop_reason
-    message.stop_sequence = event.delta.stop_sequence or message.stop_sequence
-    message.stop_details = event.delta.stop_details or message.stop_details
+    if event.delta.stop_reason is not None:
+        message.stop_reason = event.delta.stop_reason
+        message.stop_sequence = event.delta.stop_sequence
+        message.stop_details = event.delta.stop_details
     message.usage = message.usage or {}
     merge_usage(message.usage, event.usage)
 

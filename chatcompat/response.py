@@ -99,7 +99,7 @@ def to_finish_reason(stop_reason: str | None, *, has_calls: bool) -> str:
 
 def to_refusal(stop_reason: str | None, details: StopDetails | None) -> str | None:
     """Why the model refused, in the service's words."""
-    return details.explanation if stop_reason == "refusal" and details is not None else None
+    return details.explanation or None if stop_reason == "refusal" and details is not None else None
 
 
 def to_chat_usage(usage: Usage) -> dict[str, Any]:

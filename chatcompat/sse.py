@@ -12,7 +12,11 @@ _BOM: Final = b"\xef\xbb\xbf"
 
 
 class EventTooLarge(ValueError):
-    """One event is larger than the bound."""
+    """One event is larger than the bound; `events` came whole before it."""
+
+    def __init__(self, max_bytes: int, events: list[bytes]) -> None:
+        super().__init__(f"an event is larger than {max_bytes} bytes")
+        self.events = events
 
 
 class EventDecoder:
@@ -22,15 +26,14 @@ class EventDecoder:
     An event that the end of the stream cuts off is discarded, as the standard says.
     """
 
-    __slots__ = ("_at_start", "_data", "_line", "_max_bytes", "_size", "_skip_lf", "idle")
+    __slots__ = ("_at_start", "_data", "_line", "_max_bytes", "_skip_lf", "idle")
 
     def __init__(self, *, max_bytes: int = MAX_EVENT_BYTES) -> None:
         self.idle = False  # nothing is held: the next piece begins a new event
         self._at_start = True  # a byte order mark may come, perhaps in pieces
         self._skip_lf = False  # the last piece ended in CR: an LF next belongs to it
-        self._line: list[bytes] = []  # pieces of a line whose end has not come
-        self._data: list[bytes] = []  # values of the open event's data lines
-        self._size = 0  # bytes held in the two
+        self._line = bytearray()  # a line whose end has not come
+        self._data = bytearray()  # values of the open event's data lines, each with an LF
         self._max_bytes = max_bytes
 
     def feed(self, piece: bytes) -> list[bytes]:
@@ -52,43 +55,39 @@ class EventDecoder:
         if not piece:
             return []
         if self._line and (b"\n" in piece or b"\r" in piece):
-            piece = b"".join((*self._line, piece))
-            self._size -= sum(map(len, self._line))
+            piece = bytes(self._line + piece)
             self._line.clear()
         lines = piece.splitlines()  # of bytes: at LF, CR and CRLF, and nothing else
         self._skip_lf = piece.endswith(b"\r")
-        if not piece.endswith((b"\n", b"\r")):
-            self._hold(self._line, lines.pop())
+        rest = b"" if piece.endswith((b"\n", b"\r")) else lines.pop()
         events: list[bytes] = []
+        data, bound = self._data, self._max_bytes
+        # Each line, whole or not, is measured with the data before it: no cut of the stream changes the outcome.
         for line in lines:
-            if line:
-                self._take(line)
-            elif self._data:
-                events.append(b"\n".join(self._data))
-                self._data.clear()
-                self._size = sum(map(len, self._line))
+            if not line:
+                if data:
+                    events.append(bytes(data[:-1]))
+                    data.clear()
+                continue
+            if len(data) + len(line) > bound:
+                raise EventTooLarge(bound, events)
+            name, _, value = line.partition(b":")
+            if name == b"data":
+                data += value.removeprefix(b" ")
+                data += b"\n"
+        if len(data) + len(self._line) + len(rest) > bound:
+            raise EventTooLarge(bound, events)
+        self._line += rest
         return events
 
     def _without_bom(self, piece: bytes) -> bytes:
-        start = b"".join((*self._line, piece))
+        start = bytes(self._line + piece)
         self._line.clear()
-        self._size = 0
         if len(start) < len(_BOM) and _BOM.startswith(start):
-            self._line.append(start)
+            self._line += start
             return b""
         self._at_start = False
         return start.removeprefix(_BOM)
-
-    def _take(self, line: bytes) -> None:
-        name, _, value = line.partition(b":")
-        if name == b"data":
-            self._hold(self._data, value.removeprefix(b" "))
-
-    def _hold(self, held: list[bytes], piece: bytes) -> None:
-        held.append(piece)
-        self._size += len(piece)
-        if self._size > self._max_bytes:
-            raise EventTooLarge(f"an event is larger than {self._max_bytes} bytes")
 
 
 def _whole_events(piece: bytes) -> list[bytes] | None:

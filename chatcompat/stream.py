@@ -1,13 +1,23 @@
 """Stream events -> chunks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
 from chatcompat.errors import DECODE_ERRORS, InvalidReply, status_of, to_stream_error
-from chatcompat.events import SkippedBlock, decode_event, merge_usage, to_events, unopened_block
+from chatcompat.events import (
+    IN_MESSAGE,
+    SkippedBlock,
+    incomplete_stream,
+    merge_usage,
+    missing_start,
+    read_events,
+    second_start,
+    to_events,
+    unopened_block,
+)
 from chatcompat.messages import (
     ContentBlockDelta,
     ContentBlockStart,
@@ -34,7 +44,7 @@ from chatcompat.response import (
     to_finish_reason,
     to_refusal,
 )
-from chatcompat.sse import MAX_EVENT_BYTES, EventDecoder, EventTooLarge, encode_comment, encode_data
+from chatcompat.sse import MAX_EVENT_BYTES, EventDecoder, encode_comment, encode_data
 
 PING: Final = encode_comment(b"ping")
 DONE: Final = encode_data(b"[DONE]")
@@ -51,7 +61,7 @@ _DELTA: Final = b"event: content_block_delta\ndata: "
 _DELTA_START: Final = len(_DELTA)
 
 _encode = msgspec.json.Encoder().encode
-_decode_delta = msgspec.json.Decoder(ContentBlockDelta).decode
+_decode_delta = msgspec.json.Decoder(ContentBlockDelta | Ping).decode  # of a union the type must be there
 
 
 class StreamError(Struct, frozen=True):
@@ -66,21 +76,6 @@ def _escape_separators(chunks: bytes) -> bytes:
     for separator, escape in _LINE_SEPARATORS:
         chunks = chunks.replace(separator, escape)
     return chunks
-
-
-def read_events(decoder: EventDecoder, piece: bytes) -> list[bytes]:
-    """The data of the events that `piece` completes; raises `InvalidReply`."""
-    try:
-        return decoder.feed(piece)
-    except EventTooLarge:
-        raise InvalidReply("The messages service sent an event that is too large.") from None
-
-
-def incomplete_stream() -> InvalidReply:
-    """The error for a stream that ends before its message does."""
-    return InvalidReply(
-        "The messages service ended its stream before the message was complete.", code="incomplete_stream"
-    )
 
 
 class _Input:
@@ -117,6 +112,7 @@ class ChunkStream:
         "_out",
         "_plain",
         "_shared",
+        "_silent",
         "_stop",
         "_tail",
         "_text",
@@ -132,11 +128,12 @@ class ChunkStream:
         self.started = False
         self.ended = False
         self._origin = origin
-        self._plain = False  # a text delta becomes a chunk, whatever else there was
+        self._plain = False  # a text delta becomes a chunk, whichever block it is for
         self._max_event_bytes = max_event_bytes
         self._decoder = EventDecoder(max_bytes=max_event_bytes)
         self._out: list[bytes] = []
         self._open: dict[int, _Input | None] = {}  # None: an open block that sends no input
+        self._silent: set[int] = set()  # open blocks that send nothing: thinking, and what we do not know
         self._calls = 0
         self._ids = CallIds()
         self._json_seen = False
@@ -151,7 +148,7 @@ class ChunkStream:
             if chunk is not None:
                 return chunk
         if not self.ended:
-            self._read(piece)
+            self._take_all(read_events(self._decoder, piece))
         return self._flush()
 
     def close(self) -> bytes:
@@ -163,11 +160,7 @@ class ChunkStream:
 
     def replay(self, message: Message) -> bytes:
         """The whole stream of a message that came in one piece."""
-        try:
-            for event in to_events(message):
-                self._take(event)
-        except InvalidReply as error:
-            self._fail(StreamError(error.status, error.body))
+        self._take_all(to_events(message))
         return self._flush()
 
     # ------------------------------------------------------------ events
@@ -181,30 +174,33 @@ class ChunkStream:
         if b"\n" in payload or b"\r" in payload or len(piece) > self._max_event_bytes:
             return None
         try:
-            delta = _decode_delta(payload).delta
+            event = _decode_delta(payload)
         except DECODE_ERRORS:
             return None
-        if type(delta) is not TextDelta or not delta.text:
+        if type(event) is not ContentBlockDelta or type(delta := event.delta) is not TextDelta or not delta.text:
             return None
         chunk = b"".join((self._text, _encode(delta.text), self._text_tail))
         return chunk if delta.text.isascii() else _escape_separators(chunk)
 
-    def _read(self, piece: bytes) -> None:
+    def _take_all(self, events: Iterable[Event | SkippedBlock | None]) -> None:
         try:
-            for payload in read_events(self._decoder, piece):
-                self._take(decode_event(payload))
+            for event in events:
+                self._take(event)
                 if self.ended:
                     break
         except InvalidReply as error:
             self._fail(StreamError(error.status, error.body))
 
     def _take(self, event: Event | SkippedBlock | None) -> None:
-        on_event = _HANDLERS.get(type(event))
-        if on_event is not None:
+        if not self.started and isinstance(event, IN_MESSAGE):
+            raise missing_start()
+        if on_event := _HANDLERS.get(type(event)):
             on_event(self, event)
 
     def _on_message_start(self, event: MessageStart) -> None:
         """Build what all chunks share, once a stream, and send the first one."""
+        if self.started:
+            raise second_start()
         message = event.message
         self._usage = {**(message.usage or {})}
         self._shared = _escape_separators(
@@ -223,14 +219,14 @@ class ChunkStream:
     def _on_delta(self, event: ContentBlockDelta) -> None:
         delta = event.delta
         if isinstance(delta, TextDelta):
-            self._say(delta.text)
+            if event.index not in self._silent:
+                self._say(delta.text)
         elif isinstance(delta, InputJSONDelta):
             self._add_input(event.index, delta.partial_json)
 
     def _on_block_start(self, event: ContentBlockStart) -> None:
-        self._must_have_started()
         index, block = event.index, event.content_block
-        self._open[index] = None
+        self._begin(index, silent=not isinstance(block, TextBlock | ToolUseBlock))
         if isinstance(block, TextBlock):
             self._say(block.text)
         elif isinstance(block, ToolUseBlock):
@@ -241,10 +237,10 @@ class ChunkStream:
                 self._open[index] = _Input(self._text, self._text_tail, bytes(block.input))
 
     def _on_skipped_block(self, event: SkippedBlock) -> None:
-        self._open[event.index] = None
+        self._begin(event.index, silent=True)
 
     def _on_block_stop(self, event: ContentBlockStop) -> None:
-        self._end_input(self._open.pop(event.index, None))
+        self._end(event.index)
 
     def _on_message_delta(self, event: MessageDelta) -> None:
         if event.delta.stop_reason is not None:
@@ -252,9 +248,8 @@ class ChunkStream:
         merge_usage(self._usage, event.usage)
 
     def _on_message_stop(self, _: MessageStop) -> None:
-        self._must_have_started()
-        for block in self._open.values():
-            self._end_input(block)
+        for index in tuple(self._open):
+            self._end(index)
         if self._held_text and not self._json_seen:
             self._out += (self._text, _encode("".join(self._held_text)), self._text_tail)
         self._finish()
@@ -269,7 +264,6 @@ class ChunkStream:
     # ------------------------------------------------------------ chunks
 
     def _say(self, text: str) -> None:
-        self._must_have_started()
         if not text:
             return
         if self._origin.json_tool is not None:  # JSON may follow, and text before it would spoil it
@@ -297,8 +291,19 @@ class ChunkStream:
             block.sent = True
             self._out += (block.head, _encode(partial_json), block.tail)
 
-    def _end_input(self, block: _Input | None) -> None:
+    def _begin(self, index: int, *, silent: bool) -> None:
+        """Open a block, in place of one that was not closed."""
+        self._end(index)
+        self._open[index] = None
+        if silent:
+            self._silent.add(index)
+            self._plain = False
+
+    def _end(self, index: int) -> None:
         """Close a block; a call without arguments sends none natively, and clients want an object."""
+        self._silent.discard(index)
+        self._plain = self._origin.json_tool is None and not self._silent
+        block = self._open.pop(index, None)
         if block is not None and not block.sent:
             self._out += (block.head, _encode(block.fallback.decode()), block.tail)
 
@@ -325,10 +330,6 @@ class ChunkStream:
         self.ended = True
         self._plain = False
         self._out.append(encode_data(error.body))
-
-    def _must_have_started(self) -> None:
-        if not self.started:
-            raise InvalidReply("The messages service sent content before the start of its message.")
 
     def _flush(self) -> bytes:
         out = b"".join(self._out)

@@ -1,0 +1,218 @@
+"""Messages and their content blocks, named and ordered as in the vendor's reference, and as strict.
+
+Unknown fields are refused everywhere. A field that may be null has None in its type; one that may only be left
+out has `UnsetType`. What types cannot say is in `chatcompat.simulator.rules` and `.turns`.
+Source: https://platform.claude.com/docs/en/api/messages and the types of the vendor's Python package.
+"""
+
+from typing import Literal
+
+from msgspec import UNSET, Struct, UnsetType
+
+
+class Wire(Struct, omit_defaults=True, forbid_unknown_fields=True):
+    """Any object of a request."""
+
+
+class CacheControl(Wire):
+    """A cache breakpoint behind what it stands on."""
+
+    type: Literal["ephemeral"]
+    ttl: Literal["5m", "1h"] = "5m"
+
+
+class Cacheable(Wire, kw_only=True):
+    """What a cache breakpoint can stand on."""
+
+    cache_control: CacheControl | None = None
+
+
+# ---------------------------------------------------------------- citations
+
+
+class CharLocation(Wire, tag="char_location"):
+    """A cited span of a plain text document."""
+
+    cited_text: str
+    document_index: int
+    document_title: str | None
+    start_char_index: int
+    end_char_index: int
+
+
+class PageLocation(Wire, tag="page_location"):
+    """Cited pages of a PDF."""
+
+    cited_text: str
+    document_index: int
+    document_title: str | None
+    start_page_number: int
+    end_page_number: int
+
+
+class ContentBlockLocation(Wire, tag="content_block_location"):
+    """Cited blocks of a document made of blocks."""
+
+    cited_text: str
+    document_index: int
+    document_title: str | None
+    start_block_index: int
+    end_block_index: int
+
+
+class WebSearchResultLocation(Wire, tag="web_search_result_location"):
+    """A cited page of the web."""
+
+    cited_text: str
+    encrypted_index: str
+    title: str | None
+    url: str
+
+
+class SearchResultLocation(Wire, tag="search_result_location"):
+    """Cited blocks of a search result."""
+
+    cited_text: str
+    search_result_index: int
+    source: str
+    start_block_index: int
+    end_block_index: int
+    title: str | None
+
+
+Citation = CharLocation | PageLocation | ContentBlockLocation | WebSearchResultLocation | SearchResultLocation
+
+
+class CitationsConfig(Wire):
+    """Whether a document may be cited."""
+
+    enabled: bool = False
+
+
+# ---------------------------------------------------------------- content blocks
+
+
+class Text(Cacheable, tag="text"):
+    """Text, blank only inside a tool result."""
+
+    text: str
+    citations: list[Citation] | None = None
+
+
+class Base64Image(Wire, tag="base64"):
+    """An image in the request."""
+
+    media_type: Literal["image/jpeg", "image/png", "image/gif", "image/webp"]
+    data: str
+
+
+class Url(Wire, tag="url"):
+    """An image or a PDF somewhere else."""
+
+    url: str
+
+
+class File(Wire, tag="file"):
+    """An uploaded image or document."""
+
+    file_id: str
+
+
+class Transformations(Wire):
+    """What is done to an image before the model sees it."""
+
+    oversized_image: Literal["downsize", "error"] = "downsize"
+
+
+class Image(Cacheable, tag="image"):
+    """An image."""
+
+    source: Base64Image | Url | File
+    transformations: Transformations | None = None
+
+
+class Base64Pdf(Wire, tag="base64"):
+    """A PDF in the request."""
+
+    media_type: Literal["application/pdf"]
+    data: str
+
+
+class PlainText(Wire, tag="text"):
+    """A text document in the request."""
+
+    media_type: Literal["text/plain"]
+    data: str
+
+
+class BlockContent(Wire, tag="content"):
+    """A document made of blocks."""
+
+    content: str | list[Text | Image]
+
+
+class Document(Cacheable, tag="document"):
+    """A document."""
+
+    source: Base64Pdf | PlainText | BlockContent | Url | File
+    citations: CitationsConfig | None = None
+    context: str | None = None
+    title: str | None = None
+
+
+class SearchResult(Cacheable, tag="search_result"):
+    """A search result that can be cited."""
+
+    content: list[Text]
+    source: str
+    title: str
+    citations: CitationsConfig | UnsetType = UNSET
+
+
+class Caller(Wire):
+    """Who called a tool: the model, or code that it wrote."""
+
+    type: Literal["direct", "code_execution_20250825", "code_execution_20260120"]
+    tool_id: str | UnsetType = UNSET
+
+
+class ToolUse(Cacheable, tag="tool_use"):
+    """A call."""
+
+    id: str
+    name: str
+    input: dict[str, object]
+    caller: Caller | UnsetType = UNSET
+    toolset_name: str | None = None
+
+
+class ToolResult(Cacheable, tag="tool_result"):
+    """The answer to a call."""
+
+    tool_use_id: str
+    content: str | list[Text | Image | Document | SearchResult] | UnsetType = UNSET
+    is_error: bool = False
+    toolset_name: str | None = None
+
+
+class Thinking(Wire, tag="thinking"):
+    """Thinking as an earlier reply had it."""
+
+    thinking: str
+    signature: str
+
+
+class RedactedThinking(Wire, tag="redacted_thinking"):
+    """Thinking that the client cannot read."""
+
+    data: str
+
+
+Block = Text | Image | Document | SearchResult | ToolUse | ToolResult | Thinking | RedactedThinking
+
+
+class Message(Wire):
+    """One message; which blocks stand in which role is a rule."""
+
+    role: Literal["user", "assistant", "system"]
+    content: str | list[Block]

@@ -1,0 +1,65 @@
+"""Bytes of a request -> structs, or the native error that says where they do not fit."""
+
+from typing import Final, TypeVar
+
+import msgspec
+from msgspec import UNSET, Raw, Struct
+from msgspec.json import Decoder
+
+from chatcompat.simulator.errors import invalid
+from chatcompat.simulator.wire import CustomTool, MessagesRequest, Prompt, Tool, WebSearch
+from chatcompat.simulator.wording import native_wording, tag_words
+
+T = TypeVar("T")
+
+
+class _ToolHead(Struct):
+    type: str | None = None
+
+
+_TOOL_HEAD: Final = Decoder(_ToolHead)
+_TOOLS: Final[dict[str, Decoder[Tool]]] = {
+    "custom": Decoder(CustomTool),
+    "web_search_20250305": Decoder(WebSearch),
+    "web_search_20260209": Decoder(WebSearch),
+    "web_search_20260318": Decoder(WebSearch),
+}
+_MESSAGES_REQUEST: Final = Decoder(MessagesRequest)
+_PROMPT: Final = Decoder(Prompt)
+
+
+def decode_messages_request(body: bytes) -> MessagesRequest:
+    """Read the body of `POST /v1/messages`."""
+    return _decode(_MESSAGES_REQUEST, body)
+
+
+def decode_prompt(body: bytes) -> Prompt:
+    """Read the body of `POST /v1/messages/count_tokens`."""
+    return _decode(_PROMPT, body)
+
+
+def decode_tools(prompt: Prompt) -> list[Tool]:
+    """Read the tools of a request, each by its type; one without a type is the client's own."""
+    tools: list[Tool] = []
+    for index, raw in enumerate([] if prompt.tools is UNSET else prompt.tools):
+        at = f"tools.{index}"
+        kind = _decode(_TOOL_HEAD, raw, at).type or "custom"
+        decoder = _TOOLS.get(kind)
+        if decoder is None:
+            raise invalid(f"{at}: Input tag found using 'type' {tag_words(_TOOLS)}")
+        tools.append(_decode(decoder, raw, f"{at}.{kind}"))
+    return tools
+
+
+def _decode(decoder: Decoder[T], body: bytes | Raw, at: str = "") -> T:
+    """Decode, and turn the decoder's errors into native ones. The third, RecursionError, is the app's to handle."""
+    try:
+        try:
+            return decoder.decode(body)
+        except msgspec.ValidationError as error:
+            # This reads the rest of the body too, where it may turn out to be no JSON at all.
+            raise invalid(native_wording(error, decoder.type, memoryview(body), at)) from None
+    except msgspec.DecodeError as error:
+        raise invalid(f"The request body is not valid JSON: {error}") from None
+    except UnicodeDecodeError:  # its own words quote the bytes
+        raise invalid("The request body is not valid JSON: it is not UTF-8") from None

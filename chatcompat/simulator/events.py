@@ -1,0 +1,217 @@
+"""Parts of a reply -> the whole message, or the server-sent events of its stream.
+
+Order and shapes as in https://platform.claude.com/docs/en/build-with-claude/streaming
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec.json import encode
+
+from chatcompat.simulator.model import Answer, Call, Part, Thought
+from chatcompat.simulator.reply import (
+    CacheCreation,
+    ContentBlock,
+    Message,
+    OutputDetails,
+    StopDetails,
+    TextBlock,
+    ThinkingBlock,
+    ToolUseBlock,
+    Usage,
+)
+from chatcompat.simulator.signature import sign
+from chatcompat.simulator.tokens import InputTokens, credits_consumed, tokens
+
+PIECE: Final = 12  # characters of a delta
+
+_NO_INPUT: Final = Raw(b"{}")
+
+
+class MessageStart(Struct, tag_field="type", tag="message_start"):
+    """First event."""
+
+    message: Message
+
+
+class Ping(Struct, tag_field="type", tag="ping"):
+    """Keeps the connection busy."""
+
+
+class ContentBlockStart(Struct, tag_field="type", tag="content_block_start"):
+    """A block, still empty."""
+
+    index: int
+    content_block: ContentBlock
+
+
+class TextDelta(Struct, tag_field="type", tag="text_delta"):
+    """More text."""
+
+    text: str
+
+
+class InputJSONDelta(Struct, tag_field="type", tag="input_json_delta"):
+    """More of a call's input as JSON."""
+
+    partial_json: str
+
+
+class ThinkingDelta(Struct, tag_field="type", tag="thinking_delta"):
+    """More thinking."""
+
+    thinking: str
+
+
+class SignatureDelta(Struct, tag_field="type", tag="signature_delta"):
+    """The signature of a thinking block."""
+
+    signature: str
+
+
+Delta = TextDelta | InputJSONDelta | ThinkingDelta | SignatureDelta
+
+
+class ContentBlockDelta(Struct, tag_field="type", tag="content_block_delta"):
+    """More of a block."""
+
+    index: int
+    delta: Delta
+
+
+class ContentBlockStop(Struct, tag_field="type", tag="content_block_stop"):
+    """The end of a block."""
+
+    index: int
+
+
+class Stop(Struct):
+    """Why the reply ends."""
+
+    stop_reason: str | None
+    stop_sequence: str | None
+    stop_details: StopDetails | None
+
+
+class DeltaUsage(Struct):
+    """The final usage, as far as the event has it."""
+
+    input_tokens: int
+    cache_creation_input_tokens: int
+    cache_read_input_tokens: int
+    output_tokens: int
+    output_tokens_details: OutputDetails | UnsetType
+    credits_consumed: int
+
+
+class MessageDelta(Struct, tag_field="type", tag="message_delta"):
+    """Stop reason and usage, which is cumulative."""
+
+    delta: Stop
+    usage: DeltaUsage
+
+
+class MessageStop(Struct, tag_field="type", tag="message_stop"):
+    """Last event."""
+
+
+Event = MessageStart | Ping | ContentBlockStart | ContentBlockDelta | ContentBlockStop | MessageDelta | MessageStop
+
+
+def to_message(answer: Answer, message_id: str, model: str, counted: InputTokens) -> Message:
+    """The whole reply."""
+    return Message(
+        id=message_id,
+        model=model,
+        content=[_block(part) for part in answer.parts],
+        stop_reason=answer.stop_reason,
+        stop_sequence=answer.stop_sequence,
+        stop_details=answer.stop_details,
+        usage=_usage(answer, counted),
+    )
+
+
+def to_events(answer: Answer, message: Message) -> Iterator[Event]:
+    """The events of the stream that says the same as `message`, which is the whole reply of `answer`."""
+    usage = message.usage
+    first = msgspec.structs.replace(
+        usage,
+        output_tokens=1,
+        output_tokens_details=UNSET,
+        credits_consumed=credits_consumed(usage.input_tokens, usage.cache_creation_input_tokens, 1),
+    )
+    yield MessageStart(Message(id=message.id, model=message.model, content=[], usage=first))
+    yield Ping()
+    for index, part in enumerate(answer.parts):
+        yield ContentBlockStart(index, _empty_block(part))
+        for delta in _deltas(part):
+            yield ContentBlockDelta(index, delta)
+        yield ContentBlockStop(index)
+    final = DeltaUsage(
+        input_tokens=usage.input_tokens,
+        cache_creation_input_tokens=usage.cache_creation_input_tokens,
+        cache_read_input_tokens=usage.cache_read_input_tokens,
+        output_tokens=usage.output_tokens,
+        output_tokens_details=usage.output_tokens_details,
+        credits_consumed=usage.credits_consumed,
+    )
+    yield MessageDelta(Stop(message.stop_reason, message.stop_sequence, message.stop_details), final)
+    yield MessageStop()
+
+
+def to_frame(event: Event) -> bytes:
+    """The event as it is sent."""
+    return b"event: %s\ndata: %s\n\n" % (str(event.__struct_config__.tag).encode(), encode(event))
+
+
+def _usage(answer: Answer, counted: InputTokens) -> Usage:
+    output = sum(tokens(part.body) for part in answer.parts)
+    thinking = sum(tokens(part.body) for part in answer.parts if isinstance(part, Thought))
+    return Usage(
+        input_tokens=counted.plain,
+        cache_creation_input_tokens=counted.cached,
+        cache_creation=CacheCreation(
+            ephemeral_5m_input_tokens=counted.cached if counted.ttl == "5m" else 0,
+            ephemeral_1h_input_tokens=counted.cached if counted.ttl == "1h" else 0,
+        ),
+        output_tokens=output,
+        output_tokens_details=OutputDetails(thinking) if thinking else UNSET,
+        credits_consumed=credits_consumed(counted.plain, counted.cached, output),
+    )
+
+
+def _block(part: Part) -> ContentBlock:
+    """The block of a whole reply. A call that was cut has no input that could be sent as JSON."""
+    match part:
+        case Thought(body=body, shown=shown):
+            thinking = body if shown else ""
+            return ThinkingBlock(thinking, sign(thinking))
+        case Call(id=call_id, name=name, body=body, complete=complete):
+            return ToolUseBlock(call_id, name, Raw(body.encode()) if complete else _NO_INPUT)
+        case _:
+            return TextBlock(part.body)
+
+
+def _empty_block(part: Part) -> ContentBlock:
+    match part:
+        case Thought():
+            return ThinkingBlock("", "")
+        case Call(id=call_id, name=name):
+            return ToolUseBlock(call_id, name, _NO_INPUT)
+        case _:
+            return TextBlock("")
+
+
+def _deltas(part: Part) -> Iterator[Delta]:
+    pieces = [part.body[at : at + PIECE] for at in range(0, len(part.body), PIECE)]
+    match part:
+        case Thought(shown=shown, body=body):
+            yield from (ThinkingDelta(piece) for piece in pieces if shown)
+            yield SignatureDelta(sign(body if shown else ""))
+        case Call():
+            yield InputJSONDelta("")  # the real service starts with an empty one too
+            yield from map(InputJSONDelta, pieces)
+        case _:
+            yield from map(TextDelta, pieces)

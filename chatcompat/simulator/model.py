@@ -1,0 +1,245 @@
+"""What is answered: parts of a reply as a function of the request, and nothing else."""
+
+import re
+from collections.abc import Iterator
+from hashlib import sha256
+from typing import Final
+
+import msgspec
+from msgspec import UNSET, Struct
+from msgspec.json import encode
+
+from chatcompat.simulator.blocks import Block, Document, Image, SearchResult, Text, ToolResult, ToolUse
+from chatcompat.simulator.faults import Faults
+from chatcompat.simulator.reply import StopDetails
+from chatcompat.simulator.schema import example
+from chatcompat.simulator.tokens import CHARACTERS, tokens
+from chatcompat.simulator.turns import Turn
+from chatcompat.simulator.wire import (
+    CustomTool,
+    MessagesRequest,
+    ThinkingAdaptive,
+    ThinkingBetweenTools,
+    ThinkingDisabled,
+    ThinkingEnabled,
+    Tool,
+    ToolChoiceAny,
+    ToolChoiceNone,
+    ToolChoiceTool,
+)
+
+MAX_QUOTE: Final = 400  # characters of the user's text
+REFUSAL: Final = StopDetails("refusal", "general_harms", "The simulator was asked to refuse this request.")
+
+_WORD: Final = re.compile(r"[^\s,;:!?\"'`()\[\]{}<>]+")
+_NOT_IN_NAME: Final = re.compile(r"[^a-zA-Z0-9_-]")
+
+
+class Part(Struct, frozen=True, kw_only=True):
+    """A content block before it has a shape on the wire. `body` is all that counts as output tokens."""
+
+    body: str
+    complete: bool = True  # false if `max_tokens` cut it
+
+
+class Said(Part, frozen=True):
+    """Text."""
+
+
+class Thought(Part, frozen=True):
+    """Thinking; `shown` is whether the client gets its text."""
+
+    shown: bool
+
+
+class Call(Part, frozen=True):
+    """A call; `body` is its input as JSON."""
+
+    id: str
+    name: str
+
+
+class Answer(Struct, frozen=True):
+    """The parts of a reply and why it ends."""
+
+    parts: list[Part]
+    stop_reason: str
+    stop_sequence: str | None = None
+    stop_details: StopDetails | None = None
+
+
+def answer(request: MessagesRequest, tools: list[Tool], turns: list[Turn], key: str, faults: Faults) -> Answer:
+    """The reply to a request that `chatcompat.simulator.rules` found good. `key` is what ids are made of."""
+    asked = next(turn for turn in reversed(turns) if turn.role == "user")
+    chosen = [] if faults.refuse else _chosen_tools(request, tools, turns, asked)
+    parts = [*_thoughts(request, asked, chosen), *_words(request, turns, asked, chosen)]
+    parts += [
+        Call(body=encode(example(tool.input_schema)).decode(), id=call_id(key, index), name=tool.name)
+        for index, tool in enumerate(chosen)
+    ]
+    if faults.refuse:
+        parts = [*parts[:-1], msgspec.structs.replace(parts[-1], body=parts[-1].body[: len(parts[-1].body) // 2])]
+    parts, stop_sequence = _stopped(parts, [] if request.stop_sequences is UNSET else request.stop_sequences)
+    parts, is_cut = _limited(parts, request.max_tokens)
+    if faults.stop is not None:
+        return Answer(parts, faults.stop)
+    if faults.refuse:
+        return Answer(parts, "refusal", stop_details=REFUSAL)
+    if is_cut:
+        return Answer(parts, "max_tokens")
+    if stop_sequence is not None:
+        return Answer(parts, "stop_sequence", stop_sequence)
+    return Answer(parts, "tool_use" if chosen else "end_turn")
+
+
+def call_id(key: str, index: int) -> str:
+    """Id of the call at `index` of the reply to the request with this `key`."""
+    return f"toolu_01{sha256(f'{key} {index}'.encode()).hexdigest()[:22]}"
+
+
+# ---------------------------------------------------------------- tools
+
+
+def _chosen_tools(request: MessagesRequest, tools: list[Tool], turns: list[Turn], asked: Turn) -> list[CustomTool]:
+    """The tools to call, in the order in which they are offered."""
+    choice = request.tool_choice
+    offered = [tool for tool in tools if isinstance(tool, CustomTool)]
+    if isinstance(choice, ToolChoiceTool):
+        return [tool for tool in offered if tool.name == choice.name]
+    if isinstance(choice, ToolChoiceNone) or not offered:
+        return []
+    text = "\n".join(_texts(asked))
+    named = [tool for tool in offered if _names(text, tool.name)]
+    if not named and (isinstance(choice, ToolChoiceAny) or not _is_prefilled(turns)):
+        if not _results(asked):
+            named = offered[:1]
+        elif isinstance(choice, ToolChoiceAny):
+            called = set(_called(turns).values())
+            named = [next((tool for tool in offered if tool.name not in called), offered[-1])]
+    is_single = choice is not UNSET and not isinstance(choice, ToolChoiceNone) and choice.disable_parallel_tool_use
+    return named[:1] if is_single else named
+
+
+def _names(text: str, name: str) -> bool:
+    """Whether the text has the tool's name.
+
+    Gateways rename tools whose name is not legal here: they replace characters and append something. So a word
+    that could not be a name stands for a tool whose name begins with what is left of the word.
+    """
+    if re.search(rf"(?<![a-zA-Z0-9_-]){re.escape(name)}(?![a-zA-Z0-9_-])", text):
+        return True
+    for word in _WORD.findall(text):
+        legal = _NOT_IN_NAME.sub("_", word.rstrip("."))
+        if legal != word.rstrip(".") and legal.strip("_") and (name == legal or name.startswith(f"{legal}_")):
+            return True
+    return False
+
+
+def _called(turns: list[Turn]) -> dict[str, str]:
+    """Id -> tool name of all calls of the conversation."""
+    blocks = (placed.block for turn in turns for placed in turn.blocks)
+    return {block.id: block.name for block in blocks if isinstance(block, ToolUse)}
+
+
+def _is_prefilled(turns: list[Turn]) -> bool:
+    return turns[-1].role == "assistant"
+
+
+# ---------------------------------------------------------------- text
+
+
+def _words(request: MessagesRequest, turns: list[Turn], asked: Turn, chosen: list[CustomTool]) -> Iterator[Said]:
+    """The text of the reply: none before a forced call, JSON if a format is asked for."""
+    config = request.output_config
+    if chosen:
+        if request.tool_choice is UNSET or not isinstance(request.tool_choice, ToolChoiceAny | ToolChoiceTool):
+            yield Said(body=f"I will call {' and '.join(tool.name for tool in chosen)}.")
+    elif config is not UNSET and config.format is not None:
+        yield Said(body=encode(example(config.format.schema)).decode())
+    else:
+        yield Said(body=" ".join(_sentences(turns, asked)))
+
+
+def _sentences(turns: list[Turn], asked: Turn) -> Iterator[str]:
+    names = _called(turns)
+    for result in _results(asked):
+        verb = "failed" if result.is_error else "says"
+        yield f"The tool {names[result.tool_use_id]} {verb}: {_quote(_result_text(result))}."
+    if text := "\n".join(_texts(asked)):
+        yield f"I have read your message. You wrote: {_quote(text)}."
+    if seen := [label for placed in asked.blocks if (label := _label(placed.block))]:
+        yield f"I have seen: {', '.join(seen)}."
+
+
+def _texts(turn: Turn) -> list[str]:
+    return [placed.block.text for placed in turn.blocks if isinstance(placed.block, Text)]
+
+
+def _results(turn: Turn) -> list[ToolResult]:
+    return [placed.block for placed in turn.blocks if isinstance(placed.block, ToolResult)]
+
+
+def _result_text(result: ToolResult) -> str:
+    if isinstance(result.content, str):
+        return result.content
+    blocks = [] if result.content is UNSET else result.content
+    return " ".join(block.text if isinstance(block, Text) else _label(block) for block in blocks)
+
+
+def _label(block: Block) -> str:
+    """What was seen, by media type where the request has one; "" for blocks that are read, not seen."""
+    match block:
+        case Image(source=source) | Document(source=source):
+            kind = "an image" if isinstance(block, Image) else "a document"
+            return f"{kind} ({getattr(source, 'media_type', source.__struct_config__.tag)})"
+        case SearchResult():
+            return "a search result"
+        case _:
+            return ""
+
+
+def _quote(text: str) -> str:
+    text = text.strip()
+    return f'"{text}"' if len(text) <= MAX_QUOTE else f'"{text[:MAX_QUOTE]}\u2026"'
+
+
+# ---------------------------------------------------------------- thinking
+
+
+def _thoughts(request: MessagesRequest, asked: Turn, chosen: list[CustomTool]) -> Iterator[Thought]:
+    config = request.thinking
+    if config is UNSET or isinstance(config, ThinkingDisabled):
+        return
+    results = len(_results(asked))
+    if isinstance(config, ThinkingBetweenTools) and not results:
+        return
+    plan = f"call {', '.join(tool.name for tool in chosen)}" if chosen else "answer in words"
+    shown = not isinstance(config, ThinkingEnabled | ThinkingAdaptive) or config.display != "omitted"
+    body = f"The last turn has {len(asked.blocks)} blocks, {results} of them results of tools. I should {plan}."
+    yield Thought(body=body, shown=shown)
+
+
+# ---------------------------------------------------------------- limits
+
+
+def _stopped(parts: list[Part], stops: list[str]) -> tuple[list[Part], str | None]:
+    """End the reply before the first stop sequence in its text."""
+    for index, part in enumerate(parts):
+        if isinstance(part, Said):
+            found = [(at, stop) for stop in stops if (at := part.body.find(stop)) >= 0]
+            if found:
+                at, stop = min(found)
+                kept = [msgspec.structs.replace(part, body=part.body[:at])] if at else []
+                return [*parts[:index], *kept], stop
+    return parts, None
+
+
+def _limited(parts: list[Part], max_tokens: int) -> tuple[list[Part], bool]:
+    """End the reply when it has `max_tokens` tokens, be it within a part."""
+    left = max_tokens
+    for index, part in enumerate(parts):
+        if tokens(part.body) > left:
+            cut = msgspec.structs.replace(part, body=part.body[: left * CHARACTERS], complete=False)
+            return [*parts[:index], *([cut] if left else [])], True
+        left -= tokens(part.body)
+    return parts, False

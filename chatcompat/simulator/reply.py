@@ -1,0 +1,87 @@
+"""Reply structs: the whole message. Events are in `chatcompat.simulator.events`.
+
+Source: https://platform.claude.com/docs/en/api/messages and the types of the vendor's Python package.
+"""
+
+from typing import Literal
+
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+
+class TextBlock(Struct, tag_field="type", tag="text"):
+    """Text."""
+
+    text: str
+
+
+class ThinkingBlock(Struct, tag_field="type", tag="thinking"):
+    """Thinking and its signature."""
+
+    thinking: str
+    signature: str
+
+
+class ToolUseBlock(Struct, tag_field="type", tag="tool_use"):
+    """A call. `input` is a JSON object."""
+
+    id: str
+    name: str
+    input: Raw
+
+
+ContentBlock = TextBlock | ThinkingBlock | ToolUseBlock
+
+
+class StopDetails(Struct, frozen=True):
+    """Why the model refused."""
+
+    type: Literal["refusal"]
+    category: str
+    explanation: str
+
+
+class CacheCreation(Struct, frozen=True):
+    """Tokens written to a cache, by how long they are kept."""
+
+    ephemeral_5m_input_tokens: int
+    ephemeral_1h_input_tokens: int
+
+
+class OutputDetails(Struct, frozen=True):
+    """What output tokens were for."""
+
+    thinking_tokens: int
+
+
+class Usage(Struct, frozen=True, kw_only=True):
+    """Tokens. `input_tokens` are those that no cache is concerned with."""
+
+    input_tokens: int
+    cache_creation_input_tokens: int
+    cache_read_input_tokens: int = 0
+    cache_creation: CacheCreation
+    output_tokens: int
+    output_tokens_details: OutputDetails | UnsetType = UNSET
+    service_tier: Literal["standard"] = "standard"
+    credits_consumed: int
+    """Not of the vendor: what the request costs at this service, see `chatcompat.simulator.tokens`."""
+
+
+class Message(Struct, kw_only=True):
+    """Reply of `POST /v1/messages`."""
+
+    id: str
+    type: Literal["message"] = "message"
+    role: Literal["assistant"] = "assistant"
+    model: str
+    content: list[ContentBlock]
+    stop_reason: str | None = None
+    stop_sequence: str | None = None
+    stop_details: StopDetails | None = None
+    usage: Usage
+
+
+class TokensCount(Struct):
+    """Reply of `POST /v1/messages/count_tokens`."""
+
+    input_tokens: int

@@ -1,0 +1,209 @@
+"""What the service refuses though the types allow it. Source: the vendor's docs and what its users report."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+from msgspec import UNSET
+
+from chatcompat.simulator.blocks import Cacheable, CacheControl, RedactedThinking, Text, Thinking, ToolResult, ToolUse
+from chatcompat.simulator.catalogue import Model
+from chatcompat.simulator.errors import invalid
+from chatcompat.simulator.schema import Schema
+from chatcompat.simulator.turns import TOOL_NAME, Turn, check_conversation, check_pattern, check_text
+from chatcompat.simulator.wire import (
+    CustomTool,
+    MessagesRequest,
+    Prompt,
+    ThinkingAdaptive,
+    ThinkingEnabled,
+    Tool,
+    ToolChoiceAny,
+    ToolChoiceTool,
+)
+
+OLD: Final = "2023-06-01"
+LATEST: Final = "2026-10-21"
+VERSIONS: Final = (OLD, LATEST)
+
+MAX_BREAKPOINTS: Final = 4
+MIN_BUDGET: Final = 1024  # tokens
+MIN_TOP_P: Final = 0.95  # with thinking
+SAMPLING: Final = ("temperature", "top_p", "top_k")
+
+_FORCED: Final = 'tool_choice: type "tool" and "any" are not supported for this model.'
+_BUDGET: Final = (
+    '"thinking.type.enabled" is not supported for this model. Use "thinking.type.adaptive" and '
+    '"output_config.effort" to control thinking behavior.'
+)
+_PREFILL: Final = (
+    "This model does not support assistant message prefill. The conversation must end with a user message."
+)
+_COMBINED: Final = "input_schema does not support oneOf, allOf, or anyOf at the top level"
+_BAD_SCHEMA: Final = (
+    "JSON schema is invalid. It must match JSON Schema draft 2020-12 (https://json-schema.org/draft/2020-12)."
+)
+
+
+def check_prompt(prompt: Prompt, tools: list[Tool], model: Model, version: str) -> list[Turn]:
+    """Check what both requests have; gives the conversation as turns."""
+    _check_system(prompt)
+    turns = check_conversation(prompt.messages, latest=version == LATEST, system_role=model.system_role)
+    _check_tools(tools)
+    _check_tool_choice(prompt, tools, model)
+    if not tools and any(isinstance(p.block, ToolUse | ToolResult) for turn in turns for p in turn.blocks):
+        raise invalid("tools: Requests which have `tool_use` or `tool_result` blocks in `messages` must define tools.")
+    _check_output_format(prompt)
+    _check_prefill(prompt, turns, model)
+    _check_thinking(prompt, turns, model)
+    _check_breakpoints(prompt, tools, turns)
+    return turns
+
+
+def check_limits(request: MessagesRequest, model: Model, version: str) -> None:
+    """Check what only `POST /v1/messages` has: limits and sampling."""
+    if request.max_tokens < 1:
+        raise invalid("max_tokens: must be greater than or equal to 1")
+    if request.max_tokens > model.max_tokens:
+        raise invalid(
+            f"max_tokens: {request.max_tokens} > {model.max_tokens}, which is the maximum allowed number of output "
+            f"tokens for {model.id}"
+        )
+    if isinstance(request.thinking, ThinkingEnabled) and request.thinking.budget_tokens >= request.max_tokens:
+        raise invalid("max_tokens: must be greater than `thinking.budget_tokens`")
+    if request.stop_sequences is not UNSET and not all(stop.strip() for stop in request.stop_sequences):
+        raise invalid("stop_sequences: each stop sequence must contain non-whitespace")
+    _check_sampling(request, model, version)
+
+
+def _check_sampling(request: MessagesRequest, model: Model, version: str) -> None:
+    given = [name for name in SAMPLING if getattr(request, name) is not UNSET]
+    if given and version == LATEST:
+        raise invalid(f"{given[0]}: Extra inputs are not permitted")
+    if given and not model.sampling:
+        raise invalid(f"{given[0]}: `{given[0]}` is deprecated for this model.")
+    for name in given:
+        value = getattr(request, name)
+        if value < 0:
+            raise invalid(f"{name}: Input should be greater than or equal to 0")
+        if value > 1 and name != "top_k":
+            raise invalid(f"{name}: Input should be less than or equal to 1")
+    if not isinstance(request.thinking, ThinkingEnabled | ThinkingAdaptive):
+        return
+    if request.temperature is not UNSET and request.temperature != 1:
+        raise invalid("`temperature` may only be set to 1 when thinking is enabled or in adaptive mode.")
+    if request.top_k is not UNSET:
+        raise invalid("`top_k` must be unset when thinking is enabled or in adaptive mode.")
+    if request.top_p is not UNSET and request.top_p < MIN_TOP_P:
+        raise invalid("`top_p` must be greater than or equal to 0.95 or unset when thinking is enabled.")
+
+
+def _check_system(prompt: Prompt) -> None:
+    if isinstance(prompt.system, str):
+        check_text(prompt.system, "system")
+    elif prompt.system is not UNSET:
+        for block in prompt.system:
+            check_text(block.text, "system")
+
+
+def _check_tools(tools: list[Tool]) -> None:
+    for index, tool in enumerate(tools):
+        if isinstance(tool, CustomTool):
+            check_pattern(tool.name, TOOL_NAME, f"tools.{index}.custom.name")
+            _check_input_schema(tool, f"tools.{index}.custom.input_schema")
+    if len({tool.name for tool in tools}) < len(tools):
+        raise invalid("tools: Tool names must be unique.")
+
+
+def _check_input_schema(tool: CustomTool, at: str) -> None:
+    if "type" not in tool.input_schema:
+        raise invalid(f"{at}.type: Field required")
+    if tool.input_schema["type"] != "object":
+        raise invalid(f"{at}.type: Input should be 'object'")
+    if tool.input_schema.keys() & {"anyOf", "oneOf", "allOf"}:
+        raise invalid(f"{at}: {_COMBINED}")
+    _check_schema(tool.input_schema, at)
+
+
+def _check_schema(schema: dict[str, object], at: str) -> None:
+    try:
+        msgspec.convert(schema, Schema)
+    except msgspec.ValidationError:
+        raise invalid(f"{at}: {_BAD_SCHEMA}") from None
+
+
+def _check_tool_choice(prompt: Prompt, tools: list[Tool], model: Model) -> None:
+    choice = prompt.tool_choice
+    if choice is UNSET:
+        return
+    if not tools:
+        raise invalid("tool_choice: tool_choice may only be specified while providing tools.")
+    if not isinstance(choice, ToolChoiceAny | ToolChoiceTool):
+        return
+    if not model.forced_tools:
+        raise invalid(_FORCED)
+    if isinstance(prompt.thinking, ThinkingEnabled):
+        raise invalid("Thinking may not be enabled when tool_choice forces tool use.")
+    if isinstance(choice, ToolChoiceTool) and choice.name not in {tool.name for tool in tools}:
+        raise invalid(f"tool_choice: Tool '{choice.name}' not found in provided tools")
+
+
+def _check_output_format(prompt: Prompt) -> None:
+    if prompt.output_config is not UNSET and prompt.output_config.format is not None:
+        _check_schema(prompt.output_config.format.schema, "output_config.format.schema")
+
+
+def _check_prefill(prompt: Prompt, turns: list[Turn], model: Model) -> None:
+    """Check a last turn of the assistant, which the reply would go on with."""
+    last = turns[-1]
+    if last.role != "assistant":
+        return
+    if not model.prefill:
+        raise invalid(_PREFILL)
+    if prompt.output_config is not UNSET and prompt.output_config.format is not None:
+        raise invalid("output_config.format: not supported together with an assistant message prefill")
+    block = last.blocks[-1].block if last.blocks else None
+    if isinstance(block, Text) and block.text != block.text.rstrip():
+        raise invalid("messages: final assistant content cannot end with trailing whitespace")
+
+
+def _check_thinking(prompt: Prompt, turns: list[Turn], model: Model) -> None:
+    if not isinstance(prompt.thinking, ThinkingEnabled):
+        return
+    if not model.thinking_budget:
+        raise invalid(_BUDGET)
+    if prompt.thinking.budget_tokens < MIN_BUDGET:
+        raise invalid(f"thinking.enabled.budget_tokens: Input should be greater than or equal to {MIN_BUDGET}")
+    spoken = [turn for turn in turns if turn.role != "system"]
+    if spoken[-1].role == "user" and any(isinstance(p.block, ToolResult) for p in spoken[-1].blocks):
+        spoken.pop()  # within a tool loop the turn of the calls is still the model's last one
+    last = spoken[-1]
+    if last.role == "assistant" and last.blocks:
+        first = last.blocks[0]
+        if not isinstance(first.block, Thinking | RedactedThinking):
+            raise invalid(
+                f"{first.path}.type: Expected `thinking` or `redacted_thinking`, but found "
+                f"`{first.block.__struct_config__.tag}`. When `thinking` is enabled, a final `assistant` message must "
+                "start with a thinking block."
+            )
+
+
+def _check_breakpoints(prompt: Prompt, tools: list[Tool], turns: list[Turn]) -> None:
+    found = list(_breakpoints(prompt, tools, turns))
+    if len(found) > MAX_BREAKPOINTS:
+        raise invalid(f"A maximum of {MAX_BREAKPOINTS} blocks with cache_control may be provided. Found {len(found)}.")
+    ttls = [breakpoint_.ttl for breakpoint_ in found]
+    if ttls != sorted(ttls):  # "1h" sorts before "5m"
+        raise invalid(
+            "cache_control: a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block."
+        )
+
+
+def _breakpoints(prompt: Prompt, tools: list[Tool], turns: list[Turn]) -> Iterator[CacheControl]:
+    """All breakpoints in the order in which the service reads what they stand on; the top-level one is last."""
+    system = prompt.system if isinstance(prompt.system, list) else []
+    for block in [*tools, *system, *(p.block for turn in turns for p in turn.blocks), prompt]:
+        if isinstance(block, ToolResult) and isinstance(block.content, list):
+            yield from (inner.cache_control for inner in block.content if inner.cache_control)
+        if isinstance(block, Cacheable) and block.cache_control:
+            yield block.cache_control

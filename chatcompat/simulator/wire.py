@@ -1,0 +1,171 @@
+"""The request around its messages: tools, options and the body itself. As strict as `chatcompat.simulator.blocks`.
+
+Source: https://platform.claude.com/docs/en/api/messages and the types of the vendor's Python package.
+"""
+
+from typing import Literal
+
+from msgspec import UNSET, Raw, UnsetType
+
+from chatcompat.simulator.blocks import Cacheable, Message, Text, Wire
+
+# ---------------------------------------------------------------- tools
+
+
+class CustomTool(Cacheable):
+    """A tool that the client runs."""
+
+    name: str
+    input_schema: dict[str, object]
+    type: Literal["custom"] | None = None
+    allowed_callers: list[str] | UnsetType = UNSET
+    defer_loading: bool = False
+    description: str | UnsetType = UNSET
+    eager_input_streaming: bool | None = None
+    input_examples: list[dict[str, object]] | UnsetType = UNSET
+    strict: bool = False
+
+
+class UserLocation(Wire):
+    """Where a web search is done."""
+
+    type: Literal["approximate"]
+    city: str | None = None
+    country: str | None = None
+    region: str | None = None
+    timezone: str | None = None
+
+
+class WebSearch(Cacheable):
+    """The web search of the service. It is accepted, but there is no web here."""
+
+    type: Literal["web_search_20250305", "web_search_20260209", "web_search_20260318"]
+    name: Literal["web_search"]
+    allowed_callers: list[str] | UnsetType = UNSET
+    allowed_domains: list[str] | None = None
+    blocked_domains: list[str] | None = None
+    defer_loading: bool = False
+    max_uses: int | None = None
+    response_inclusion: Literal["full", "excluded"] | UnsetType = UNSET
+    strict: bool = False
+    user_location: UserLocation | None = None
+
+
+Tool = CustomTool | WebSearch
+
+
+class ToolChoiceAuto(Wire, tag="auto"):
+    """The model decides."""
+
+    disable_parallel_tool_use: bool = False
+
+
+class ToolChoiceAny(Wire, tag="any"):
+    """At least one call."""
+
+    disable_parallel_tool_use: bool = False
+
+
+class ToolChoiceTool(Wire, tag="tool"):
+    """A call of one tool."""
+
+    name: str
+    disable_parallel_tool_use: bool = False
+
+
+class ToolChoiceNone(Wire, tag="none"):
+    """No call."""
+
+
+ToolChoice = ToolChoiceAuto | ToolChoiceAny | ToolChoiceTool | ToolChoiceNone
+
+
+# ---------------------------------------------------------------- the request
+
+
+class ThinkingEnabled(Wire, tag="enabled"):
+    """Thinking within a budget of tokens."""
+
+    budget_tokens: int
+    display: Literal["summarized", "omitted"] | None = None
+
+
+class ThinkingAdaptive(Wire, tag="adaptive"):
+    """Thinking as far as the model sees fit."""
+
+    display: Literal["summarized", "omitted"] | None = None
+
+
+class ThinkingBetweenTools(Wire, tag="between_tools"):
+    """Thinking only behind tool results."""
+
+
+class ThinkingDisabled(Wire, tag="disabled"):
+    """No thinking."""
+
+
+ThinkingConfig = ThinkingEnabled | ThinkingAdaptive | ThinkingBetweenTools | ThinkingDisabled
+
+
+class JSONFormat(Wire):
+    """A schema that the reply's text fits."""
+
+    type: Literal["json_schema"]
+    schema: dict[str, object]
+
+
+class OutputConfig(Wire):
+    """Effort and format of the reply."""
+
+    effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
+    format: JSONFormat | None = None
+
+
+class Metadata(Wire):
+    """About the request."""
+
+    user_id: str | None = None
+
+
+class Container(Wire):
+    """A container to use again."""
+
+    id: str | None = None
+
+
+class Diagnostics(Wire):
+    """Asks why a cache was missed."""
+
+    previous_message_id: str | None = None
+
+
+class Prompt(Cacheable, kw_only=True):
+    """Body of `POST /v1/messages/count_tokens`, and what the other request shares with it.
+
+    `tools` are read in a second step, since the type of an ordinary tool may be left out.
+    """
+
+    model: str
+    messages: list[Message]
+    system: str | list[Text] | UnsetType = UNSET
+    tools: list[Raw] | UnsetType = UNSET
+    tool_choice: ToolChoice | UnsetType = UNSET
+    thinking: ThinkingConfig | UnsetType = UNSET
+    output_config: OutputConfig | UnsetType = UNSET
+    speed: Literal["standard", "fast"] | None = None
+
+
+class MessagesRequest(Prompt, kw_only=True):
+    """Body of `POST /v1/messages`. Temperature, top_p and top_k are of version 2023-06-01 only."""
+
+    max_tokens: int
+    container: str | Container | None = None
+    diagnostics: Diagnostics | None = None
+    inference_geo: str | None = None
+    metadata: Metadata | UnsetType = UNSET
+    service_tier: Literal["auto", "standard_only"] | UnsetType = UNSET
+    stop_sequences: list[str] | UnsetType = UNSET
+    stream: bool | UnsetType = UNSET
+    temperature: float | UnsetType = UNSET
+    top_k: int | UnsetType = UNSET
+    top_p: float | UnsetType = UNSET

@@ -1,0 +1,1 @@
+"""Tests of the way back, on bytes and without ASGI: whole replies, streams, events and errors."""
