@@ -99,6 +99,14 @@ class Text(Cacheable, tag="text"):
     citations: list[Citation] | None = None
 
 
+class TextOnly(Cacheable):
+    """Text where no other block can be. Its type is a field: a tag may be left out where there is only one."""
+
+    type: Literal["text"]
+    text: str
+    citations: list[Citation] | None = None
+
+
 class Base64Image(Wire, tag="base64"):
     """An image in the request."""
 
@@ -163,7 +171,7 @@ class Document(Cacheable, tag="document"):
 class SearchResult(Cacheable, tag="search_result"):
     """A search result that can be cited."""
 
-    content: list[Text]
+    content: list[TextOnly]
     source: str
     title: str
     citations: CitationsConfig | UnsetType = UNSET

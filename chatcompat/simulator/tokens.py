@@ -21,6 +21,7 @@ from chatcompat.simulator.blocks import (
     RedactedThinking,
     SearchResult,
     Text,
+    TextOnly,
     Thinking,
     ToolResult,
     ToolUse,
@@ -70,16 +71,16 @@ def input_tokens(prompt: Prompt, tools: list[Tool], turns: list[Turn]) -> InputT
     return InputTokens(plain=count - cached, cached=cached, ttl=ttl)
 
 
-def _breakpoint(part: Tool | Block) -> CacheControl | None:
+def _breakpoint(part: Tool | Block | TextOnly) -> CacheControl | None:
     """The last breakpoint on a part, or within it."""
     nested = part.content if isinstance(part, ToolResult) and isinstance(part.content, list) else []
     found = [p.cache_control for p in [*nested, part] if isinstance(p, Cacheable) and p.cache_control]
     return found[-1] if found else None
 
 
-def _part_tokens(part: Tool | Block) -> int:
+def _part_tokens(part: Tool | Block | TextOnly) -> int:
     match part:
-        case Text(text=text) | Thinking(thinking=text) | RedactedThinking(data=text):
+        case Text(text=text) | TextOnly(text=text) | Thinking(thinking=text) | RedactedThinking(data=text):
             return tokens(text)
         case Image():
             return IMAGE

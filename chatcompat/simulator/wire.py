@@ -7,7 +7,7 @@ from typing import Literal
 
 from msgspec import UNSET, Raw, UnsetType
 
-from chatcompat.simulator.blocks import Cacheable, Message, Text, Wire
+from chatcompat.simulator.blocks import Cacheable, Message, TextOnly, Wire
 
 # ---------------------------------------------------------------- tools
 
@@ -147,7 +147,7 @@ class Prompt(Cacheable, kw_only=True):
 
     model: str
     messages: list[Message]
-    system: str | list[Text] | UnsetType = UNSET
+    system: str | list[TextOnly] | UnsetType = UNSET
     tools: list[Raw] | UnsetType = UNSET
     tool_choice: ToolChoice | UnsetType = UNSET
     thinking: ThinkingConfig | UnsetType = UNSET

@@ -187,11 +187,11 @@ def test_size_is_that_of_one_event_not_of_the_stream() -> None:
     ids=["line", "data lines", "empty data lines", "line in small pieces", "small data lines"],
 )
 def test_what_never_ends_is_refused_within_bounded_memory(piece: bytes) -> None:
-    bound = 256 * 1024
+    bound = 128 * 1024
     decoder = EventDecoder(max_bytes=bound)
     tracemalloc.start()
     try:
-        with pytest.raises(EventTooLarge, match="an event is larger than 262144 bytes"):
+        with pytest.raises(EventTooLarge, match="an event is larger than 131072 bytes"):
             any(map(decoder.feed, repeat(piece, bound)))
         assert tracemalloc.get_traced_memory()[1] < 6 * bound
     finally:

@@ -240,6 +240,7 @@ SHORT = b"event: content_block_delta\ndata: "
         SHORT[:-6] + b"\n\n",
         frame(text("padded" * 40)),
     ],
+    ids=lambda piece: repr(piece[len(SHORT) :][:60]),
 )
 def test_event_in_a_piece_of_its_own_is_read_as_any_other(piece: bytes) -> None:
     raw = BEGUN + piece + REST

@@ -7,6 +7,7 @@ import httpx2
 from starlette.testclient import TestClient
 
 from chatcompat.simulator import create_app
+from chatcompat.simulator.signature import sign
 from tests.vendor import messages_error, messages_event, messages_reply, messages_request
 
 OLD: Final = "2023-06-01"
@@ -16,6 +17,11 @@ UNTYPED: Final = ("conflict_error", "request_too_large")  # in the docs' table o
 PIXEL: Final = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
 Json = dict[str, Any]
+
+MARK: Final[Json] = {"cache_control": {"type": "ephemeral"}}
+LONG_MARK: Final[Json] = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
+BUDGET: Final[Json] = {"thinking": {"type": "enabled", "budget_tokens": 1024}, "max_tokens": 2000}
+THOUGHT: Final[Json] = {"type": "thinking", "thinking": "hm", "signature": sign("hm")}
 
 
 def client() -> TestClient:
@@ -43,6 +49,21 @@ def image(data: str = PIXEL, media_type: str = "image/png") -> Json:
 
 def tool(name: str, **properties: Any) -> Json:
     return {"name": name, "input_schema": {"type": "object", "properties": properties}}
+
+
+WEATHER: Final = tool("get_weather", city={"type": "string"})
+
+
+def offer(*names: str) -> list[Json]:
+    return [tool(name) for name in names]
+
+
+def schema_tool(schema: Any) -> Json:
+    return {"name": "a", "input_schema": schema}
+
+
+def document(source: Json) -> Json:
+    return {"type": "document", "source": source}
 
 
 def call(call_id: str, name: str = "get_weather", **arguments: Any) -> Json:
@@ -139,3 +160,21 @@ def refused(response: httpx2.Response, status: int, kind: str, message: str) -> 
     assert message in error["error"]["message"]
     assert (response.status_code, error["error"]["type"]) == (status, kind)
     assert error["request_id"] == response.headers["request-id"]
+
+
+def keeps_quiet(cases: dict[str, tuple[Any, str]]) -> None:
+    """Check that no refusal has a text of the conversation in it."""
+    for request, _ in cases.values():
+        if isinstance(request, dict) and request.get("messages"):
+            secret = {**request, "messages": [user("sesame"), assistant("sesame"), *request["messages"]]}
+            response = post(secret)
+            assert response.status_code == 400
+            assert "sesame" not in response.text
+
+
+def said(reply: Json) -> str:
+    return "".join(block["text"] for block in reply["content"] if block["type"] == "text")
+
+
+def called(reply: Json) -> list[str]:
+    return [block["name"] for block in reply["content"] if block["type"] == "tool_use"]
