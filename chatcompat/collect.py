@@ -1,9 +1,11 @@
 """Stream events -> one chat completion, for clients that asked for a whole reply of an app that streams."""
 
+from chatcompat.builder import MessageBuilder
 from chatcompat.errors import status_of, to_stream_error
-from chatcompat.events import MessageBuilder, SkippedBlock, incomplete_stream, read_events
+from chatcompat.events import SkippedBlock, incomplete_stream, read_events
 from chatcompat.messages import ErrorEvent, Event, Message
-from chatcompat.response import Origin, to_chat_completion
+from chatcompat.origin import Origin
+from chatcompat.response import to_chat_completion
 from chatcompat.sse import MAX_EVENT_BYTES, EventDecoder
 from chatcompat.stream import StreamError
 

@@ -1,12 +1,22 @@
 """What the inner messages app accepts, as values: never guessed from the name of a model."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final, Literal
 
 # The first version of the messages API that refuses `temperature` and `top_p`, whatever their value.
 NO_SAMPLING_SINCE: Final = "2026-10-21"
+
+# Thinking budgets in tokens for each `reasoning_effort`, where the inner app thinks by budget.
+BUDGETS: Final[Mapping[str, int]] = MappingProxyType(
+    {"minimal": 1_024, "low": 2_048, "medium": 8_192, "high": 16_384, "xhigh": 32_768, "max": 65_536}
+)
+# Native efforts for each `reasoning_effort`, where it thinks by effort.
+EFFORTS: Final[Mapping[str, str]] = MappingProxyType(
+    {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "xhigh", "max": "max"}
+)
 
 _VERSION: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -34,6 +44,33 @@ class Dialect:
     temperature_and_top_p: bool = True
     """Takes both at once; else `temperature` is kept and `top_p` reported.
     Native: "`temperature` and `top_p` cannot both be specified for this model"."""
+
+    forced_tools: bool = True
+    """Takes `tool_choice` `any` and `tool`; else JSON output is asked for by an instruction, and reported.
+    Native: "tool_choice: type "tool" and "any" are not supported for this model"."""
+
+    json_schema: bool = False
+    """Takes `output_config.format`; else a JSON schema is the input of a tool.
+    Native: "output_config: Extra inputs are not permitted"."""
+
+    reasoning: Literal["budget", "effort", "none"] = "budget"
+    """How `reasoning_effort` is said: as `thinking.budget_tokens`, as `output_config.effort`, or not at all.
+    Native: "thinking.type.enabled: not supported for this model", "output_config: Extra inputs are not permitted"."""
+
+    budgets: Mapping[str, int] = field(default_factory=lambda: BUDGETS)
+    """Budget in tokens for each effort; kept to half of `max_tokens`, so that the answer has room.
+    Native: "max_tokens must be greater than thinking.budget_tokens"."""
+
+    efforts: Mapping[str, str] = field(default_factory=lambda: EFFORTS)
+    """Native effort for each effort; one that is not here is reported.
+    Native: "output_config.effort: Input should be 'low', 'medium' or 'high'"."""
+
+    adaptive_thinking: bool = False
+    """Thinks at an effort only with `thinking: {"type": "adaptive"}`."""
+
+    thinking_off: bool = True
+    """Takes `thinking: {"type": "disabled"}`; else the lowest effort is sent, and reported.
+    Native: "thinking.type.disabled: not supported for this model"."""
 
     prefill: bool = True
     """Takes a trailing assistant message as the start of its reply.
@@ -64,3 +101,23 @@ DialectOption = Dialect | Callable[[str], Dialect]
 """One dialect for all models, or a function from the request's model id to its dialect."""
 
 DEFAULT_DIALECT: Final = Dialect()
+
+NATIVE_2026: Final = Dialect(
+    version="2026-10-21",
+    sampling=False,
+    forced_tools=False,
+    json_schema=True,
+    reasoning="effort",
+    thinking_off=False,
+    prefill=False,
+    system_messages=True,
+)
+"""The newest models of the public native API."""
+
+LLAMA_CPP: Final = Dialect(max_temperature=2.0, reasoning="none")
+"""llama.cpp's `llama-server`: any temperature, no `output_config`, thinking as its own options say."""
+
+PRESETS: Final[Mapping[str, Dialect]] = MappingProxyType(
+    {"native": DEFAULT_DIALECT, "native-2026-10-21": NATIVE_2026, "llama-cpp": LLAMA_CPP}
+)
+"""Dialects by name."""

@@ -1,4 +1,4 @@
-"""Reading messages and their stream events tolerantly; a message as events, and events as a message.
+"""Reading messages and their stream events tolerantly.
 
 A newer server may send blocks, deltas and events of types that we do not know: these are skipped. What has a known
 type and not its form is an `InvalidReply`: leaving it out would make a reply with a hole in it look whole.
@@ -19,16 +19,10 @@ from chatcompat.messages import (
     ContentBlockStop,
     ErrorEvent,
     Event,
-    InputJSONDelta,
     Message,
     MessageDelta,
-    MessageHead,
-    MessageStart,
     MessageStop,
-    StopDelta,
     StopDetails,
-    TextBlock,
-    TextDelta,
     ToolUseBlock,
     Usage,
 )
@@ -177,85 +171,8 @@ def merge_usage(usage: Usage, newer: Usage | None) -> None:
             usage[name] = count
 
 
-def to_events(message: Message) -> Iterator[Event]:
-    """A whole message as the events of its stream, for clients that asked for one."""
-    yield MessageStart(MessageHead(message.id, message.model, message.usage))
-    for index, block in enumerate(message.content):
-        match block:
-            case TextBlock(text):
-                yield ContentBlockStart(index, TextBlock(""))
-                yield ContentBlockDelta(index, TextDelta(text))
-            case ToolUseBlock(id=call, name=name, input=arguments):
-                yield ContentBlockStart(index, ToolUseBlock(call, name))
-                yield ContentBlockDelta(index, InputJSONDelta(bytes(arguments).decode()))
-            case _:
-                yield ContentBlockStart(index, block)
-        yield ContentBlockStop(index)
-    yield MessageDelta(StopDelta(message.stop_reason, message.stop_sequence, message.stop_details))
-    yield MessageStop()
-
-
 IN_MESSAGE: Final = (ContentBlockDelta, ContentBlockStart, ContentBlockStop, MessageDelta, MessageStop, SkippedBlock)
 """The events that cannot stand before the start of their message."""
-
-
-class _Growing(Struct):
-    block: Block
-    pieces: list[str]
-
-
-class MessageBuilder:
-    """Collects the events of a stream into the message, for clients that asked for a whole one."""
-
-    def __init__(self) -> None:
-        self._message: Message | None = None
-        self._content: list[_Growing] = []
-        self._open: dict[int, _Growing | None] = {}  # None: a block of an unknown type
-
-    def add(self, event: Event | SkippedBlock | None) -> Message | None:
-        """Take the next event; gives the message once it is whole. Raises `InvalidReply`."""
-        message = self._message
-        if isinstance(event, MessageStart):
-            if message is not None:
-                raise second_start()
-            head = event.message
-            self._message = Message(head.id, head.model, [], usage={**(head.usage or {})})
-        elif message is None:
-            if isinstance(event, IN_MESSAGE):
-                raise missing_start()
-        elif isinstance(event, MessageStop):
-            message.content = [_built(growing) for growing in self._content]
-            return message
-        elif isinstance(event, MessageDelta):
-            _end(message, event)
-        else:
-            self._add_to_block(event)
-        return None
-
-    def _add_to_block(self, event: Event | SkippedBlock | None) -> None:
-        match event:
-            case ContentBlockStart(index, block):
-                begun = _Growing(block, [])
-                self._content.append(begun)
-                self._open[index] = begun
-            case SkippedBlock(index):
-                self._open[index] = None
-            case ContentBlockDelta(index, TextDelta(text)):
-                self._add_text(index, text)
-            case ContentBlockDelta(index, InputJSONDelta(partial_json)):
-                if index not in self._open:
-                    raise unopened_block()
-                if (growing := self._open[index]) and isinstance(growing.block, ToolUseBlock):
-                    growing.pieces.append(partial_json)
-            case ContentBlockStop(index):
-                self._open.pop(index, None)
-
-    def _add_text(self, index: int, text: str) -> None:
-        growing = self._open.get(index)
-        if growing is not None and not isinstance(growing.block, ToolUseBlock):
-            growing.pieces.append(text)
-        elif growing is not None or index not in self._open:  # text that is in no text block is not lost either
-            self._content.append(_Growing(TextBlock(text), []))
 
 
 def missing_start() -> InvalidReply:
@@ -278,23 +195,3 @@ def incomplete_stream() -> InvalidReply:
     return InvalidReply(
         "The messages service ended its stream before the message was complete.", code="incomplete_stream"
     )
-
-
-def _end(message: Message, event: MessageDelta) -> None:
-    if event.delta.stop_reason is not None:
-        message.stop_reason = event.delta.stop_reason
-        message.stop_sequence = event.delta.stop_sequence
-        message.stop_details = event.delta.stop_details
-    message.usage = message.usage or {}
-    merge_usage(message.usage, event.usage)
-
-
-def _built(growing: _Growing) -> Block:
-    joined = "".join(growing.pieces)
-    match growing.block:
-        case TextBlock(text):
-            return TextBlock(text + joined)
-        case ToolUseBlock(id=call, name=name, input=start):
-            return ToolUseBlock(call, name, Raw(joined.encode()) if joined else start)
-        case block:
-            return block

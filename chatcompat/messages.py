@@ -41,6 +41,24 @@ class ImageBlockParam(Struct, tag_field="type", tag="image", omit_defaults=True,
     cache_control: CacheControl | None = None
 
 
+class TextSource(Struct, tag_field="type", tag="text", gc=False):
+    media_type: Literal["text/plain"]
+    data: str
+
+
+class FileSource(Struct, tag_field="type", tag="file", gc=False):
+    file_id: str
+
+
+class DocumentBlockParam(Struct, tag_field="type", tag="document", omit_defaults=True, gc=False):
+    source: Base64Source | URLSource | TextSource | FileSource
+    title: str | None = None
+    cache_control: CacheControl | None = None
+
+
+ContentBlockParam = TextBlockParam | ImageBlockParam | DocumentBlockParam
+
+
 class ToolUseBlockParam(Struct, tag_field="type", tag="tool_use", omit_defaults=True, gc=False):
     id: str
     name: str
@@ -50,12 +68,23 @@ class ToolUseBlockParam(Struct, tag_field="type", tag="tool_use", omit_defaults=
 
 class ToolResultBlockParam(Struct, tag_field="type", tag="tool_result", omit_defaults=True, gc=False):
     tool_use_id: str
-    content: str | list[TextBlockParam | ImageBlockParam] | UnsetType = UNSET
+    content: str | list[ContentBlockParam] | UnsetType = UNSET
     is_error: bool = False
     cache_control: CacheControl | None = None
 
 
-BlockParam = TextBlockParam | ImageBlockParam | ToolUseBlockParam | ToolResultBlockParam
+class ThinkingBlockParam(Struct, tag_field="type", tag="thinking", gc=False):
+    thinking: str
+    signature: str
+
+
+class RedactedThinkingBlockParam(Struct, tag_field="type", tag="redacted_thinking", gc=False):
+    data: str
+
+
+BlockParam = (
+    ContentBlockParam | ThinkingBlockParam | RedactedThinkingBlockParam | ToolUseBlockParam | ToolResultBlockParam
+)
 
 
 class MessageParam(Struct):
@@ -81,6 +110,30 @@ class MetadataParam(Struct):
     user_id: str
 
 
+class JSONOutputFormat(Struct, tag_field="type", tag="json_schema"):
+    schema: Raw
+
+
+class OutputConfig(Struct, omit_defaults=True):
+    effort: str | None = None
+    format: JSONOutputFormat | None = None
+
+
+class ThinkingEnabled(Struct, tag_field="type", tag="enabled", gc=False):
+    budget_tokens: int
+
+
+class ThinkingAdaptive(Struct, tag_field="type", tag="adaptive", gc=False):
+    pass
+
+
+class ThinkingDisabled(Struct, tag_field="type", tag="disabled", gc=False):
+    pass
+
+
+ThinkingConfig = ThinkingEnabled | ThinkingAdaptive | ThinkingDisabled
+
+
 class MessagesRequest(Struct, kw_only=True):
     """Body of `POST /v1/messages`."""
 
@@ -88,20 +141,30 @@ class MessagesRequest(Struct, kw_only=True):
     max_tokens: int
     system: list[TextBlockParam] | UnsetType = UNSET
     messages: list[MessageParam]
-    tools: list[ToolParam] | UnsetType = UNSET
+    tools: list[ToolParam | Raw] | UnsetType = UNSET  # raw: a native tool, as it came
     tool_choice: ToolChoiceParam | UnsetType = UNSET
     temperature: float | UnsetType = UNSET
     top_p: float | UnsetType = UNSET
     stop_sequences: list[str] | UnsetType = UNSET
     metadata: MetadataParam | UnsetType = UNSET
+    thinking: ThinkingConfig | UnsetType = UNSET
+    output_config: OutputConfig | UnsetType = UNSET
+    service_tier: Literal["auto", "standard_only"] | UnsetType = UNSET
     stream: bool | UnsetType = UNSET
 
 
 # ---------------------------------------------------------------- reply
 
 
-class TextBlock(Struct, tag_field="type", tag="text", gc=False):
+class Citation(Struct, gc=False):
+    type: str
+    url: str | None = None
+    title: str | None = None
+
+
+class TextBlock(Struct, tag_field="type", tag="text"):
     text: str
+    citations: list[Citation] | None = None
 
 
 class ToolUseBlock(Struct, tag_field="type", tag="tool_use", gc=False):
@@ -111,11 +174,12 @@ class ToolUseBlock(Struct, tag_field="type", tag="tool_use", gc=False):
 
 
 class ThinkingBlock(Struct, tag_field="type", tag="thinking", gc=False):
-    pass
+    thinking: str = ""
+    signature: str | None = None
 
 
 class RedactedThinkingBlock(Struct, tag_field="type", tag="redacted_thinking", gc=False):
-    pass
+    data: str = ""
 
 
 Block = TextBlock | ToolUseBlock | ThinkingBlock | RedactedThinkingBlock
@@ -168,15 +232,15 @@ class InputJSONDelta(Struct, tag_field="type", tag="input_json_delta", gc=False)
 
 
 class ThinkingDelta(Struct, tag_field="type", tag="thinking_delta", gc=False):
-    pass
+    thinking: str
 
 
 class SignatureDelta(Struct, tag_field="type", tag="signature_delta", gc=False):
-    pass
+    signature: str
 
 
 class CitationsDelta(Struct, tag_field="type", tag="citations_delta", gc=False):
-    pass
+    citation: Citation
 
 
 class ContentBlockDelta(Struct, tag_field="type", tag="content_block_delta", gc=False):

@@ -1,13 +1,36 @@
-"""Message -> chat completion."""
+"""Message -> chat completion, and the plain values that whole and streamed replies share."""
 
-from typing import Any, Final
+import re
+from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 from msgspec import UNSET, Raw, Struct
 
-from chatcompat.chat import ChatCompletion, Choice, ReplyFunction, ReplyMessage, ReplyToolCall
-from chatcompat.errors import DECODE_ERRORS, InvalidReply
-from chatcompat.messages import Message, StopDetails, TextBlock, ToolUseBlock, Usage
+from chatcompat.chat import (
+    Annotation,
+    ChatCompletion,
+    Choice,
+    ReplyCustom,
+    ReplyCustomCall,
+    ReplyFunction,
+    ReplyMessage,
+    ReplyToolCall,
+    URLCitation,
+)
+from chatcompat.errors import DECODE_ERRORS
+from chatcompat.layout import Layout
+from chatcompat.messages import (
+    Citation,
+    Message,
+    RedactedThinkingBlock,
+    StopDetails,
+    TextBlock,
+    ThinkingBlock,
+    ToolUseBlock,
+)
+from chatcompat.origin import Origin
+from chatcompat.usage import to_chat_usage, to_service_tier
 
 FINISH_REASONS: Final = {
     "end_turn": "stop",
@@ -20,50 +43,19 @@ FINISH_REASONS: Final = {
 }
 UNKNOWN_FINISH_REASON: Final = "stop"  # a newer server's reason, or none
 
-
-class Origin(Struct, frozen=True):
-    """What a reply must know of the request that it answers."""
-
-    created: int
-    """Seconds since the epoch, in every chunk of a reply the same."""
-    tool_names: dict[str, str]
-    """Native tool name -> the client's, for names that were mapped."""
-    json_tool: str | None
-    """Name of the tool whose input is the JSON that the client asked for."""
-    include_usage: bool
-
-
 _encode = msgspec.json.Encoder().encode
-_object = msgspec.json.Decoder(dict[str, Raw]).decode
-_count = msgspec.json.Decoder(int | None).decode
 
-
-class _OutputTokensDetails(Struct):
-    thinking_tokens: int | None = None
-
-
-_output_details = msgspec.json.Decoder(_OutputTokensDetails | None).decode
+Calls = list[ReplyToolCall | ReplyCustomCall]
 
 
 def to_chat_completion(message: Message, origin: Origin) -> bytes:
     """The reply's bytes; raises `InvalidReply`."""
-    text: list[str] = []
-    json_text: str | None = None
-    calls: list[ReplyToolCall] = []
-    ids = CallIds()
-    for block in message.content:
-        if isinstance(block, TextBlock):
-            text.append(block.text)
-        elif isinstance(block, ToolUseBlock):
-            if block.name != origin.json_tool:
-                calls.append(_to_tool_call(block, ids, origin))
-            elif json_text is None:
-                json_text = bytes(block.input).decode()
-    content = "".join(text) or None if json_text is None else json_text
+    reply, has_calls = _to_reply_message(message, origin)
+    usage = message.usage or {}
     choice = Choice(
         index=0,
-        message=ReplyMessage(content, to_refusal(message.stop_reason, message.stop_details), calls or UNSET),
-        finish_reason=to_finish_reason(message.stop_reason, has_calls=bool(calls)),
+        message=reply,
+        finish_reason=to_finish_reason(message.stop_reason, has_calls=has_calls, legacy=origin.legacy_functions),
         logprobs=None,
         native_finish_reason=message.stop_reason,
         stop_sequence=message.stop_sequence or UNSET,
@@ -74,14 +66,54 @@ def to_chat_completion(message: Message, origin: Origin) -> bytes:
             created=origin.created,
             model=message.model,
             choices=[choice],
-            usage=to_chat_usage(message.usage or {}),
+            usage=to_chat_usage(usage),
+            service_tier=to_service_tier(usage) if origin.service_tier else UNSET,
         )
     )
 
 
-def _to_tool_call(block: ToolUseBlock, ids: "CallIds", origin: Origin) -> ReplyToolCall:
-    name = origin.tool_names.get(block.name, block.name)
-    return ReplyToolCall(ids.unique(block.id), ReplyFunction(name, bytes(block.input).decode()))
+def _to_reply_message(message: Message, origin: Origin) -> tuple[ReplyMessage, bool]:
+    """The message, and whether there are calls in it."""
+    text, thinking, annotations = "", "", list[Annotation]()
+    json_text: str | None = None
+    calls, ids, layout = Calls(), CallIds(), Layout()
+    for block in message.content:
+        match block:
+            case TextBlock():
+                annotations += to_annotations(block.citations or (), len(text), len(text) + len(block.text))
+                text += block.text
+                layout.add_text(block.text)
+            case ThinkingBlock():
+                thinking += block.thinking
+                layout.add_thinking(block.thinking, block.signature)
+            case RedactedThinkingBlock():
+                layout.add_redacted(block.data)
+            case ToolUseBlock() if block.name != origin.json_tool:
+                calls.append(_to_tool_call(block, ids, origin))
+                layout.add_call()
+            case ToolUseBlock() if json_text is None:
+                given = bytes(block.input).decode()
+                json_text = to_unwrapped(given) if origin.json_wrapped else given
+            case _:
+                pass  # a second JSON document would spoil the first
+    legacy = calls[0].function if origin.legacy_functions and calls and isinstance(calls[0], ReplyToolCall) else UNSET
+    reply = ReplyMessage(
+        content=(text or None) if json_text is None else json_text,
+        refusal=to_refusal(message.stop_reason, message.stop_details),
+        tool_calls=calls if calls and legacy is UNSET else UNSET,
+        function_call=legacy,
+        annotations=annotations if annotations and json_text is None else UNSET,
+        reasoning_content=thinking or UNSET,
+        reasoning_details=layout.details(places=json_text is None) or UNSET,
+    )
+    return reply, bool(calls)
+
+
+def _to_tool_call(block: ToolUseBlock, ids: "CallIds", origin: Origin) -> ReplyToolCall | ReplyCustomCall:
+    name, call_id = origin.tool_names.get(block.name, block.name), ids.unique(block.id)
+    if block.name in origin.custom_tools:
+        return ReplyCustomCall(call_id, ReplyCustom(name, to_free_text(bytes(block.input).decode())))
+    return ReplyToolCall(call_id, ReplyFunction(name, bytes(block.input).decode()))
 
 
 def to_completion_id(message_id: str) -> str:
@@ -89,49 +121,58 @@ def to_completion_id(message_id: str) -> str:
     return "chatcmpl_" + message_id.removeprefix("msg_")
 
 
-def to_finish_reason(stop_reason: str | None, *, has_calls: bool) -> str:
+def to_finish_reason(stop_reason: str | None, *, has_calls: bool, legacy: bool = False) -> str:
     """The finish reason. Clients run calls only if it says so, and take it to say that there are some."""
     reason = FINISH_REASONS.get(stop_reason or "", UNKNOWN_FINISH_REASON)
     if reason in ("stop", "tool_calls"):
-        return "tool_calls" if has_calls else "stop"
+        calls = "function_call" if legacy else "tool_calls"
+        return calls if has_calls else "stop"
     return reason
 
 
 def to_refusal(stop_reason: str | None, details: StopDetails | None) -> str | None:
     """Why the model refused, in the service's words."""
-    return details.explanation or None if stop_reason == "refusal" and details is not None else None
+    return details.explanation if stop_reason == "refusal" and details is not None else None
 
 
-def to_chat_usage(usage: Usage) -> dict[str, Any]:
-    """Usage under chat names; what has no such name is added as it came.
+class _FreeText(Struct):
+    input: str
 
-    Native `input_tokens` leave out what was read from the cache or written to it; `prompt_tokens` are all of them.
-    """
+
+_free_text = msgspec.json.Decoder(_FreeText).decode
+
+
+def to_free_text(given: str) -> str:
+    """The text in a custom tool's input; input of another form, or cut off, is given as it is."""
     try:
-        extras = dict(usage)
-        fresh, output = _take_count(extras, "input_tokens"), _take_count(extras, "output_tokens")
-        written = _take_count(extras, "cache_creation_input_tokens")
-        read = _take_count(extras, "cache_read_input_tokens")
-        details = _output_details(extras.pop("output_tokens_details", b"null"))
+        return _free_text(given).input
     except DECODE_ERRORS:
-        raise InvalidReply("The messages service sent a usage that cannot be read.") from None
-    prompt, completion = (fresh or 0) + (read or 0) + (written or 0), output or 0
-    counted: dict[str, Any] = {
-        "prompt_tokens": prompt,
-        "completion_tokens": completion,
-        "total_tokens": prompt + completion,
-    }
-    cache = {"cached_tokens": read, "cache_write_tokens": written}
-    if known := {name: count for name, count in cache.items() if count is not None}:
-        counted["prompt_tokens_details"] = known
-    if details is not None and details.thinking_tokens is not None:
-        counted["completion_tokens_details"] = {"reasoning_tokens": details.thinking_tokens}
-    return {**extras, **counted} if extras.keys() & counted.keys() else {**counted, **extras}
+        return given
 
 
-def _take_count(usage: Usage, name: str) -> int | None:
-    count = usage.pop(name, None)
-    return None if count is None else _count(count)
+class _Wrapped(Struct):
+    value: Raw
+
+
+_wrapped = msgspec.json.Decoder(_Wrapped).decode
+_WRAPPING: Final = re.compile(r'\s*\{\s*"value"\s*:\s*')
+
+
+def to_unwrapped(given: str) -> str:
+    """The JSON in a wrapped tool's input, byte for byte; of one that was cut off, what came."""
+    try:
+        return bytes(_wrapped(given).value).decode()
+    except DECODE_ERRORS:
+        return _WRAPPING.sub("", given, count=1)
+
+
+def to_annotations(citations: Iterable[Citation], start: int, end: int) -> list[Annotation]:
+    """The citations of the content from `start` to `end`, in characters; chat has a name for those of the web only."""
+    return [
+        Annotation(URLCitation(start_index=start, end_index=end, title=citation.title or "", url=citation.url))
+        for citation in citations
+        if citation.type == "web_search_result_location" and citation.url is not None
+    ]
 
 
 class CallIds:

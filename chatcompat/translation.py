@@ -9,8 +9,9 @@ from chatcompat.collect import CompletionCollector
 from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption
 from chatcompat.errors import to_chat_error, to_native_error
 from chatcompat.events import decode_message
+from chatcompat.origin import Origin
 from chatcompat.request import decode_chat_request, to_messages_request
-from chatcompat.response import Origin, to_chat_completion
+from chatcompat.response import to_chat_completion
 from chatcompat.sse import MAX_EVENT_BYTES
 from chatcompat.stream import ChunkStream, StreamError
 
@@ -67,10 +68,11 @@ def translate(
     `dialect` says what the inner app accepts, `created` is the reply's time in seconds since the epoch (now), and
     `version` the `anthropic-version` that the client named itself (the dialect's). Raises `InvalidRequest`.
     """
-    chat, unknown = decode_chat_request(body)
+    decoded = decode_chat_request(body)
+    chat = decoded.chat
     accepted = dialect(chat.model) if callable(dialect) else dialect
     version = version or accepted.version
-    outcome = to_messages_request(chat, unknown, dialect=accepted, version=version)
+    outcome = to_messages_request(decoded, dialect=accepted, version=version)
     return Translation(
         body=_encode(outcome.request),
         dialect=accepted,
@@ -80,8 +82,12 @@ def translate(
         ignored=tuple(dict.fromkeys(outcome.ignored)),
         origin=Origin(
             created=int(time.time()) if created is None else created,
-            tool_names=outcome.tool_names,
-            json_tool=outcome.json_tool,
+            tool_names=outcome.names.restored,
+            json_tool=outcome.output.tool.name if outcome.output.tool is not None else None,
+            json_wrapped=outcome.output.wrapped,
             include_usage=bool(chat.stream_options and chat.stream_options.include_usage),
+            custom_tools=frozenset(outcome.names.custom),
+            legacy_functions=chat.functions is not None,
+            service_tier=chat.service_tier is not None,
         ),
     )

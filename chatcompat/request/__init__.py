@@ -1,29 +1,36 @@
 """Chat request -> messages request."""
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, Raw
 
 from chatcompat.chat import ChatCompletionRequest
 from chatcompat.dialect import Dialect
 from chatcompat.errors import DECODE_ERRORS, to_invalid_request
-from chatcompat.messages import MessagesRequest, ToolChoiceParam, ToolParam
+from chatcompat.messages import MessagesRequest, TextBlockParam, ToolChoiceParam
+from chatcompat.request.choice import to_tool_choice
 from chatcompat.request.conversation import Conversation, leading_system
 from chatcompat.request.fields import check_unsent, set_values
-from chatcompat.request.tools import (
-    ToolNames,
-    declare_called,
-    force_json,
-    to_json_tool,
-    to_tool_choice,
-    to_tools,
-)
+from chatcompat.request.names import ToolNames
+from chatcompat.request.native import take_native_tools
+from chatcompat.request.notes import Notes
+from chatcompat.request.output import Output, force_json, to_output
+from chatcompat.request.reasoning import set_reasoning
+from chatcompat.request.tools import Tools, declare_called, to_tools
 from chatcompat.request.unknown import without_unknown
 
 _decode = msgspec.json.Decoder(ChatCompletionRequest).decode
 
 
-def decode_chat_request(body: bytes) -> tuple[ChatCompletionRequest, list[str]]:
-    """The request, and the places of its unknown fields; raises `InvalidRequest`.
+class Decoded(msgspec.Struct):
+    """A request, and what stood in it beside the fields of its type."""
+
+    chat: ChatCompletionRequest
+    unknown: list[str]  # places of unknown fields
+    native_tools: dict[int, Raw]  # tools in the native shape, by their index
+
+
+def decode_chat_request(body: bytes) -> Decoded:
+    """Decode the body of a request; raises `InvalidRequest`.
 
     Unknown fields and raw values are scanned as JSON but not as UTF-8, hence the proof of the whole body first.
     """
@@ -31,12 +38,13 @@ def decode_chat_request(body: bytes) -> tuple[ChatCompletionRequest, list[str]]:
         if not body.isascii():
             body.decode()
         try:
-            return _decode(body), []
+            return Decoded(_decode(body), [], {})
         except msgspec.ValidationError as error:
-            if not str(error).startswith("Object contains unknown field"):
+            if "unknown field" not in str(error) and "$.tools[" not in str(error):
                 raise
-        known, unknown = without_unknown(body)
-        return _decode(known), unknown
+        ours, native_tools = take_native_tools(body)
+        known, unknown = without_unknown(ours)
+        return Decoded(_decode(known), unknown, native_tools)
     except DECODE_ERRORS as error:
         raise to_invalid_request(error) from None
 
@@ -46,51 +54,58 @@ class Outcome(msgspec.Struct):
 
     request: MessagesRequest
     ignored: list[str]
-    tool_names: dict[str, str]  # native name -> the client's
-    json_tool: str | None  # name of the tool whose input is the client's JSON
+    names: ToolNames
+    output: Output
 
 
-def to_messages_request(chat: ChatCompletionRequest, unknown: list[str], *, dialect: Dialect, version: str) -> Outcome:
+def to_messages_request(decoded: Decoded, *, dialect: Dialect, version: str) -> Outcome:
     """Translate a decoded request; raises `InvalidRequest` with the place of what cannot be translated.
 
-    `unknown` are the places that `decode_chat_request` found, `version` is the `anthropic-version` that goes along.
+    `version` is the `anthropic-version` that goes along.
     """
-    ignored = [*unknown]
-    check_unsent(chat, ignored)
-    names = ToolNames(chat.tools or ())
-    tools, choice, json_tool = _to_tools(chat, names)
-    conversation = Conversation(dialect, names, ignored)
-    leading = leading_system(chat.messages, ignored)
+    chat, notes, names = decoded.chat, Notes([*decoded.unknown]), ToolNames()
+    check_unsent(chat, notes.ignored)
+    tools = to_tools(chat, decoded.native_tools, names, notes)
+    output = to_output(chat.response_format, names, dialect)
+    choice = force_json(to_tool_choice(chat, names), tools, output)
+    request = _to_request(chat, Conversation(dialect, names, notes), notes, dialect)
+    _set_tools(request, tools, choice, offered=bool(names.offered))
+    if output.config is not None:
+        request.output_config = output.config
+    if output.instruction is not None:
+        request.system = [*(request.system or []), output.instruction]
+        notes.ignored.append("response_format")
+    set_values(chat, request, dialect, version, notes.ignored)
+    set_reasoning(chat.reasoning_effort, request, dialect, notes.ignored)
+    notes.keep_last_breakpoints()
+    return Outcome(request, notes.ignored, names, output)
+
+
+def _to_request(
+    chat: ChatCompletionRequest, conversation: Conversation, notes: Notes, dialect: Dialect
+) -> MessagesRequest:
+    leading = leading_system(chat.messages, notes)
     if len(leading) == len(chat.messages) and leading[-1]:
         conversation.say(leading.pop())
-        ignored.append("messages[].role")
+        notes.ignored.append("messages[].role")
     else:
         for index in range(len(leading), len(chat.messages)):
             conversation.add(index, chat.messages[index])
-    turns = conversation.close(len(chat.messages) - 1)
     request = MessagesRequest(
         model=chat.model,
         max_tokens=chat.max_completion_tokens or chat.max_tokens or dialect.max_tokens,
-        messages=turns,
+        messages=conversation.close(len(chat.messages) - 1),
     )
-    if system := [block for blocks in leading for block in blocks]:
+    system: list[TextBlockParam] = [block for blocks in leading for block in blocks]
+    if system:
         request.system = system
-    if not chat.tools and (called := declare_called(turns)):
-        tools = called + tools
+    return request
+
+
+def _set_tools(request: MessagesRequest, tools: Tools, choice: ToolChoiceParam | None, *, offered: bool) -> None:
+    if not offered and (called := declare_called(request.messages)):
+        tools = [*called, *tools]
         choice = choice or ToolChoiceParam("none")
     if tools:
         request.tools = tools
         request.tool_choice = choice or UNSET
-    set_values(chat, request, dialect, version, ignored)
-    return Outcome(request, ignored, names.restored, json_tool)
-
-
-def _to_tools(
-    chat: ChatCompletionRequest, names: ToolNames
-) -> tuple[list[ToolParam], ToolChoiceParam | None, str | None]:
-    tools = to_tools(chat.tools, names) if chat.tools else []
-    choice = to_tool_choice(chat, names)
-    if chat.response_format is None or chat.response_format.type == "text":
-        return tools, choice, None
-    json_tool = to_json_tool(chat.response_format, tools)
-    return tools, force_json(choice, tools, json_tool), json_tool.name

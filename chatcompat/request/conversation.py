@@ -10,10 +10,13 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Final
 
-from msgspec import UNSET, Struct
+import msgspec
+from msgspec import UNSET, Raw, Struct
 
 from chatcompat.chat import (
     AssistantMessage,
+    FunctionCall,
+    FunctionMessage,
     Message,
     RefusalPart,
     SystemMessage,
@@ -25,17 +28,22 @@ from chatcompat.dialect import Dialect
 from chatcompat.errors import InvalidRequest
 from chatcompat.messages import (
     BlockParam,
+    ContentBlockParam,
     MessageParam,
     TextBlockParam,
     ToolResultBlockParam,
     ToolUseBlockParam,
 )
 from chatcompat.request.arguments import to_input
-from chatcompat.request.content import is_blank, to_blocks, to_text_blocks, with_cache_control
-from chatcompat.request.tools import ToolNames
+from chatcompat.request.content import is_blank, mark_last, to_blocks, to_text_blocks
+from chatcompat.request.names import ToolNames
+from chatcompat.request.notes import Notes
+from chatcompat.request.thinking import arrange
 
 # The native side wants the user to speak first; a chat may begin with the assistant's greeting.
 OPENING: Final = "(The conversation begins with the assistant's message.)"
+
+_encode = msgspec.json.Encoder().encode
 
 _ID: Final = re.compile(r"[a-zA-Z0-9_-]+")
 
@@ -43,7 +51,8 @@ _ID: Final = re.compile(r"[a-zA-Z0-9_-]+")
 class _Call(Struct):
     """A call of the last assistant turn and, once it came, its result."""
 
-    chat_id: str
+    chat_id: str | None  # a legacy `function_call` has none; its result names the function
+    name: str
     place: str
     block: ToolUseBlockParam
     outcome: ToolResultBlockParam | None = None
@@ -55,39 +64,40 @@ class _Instruction(Struct):
     blocks: list[TextBlockParam]
 
 
-def leading_system(messages: list[Message], ignored: list[str]) -> list[list[TextBlockParam]]:
+def leading_system(messages: list[Message], notes: Notes) -> list[list[TextBlockParam]]:
     """The system and developer messages that a chat begins with, as the text blocks of each."""
     leading: list[list[TextBlockParam]] = []
     for message in messages:
         if not isinstance(message, SystemMessage):
             break
         if message.name is not None:
-            ignored.append("messages[].name")
-        leading.append(_instruction_blocks(message))
+            notes.ignored.append("messages[].name")
+        leading.append(_instruction_blocks(message, notes))
     return leading
 
 
-def _instruction_blocks(message: SystemMessage) -> list[TextBlockParam]:
-    blocks = to_text_blocks(message.content)
-    with_cache_control(blocks, message.cache_control)
+def _instruction_blocks(message: SystemMessage, notes: Notes) -> list[TextBlockParam]:
+    blocks = to_text_blocks(message.content, notes)
+    mark_last(blocks, message.cache_control, notes)
     return blocks
 
 
 class Conversation:
     """Collects turns; `messages` holds them after `close`."""
 
-    def __init__(self, dialect: Dialect, names: ToolNames, ignored: list[str]) -> None:
+    def __init__(self, dialect: Dialect, names: ToolNames, notes: Notes) -> None:
         self.messages: list[MessageParam] = []
         self._dialect = dialect
         self._names = names
-        self._ignored = ignored
+        self._notes = notes
+        self._ignored = notes.ignored
         self._calls: list[_Call] = []
         self._user: list[BlockParam | _Instruction] = []
         self._ids: set[str] = set()
 
     def add(self, index: int, message: Message) -> None:
         """Take one chat message; `index` is its place in the request."""
-        if message.name is not None:
+        if message.name is not None and not isinstance(message, FunctionMessage):
             self._ignored.append("messages[].name")
         match message:
             case UserMessage():
@@ -96,8 +106,11 @@ class Conversation:
                 self._add_assistant(message, index)
             case ToolMessage():
                 self._add_tool(message, index)
+            case FunctionMessage():
+                content = message.content
+                self._answer(self._waiting_function(message.name, index), to_blocks(content, "", self._notes))
             case SystemMessage():
-                if blocks := _instruction_blocks(message):
+                if blocks := _instruction_blocks(message, self._notes):
                     self._user.append(_Instruction(blocks))
 
     def close(self, last: int) -> list[MessageParam]:
@@ -119,12 +132,12 @@ class Conversation:
     # ------------------------------------------------------------ one role each
 
     def _add_user(self, message: UserMessage, index: int) -> None:
-        blocks = to_blocks(message.content, f"messages[{index}].content", self._ignored)
+        blocks = to_blocks(message.content, f"messages[{index}].content", self._notes)
         if not blocks:
             raise InvalidRequest(
                 "A user message needs text or an image.", param=f"messages[{index}].content", code="empty_content"
             )
-        with_cache_control(blocks, message.cache_control)
+        mark_last(blocks, message.cache_control, self._notes)
         self._user += blocks
 
     def say(self, blocks: list[TextBlockParam]) -> None:
@@ -134,11 +147,18 @@ class Conversation:
     def _add_assistant(self, message: AssistantMessage, index: int) -> None:
         if self._user or any(call.outcome for call in self._calls):
             self._end_user_turn()
-        self._check_unsent(message, index)
-        blocks: list[BlockParam] = [*_assistant_text(message)]
-        for number, call in enumerate(message.tool_calls or ()):
-            blocks.append(self._to_tool_use(call, f"messages[{index}].tool_calls[{number}]"))
-        with_cache_control(blocks, message.cache_control)
+        for name, value in (("annotations", message.annotations), ("audio", message.audio)):
+            if value is not UNSET and bytes(value) not in (b"null", b"[]"):
+                self._ignored.append(f"messages[].{name}")
+        text = _assistant_text(message, self._notes)
+        calls = [
+            self._to_tool_use(call, f"messages[{index}].tool_calls[{number}]")
+            for number, call in enumerate(message.tool_calls or ())
+        ]
+        if message.function_call is not None:
+            calls.append(self._to_function_use(message.function_call, index))
+        blocks = self._with_thinking(message, text, calls)
+        mark_last(blocks, message.cache_control, self._notes)
         if not blocks:
             return
         if self.messages and self.messages[-1].role == "assistant":
@@ -146,24 +166,46 @@ class Conversation:
         else:
             self.messages.append(MessageParam("assistant", blocks))
 
-    def _check_unsent(self, message: AssistantMessage, index: int) -> None:
-        """What replies bring and clients send back, and what has no place in a messages request."""
-        if message.function_call is not UNSET and bytes(message.function_call) != b"null":
-            raise InvalidRequest(
-                "Not supported: use tool_calls.", param=f"messages[{index}].function_call", code="unsupported_parameter"
-            )
-        for name, value in (("annotations", message.annotations), ("audio", message.audio)):
-            if value is not UNSET and bytes(value) not in (b"null", b"[]"):
-                self._ignored.append(f"messages[].{name}")
+    def _with_thinking(
+        self, message: AssistantMessage, text: list[TextBlockParam], calls: list[ToolUseBlockParam]
+    ) -> list[BlockParam]:
+        """The blocks of the turn; thinking text alone, without its signature, has no way back."""
+        if not message.reasoning_details or self._dialect.reasoning == "none":
+            for name in ("reasoning_details", "reasoning_content"):
+                if getattr(message, name):
+                    self._ignored.append(f"messages[].{name}")
+            return [*text, *calls]
+        blocks, kept = arrange(text, calls, message.reasoning_details)
+        if not kept:
+            self._ignored.append("messages[].reasoning_details")
+        return blocks
 
     def _to_tool_use(self, call: ToolCall, place: str) -> ToolUseBlockParam:
-        arguments, whole = to_input(call.function.arguments, f"{place}.function.arguments")
+        if call.type == "custom":
+            if call.custom is None:
+                raise missing(f"{place}.custom")
+            given = Raw(_encode({"input": call.custom.input}))
+            return self._call(call.id, call.id, call.custom.name, given, place)
+        if call.function is None:
+            raise missing(f"{place}.function")
+        given = self._to_input(call.function, f"{place}.function.arguments")
+        return self._call(call.id, call.id, call.function.name, given, place)
+
+    def _to_function_use(self, call: FunctionCall, index: int) -> ToolUseBlockParam:
+        """A legacy call, with an id made for it."""
+        place = f"messages[{index}].function_call"
+        given = self._to_input(call, f"{place}.arguments")
+        return self._call(None, f"call_{index}", call.name, given, place)
+
+    def _to_input(self, call: FunctionCall, place: str) -> Raw:
+        given, whole = to_input(call.arguments, place)
         if not whole:
             self._ignored.append("messages[].tool_calls[].function.arguments")
-        block = ToolUseBlockParam(
-            id=self._to_native_id(call.id), name=self._names.to_native(call.function.name), input=arguments
-        )
-        self._calls.append(_Call(call.id, place, block))
+        return given
+
+    def _call(self, chat_id: str | None, native_id: str, name: str, given: Raw, place: str) -> ToolUseBlockParam:
+        block = ToolUseBlockParam(self._to_native_id(native_id), self._names.to_native(name), given)
+        self._calls.append(_Call(chat_id, name, place, block))
         return block
 
     def _add_tool(self, message: ToolMessage, index: int) -> None:
@@ -176,14 +218,25 @@ class Conversation:
                 param=f"messages[{index}].tool_call_id",
                 code="unexpected_tool_result",
             )
-        blocks = to_blocks(message.content, f"messages[{index}].content", self._ignored)
-        call.outcome = ToolResultBlockParam(
-            tool_use_id=call.block.id,
-            is_error=bool(message.is_error),
-            cache_control=message.cache_control,
+        result = self._answer(call, to_blocks(message.content, f"messages[{index}].content", self._notes))
+        result.is_error = bool(message.is_error)
+        self._notes.mark(result, message.cache_control)
+
+    def _waiting_function(self, name: str, index: int) -> _Call:
+        for call in self._calls:
+            if call.chat_id is None and call.name == name and call.outcome is None:
+                return call
+        raise InvalidRequest(
+            "No function_call before this message waits for a result of this name.",
+            param=f"messages[{index}].name",
+            code="unexpected_tool_result",
         )
+
+    def _answer(self, call: _Call, blocks: list[ContentBlockParam]) -> ToolResultBlockParam:
+        call.outcome = ToolResultBlockParam(tool_use_id=call.block.id)
         if blocks:
             call.outcome.content = _only_text(blocks) or blocks
+        return call.outcome
 
     # ------------------------------------------------------------ turns
 
@@ -192,8 +245,10 @@ class Conversation:
         for call in self._calls:
             if call.outcome is None:
                 raise InvalidRequest(
-                    f"The call with the id {_shown(call.chat_id)} has no result.",
-                    param=f"{call.place}.id",
+                    f"The call with the id {_shown(call.chat_id)} has no result."
+                    if call.chat_id is not None
+                    else "The function_call has no result.",
+                    param=call.place,
                     code="missing_tool_result",
                 )
             content.append(call.outcome)
@@ -247,9 +302,9 @@ class Conversation:
         return unique
 
 
-def _assistant_text(message: AssistantMessage) -> list[TextBlockParam]:
+def _assistant_text(message: AssistantMessage, notes: Notes) -> list[TextBlockParam]:
     """The text; a refusal speaks where there is none, in its own parts or its own field."""
-    if blocks := to_text_blocks(message.content):
+    if blocks := to_text_blocks(message.content, notes):
         return blocks
     refusals = [message.refusal or ""]
     if isinstance(message.content, list):
@@ -272,6 +327,11 @@ def _only_text(content: str | Sequence[BlockParam]) -> str | None:
 
 def _digest(text: str) -> str:
     return blake2b(text.encode(), digest_size=12).hexdigest()
+
+
+def missing(place: str) -> InvalidRequest:
+    """The error for a field that its neighbour calls for."""
+    return InvalidRequest("A required field is missing.", param=place, code="missing_required_parameter")
 
 
 def _shown(chat_id: str) -> str:

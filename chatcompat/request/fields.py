@@ -5,7 +5,7 @@ type, so that no field is ever forgotten.
 """
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -55,12 +55,14 @@ FATES: Final[dict[str, Fate]] = {
     "tool_choice": Mapped("tool_choice"),
     "parallel_tool_calls": Mapped("tool_choice.disable_parallel_tool_use"),
     "response_format": Mapped("a tool that must be called, unwrapped in the reply"),
+    "reasoning_effort": Mapped("thinking, by budget or by effort as the dialect says"),
+    "functions": Mapped("tools; their calls come back as function_call"),
+    "function_call": Mapped("tool_choice"),
+    "service_tier": Mapped("service_tier: auto, and default as standard_only; others are ignored and reported"),
     "safety_identifier": Mapped("metadata.user_id"),
     "user": Mapped("metadata.user_id; safety_identifier wins"),
     "audio": Ignored("speech is refused where `modalities` asks for it"),
     "frequency_penalty": Ignored("no native field", neutral=(0,)),
-    "function_call": Refused("use tool_choice"),
-    "functions": Refused("use tools"),
     "logit_bias": Ignored("no native field", neutral=({},)),
     "logprobs": Refused("replies have no log probabilities", neutral=(False,)),
     "metadata": Ignored("nothing is stored", neutral=({},)),
@@ -72,14 +74,14 @@ FATES: Final[dict[str, Fate]] = {
     "prompt_cache_key": Ignored("the native cache goes by prefix"),
     "prompt_cache_options": Ignored("no native field"),
     "prompt_cache_retention": Ignored("no native field"),
-    "reasoning_effort": Ignored("no native field in the default dialect"),
     "seed": Ignored("no native field"),
-    "service_tier": Ignored("the inner service decides", neutral=("auto",)),
     "store": Ignored("nothing is stored", neutral=(False,)),
     "top_logprobs": Refused("replies have no log probabilities", neutral=(0,)),
     "verbosity": Ignored("no native field", neutral=("medium",)),
     "web_search_options": Refused("the service's own tools are not offered"),
 }
+
+SERVICE_TIERS: Final[dict[str, Literal["auto", "standard_only"]]] = {"auto": "auto", "default": "standard_only"}
 
 # The request struct has these fields last and in this order: one comparison tells that none of them is there.
 _UNSENT: Final = [name for name, fate in FATES.items() if not isinstance(fate, Mapped)]
@@ -110,6 +112,12 @@ def set_values(
         _set_stop_sequences(chat.stop, request, ignored)
     if chat.temperature is not None or chat.top_p is not None:
         _set_sampling(chat, request, dialect, version, ignored)
+    if chat.service_tier is not None:
+        tier = SERVICE_TIERS.get(chat.service_tier)
+        if tier is None:
+            ignored.append("service_tier")
+        else:
+            request.service_tier = tier
     if user := chat.safety_identifier or chat.user:
         request.metadata = MetadataParam(user)
     if chat.stream:

@@ -22,7 +22,8 @@ AS_JSON: Json = {**STREAMED, "response_format": {"type": "json_object"}}
 # Documented extensions of the choices, and native usage fields that have no chat name.
 EXTENSIONS = ("native_finish_reason", "stop_sequence")
 USAGE_EXTRAS = ("cache_creation", "credits_consumed", "inference_geo", "region", "server_tool_use", "service_tier")
-ALLOWED = (*EXTENSIONS, *USAGE_EXTRAS)
+REASONING = ("reasoning_content", "reasoning_details")
+ALLOWED = (*EXTENSIONS, *USAGE_EXTRAS, *REASONING, "annotations")
 
 
 def translation(request: Json | None = None) -> Translation:

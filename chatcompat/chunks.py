@@ -1,0 +1,104 @@
+"""The bytes of chunks: what all chunks of a stream share is built once, and each chunk is joined around its delta."""
+
+from typing import Any, Final
+
+import msgspec
+
+from chatcompat.chat import Annotation, ReasoningDetail
+from chatcompat.messages import MessageHead, StopDelta
+from chatcompat.origin import Origin
+from chatcompat.response import to_completion_id, to_finish_reason, to_refusal
+from chatcompat.sse import encode_data
+from chatcompat.usage import to_service_tier
+
+DONE: Final = encode_data(b"[DONE]")
+
+# Ends of line to some clients' readers, though not to the standard; in JSON an escape says the same.
+_LINE_SEPARATORS: Final = (
+    ("\u0085".encode(), b"\\u0085"),
+    ("\u2028".encode(), b"\\u2028"),
+    ("\u2029".encode(), b"\\u2029"),
+)
+
+_encode = msgspec.json.Encoder().encode
+
+
+def escape_separators(chunks: bytes) -> bytes:
+    """In JSON anything outside ASCII stands in a string, so this can be done on whole frames."""
+    for separator, escape in _LINE_SEPARATORS:
+        chunks = chunks.replace(separator, escape)
+    return chunks
+
+
+class ChunkWriter:
+    """Collects the chunks of one stream in `out`; `text_head` and `text_tail` stand around the JSON of a text."""
+
+    __slots__ = ("_close", "_delta", "_include_usage", "_origin", "_shared", "_tail", "out", "text_head", "text_tail")
+
+    def __init__(self, message: MessageHead, origin: Origin, out: list[bytes]) -> None:
+        tier = to_service_tier(message.usage or {}) if origin.service_tier else None
+        named = b'"service_tier":%b,' % _encode(tier) if origin.service_tier else b""
+        self.out = out
+        self._origin = origin
+        self._shared = escape_separators(
+            b'data: {"id":%b,"object":"chat.completion.chunk","created":%d,"model":%b,%b"choices":'
+            % (_encode(to_completion_id(message.id)), origin.created, _encode(message.model), named)
+        )
+        self._delta = self._shared + b'[{"index":0,"delta":'
+        self._close = b',"usage":null}\n\n' if origin.include_usage else b"}\n\n"
+        self._tail = b',"logprobs":null,"finish_reason":null}]' + self._close
+        self.text_head = self._delta + b'{"content":'
+        self.text_tail = b"}" + self._tail
+        self._write(b'{"role":"assistant","content":""}')
+
+    def _write(self, delta: bytes) -> None:
+        self.out += (self._delta, delta, self._tail)
+
+    def say(self, text: str) -> None:
+        """Send a piece of the content."""
+        self.out += (self.text_head, _encode(text), self.text_tail)
+
+    def reason(self, text: str) -> None:
+        """Send a piece of the thinking."""
+        self._write(b'{"reasoning_content":%b}' % _encode(text))
+
+    def detail(self, details: list[ReasoningDetail]) -> None:
+        """Send signed thinking and its places."""
+        self._write(b'{"reasoning_details":%b}' % _encode(details))
+
+    def annotate(self, annotations: list[Annotation]) -> None:
+        """Send the citations of a piece of the content."""
+        self._write(b'{"annotations":%b}' % _encode(annotations))
+
+    def call(self, index: int, call_id: str, name: str) -> tuple[bytes, bytes]:
+        """Send the first delta of a function call; gives what stands around each piece of its arguments."""
+        if self._origin.legacy_functions:
+            self._write(b'{"function_call":{"name":%b,"arguments":""}}' % _encode(name))
+            return self._delta + b'{"function_call":{"arguments":', b"}}" + self._tail
+        self._write(
+            b'{"tool_calls":[{"index":%d,"id":%b,"type":"function","function":{"name":%b,"arguments":""}}]}'
+            % (index, _encode(call_id), _encode(name))
+        )
+        return b'%b{"tool_calls":[{"index":%d,"function":{"arguments":' % (self._delta, index), b"}}]}" + self._tail
+
+    def custom_call(self, index: int, call_id: str, name: str) -> tuple[bytes, bytes]:
+        """Send the first delta of a custom call; gives what stands around its input."""
+        self._write(
+            b'{"tool_calls":[{"index":%d,"id":%b,"type":"custom","custom":{"name":%b,"input":""}}]}'
+            % (index, _encode(call_id), _encode(name))
+        )
+        return b'%b{"tool_calls":[{"index":%d,"custom":{"input":' % (self._delta, index), b"}}]}" + self._tail
+
+    def finish(self, stop: StopDelta, *, has_calls: bool, usage: dict[str, Any] | None) -> None:
+        """Send the end: a refusal, the finish reason, the usage where it was asked for, and `[DONE]`."""
+        if refusal := to_refusal(stop.stop_reason, stop.stop_details):
+            self._write(b'{"refusal":%b}' % _encode(refusal))
+        reason = to_finish_reason(stop.stop_reason, has_calls=has_calls, legacy=self._origin.legacy_functions)
+        matched = b',"stop_sequence":' + _encode(stop.stop_sequence) if stop.stop_sequence else b""
+        self.out.append(
+            b'%b{},"logprobs":null,"finish_reason":%b,"native_finish_reason":%b%b}]%b'
+            % (self._delta, _encode(reason), _encode(stop.stop_reason), matched, self._close)
+        )
+        if usage is not None:
+            self.out.append(b'%b[],"usage":%b}\n\n' % (self._shared, _encode(usage)))
+        self.out.append(DONE)

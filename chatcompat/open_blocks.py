@@ -1,0 +1,211 @@
+"""The blocks of a message while they are open: what each makes of its deltas.
+
+A delta that does not belong to its kind of block is skipped, but text that comes in a tool's block is not lost.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from chatcompat.chunks import ChunkWriter
+from chatcompat.layout import Layout
+from chatcompat.messages import (
+    Block,
+    Citation,
+    RedactedThinkingBlock,
+    TextBlock,
+    ThinkingBlock,
+    ToolUseBlock,
+)
+from chatcompat.origin import Origin
+from chatcompat.response import CallIds, to_annotations, to_free_text, to_unwrapped
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Reply:
+    """What has been said of a streamed message so far."""
+
+    __slots__ = ("calls", "held_text", "ids", "json_seen", "layout", "origin", "writer")
+
+    def __init__(self, writer: ChunkWriter, origin: Origin) -> None:
+        self.writer = writer
+        self.origin = origin
+        self.layout = Layout()
+        self.ids = CallIds()
+        self.calls = 0
+        self.json_seen = False
+        self.held_text: list[str] = []
+
+    def say(self, text: str) -> None:
+        """Send text, or hold it where JSON may follow that it would spoil."""
+        if self.origin.json_tool is not None:
+            self.held_text.append(text)
+        elif text:
+            self.writer.say(text)
+            self.layout.position += len(text)
+
+    def end(self) -> None:
+        """Send what stood back until the whole message was there."""
+        if self.held_text and not self.json_seen:
+            self.writer.say("".join(self.held_text))
+        if details := self.layout.details(places=self.origin.json_tool is None):
+            self.writer.detail(details)
+
+
+class OpenBlock:
+    """A block that says nothing: of a type that we do not know, or thinking that nobody can read."""
+
+    __slots__ = ("_reply",)
+
+    def __init__(self, reply: Reply) -> None:
+        self._reply = reply
+
+    def add_text(self, text: str) -> None:
+        """Take a piece of text."""
+
+    def add_thinking(self, thinking: str) -> None:
+        """Take a piece of thinking."""
+
+    def add_signature(self, signature: str) -> None:
+        """Take the signature of thinking."""
+
+    def add_input(self, partial_json: str) -> None:
+        """Take a piece of a tool's input."""
+
+    def add_citation(self, citation: Citation) -> None:
+        """Take a citation of the text."""
+
+    def end(self) -> None:
+        """Send what could not be sent before the block was whole."""
+
+
+class OpenText(OpenBlock):
+    """A block of text."""
+
+    __slots__ = ("_citations", "_start")
+
+    def __init__(self, reply: Reply, block: TextBlock) -> None:
+        super().__init__(reply)
+        reply.layout.end_text()
+        self._start = reply.layout.position
+        self._citations = list(block.citations or ())
+        reply.say(block.text)
+
+    def add_text(self, text: str) -> None:
+        self._reply.say(text)
+
+    def add_citation(self, citation: Citation) -> None:
+        self._citations.append(citation)
+
+    def end(self) -> None:
+        if self._citations and self._reply.origin.json_tool is None:
+            annotations = to_annotations(self._citations, self._start, self._reply.layout.position)
+            if annotations:
+                self._reply.writer.annotate(annotations)
+
+
+class OpenThinking(OpenBlock):
+    """A block of thinking: its text is sent as it comes, its signed copy in one delta at its end."""
+
+    __slots__ = ("_pieces", "_signature")
+
+    def __init__(self, reply: Reply, block: ThinkingBlock) -> None:
+        super().__init__(reply)
+        self._pieces: list[str] = []
+        self._signature = block.signature
+        self.add_thinking(block.thinking)
+
+    def add_thinking(self, thinking: str) -> None:
+        if thinking:
+            self._pieces.append(thinking)
+            self._reply.writer.reason(thinking)
+
+    def add_signature(self, signature: str) -> None:
+        self._signature = signature
+
+    def end(self) -> None:
+        self._reply.layout.add_thinking("".join(self._pieces), self._signature)
+
+
+class OpenCall(OpenBlock):
+    """A function call, or the JSON that the client asked for: each piece of input is sent as it comes."""
+
+    __slots__ = ("_fallback", "_head", "_sent", "_tail")
+
+    def __init__(self, reply: Reply, around: tuple[bytes, bytes], fallback: bytes) -> None:
+        super().__init__(reply)
+        self._head, self._tail = around
+        self._fallback = fallback
+        self._sent = False
+
+    def add_text(self, text: str) -> None:
+        self._reply.say(text)
+
+    def add_input(self, partial_json: str) -> None:
+        if partial_json:
+            self._sent = True
+            self._reply.writer.out += (self._head, _encode(partial_json), self._tail)
+
+    def end(self) -> None:
+        if not self._sent:  # a call without arguments sends none natively, and clients want an object
+            self.add_input(self._fallback.decode())
+
+
+class OpenWrapped(OpenCall):
+    """Input that is not the client's as it stands: it is sent, unwrapped, when it is whole."""
+
+    __slots__ = ("_pieces", "_unwrap")
+
+    def __init__(
+        self, reply: Reply, around: tuple[bytes, bytes], fallback: bytes, unwrap: Callable[[str], str]
+    ) -> None:
+        super().__init__(reply, around, fallback)
+        self._pieces: list[str] = []
+        self._unwrap = unwrap
+
+    def add_input(self, partial_json: str) -> None:
+        self._pieces.append(partial_json)
+
+    def end(self) -> None:
+        super().add_input(self._unwrap("".join(self._pieces) or self._fallback.decode()))
+
+
+def open_block(reply: Reply, block: Block) -> OpenBlock:
+    """Begin a block, and send what its beginning says."""
+    match block:
+        case TextBlock():
+            return OpenText(reply, block)
+        case ThinkingBlock():
+            return OpenThinking(reply, block)
+        case RedactedThinkingBlock(encrypted):
+            reply.layout.add_redacted(encrypted)
+            return OpenBlock(reply)
+        case ToolUseBlock() if block.name == reply.origin.json_tool:
+            return _open_json(reply, block)
+        case _:
+            return _open_call(reply, block)
+
+
+def _open_json(reply: Reply, block: ToolUseBlock) -> OpenBlock:
+    if reply.json_seen:
+        return OpenBlock(reply)  # a second document would spoil the first
+    reply.json_seen = True
+    around = reply.writer.text_head, reply.writer.text_tail
+    if reply.origin.json_wrapped:
+        return OpenWrapped(reply, around, bytes(block.input), to_unwrapped)
+    return OpenCall(reply, around, bytes(block.input))
+
+
+def _open_call(reply: Reply, block: ToolUseBlock) -> OpenBlock:
+    """Begin a call; its index counts calls, not blocks."""
+    origin, index = reply.origin, reply.calls
+    reply.calls += 1
+    reply.layout.add_call()
+    if origin.legacy_functions and index:
+        return OpenBlock(reply)  # there is room for one
+    call_id, name = reply.ids.unique(block.id), origin.tool_names.get(block.name, block.name)
+    if block.name in origin.custom_tools:
+        around = reply.writer.custom_call(index, call_id, name)
+        return OpenWrapped(reply, around, bytes(block.input), to_free_text)
+    return OpenCall(reply, reply.writer.call(index, call_id, name), bytes(block.input))

@@ -1,0 +1,115 @@
+"""Images and files -> the sources of image and document blocks; nothing is ever fetched."""
+
+import re
+from base64 import b64decode
+from typing import Final
+
+import msgspec
+from msgspec import UNSET, Raw
+
+from chatcompat.chat import File
+from chatcompat.errors import InvalidRequest
+from chatcompat.messages import (
+    Base64Source,
+    DocumentBlockParam,
+    FileSource,
+    ImageBlockParam,
+    TextSource,
+    URLSource,
+)
+
+IMAGE_MEDIA_TYPES: Final = {
+    b"image/jpeg": "image/jpeg",
+    b"image/jpg": "image/jpeg",  # no registered type, but what many clients write
+    b"image/png": "image/png",
+    b"image/gif": "image/gif",
+    b"image/webp": "image/webp",
+}
+_PDF: Final = b"application/pdf"
+_PLAIN_TEXT: Final = b"text/plain"
+
+# What bare base64 is taken for, by the end of its file's name.
+_MEDIA_TYPES_OF_NAMES: Final = {
+    "pdf": _PDF,
+    "txt": _PLAIN_TEXT,
+    "md": _PLAIN_TEXT,
+    "jpg": b"image/jpeg",
+    "jpeg": b"image/jpeg",
+    "png": b"image/png",
+    "gif": b"image/gif",
+    "webp": b"image/webp",
+}
+
+_HTTP: Final = re.compile(rb'"https?://[^"]', re.IGNORECASE)
+# RFC 2397: data:[<media type>][;<attribute>=<value>]*;base64,<data>
+_DATA_URL: Final = re.compile(rb'"data:([^;,"]*)(?:;[^;,"]*)*?;base64,(?!")', re.IGNORECASE)
+_NO_BASE64: Final = re.compile(rb'"(?:"|[^"]{0,99}:)')  # nothing, or a URL
+
+_decode_str = msgspec.json.Decoder(str).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def to_image(raw: Raw, place: str) -> ImageBlockParam | DocumentBlockParam:
+    """The block of an `image_url`: an image, or a document if the data URL says so."""
+    url = _to_plain_string(raw, f"{place}.image_url.url")
+    if found := _DATA_URL.match(url):
+        return _to_block(found[1].strip().lower(), url[found.end() :], None, place)
+    if _HTTP.match(url):
+        return ImageBlockParam(URLSource(Raw(url)))
+    raise InvalidRequest(
+        "An image URL must be http://, https:// or a base64 data: URL with content.",
+        param=place,
+        code="unsupported_value",
+    )
+
+
+def to_file(file: File, place: str) -> ImageBlockParam | DocumentBlockParam:
+    """The block of a `file` part: by the id of a file that the service has, or by its data."""
+    if file.file_id is not None:
+        return DocumentBlockParam(FileSource(file.file_id), title=file.filename)
+    if file.file_data is UNSET:
+        raise InvalidRequest("A file needs file_data or file_id.", param=place, code="missing_required_parameter")
+    data = _to_plain_string(file.file_data, f"{place}.file.file_data")
+    if found := _DATA_URL.match(data):
+        return _to_block(found[1].strip().lower(), data[found.end() :], file.filename, place)
+    ending = (file.filename or "").rpartition(".")[2].lower()
+    media_type = _MEDIA_TYPES_OF_NAMES.get(ending)
+    if media_type is None or _NO_BASE64.match(data):
+        raise InvalidRequest(
+            "The data of a file must be a base64 data: URL, or base64 with a filename that tells its type.",
+            param=place,
+            code="unsupported_value",
+        )
+    return _to_block(media_type, data[1:], file.filename, place)
+
+
+def _to_plain_string(raw: Raw, place: str) -> bytes:
+    """A JSON string without escapes: encoders that escape a slash mean the same by it."""
+    text = bytes(raw)
+    if not text.startswith(b'"'):
+        raise InvalidRequest("Expected str.", param=place, code="invalid_type")
+    return _encode(_decode_str(text)) if b"\\" in text else text
+
+
+def _to_block(media_type: bytes, data: bytes, title: str | None, place: str) -> ImageBlockParam | DocumentBlockParam:
+    """`data` is base64 with the closing quote of the JSON string that it came in."""
+    if image := IMAGE_MEDIA_TYPES.get(media_type):
+        return ImageBlockParam(Base64Source(image, Raw(b'"' + data)))
+    if media_type == _PDF:
+        return DocumentBlockParam(Base64Source(_PDF.decode(), Raw(b'"' + data)), title=title)
+    if media_type == _PLAIN_TEXT:
+        return DocumentBlockParam(TextSource("text/plain", _to_text(data, place)), title=title)
+    named = media_type[:40].decode("ascii", "replace")
+    raise InvalidRequest(
+        f"Data of type {named!r} is not supported; send image/jpeg, image/png, image/gif, image/webp, "
+        "application/pdf or text/plain.",
+        param=place,
+        code="unsupported_value",
+    )
+
+
+def _to_text(data: bytes, place: str) -> str:
+    try:
+        return b64decode(data[:-1], validate=True).decode()
+    except ValueError:
+        raise InvalidRequest("A text file must be base64 of UTF-8.", param=place, code="unsupported_value") from None

@@ -1,0 +1,37 @@
+"""Tool names that the native side does not take, mapped so that no two collide."""
+
+import re
+from collections.abc import Collection
+from hashlib import blake2b
+from typing import Final
+
+_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,128}")
+_OUTSIDE: Final = re.compile(r"[^a-zA-Z0-9_-]")
+
+
+class ToolNames:
+    """Maps names that the native side does not take; the same name always becomes the same one.
+
+    `restored` has, for each mapped name, the client's own: replies are mapped back with it. `custom` has the native
+    names of custom tools, whose calls come back as custom calls.
+    """
+
+    def __init__(self) -> None:
+        self.offered: Collection[str] = ()
+        self.restored: dict[str, str] = {}
+        self.custom: set[str] = set()
+        self._mapped: dict[str, str] = {}
+
+    def to_native(self, name: str) -> str:
+        """`name`, or the name that stands for it natively."""
+        if _NAME.fullmatch(name):
+            return name
+        if name not in self._mapped:
+            native, salt = name, 0
+            while not _NAME.fullmatch(native) or native in self.offered or native in self.restored:
+                digest = blake2b(name.encode(), digest_size=6, salt=salt.to_bytes(4)).hexdigest()
+                native = f"{_OUTSIDE.sub('_', name)[:100]}_{digest}"
+                salt += 1
+            self._mapped[name] = native
+            self.restored[native] = name
+        return self._mapped[name]

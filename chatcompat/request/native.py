@@ -1,0 +1,55 @@
+"""Tools that a client writes in the native shape, the service's own tools among them: they pass as they came."""
+
+import re
+from typing import Final
+
+import msgspec
+from msgspec import Raw
+
+from chatcompat.errors import DECODE_ERRORS, InvalidRequest
+from chatcompat.request.free_json import decode_array, decode_object, is_too_deep
+
+# The service's own tools carry the date of their version in their type, as web_search_20260318.
+_SERVER_TOOL: Final = re.compile(rb'"[a-z][a-z0-9_]*_[0-9]{8}"')
+_NULL: Final = Raw(b"null")
+
+_encode = msgspec.json.Encoder().encode
+_decode_str = msgspec.json.Decoder(str).decode
+
+
+def take_native_tools(body: bytes) -> tuple[bytes, dict[int, Raw]]:
+    """`body` with null for each tool in the native shape, and these tools by their index.
+
+    Expects JSON that a decoder found well-formed; a list of tools that is none is left for it to name.
+    """
+    request = decode_object(body)
+    try:
+        tools = decode_array(request.get("tools", _NULL))
+    except DECODE_ERRORS:
+        return body, {}
+    native = {index: tool for index, tool in enumerate(tools) if _is_native(tool)}
+    if not native:
+        return body, {}
+    request["tools"] = Raw(_encode([_NULL if index in native else tool for index, tool in enumerate(tools)]))
+    return _encode(request), native
+
+
+def _is_native(tool: Raw) -> bool:
+    try:
+        fields = decode_object(tool)
+    except DECODE_ERRORS:
+        return False
+    return "function" not in fields and (
+        "input_schema" in fields or _SERVER_TOOL.fullmatch(bytes(fields.get("type", b""))) is not None
+    )
+
+
+def name_of(tool: Raw, place: str) -> str | None:
+    """The name of a native tool; toolsets have none. Raises `InvalidRequest` for one nested too deeply."""
+    if is_too_deep(bytes(tool)):
+        raise InvalidRequest("The tool is nested too deeply.", param=place, code="nested_too_deeply")
+    name = decode_object(tool).get("name")
+    try:
+        return None if name is None else _decode_str(name)
+    except DECODE_ERRORS:
+        raise InvalidRequest("Expected str.", param=f"{place}.name", code="invalid_type") from None

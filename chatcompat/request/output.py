@@ -1,0 +1,196 @@
+"""`response_format` -> structured output: natively, or by a tool whose input is the client's JSON."""
+
+from typing import Any, Final
+
+import msgspec
+from msgspec import UNSET, Raw, Struct
+
+from chatcompat.chat import ResponseFormat
+from chatcompat.dialect import Dialect
+from chatcompat.errors import DECODE_ERRORS, InvalidRequest
+from chatcompat.messages import JSONOutputFormat, OutputConfig, TextBlockParam, ToolChoiceParam, ToolParam
+from chatcompat.request.free_json import is_too_deep
+from chatcompat.request.names import ToolNames
+from chatcompat.request.tools import Tools
+
+JSON_TOOL: Final = "respond_with_json"
+_DESCRIPTION: Final = "Give your whole answer to the user as the input of this tool."
+_INSTRUCTION: Final = (
+    "Answer with the tool {name} or, where you cannot call it, with the same JSON as your whole text. "
+    "Write nothing before or behind it."
+)
+_PLACE: Final = "response_format.json_schema.schema"
+_ANY_OBJECT: Final = Raw(b'{"type":"object"}')
+
+# Where a schema cannot be a tool's input as it is, it is the schema of this one property of it.
+VALUE: Final = "value"
+
+_NATIVE_KEYS: Final = frozenset(
+    {"$ref", "additionalProperties", "allOf", "anyOf", "const", "description", "enum", "format", "items"}
+    | {"minItems", "properties", "required", "title", "type"}
+)
+_NATIVE_TYPES: Final = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
+_NATIVE_FORMATS: Final = frozenset(
+    {"date", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "time", "uri", "uuid"}
+)
+_DATA_KEYS: Final = frozenset({"const", "default", "enum", "examples"})
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Output(Struct):
+    """How the client's JSON is asked for, and how it comes back."""
+
+    config: OutputConfig | None = None  # natively
+    tool: ToolParam | None = None  # else by this tool,
+    wrapped: bool = False  # as its property `value`
+    forced: bool = False
+    instruction: TextBlockParam | None = None  # where no tool can be forced
+
+
+def to_output(response_format: ResponseFormat | None, names: ToolNames, dialect: Dialect) -> Output:
+    """Choose the way; raises `InvalidRequest`."""
+    if response_format is None or response_format.type == "text":
+        return Output()
+    given = response_format.json_schema
+    if given is None and response_format.type == "json_schema":
+        raise InvalidRequest(
+            "A required field is missing.", param="response_format.json_schema", code="missing_required_parameter"
+        )
+    tool = ToolParam(name=_free_name(names), description=_DESCRIPTION, input_schema=_ANY_OBJECT)
+    output = Output(tool=tool, forced=dialect.forced_tools)
+    if given is not None:
+        tool.description = f"{_DESCRIPTION} {given.description}" if given.description else _DESCRIPTION
+        tool.strict = bool(given.strict)
+        if given.schema is not UNSET:
+            schema = _decode_schema(given.schema)
+            if dialect.json_schema and is_native_schema(schema):
+                return Output(config=OutputConfig(format=JSONOutputFormat(given.schema)))
+            output.wrapped = not _is_plain_object(schema)
+            tool.input_schema = wrap(schema) if output.wrapped else given.schema
+    if not output.forced:
+        output.instruction = TextBlockParam(_INSTRUCTION.format(name=tool.name))
+    return output
+
+
+def force_json(choice: ToolChoiceParam | None, tools: Tools, output: Output) -> ToolChoiceParam | None:
+    """Add the JSON tool, and choose so that the reply is JSON or a call that the client asked for.
+
+    Where the client forces a call, its reply is that call and the tool is left out.
+    """
+    if output.tool is None or (choice is not None and choice.type in ("any", "tool")):
+        return choice
+    alone = not tools or (choice is not None and choice.type == "none")
+    tools.append(output.tool)
+    if not output.forced:
+        return ToolChoiceParam("auto", disable_parallel_tool_use=alone)
+    if alone:
+        return ToolChoiceParam("tool", name=output.tool.name, disable_parallel_tool_use=True)
+    return ToolChoiceParam("any", disable_parallel_tool_use=choice is not None and choice.disable_parallel_tool_use)
+
+
+def _free_name(names: ToolNames) -> str:
+    """A name that is none of the client's."""
+    name = JSON_TOOL
+    while name in names.offered or name in names.restored:
+        name += "_"
+    return name
+
+
+def _decode_schema(raw: Raw) -> dict[str, Any]:
+    if is_too_deep(bytes(raw)):
+        raise InvalidRequest("The schema is nested too deeply.", param=_PLACE, code="nested_too_deeply")
+    try:
+        return msgspec.json.decode(raw, type=dict[str, Any])
+    except DECODE_ERRORS:
+        raise InvalidRequest("Expected a JSON schema, an object.", param=_PLACE, code="invalid_type") from None
+
+
+def _is_plain_object(schema: dict[str, Any]) -> bool:
+    """Whether a tool's input can have this schema as it is."""
+    return schema.get("type") == "object" and schema.keys().isdisjoint({"allOf", "anyOf", "oneOf", "$ref"})
+
+
+def wrap(schema: dict[str, Any]) -> Raw:
+    """A schema of any kind as that of one property; its references to its own root move with it."""
+    return Raw(
+        _encode(
+            {
+                "type": "object",
+                "properties": {VALUE: _moved(schema)},
+                "required": [VALUE],
+                "additionalProperties": False,
+            }
+        )
+    )
+
+
+def _moved(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_moved(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    moved = {key: value if key in _DATA_KEYS else _moved(value) for key, value in node.items()}
+    reference = moved.get("$ref")
+    if isinstance(reference, str) and reference.startswith("#"):
+        moved["$ref"] = f"#/properties/{VALUE}{reference[1:]}"
+    return moved
+
+
+def is_native_schema(schema: dict[str, Any]) -> bool:
+    """Whether the native form takes the schema with its whole meaning: no maps, no recursion, no bounds.
+
+    https://platform.claude.com/docs/en/build-with-claude/structured-outputs#json-schema-limitations
+    """
+    definitions = schema.get("$defs", {})
+    if schema.get("type") != "object" or not isinstance(definitions, dict):
+        return False
+    top = {key: value for key, value in schema.items() if key != "$defs"}
+    references: dict[str, set[str]] = {"": set()} | {name: set() for name in definitions}
+    native = _is_native_node(top, references[""]) and all(
+        _is_native_node(node, references[name]) for name, node in definitions.items()
+    )
+    return native and _is_acyclic(references)
+
+
+def _is_acyclic(references: dict[str, set[str]]) -> bool:
+    """Whether every reference has a target and none leads back: take away what refers to nothing, until all is."""
+    left = dict(references)
+    while done := [name for name, targets in left.items() if targets.isdisjoint(left) and targets <= references.keys()]:
+        for name in done:
+            del left[name]
+    return not left
+
+
+def _is_native_node(node: Any, references: set[str]) -> bool:
+    """Look at one schema and those in it, and collect the definitions that they refer to."""
+    if not isinstance(node, dict) or not node.keys() <= _NATIVE_KEYS:
+        return False
+    if "$ref" in node:
+        prefix, _, name = str(node["$ref"]).rpartition("/")
+        references.add(name)
+        return prefix == "#/$defs"
+    if not _has_native_values(node) or (node.get("type") == "object" and node.get("additionalProperties") is not False):
+        return False
+    children = [*node.get("properties", {}).values(), *node.get("anyOf", ()), *node.get("allOf", ())]
+    if "items" in node:
+        children.append(node["items"])
+    return all(_is_native_node(child, references) for child in children)
+
+
+def _has_native_values(node: dict[str, Any]) -> bool:
+    lists = [node.get(word, []) for word in ("anyOf", "allOf", "required", "enum")]
+    kind = node.get("type")
+    if not all(isinstance(items, list) for items in lists) or not isinstance(node.get("properties", {}), dict):
+        return False
+    values = [*lists[-1], node.get("const")]
+    return (
+        (kind in _NATIVE_TYPES if isinstance(kind, str) else kind is None and _says_what_it_is(node))
+        and node.get("minItems", 0) in (0, 1)
+        and node.get("format", "uri") in _NATIVE_FORMATS
+        and not any(isinstance(value, dict | list) for value in values)
+    )
+
+
+def _says_what_it_is(node: dict[str, Any]) -> bool:
+    return not node.keys().isdisjoint(("anyOf", "allOf", "enum", "const"))

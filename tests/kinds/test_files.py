@@ -1,0 +1,106 @@
+"""Files and documents, on the bytes that the inner app gets."""
+
+import json
+from base64 import b64encode
+from typing import Any
+
+import pytest
+
+from chatcompat import InvalidRequest, translate
+from tests.vendor import check_messages_request
+
+PDF = "data:application/pdf;base64,JVBERi0="
+
+
+def blocks(part: Any) -> Any:
+    body = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": [part]}]}
+    translated = json.loads(translate(json.dumps(body).encode()).body)
+    assert check_messages_request(translated) == []
+    return translated["messages"][0]["content"]
+
+
+def file(**fields: Any) -> Any:
+    return {"type": "file", "file": fields}
+
+
+def pdf(title: str | None = None) -> Any:
+    source = {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="}
+    return {"type": "document", "source": source} | ({"title": title} if title else {})
+
+
+def text(data: str, title: str | None = None) -> Any:
+    source = {"type": "text", "media_type": "text/plain", "data": data}
+    return {"type": "document", "source": source} | ({"title": title} if title else {})
+
+
+PNG = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}}
+
+
+@pytest.mark.parametrize(
+    ("part", "block"),
+    [
+        (file(file_data=PDF, filename="a.pdf"), pdf("a.pdf")),
+        (file(file_data=PDF), pdf()),
+        (file(file_data="JVBERi0=", filename="A.PDF"), pdf("A.PDF")),
+        ({"type": "image_url", "image_url": {"url": PDF}}, pdf()),
+        (file(file_data="data:text/plain;charset=utf-8;base64,aMOp"), text("h\u00e9")),
+        (file(file_data="aGk=", filename="notes.txt"), text("hi", "notes.txt")),
+        (file(file_data="data:image/png;base64,AAAA", filename="x"), PNG),
+        (file(file_data="AAAA", filename="x.png"), PNG),
+        (
+            file(file_id="file_1", filename="a.pdf"),
+            {"type": "document", "source": {"type": "file", "file_id": "file_1"}, "title": "a.pdf"},
+        ),
+    ],
+)
+def test_a_file_becomes_a_block_with_its_name_as_title(part: Any, block: Any) -> None:
+    assert blocks(part) == [block]
+
+
+def test_a_file_in_a_tool_result_stays_there() -> None:
+    call = {"id": "c", "function": {"name": "f", "arguments": "{}"}}
+    messages = [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c", "content": [file(file_data=PDF)]},
+    ]
+    body = json.loads(translate(json.dumps({"model": "m", "messages": messages}).encode()).body)
+    assert body["messages"][2]["content"][0]["content"] == [pdf()]
+
+
+@pytest.mark.parametrize(
+    ("part", "fragment"),
+    [
+        (file(), "file_data or file_id"),
+        (file(filename="a.pdf"), "file_data or file_id"),
+        (file(file_data="data:video/mp4;base64,AAAA"), "'video/mp4'"),
+        (file(file_data="AAAA"), "tells its type"),
+        (file(file_data="AAAA", filename="a.docx"), "tells its type"),
+        (file(file_data="", filename="a.pdf"), "tells its type"),
+        (file(file_data="https://example.com/a.pdf", filename="a.pdf"), "tells its type"),
+        (file(file_data="data:text/plain;base64,/w=="), "UTF-8"),
+        (file(file_data="data:text/plain;base64,$$$$"), "UTF-8"),
+    ],
+)
+def test_a_file_that_cannot_be_sent_is_refused_at_its_place(part: Any, fragment: str) -> None:
+    with pytest.raises(InvalidRequest, match=fragment) as raised:
+        blocks(part)
+    assert raised.value.param == "messages[0].content[0]"
+
+
+def test_file_data_must_be_text() -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        blocks(file(file_data=5))
+    assert raised.value.param == "messages[0].content[0].file.file_data"
+
+
+def test_escaped_slashes_mean_slashes() -> None:
+    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": [file(file_data=PDF)]}]})
+    escaped = body.replace("application/pdf", "application\\/pdf").encode()
+    assert json.loads(translate(escaped).body)["messages"][0]["content"] == [pdf()]
+
+
+def test_a_large_file_arrives_byte_for_byte() -> None:
+    data = b64encode(bytes(range(256)) * 4096).decode()
+    block = blocks(file(file_data=f"data:application/pdf;base64,{data}"))[0]
+    assert block["source"]["data"] == data

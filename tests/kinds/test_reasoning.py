@@ -1,0 +1,222 @@
+"""`reasoning_effort` and thinking that comes back, on the bytes that the inner app gets."""
+
+import json
+from typing import Any
+
+import pytest
+
+from chatcompat import Dialect, InvalidRequest, Translation, translate
+from chatcompat.dialect import NATIVE_2026
+from tests.vendor import check_messages_request
+
+HI = [{"role": "user", "content": "hi"}]
+TOOL = {"type": "function", "function": {"name": "f"}}
+EFFORT = Dialect(reasoning="effort")
+NONE = Dialect(reasoning="none")
+
+
+def ask(dialect: Dialect = Dialect(), **fields: Any) -> Translation:  # noqa: B008 - a frozen value
+    body = {"model": "m", "max_tokens": 100_000, "messages": HI, **fields}
+    translation = translate(json.dumps(body).encode(), dialect=dialect, created=1)
+    assert check_messages_request(json.loads(translation.body), version=translation.version) == []
+    return translation
+
+
+def sent(dialect: Dialect = Dialect(), **fields: Any) -> Any:  # noqa: B008
+    translation = ask(dialect, **fields)
+    body = json.loads(translation.body)
+    return body.get("thinking"), body.get("output_config"), translation.ignored
+
+
+BUDGET = {"minimal": 1_024, "low": 2_048, "medium": 8_192, "high": 16_384, "xhigh": 32_768, "max": 50_000}
+
+
+@pytest.mark.parametrize("effort", BUDGET)
+def test_effort_becomes_a_budget_that_leaves_half_of_the_tokens_to_the_answer(effort: str) -> None:
+    assert sent(reasoning_effort=effort) == ({"type": "enabled", "budget_tokens": BUDGET[effort]}, None, ())
+
+
+@pytest.mark.parametrize(
+    ("effort", "native"),
+    [("minimal", "low"), ("low", "low"), ("medium", "medium"), ("high", "high"), ("xhigh", "xhigh"), ("max", "max")],
+)
+def test_effort_becomes_the_native_effort(effort: str, native: str) -> None:
+    assert sent(EFFORT, reasoning_effort=effort) == (None, {"effort": native}, ())
+
+
+def test_effort_and_format_share_one_output_config() -> None:
+    schema = {"type": "object", "properties": {}, "additionalProperties": False}
+    wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+    _, config, ignored = sent(NATIVE_2026, reasoning_effort="high", response_format=wanted)
+    assert config == {"effort": "high", "format": {"type": "json_schema", "schema": schema}}
+    assert ignored == ()
+
+
+def test_adaptive_thinking_is_said_where_the_dialect_needs_it() -> None:
+    dialect = Dialect(reasoning="effort", adaptive_thinking=True)
+    assert sent(dialect, reasoning_effort="low") == ({"type": "adaptive"}, {"effort": "low"}, ())
+    _, _, ignored = sent(dialect, reasoning_effort="low", temperature=0.5, top_p=0.5)
+    assert ignored == ("temperature", "top_p")
+
+
+def test_an_effort_that_the_dialect_lacks_is_reported() -> None:
+    assert sent(Dialect(reasoning="effort", efforts={"low": "low"}), reasoning_effort="max") == (
+        None,
+        None,
+        ("reasoning_effort",),
+    )
+    assert sent(Dialect(budgets={}), reasoning_effort="max") == (None, None, ("reasoning_effort",))
+
+
+@pytest.mark.parametrize("dialect", [Dialect(), EFFORT])
+def test_none_turns_thinking_off(dialect: Dialect) -> None:
+    assert sent(dialect, reasoning_effort="none") == ({"type": "disabled"}, None, ())
+
+
+def test_where_thinking_cannot_be_turned_off_the_lowest_effort_is_sent_and_reported() -> None:
+    assert sent(NATIVE_2026, reasoning_effort="none") == (None, {"effort": "low"}, ("reasoning_effort",))
+
+
+def test_where_the_inner_app_does_not_reason_none_is_neutral_and_the_rest_reported() -> None:
+    assert sent(NONE, reasoning_effort="none") == (None, None, ())
+    assert sent(NONE, reasoning_effort="high") == (None, None, ("reasoning_effort",))
+
+
+@pytest.mark.parametrize("effort", ["huge", 5, True])
+def test_an_unknown_effort_is_refused(effort: Any) -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        ask(reasoning_effort=effort)
+    assert raised.value.param == "reasoning_effort"
+
+
+# ---------------------------------------------------------------- what cannot be had together
+
+
+def test_a_forced_call_wins_over_thinking() -> None:
+    assert sent(reasoning_effort="high", tools=[TOOL], tool_choice="required") == (None, None, ("reasoning_effort",))
+    assert sent(reasoning_effort="high", response_format={"type": "json_object"})[2] == ("reasoning_effort",)
+
+
+def test_thinking_wins_over_sampling() -> None:
+    translation = ask(reasoning_effort="low", temperature=0.5, top_p=0.5)
+    body = json.loads(translation.body)
+    assert "temperature" not in body
+    assert "top_p" not in body
+    assert translation.ignored == ("temperature", "top_p")
+
+
+def test_neutral_sampling_beside_thinking_is_nothing_to_report() -> None:
+    translation = ask(reasoning_effort="low", temperature=1, top_p=0.96)
+    body = json.loads(translation.body)
+    assert "temperature" not in body
+    assert body["top_p"] == 0.96
+    assert translation.ignored == ()
+
+
+def test_without_room_for_the_smallest_budget_thinking_is_reported() -> None:
+    assert sent(reasoning_effort="high", max_tokens=2_048)[0] == {"type": "enabled", "budget_tokens": 1_024}
+    assert sent(reasoning_effort="high", max_tokens=2_047) == (None, None, ("reasoning_effort",))
+
+
+# ---------------------------------------------------------------- thinking that comes back
+
+SIGNED = {"type": "reasoning.text", "index": 0, "text": "hm", "signature": "s1"}
+HIDDEN = {"type": "reasoning.encrypted", "data": "d"}
+CALLS = [{"id": name, "function": {"name": "f", "arguments": "{}"}} for name in ("a", "b")]
+RESULTS = [{"role": "tool", "tool_call_id": name, "content": "x"} for name in ("a", "b")]
+
+
+def turn(**message: Any) -> Any:
+    messages = [*HI, {"role": "assistant", **message}, *(RESULTS if "tool_calls" in message else HI)]
+    translation = ask(messages=messages, tools=[TOOL], reasoning_effort="low")
+    return json.loads(translation.body), translation.ignored
+
+
+def kinds(body: Any) -> list[Any]:
+    def shown(block: Any) -> Any:
+        return block.get("text") or block.get("thinking") or block.get("data") or block.get("id")
+
+    return [shown(block) for block in body["messages"][1]["content"]]
+
+
+def test_thinking_goes_back_to_its_exact_place() -> None:
+    details = [
+        SIGNED,
+        {"type": "content", "length": 3},
+        HIDDEN,
+        {"type": "tool_call"},
+        {**SIGNED, "text": "so", "index": 4},
+        {"type": "tool_call"},
+        {"type": "content", "length": 3},
+    ]
+    body, ignored = turn(content="abcd\u00e9f", tool_calls=CALLS, reasoning_details=details, reasoning_content="hmso")
+    assert kinds(body) == ["hm", "abc", "d", "a", "so", "b", "d\u00e9f"]
+    assert body["messages"][1]["content"][0] == {"type": "thinking", "thinking": "hm", "signature": "s1"}
+    assert body["messages"][1]["content"][2] == {"type": "redacted_thinking", "data": "d"}
+    assert body["thinking"]["type"] == "enabled"
+    assert ignored == ()
+
+
+def test_details_without_places_stand_first_and_what_is_left_behind() -> None:
+    body, ignored = turn(content="abc", tool_calls=CALLS, reasoning_details=[SIGNED, {"type": "content", "length": 1}])
+    assert kinds(body) == ["hm", "a", "bc", "a", "b"]
+    assert ignored == ()
+
+
+def test_more_places_than_there_is_to_place_do_no_harm() -> None:
+    details = [SIGNED, *[{"type": "tool_call"}] * 5, {"type": "content", "length": 99}, {"type": "content"}]
+    body, _ = turn(content="abc", tool_calls=CALLS, reasoning_details=details)
+    assert kinds(body) == ["hm", "a", "b", "abc"]
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [
+        {"type": "reasoning.text", "text": "x"},
+        {"type": "reasoning.text", "text": "x", "signature": None},
+        {"type": "reasoning.summary", "summary": "x"},
+        {"type": "reasoning.encrypted"},
+    ],
+)
+def test_unsigned_and_foreign_thinking_is_dropped_and_reported(detail: Any) -> None:
+    body, ignored = turn(content="abc", reasoning_details=[detail])
+    assert body["messages"][1]["content"] == "abc"
+    assert "messages[].reasoning_details" in ignored
+
+
+def test_thinking_text_alone_has_no_way_back() -> None:
+    body, ignored = turn(content="abc", reasoning_content="hm")
+    assert body["messages"][1]["content"] == "abc"
+    assert ignored == ("messages[].reasoning_content",)
+
+
+def test_an_inner_app_that_does_not_reason_gets_no_thinking() -> None:
+    messages = [*HI, {"role": "assistant", "content": "x", "reasoning_details": [SIGNED]}, *HI]
+    translation = ask(NONE, messages=messages)
+    assert json.loads(translation.body)["messages"][1]["content"] == "x"
+    assert translation.ignored == ("messages[].reasoning_details",)
+
+
+def test_a_loop_whose_thinking_was_lost_goes_on_without_thinking() -> None:
+    body, ignored = turn(tool_calls=CALLS)
+    assert "thinking" not in body
+    assert ignored == ("reasoning_effort",)
+
+
+def test_a_finished_loop_whose_thinking_was_lost_does_not_matter() -> None:
+    messages = [*HI, {"role": "assistant", "tool_calls": CALLS}, *RESULTS, {"role": "assistant", "content": "x"}, *HI]
+    assert sent(messages=messages, tools=[TOOL], reasoning_effort="low")[0] is not None
+
+
+def test_breakpoints_stay_on_text_and_never_on_thinking() -> None:
+    cached = {"cache_control": {"type": "ephemeral"}}
+    details = [{"type": "content", "length": 1}, SIGNED]
+    content = [{"type": "text", "text": "ab", **cached}]
+    body, _ = turn(content=content, reasoning_details=details)
+    assert [block.get("cache_control") for block in body["messages"][1]["content"]] == [
+        None,
+        None,
+        {"type": "ephemeral"},
+    ]
+    body, _ = turn(content="a", reasoning_details=details, **cached)
+    assert [block.get("cache_control") for block in body["messages"][1]["content"]] == [{"type": "ephemeral"}, None]
