@@ -1,13 +1,12 @@
 """Stream events -> one chat completion, for clients that asked for a whole reply of an app that streams."""
 
 from chatcompat.builder import MessageBuilder
-from chatcompat.errors import status_of, to_stream_error
 from chatcompat.events import SkippedBlock, incomplete_stream, read_events
 from chatcompat.messages import ErrorEvent, Event, Message
 from chatcompat.origin import Origin
 from chatcompat.response import to_chat_completion
 from chatcompat.sse import MAX_EVENT_BYTES, EventDecoder
-from chatcompat.stream import StreamError
+from chatcompat.stream import StreamError, to_failure
 
 
 class CompletionCollector:
@@ -46,7 +45,7 @@ class CompletionCollector:
 
     def _ends(self, event: Event | SkippedBlock | None) -> bool:
         if isinstance(event, ErrorEvent):
-            self.error = StreamError(status_of(event.error), to_stream_error(event.error))
+            self.error = to_failure(event, started=False)
         else:
             self._message = self._builder.add(event)
         return self.ended

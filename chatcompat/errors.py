@@ -90,6 +90,9 @@ ERROR_TYPES: Final[dict[str, tuple[int, str, str | None]]] = {
 }
 UNKNOWN_ERROR_STATUS: Final = 500
 
+# Error type and code where only the status is known, as in a proxy's own reply.
+_TYPES_OF_STATUSES: Final = {status: (error_type, code) for status, error_type, code in ERROR_TYPES.values()}
+
 _TOO_LONG: Final = "prompt is too long"
 _ABOUT_MODEL: Final = re.compile(r"\bmodel\b")
 
@@ -101,8 +104,12 @@ def status_of(error: NativeError) -> int:
 
 def to_chat_error(error: NativeError, status: int) -> bytes:
     """A native error as the body of an HTTP error reply; the message is kept word for word."""
-    fallback = ("invalid_request_error" if status < 500 else "server_error", error.type or None)  # noqa: PLR2004
-    error_type, code = ERROR_TYPES[error.type][1:] if error.type in ERROR_TYPES else fallback
+    if error.type in ERROR_TYPES:
+        error_type, code = ERROR_TYPES[error.type][1:]
+    else:
+        fallback = "invalid_request_error" if status < 500 else "server_error"  # noqa: PLR2004
+        error_type, code = _TYPES_OF_STATUSES.get(status, (fallback, None))
+        code = error.type or code
     if _TOO_LONG in error.message.lower():
         code = "context_length_exceeded"
     elif error.type == "not_found_error" and _ABOUT_MODEL.search(error.message):
@@ -122,22 +129,31 @@ def _no_message(status: int) -> str:
 
 
 class _LooseError(msgspec.Struct):
-    type: Any = ""
-    message: Any = ""
+    type: Any = None
+    message: Any = None
 
 
 class _LooseErrorBody(msgspec.Struct):
-    error: _LooseError
+    """The native form, and what web frameworks and gateways write instead: a text under one of these names."""
+
+    error: _LooseError | str | None = None
+    message: Any = None
+    detail: Any = None
 
 
 _error_body: Final = msgspec.json.Decoder(_LooseErrorBody)
 
 
 def decode_native_error(body: bytes) -> NativeError:
-    """The error in `{"error": {...}}`; what is not text in it is left out. Raises `DECODE_ERRORS`."""
-    error = _error_body.decode(body).error
-    kind, message = error.type, error.message
-    return NativeError(kind if isinstance(kind, str) else "", message if isinstance(message, str) else "")
+    """The error in a JSON body; what is not text in it is left out. Raises `DECODE_ERRORS`."""
+    loose = _error_body.decode(body)
+    if isinstance(loose.error, _LooseError):
+        return NativeError(_text(loose.error.type), _text(loose.error.message))
+    return NativeError("", _text(loose.error) or _text(loose.message) or _text(loose.detail))
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def to_native_error(body: bytes) -> NativeError:

@@ -117,7 +117,10 @@ def _decode_other_event(payload: bytes) -> Event | SkippedBlock | None:
     except msgspec.ValidationError:
         kind = "error"  # some servers and proxies send `{"error": {...}}` without a type
     if kind == "error":
-        return ErrorEvent(decode_native_error(payload))
+        error = decode_native_error(payload)
+        if not (error.type or error.message):
+            raise msgspec.ValidationError
+        return ErrorEvent(error)
     if kind == "content_block_start":
         start = _loose_block_start.decode(payload)
         if start.content_block.type not in _BLOCK_TYPES:

@@ -132,7 +132,7 @@ def to_finish_reason(stop_reason: str | None, *, has_calls: bool, legacy: bool =
 
 def to_refusal(stop_reason: str | None, details: StopDetails | None) -> str | None:
     """Why the model refused, in the service's words."""
-    return details.explanation if stop_reason == "refusal" and details is not None else None
+    return details.explanation or None if stop_reason == "refusal" and details is not None else None
 
 
 class _FreeText(Struct):

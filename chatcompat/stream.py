@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from chatcompat.builder import to_events
 from chatcompat.chunks import ChunkWriter, escape_separators
-from chatcompat.errors import DECODE_ERRORS, InvalidReply, status_of, to_stream_error
+from chatcompat.errors import DECODE_ERRORS, InvalidReply, status_of, to_chat_error, to_stream_error
 from chatcompat.events import (
     IN_MESSAGE,
     SkippedBlock,
@@ -58,6 +58,13 @@ class StreamError(Struct, frozen=True):
 
     status: int
     body: bytes
+
+
+def to_failure(event: ErrorEvent, *, started: bool) -> StreamError:
+    """What an `error` event says: where nothing was sent yet, as an HTTP error reply would."""
+    status = status_of(event.error)
+    body = to_stream_error(event.error) if started else to_chat_error(event.error, status)
+    return StreamError(status, body)
 
 
 class ChunkStream:
@@ -163,7 +170,7 @@ class ChunkStream:
         elif isinstance(event, MessageStart):
             self._start(event)
         elif isinstance(event, ErrorEvent):
-            self._fail(StreamError(status_of(event.error), to_stream_error(event.error)))
+            self._fail(to_failure(event, started=self.started))
         elif isinstance(event, Ping) and self.started:
             self._out.append(PING)
 

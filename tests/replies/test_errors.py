@@ -101,8 +101,7 @@ def test_unknown_model_has_the_code_that_clients_know(kind: str, message: str, c
         b"<html><h1>502 SECRET</h1></html>",
         b"SECRET: Traceback (most recent call last)",
         b'{"error":{"message":"SECRET',
-        b'{"detail":"SECRET"}',
-        b'{"error":"SECRET"}',
+        b'{"detail":["SECRET"]}',
         b'{"error":null}',
         b'{"error":[{"message":"SECRET"}]}',
         b'["SECRET"]',
@@ -125,10 +124,31 @@ def test_body_of_another_form_becomes_an_error_and_is_not_quoted(body: bytes, st
     assert error(status, body) == {"message": message, "type": error_type, "param": None, "code": None}
 
 
+@pytest.mark.parametrize("name", ["error", "message", "detail"])
+def test_message_in_the_form_of_a_web_framework_is_kept(name: str) -> None:
+    fields = error(403, json.dumps({name: "Not yours."}).encode())
+    assert fields == {"message": "Not yours.", "type": "permission_error", "param": None, "code": None}
+
+
+@pytest.mark.parametrize(
+    ("status", "error_type", "code"),
+    [
+        (401, "authentication_error", "invalid_api_key"),
+        (418, "invalid_request_error", None),
+        (429, "rate_limit_error", "rate_limit_exceeded"),
+        (503, "server_error", None),
+        (529, "server_error", "overloaded"),
+    ],
+)
+def test_error_without_a_type_goes_by_its_status(status: int, error_type: str, code: str | None) -> None:
+    fields = error(status, b"<html>")
+    assert (fields["type"], fields["code"]) == (error_type, code)
+
+
 def test_message_without_a_type_that_can_be_read_is_kept() -> None:
     for kind in ("null", "504", "[]"):
         fields = error(504, b'{"error":{"message":"upstream timed out","type":%b,"param":null}}' % kind.encode())
-        assert fields == {"message": "upstream timed out", "type": "server_error", "param": None, "code": None}
+        assert fields == {"message": "upstream timed out", "type": "server_error", "param": None, "code": "timeout"}
     assert error(400, b'{"error":{"message":"Bad"}}')["message"] == "Bad"
 
 

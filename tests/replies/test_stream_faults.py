@@ -68,7 +68,7 @@ def edited(event: Json, **changes: Any) -> Json:
         pytest.param("{}", UNREADABLE, id="no type"),
         pytest.param("[DONE]", UNREADABLE, id="the chat side's end"),
         pytest.param('{"type":7}', UNREADABLE, id="type of no text"),
-        pytest.param('{"error":"text"}', UNREADABLE, id="error of no object"),
+        pytest.param('{"error":5}', UNREADABLE, id="error of no object"),
         pytest.param("[" * 100_000, UNREADABLE, id="deep array"),
         pytest.param('{"type":"x","y":' * 100_000, UNREADABLE, id="deep object"),
         pytest.param(
