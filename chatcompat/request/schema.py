@@ -58,8 +58,6 @@ def _flatten(schema: Schema, root: Schema, place: str, depth: int) -> Schema:
     A property that several branches have becomes a choice of its forms (all of them under `allOf`). What one
     branch of a choice requires is required only if every branch does.
     """
-    if depth > _MAX_NESTED:
-        raise InvalidRequest("The schema refers to itself at its top.", param=place, code="invalid_schema")
     properties = _to_schema(schema.get("properties", Raw(b"{}")), place)
     required = _names(schema.get("required"), place)
     for word in _COMBINATORS:
@@ -82,12 +80,14 @@ def _flatten(schema: Schema, root: Schema, place: str, depth: int) -> Schema:
 
 def _branch(raw: Raw, root: Schema, place: str, depth: int) -> Schema:
     """One branch with its local `$ref` and its own branches resolved; `true` and `false` have no properties."""
+    if depth > _MAX_NESTED:
+        raise InvalidRequest("The schema refers to itself at its top.", param=place, code="invalid_schema")
     if bytes(raw) in (b"true", b"false"):
         return {}
     branch = _to_schema(raw, place)
     if "$ref" in branch:
         target = _resolve(branch.pop("$ref"), root, place)
-        branch = {**_branch(target, root, place, depth + 1), **branch} if depth <= _MAX_NESTED else branch
+        branch = {**_branch(target, root, place, depth + 1), **branch}
     return _flatten(branch, root, place, depth + 1) if any(word in branch for word in _COMBINATORS) else branch
 
 
