@@ -1,7 +1,7 @@
 """Stream events -> chunks."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 import msgspec
 from msgspec import Struct
@@ -200,6 +200,8 @@ class ChunkStream:
                 block.add_signature(signature)
             case CitationsDelta(citation):
                 block.add_citation(citation)
+            case _:
+                assert_never(delta)
 
     def _on_block_start(self, event: ContentBlockStart, reply: Reply) -> None:
         self._begin(event.index, lambda: open_block(reply, event.content_block))

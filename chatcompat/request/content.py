@@ -1,6 +1,7 @@
 """Content parts -> content blocks."""
 
 from collections.abc import Sequence
+from typing import assert_never
 
 from chatcompat.chat import (
     FilePart,
@@ -66,6 +67,8 @@ def to_blocks(content: str | list[UserPart] | None, place: str, notes: Notes) ->
                     notes.ignored.append("messages[].content[].image_url.detail")
             case FilePart():
                 block = to_file(part.file, f"{place}[{index}]")
+            case _:
+                assert_never(part)
         _mark(block, part, notes)
         blocks.append(block)
     return blocks

@@ -8,7 +8,7 @@ all its results. So a user turn is collected until the next assistant message an
 import re
 from collections.abc import Sequence
 from hashlib import blake2b
-from typing import Final
+from typing import Final, assert_never
 
 import msgspec
 from msgspec import UNSET, Raw, Struct
@@ -112,6 +112,8 @@ class Conversation:
             case SystemMessage():
                 if blocks := _instruction_blocks(message, self._notes):
                     self._user.append(_Instruction(blocks))
+            case _:
+                assert_never(message)
 
     def close(self, last: int) -> list[MessageParam]:
         """End the last turn and check what a messages request must hold; `last` is the last message's index."""

@@ -16,7 +16,11 @@ EMPTY_SCHEMA: Final = Raw(b'{"type":"object","properties":{}}')
 
 _OBJECT: Final = Raw(b'"object"')
 _COMBINATORS: Final = ("allOf", "anyOf", "oneOf")
-_MAX_NESTED: Final = 16
+_NOTHING: Final = Raw(b"{}")
+
+MAX_BRANCHES: Final = 200
+"""How many branches the top of a schema may have; each costs a scan of its bytes."""
+
 _encode = msgspec.json.Encoder().encode
 
 Schema = dict[str, Raw]
@@ -38,7 +42,7 @@ def to_input_schema(parameters: Raw | UnsetType, place: str) -> Raw:
     if kind is not None and b'"object"' not in bytes(kind):
         raise InvalidRequest('The schema of a function must have "type": "object".', param=place, code="invalid_schema")
     if combined:
-        schema = _flatten(schema, schema, place, 0)
+        schema = _Flattener(schema, place).flatten(schema)
     if kind is None:
         schema = {"type": _OBJECT, **schema}
     schema["type"] = _OBJECT
@@ -52,57 +56,69 @@ def _to_schema(raw: Raw, place: str) -> Schema:
         raise InvalidRequest("Expected a JSON schema, an object.", param=place, code="invalid_type") from None
 
 
-def _flatten(schema: Schema, root: Schema, place: str, depth: int) -> Schema:
-    """Merge the branches at the top of `schema` into it, so that every property survives.
+class _Flattener:
+    """Merges the branches at the top of one schema into it, so that every property survives.
 
     A property that several branches have becomes a choice of its forms (all of them under `allOf`). What one
-    branch of a choice requires is required only if every branch does.
+    branch of a choice requires is required only if every branch does. The number of branches is bounded, those
+    behind references included.
     """
-    properties = _to_schema(schema.get("properties", Raw(b"{}")), place)
-    required = _names(schema.get("required"), place)
-    for word in _COMBINATORS:
-        if word not in schema:
-            continue
-        branches = [_branch(raw, root, place, depth) for raw in _branches(schema[word], place)]
-        for branch in branches:
-            _merge(properties, _to_schema(branch.get("properties", Raw(b"{}")), place), word)
-        needed = [_names(branch.get("required"), place) for branch in branches]
-        if word == "allOf":
-            required += [name for names in needed for name in names]
-        elif needed:
-            required += [name for name in needed[0] if all(name in names for names in needed)]
-    merged = {key: value for key, value in schema.items() if key not in _COMBINATORS}
-    merged["properties"] = Raw(_encode(properties))
-    if required:
-        merged["required"] = Raw(_encode(list(dict.fromkeys(required))))
-    return merged
 
+    def __init__(self, root: Schema, place: str) -> None:
+        self._root = Raw(_encode(root))
+        self._place = place
+        self._left = MAX_BRANCHES
 
-def _branch(raw: Raw, root: Schema, place: str, depth: int) -> Schema:
-    """One branch with its local `$ref` and its own branches resolved; `true` and `false` have no properties."""
-    if depth > _MAX_NESTED:
-        raise InvalidRequest("The schema refers to itself at its top.", param=place, code="invalid_schema")
-    if bytes(raw) in (b"true", b"false"):
-        return {}
-    branch = _to_schema(raw, place)
-    if "$ref" in branch:
-        target = _resolve(branch.pop("$ref"), root, place)
-        branch = {**_branch(target, root, place, depth + 1), **branch}
-    return _flatten(branch, root, place, depth + 1) if any(word in branch for word in _COMBINATORS) else branch
+    def flatten(self, schema: Schema) -> Schema:
+        place = self._place
+        properties = _to_schema(schema.get("properties", _NOTHING), place)
+        required = _names(schema.get("required"), place)
+        for word in _COMBINATORS:
+            if word not in schema:
+                continue
+            branches = [self._branch(raw) for raw in _branches(schema[word], place)]
+            for branch in branches:
+                _merge(properties, _to_schema(branch.get("properties", _NOTHING), place), word)
+            needed = [_names(branch.get("required"), place) for branch in branches]
+            if word == "allOf":
+                required += [name for names in needed for name in names]
+            elif needed:
+                required += [name for name in needed[0] if all(name in names for names in needed)]
+        merged = {key: value for key, value in schema.items() if key not in _COMBINATORS}
+        merged["properties"] = Raw(_encode(properties))
+        if required:
+            merged["required"] = Raw(_encode(list(dict.fromkeys(required))))
+        return merged
 
+    def _branch(self, raw: Raw) -> Schema:
+        """One branch with its local `$ref` and its own branches resolved; `true` and `false` have no properties."""
+        self._left -= 1
+        if self._left < 0:
+            raise InvalidRequest(
+                "The schema has too many branches at its top, or refers to itself there.",
+                param=self._place,
+                code="invalid_schema",
+            )
+        if bytes(raw) in (b"true", b"false"):
+            return {}
+        branch = _to_schema(raw, self._place)
+        if "$ref" in branch:
+            target = self._resolve(branch.pop("$ref"))
+            branch = {**self._branch(target), **branch}
+        return self.flatten(branch) if any(word in branch for word in _COMBINATORS) else branch
 
-def _resolve(reference: Raw, root: Schema, place: str) -> Raw:
-    """The schema behind a local reference as `#/$defs/name` (JSON Pointer, RFC 6901)."""
-    found = Raw(_encode(root))
-    try:
-        pointer = msgspec.json.decode(reference, type=str)
-        for step in pointer.removeprefix("#/").split("/"):
-            found = decode_object(found)[step.replace("~1", "/").replace("~0", "~")]
-    except (*DECODE_ERRORS, KeyError):
-        raise InvalidRequest(
-            "The schema has a reference that is not found in it.", param=place, code="invalid_schema"
-        ) from None
-    return found
+    def _resolve(self, reference: Raw) -> Raw:
+        """The schema behind a local reference as `#/$defs/name` (JSON Pointer, RFC 6901)."""
+        found = self._root
+        try:
+            pointer = msgspec.json.decode(reference, type=str)
+            for step in pointer.removeprefix("#/").split("/"):
+                found = decode_object(found)[step.replace("~1", "/").replace("~0", "~")]
+        except (*DECODE_ERRORS, KeyError):
+            raise InvalidRequest(
+                "The schema has a reference that is not found in it.", param=self._place, code="invalid_schema"
+            ) from None
+        return found
 
 
 def _branches(raw: Raw, place: str) -> list[Raw]:

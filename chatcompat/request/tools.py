@@ -1,6 +1,6 @@
 """Tools of each kind -> native tools; and JSON output by a tool that must be called."""
 
-from typing import Final
+from typing import Final, assert_never
 
 from msgspec import UNSET, Raw
 
@@ -90,6 +90,8 @@ def _to_tool(
             notes.mark(native, tool.cache_control)
         case FunctionDefinition():
             native = _to_function(tool, place, names)
+        case _:
+            assert_never(tool)
     return native
 
 

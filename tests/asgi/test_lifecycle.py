@@ -36,6 +36,29 @@ async def test_a_listening_inner_app_is_told_at_once_that_the_client_left(stream
     assert not reply.messages
 
 
+async def test_what_a_server_sends_behind_the_body_is_not_taken_for_a_disconnect() -> None:
+    messages = [
+        {"type": "http.request", "body": chat(), "more_body": False},
+        {"type": "http.request", "body": b"", "more_body": False},
+        {"type": "http.disconnect"},
+    ]
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return messages.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def inner(s: Scope, receive: Receive, send: Send) -> None:
+        assert (await receive())["type"] == "http.request"
+        assert (await receive())["type"] == "http.disconnect"
+
+    await ChatCompatMiddleware(inner)(scope(), receive, send)
+    assert not messages
+    assert not sent
+
+
 @pytest.mark.parametrize("begun", [False, True])
 async def test_an_inner_app_that_does_not_listen_is_cancelled_after_the_grace(begun: bool) -> None:
     leave, ended = anyio.Event(), []

@@ -6,11 +6,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from chatcompat import Dialect, translate
+from chatcompat import Dialect, InvalidRequest, translate
 from chatcompat.chat import ChatCompletionRequest
 from chatcompat.headers import to_client_headers, to_ignored_header, to_inner_headers
 from chatcompat.request.fields import FATES
 from chatcompat.request.names import ToolNames
+from chatcompat.request.schema import MAX_BRANCHES
 from tests.vendor import chat_request_fields
 
 HI = [{"role": "user", "content": "hi"}]
@@ -46,6 +47,17 @@ def test_no_two_names_collide_and_each_is_stable() -> None:
     clash = ToolNames()
     clash.offered = ["a.b", native[0]]
     assert clash.to_native("a.b") not in clash.offered
+
+
+def test_the_branches_of_a_schema_are_bounded() -> None:
+    def ask(count: int) -> bytes:
+        parameters = {"anyOf": [{"properties": {str(number): {}}} for number in range(count)]}
+        tool = {"type": "function", "function": {"name": "f", "parameters": parameters}}
+        return json.dumps({"model": "m", "messages": HI, "tools": [tool]}).encode()
+
+    assert b'"199":{}' in translate(ask(MAX_BRANCHES)).body
+    with pytest.raises(InvalidRequest, match="too many branches"):
+        translate(ask(MAX_BRANCHES + 1))
 
 
 # ---------------------------------------------------------------- headers

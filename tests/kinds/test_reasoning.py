@@ -190,6 +190,12 @@ def test_thinking_text_alone_has_no_way_back() -> None:
     assert ignored == ("messages[].reasoning_content",)
 
 
+def test_a_turn_of_thinking_alone_goes_back_as_it_was() -> None:
+    message = {"role": "assistant", "reasoning_details": [SIGNED], "cache_control": {"type": "ephemeral"}}
+    body = json.loads(ask(messages=[*HI, message]).body)
+    assert body["messages"][1]["content"] == [{"type": "thinking", "thinking": "hm", "signature": "s1"}]
+
+
 def test_an_inner_app_that_does_not_reason_gets_no_thinking() -> None:
     messages = [*HI, {"role": "assistant", "content": "x", "reasoning_details": [SIGNED]}, *HI]
     translation = ask(NONE, messages=messages)

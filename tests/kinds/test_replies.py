@@ -255,6 +255,13 @@ def test_unsigned_thinking_is_told_as_text_only() -> None:
     assert whole == {"role": "assistant", "content": "a", "reasoning_content": "hm"}
 
 
+def test_thinking_for_no_block_is_skipped() -> None:
+    delta = {"type": "content_block_delta", "index": 7, "delta": {"type": "thinking_delta", "thinking": "x"}}
+    raw = events(reply([text("a")]))
+    begun, rest = raw[: (cut := raw.index(b"event: content_block_start"))], raw[cut:]
+    assert streamed(ask(), None, begun + frame(delta) + rest) == ({"role": "assistant", "content": "a"}, "stop")
+
+
 def test_beside_json_thinking_keeps_no_places() -> None:
     blocks = [SIGNED, text("so"), use("respond_with_json", {})]
     whole, _ = both(ask(response_format={"type": "json_object"}), reply(blocks, "tool_use"))

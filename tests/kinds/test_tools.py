@@ -227,6 +227,14 @@ def test_a_legacy_history_is_paired_with_one_made_id() -> None:
         ([*HI, {"role": "function", "name": "f", "content": "x"}], "messages[1].name"),
         ([*HI, {"role": "assistant", "function_call": {"name": "f", "arguments": "{}"}}], "messages[1].function_call"),
         (
+            [
+                *HI,
+                {"role": "assistant", "function_call": {"name": "f", "arguments": "{}"}},
+                {"role": "function", "name": "g", "content": "x"},
+            ],
+            "messages[2].name",
+        ),
+        (
             [*HI, {"role": "assistant", "function_call": {"name": "f", "arguments": "[]"}}],
             "messages[1].function_call.arguments",
         ),

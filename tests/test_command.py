@@ -1,0 +1,44 @@
+"""The command, beside what the tests of real clients show of it."""
+
+import socket
+import subprocess
+import sys
+
+import pytest
+
+import chatcompat
+from chatcompat import __main__, cli
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "chatcompat", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+
+
+def test_it_tells_its_version_and_its_commands() -> None:
+    assert run("--version").stdout.strip() == chatcompat.__version__
+    assert "serve" in run("--help").stdout
+
+
+def test_a_port_that_is_taken_is_an_error() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        assert run("serve", "--port", str(taken.getsockname()[1])).returncode != 0
+
+
+def test_without_its_extra_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "chatcompat.cli", None)
+    with pytest.raises(SystemExit, match=r"pip install 'chatcompat\[serve\]'"):
+        __main__.main()
+
+
+def test_an_ipv6_address_stands_in_brackets() -> None:
+    if not socket.has_ipv6:
+        pytest.skip("needs IPv6")
+    with socket.socket(socket.AF_INET6) as listener:
+        try:
+            listener.bind(("::1", 0))
+        except OSError:
+            pytest.skip("needs IPv6")
+        assert cli._url(listener) == f"http://[::1]:{listener.getsockname()[1]}"

@@ -1,0 +1,45 @@
+"""What the package promises as a whole: its public names, and a core without IO."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+import chatcompat
+
+PACKAGE = Path(chatcompat.__file__).parent
+SHELL = {"__init__.py", "__main__.py", "cli.py", "exchange.py", "middleware.py"}
+CORE = sorted(path for path in PACKAGE.rglob("*.py") if path.name not in SHELL or path.parent.name == "request")
+CORE = [path for path in CORE if path.parent.name != "simulator"]
+IO = {"anyio", "asyncio", "http", "socket", "starlette", "trio", "urllib", "json"}
+
+
+def test_the_public_names_are_these() -> None:
+    assert sorted(chatcompat.__all__) == [
+        "ChatCompatError",
+        "ChatCompatMiddleware",
+        "Dialect",
+        "InvalidReply",
+        "InvalidRequest",
+        "Translation",
+        "translate",
+    ]
+    assert all(hasattr(chatcompat, name) for name in chatcompat.__all__)
+    assert (PACKAGE / "py.typed").exists()
+
+
+def imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {name.name.partition(".")[0] for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add((node.module or "").partition(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("path", CORE, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_the_core_has_no_io_and_no_slow_json(path: Path) -> None:
+    assert imports(path) & IO == set()
+    assert imports(path) - set(sys.stdlib_module_names) <= {"chatcompat", "msgspec"}
