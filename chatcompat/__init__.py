@@ -7,12 +7,14 @@ same translation without ASGI, for custom gateways.
 from chatcompat.dialect import Dialect
 from chatcompat.errors import ChatCompatError, InvalidReply, InvalidRequest
 from chatcompat.middleware import ChatCompatMiddleware
+from chatcompat.record import ExchangeRecord
 from chatcompat.translation import Translation, translate
 
 __all__ = [
     "ChatCompatError",
     "ChatCompatMiddleware",
     "Dialect",
+    "ExchangeRecord",
     "InvalidReply",
     "InvalidRequest",
     "Translation",

@@ -1,11 +1,11 @@
-"""Wire structs of chat completions: the request that clients send, the reply and the chunks they get.
+"""Wire structs of chat completions: the request that clients send.
 
 Fields are named as in the vendor's reference (https://platform.openai.com/docs/api-reference/chat).
 Requests are strict: an unknown field fails the decoder (and is then ignored and reported, see
 `chatcompat.request.unknown`). What is typed `Raw` is opaque JSON that is proven before it is sent on.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
@@ -272,81 +272,3 @@ class ChatCompletionRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     top_logprobs: int | None | UnsetType = UNSET
     verbosity: str | None | UnsetType = UNSET
     web_search_options: Raw | UnsetType = UNSET
-
-
-# ---------------------------------------------------------------- reply
-
-
-class ReplyFunction(Struct, gc=False):
-    name: str
-    arguments: str
-
-
-class ReplyToolCall(Struct, gc=False):
-    id: str
-    function: ReplyFunction
-    type: Literal["function"] = "function"
-
-
-class ReplyCustom(Struct, gc=False):
-    name: str
-    input: str
-
-
-class ReplyCustomCall(Struct, gc=False):
-    id: str
-    custom: ReplyCustom
-    type: Literal["custom"] = "custom"
-
-
-class URLCitation(Struct, gc=False):
-    start_index: int
-    end_index: int
-    title: str
-    url: str
-
-
-class Annotation(Struct, tag_field="type", tag="url_citation", gc=False):
-    url_citation: URLCitation
-
-
-class ReplyMessage(Struct, tag_field="role", tag="assistant"):
-    content: str | None
-    refusal: str | None
-    tool_calls: list[ReplyToolCall | ReplyCustomCall] | UnsetType = UNSET
-    function_call: ReplyFunction | UnsetType = UNSET
-    annotations: list[Annotation] | UnsetType = UNSET
-    reasoning_content: str | UnsetType = UNSET  # extension
-    reasoning_details: list[ReasoningDetail] | UnsetType = UNSET  # extension
-
-
-class Choice(Struct):
-    index: int
-    message: ReplyMessage
-    finish_reason: str
-    logprobs: None
-    native_finish_reason: str | None  # extension: the `stop_reason` as it came
-    stop_sequence: str | UnsetType = UNSET  # extension: which stop sequence matched
-
-
-class ChatCompletion(Struct, kw_only=True):
-    id: str
-    object: Literal["chat.completion"] = "chat.completion"
-    created: int
-    model: str
-    choices: list[Choice]
-    service_tier: str | None | UnsetType = UNSET
-    usage: dict[str, Any]  # names of both vendors: what has no chat name keeps its own
-
-
-class ErrorObject(Struct):
-    message: str
-    type: str
-    param: str | None
-    code: str | None
-
-
-class ErrorBody(Struct):
-    """The error shape: `{"error": {"message", "type", "param", "code"}}`, all four always written."""
-
-    error: ErrorObject

@@ -4,7 +4,8 @@ from typing import Any, Final
 
 import msgspec
 
-from chatcompat.chat import Annotation, ReasoningDetail
+from chatcompat.chat import ReasoningDetail
+from chatcompat.completion import Annotation
 from chatcompat.messages import MessageHead, StopDelta
 from chatcompat.origin import Origin
 from chatcompat.response import to_completion_id, to_finish_reason, to_refusal
@@ -89,8 +90,8 @@ class ChunkWriter:
         )
         return b'%b{"tool_calls":[{"index":%d,"custom":{"input":' % (self._delta, index), b"}}]}" + self._tail
 
-    def finish(self, stop: StopDelta, *, has_calls: bool, usage: dict[str, Any] | None) -> None:
-        """Send the end: a refusal, the finish reason, the usage where it was asked for, and `[DONE]`."""
+    def finish(self, stop: StopDelta, *, has_calls: bool, usage: dict[str, Any] | None) -> str:
+        """Send the end: a refusal, the finish reason, which it gives, the usage if there is one, and `[DONE]`."""
         if refusal := to_refusal(stop.stop_reason, stop.stop_details):
             self._write(b'{"refusal":%b}' % _encode(refusal))
         reason = to_finish_reason(stop.stop_reason, has_calls=has_calls, legacy=self._origin.legacy_functions)
@@ -102,3 +103,4 @@ class ChunkWriter:
         if usage is not None:
             self.out.append(b'%b[],"usage":%b}\n\n' % (self._shared, _encode(usage)))
         self.out.append(DONE)
+        return reason

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from chatcompat.chat import ErrorBody, ErrorObject
+from chatcompat.completion import ErrorBody, ErrorObject
 from chatcompat.messages import NativeError
 
 # What a decoder raises for bytes that it refuses. Only the first is a `msgspec.MsgspecError`.

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import anyio
+import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chatcompat.collect import CompletionCollector
 from chatcompat.errors import InvalidReply, to_error_body
 from chatcompat.headers import Headers, get, is_json, media_type, to_client_headers
+from chatcompat.record import Chosen, ExchangeRecord, Told, read_reply
 from chatcompat.stream import PING, ChunkStream
 from chatcompat.translation import Translation
 
@@ -39,6 +41,17 @@ async def respond(send: Send, status: int, body: bytes, headers: Iterable[tuple[
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
+def _told_by(stream: ChunkStream) -> Told:
+    """What a stream told; of one that failed, its error."""
+    if stream.error is not None:
+        return read_reply(stream.error.body)
+    choices = [Chosen(stream.finish_reason)] if stream.finish_reason is not None else []
+    try:
+        return Told(choices, msgspec.json.decode(msgspec.json.encode(stream.usage)))
+    except InvalidReply:  # nobody asked for the usage of this stream, so that it could not be read was not told
+        return Told(choices)
+
+
 class Exchange:
     """Stands between the server and the inner app for one translated request."""
 
@@ -60,6 +73,9 @@ class Exchange:
         self._sending = False
         self._sent_at = 0.0
         self._beating: anyio.Event | None = None
+        self._sent_status: int | None = None  # what the client got,
+        self._first_byte_at: float | None = None  # when,
+        self._told: bytes | None = None  # and the body, if it was one in one piece
 
     async def run(self, app: ASGIApp, scope: Scope) -> None:
         """Call the inner app and see its reply through; its own exception is raised again unchanged."""
@@ -78,6 +94,25 @@ class Exchange:
         finally:
             if failure is not None:
                 raise failure
+
+    def record(self, began: float) -> ExchangeRecord:
+        """How the exchange ended; `began` is when it did, as `time.monotonic` tells."""
+        told = Told()
+        if self._told is not None:
+            told = read_reply(self._told)
+        elif self._stream is not None and self._begun:
+            told = _told_by(self._stream)
+        return ExchangeRecord(
+            model=self._translation.model,
+            streaming=self._translation.streaming,
+            status=self._sent_status,
+            finish_reason=told.finish_reason,
+            usage=told.usage,
+            ignored=self._translation.ignored,
+            time_to_first_byte=None if self._first_byte_at is None else self._first_byte_at - began,
+            duration=time.monotonic() - began,
+            error_type=told.error_type or (None if self._complete else "client_disconnected"),
+        )
 
     # ------------------------------------------------------------ the inner app's side
 
@@ -165,9 +200,9 @@ class Exchange:
         elif get(self._headers, b"content-encoding") not in (None, b"identity"):
             raise InvalidReply("The messages service sent a compressed reply, which was not asked for.")
         elif translation.streaming:
-            chunks, error = translation.stream_reply(body)
-            if error is not None:
-                await self._reply(error.status, error.body)
+            chunks, self._stream = translation.stream_reply(body)
+            if self._stream.error is not None:
+                await self._reply(self._stream.error.status, self._stream.error.body)
             else:
                 await self._begin_stream()
                 await self._send_body(chunks, more_body=False)
@@ -186,12 +221,14 @@ class Exchange:
 
     async def _reply(self, status: int, body: bytes) -> None:
         self._complete = True
+        self._sent_status, self._first_byte_at, self._told = status, time.monotonic(), body
         headers = to_client_headers(self._headers, self._translation.ignored, time.time())
         await respond(self._send, status, body, headers)
         self._over.set()
 
     async def _begin_stream(self) -> None:
         self._begun = True
+        self._sent_status, self._first_byte_at = 200, time.monotonic()
         headers = to_client_headers(self._headers, self._translation.ignored, time.time())
         names = {name for name, _ in headers}
         if b"cache-control" not in names:

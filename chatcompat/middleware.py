@@ -1,5 +1,7 @@
 """The ASGI shell: guards the one endpoint, reads the request, and passes everything else through untouched."""
 
+import logging
+import time
 from typing import Final
 from urllib.parse import quote
 
@@ -9,8 +11,11 @@ from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption
 from chatcompat.errors import InvalidRequest, to_error_body
 from chatcompat.exchange import Exchange, Limits, respond
 from chatcompat.headers import get, is_json, media_type, to_inner_headers
+from chatcompat.record import ExchangeRecord, OnExchange
 from chatcompat.sse import MAX_EVENT_BYTES
 from chatcompat.translation import Translation, translate
+
+_logger: Final = logging.getLogger(__name__)
 
 MIB: Final = 1024 * 1024
 
@@ -34,7 +39,9 @@ class ChatCompatMiddleware:
     endpoint, `messages_path` where it is sent inside; both below `root_path`. Bounds: `max_body_bytes` of a request
     (413 above), `max_reply_bytes` of a reply in one piece and `max_event_bytes` of one stream event (502 or an error
     frame above). `keep_alive`: seconds of silence in a stream after which a comment is sent. `disconnect_grace`:
-    seconds that `app` has to stop by itself after the client left, before it is cancelled.
+    seconds that `app` has to stop by itself after the client left, before it is cancelled. `strict` refuses what would
+    otherwise be ignored. `on_exchange` is called with an `ExchangeRecord` after each exchange; what it raises is logged
+    and goes no further.
     """
 
     def __init__(
@@ -47,6 +54,8 @@ class ChatCompatMiddleware:
         max_body_bytes: int = 32 * MIB,
         max_reply_bytes: int = 32 * MIB,
         max_event_bytes: int = MAX_EVENT_BYTES,
+        strict: bool = False,
+        on_exchange: OnExchange | None = None,
         keep_alive: float = 15.0,
         disconnect_grace: float = 0.5,
     ) -> None:
@@ -71,6 +80,8 @@ class ChatCompatMiddleware:
         self._path = path
         self._messages_path = messages_path
         self._max_body_bytes = max_body_bytes
+        self._strict = strict
+        self._on_exchange = on_exchange
         self._limits = Limits(max_reply_bytes, max_event_bytes, keep_alive, disconnect_grace)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -89,21 +100,39 @@ class ChatCompatMiddleware:
             await self._serve(scope, receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began = time.monotonic()
         headers = [(bytes(name).lower(), bytes(value)) for name, value in scope.get("headers", ())]
         try:
             _check_headers(headers, self._max_body_bytes)
             body = await _read_body(receive, self._max_body_bytes)
             version = get(headers, b"anthropic-version")
             translation = translate(
-                body, dialect=self._dialect, version=version.decode("latin-1") if version is not None else None
+                body,
+                dialect=self._dialect,
+                version=version.decode("latin-1") if version is not None else None,
+                strict=self._strict,
             )
         except _ClientLeft:
             return
         except InvalidRequest as error:
             await respond(send, error.status, error.body)
+            self._report(_refused(error, began))
             return
         inner = self._inner_scope(scope, headers, translation)
-        await Exchange(translation, receive, send, self._limits).run(self.app, inner)
+        exchange = Exchange(translation, receive, send, self._limits)
+        try:
+            await exchange.run(self.app, inner)
+        finally:
+            if self._on_exchange is not None:
+                self._report(exchange.record(began))
+
+    def _report(self, record: ExchangeRecord) -> None:
+        if self._on_exchange is None:
+            return
+        try:
+            self._on_exchange(record)
+        except Exception:  # an observer's fault is not the client's
+            _logger.exception("on_exchange failed")
 
     def _inner_scope(self, scope: Scope, headers: list[tuple[bytes, bytes]], translation: Translation) -> Scope:
         path = scope["path"].removesuffix(self._path) + self._messages_path
@@ -118,6 +147,21 @@ class ChatCompatMiddleware:
             offered = scope["extensions"] or {}
             inner["extensions"] = {name: value for name, value in offered.items() if name not in _HIDDEN_EXTENSIONS}
         return inner
+
+
+def _refused(error: InvalidRequest, began: float) -> ExchangeRecord:
+    duration = time.monotonic() - began
+    return ExchangeRecord(
+        model=None,
+        streaming=False,
+        status=error.status,
+        finish_reason=None,
+        usage=None,
+        ignored=(),
+        time_to_first_byte=duration,
+        duration=duration,
+        error_type="invalid_request_error",
+    )
 
 
 def _route_path(scope: Scope) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 from msgspec import UNSET, Raw, Struct
 
-from chatcompat.chat import (
+from chatcompat.completion import (
     Annotation,
     ChatCompletion,
     Choice,

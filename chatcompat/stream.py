@@ -88,11 +88,13 @@ class ChunkStream:
         "_usage",
         "ended",
         "error",
+        "finish_reason",
     )
 
     def __init__(self, origin: Origin, *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self.error: StreamError | None = None
         self.ended = False
+        self.finish_reason: str | None = None  # once the message was whole
         self._origin = origin
         self._plain = False  # a text delta becomes a chunk, whichever block it is for
         self._max_event_bytes = max_event_bytes
@@ -108,6 +110,11 @@ class ChunkStream:
     def started(self) -> bool:
         """Whether a chunk was made."""
         return self._reply is not None
+
+    @property
+    def usage(self) -> dict[str, Any]:
+        """The usage so far under chat names; raises `InvalidReply`."""
+        return to_chat_usage(self._usage)
 
     def feed(self, piece: bytes) -> bytes:
         """The bytes to send for the next piece of the messages stream; `b""` while there is nothing to say."""
@@ -235,9 +242,9 @@ class ChunkStream:
         for index in tuple(self._open):
             self._end(index)
         # Read before the end is told: a usage that cannot be read is an error, and nothing follows an end.
-        usage = to_chat_usage(self._usage) if self._origin.include_usage else None
+        usage = self.usage if self._origin.include_usage else None
         reply.end()
-        reply.writer.finish(self._stop, has_calls=reply.calls > 0, usage=usage)
+        self.finish_reason = reply.writer.finish(self._stop, has_calls=reply.calls > 0, usage=usage)
         self.ended = True
         self._plain = False
 

@@ -1,19 +1,23 @@
 """One exchange as bytes: the messages request to send, and the way of its reply back."""
 
 import time
+from typing import Final
 
 import msgspec
 from msgspec import Struct
 
 from chatcompat.collect import CompletionCollector
 from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption
-from chatcompat.errors import to_chat_error, to_native_error
+from chatcompat.errors import InvalidRequest, to_chat_error, to_native_error
 from chatcompat.events import decode_message
 from chatcompat.origin import Origin
 from chatcompat.request import decode_chat_request, to_messages_request
 from chatcompat.response import to_chat_completion
 from chatcompat.sse import MAX_EVENT_BYTES
-from chatcompat.stream import ChunkStream, StreamError
+from chatcompat.stream import ChunkStream
+
+MAX_PARAM: Final = 200
+"""How much of a place is told in an error: the names of unknown fields are the client's own."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -46,10 +50,10 @@ class Translation(Struct, frozen=True):
         """A new translator of the reply's stream: `feed` it, `close` it, send what both give."""
         return ChunkStream(self.origin, max_event_bytes=max_event_bytes)
 
-    def stream_reply(self, body: bytes) -> tuple[bytes, StreamError | None]:
-        """A whole messages reply as the stream that the client asked for; raises `InvalidReply`."""
+    def stream_reply(self, body: bytes) -> tuple[bytes, ChunkStream]:
+        """A whole messages reply as the stream that the client asked for, and how it ended; raises `InvalidReply`."""
         stream = ChunkStream(self.origin)
-        return stream.replay(decode_message(body)), stream.error
+        return stream.replay(decode_message(body)), stream
 
     def collector(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> CompletionCollector:
         """A translator of a messages stream into the whole completion that the client asked for."""
@@ -62,24 +66,33 @@ def translate(
     dialect: DialectOption = DEFAULT_DIALECT,
     created: int | None = None,
     version: str | None = None,
+    strict: bool = False,
 ) -> Translation:
     """Translate the body of `POST /v1/chat/completions`.
 
     `dialect` says what the inner app accepts, `created` is the reply's time in seconds since the epoch (now), and
-    `version` the `anthropic-version` that the client named itself (the dialect's). Raises `InvalidRequest`.
+    `version` the `anthropic-version` that the client named itself (the dialect's). With `strict`, what would be
+    ignored is refused. Raises `InvalidRequest`.
     """
     decoded = decode_chat_request(body)
     chat = decoded.chat
     accepted = dialect(chat.model) if callable(dialect) else dialect
     version = version or accepted.version
     outcome = to_messages_request(decoded, dialect=accepted, version=version)
+    ignored = tuple(dict.fromkeys(outcome.ignored))
+    if strict and ignored:
+        raise InvalidRequest(
+            "This cannot be honoured as it was sent, and nothing is to be ignored.",
+            param=ignored[0][:MAX_PARAM],
+            code="unsupported_parameter",
+        )
     return Translation(
         body=_encode(outcome.request),
         dialect=accepted,
         version=version,
         model=chat.model,
         streaming=bool(chat.stream),
-        ignored=tuple(dict.fromkeys(outcome.ignored)),
+        ignored=ignored,
         origin=Origin(
             created=int(time.time()) if created is None else created,
             tool_names=outcome.names.restored,

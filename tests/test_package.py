@@ -20,6 +20,7 @@ def test_the_public_names_are_these() -> None:
         "ChatCompatError",
         "ChatCompatMiddleware",
         "Dialect",
+        "ExchangeRecord",
         "InvalidReply",
         "InvalidRequest",
         "Translation",

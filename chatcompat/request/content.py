@@ -3,14 +3,7 @@
 from collections.abc import Sequence
 from typing import assert_never
 
-from chatcompat.chat import (
-    FilePart,
-    ImagePart,
-    PromptCacheBreakpoint,
-    RefusalPart,
-    TextPart,
-    UserPart,
-)
+from chatcompat.chat import FilePart, ImagePart, PromptCacheBreakpoint, RefusalPart, TextPart, UserPart
 from chatcompat.messages import (
     BlockParam,
     CacheControl,

@@ -122,8 +122,8 @@ def both(translation: Translation, message: Any) -> tuple[Any, str]:
     choice = completion["choices"][0]
     whole = {key: value for key, value in choice["message"].items() if key != "refusal"}
     assert streamed(translation, message) == (whole, choice["finish_reason"])
-    replayed, error = translation.stream_reply(raw)
-    assert error is None
+    replayed, stream = translation.stream_reply(raw)
+    assert stream.error is None
     collector = translation.collector()
     collector.feed(events(message))
     assert json.loads(collector.close())["choices"] == completion["choices"]

@@ -129,8 +129,8 @@ def read_everywhere(pieces: list[bytes], message: bytes, of: Translation) -> Rea
     """What a client reads, the same in all four ways."""
     streamed = stream(pieces, of)
     assert chat_sse(streamed, include_usage=True, allow=ALLOWED) == []
-    replayed, error = of.stream_reply(message)
-    assert error is None
+    replayed, ended = of.stream_reply(message)
+    assert ended.error is None
     assert chat_sse(replayed, include_usage=True, allow=ALLOWED) == []
     whole = of.reply(message)
     assert check_chat_reply(json.loads(whole), allow=ALLOWED) == []

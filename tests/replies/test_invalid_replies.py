@@ -114,12 +114,13 @@ UNREADABLE_USAGE: list[Json] = [
 def test_usage_that_cannot_be_counted_is_an_error_where_it_is_told(usage: Json) -> None:
     with pytest.raises(InvalidReply, match=r"^The messages service sent a usage that cannot be read\.$"):
         translation(CHAT).reply(edited(usage=usage))
-    chunks, error = translation(WITH_USAGE).stream_reply(edited(usage=usage))
+    chunks, ended = translation(WITH_USAGE).stream_reply(edited(usage=usage))
+    error = ended.error
     assert error is not None
     assert error.status == 502
     assert chunks.endswith(b"data: %b\n\n" % error.body)
     assert chat_sse(chunks, include_usage=True) == []
-    assert translation(STREAMED).stream_reply(edited(usage=usage))[1] is None  # nobody asked for it
+    assert translation(STREAMED).stream_reply(edited(usage=usage))[1].error is None  # nobody asked for it
 
 
 def test_large_counts_stay_exact() -> None:

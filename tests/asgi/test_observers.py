@@ -1,0 +1,139 @@
+"""What the service is told of each exchange, and strictness."""
+
+import json
+import logging
+from contextlib import suppress
+from dataclasses import FrozenInstanceError
+from typing import Any
+
+import anyio
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from chatcompat import ChatCompatMiddleware, ExchangeRecord, InvalidRequest, translate
+from tests.asgi.driver import HELLO, REPLY, Inner, call, chat, streaming
+
+pytestmark = pytest.mark.anyio
+
+ERROR = {"type": "error", "error": {"type": "rate_limit_error", "message": "SECRET"}}
+USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5, "credits_consumed": 7}
+
+
+async def record(inner: Any, body: bytes, **more: Any) -> ExchangeRecord:
+    records: list[ExchangeRecord] = []
+    app = ChatCompatMiddleware(inner, on_exchange=records.append, disconnect_grace=0)
+    with suppress(RuntimeError):
+        await call(app, body, **more)
+    assert len(records) == 1
+    assert "SECRET" not in repr(records[0])
+    return records[0]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("streams", [False, True])
+async def test_a_whole_exchange(stream: bool, streams: bool) -> None:
+    told = await record(streaming() if streams else Inner(), chat(stream=stream, seed=1))
+    assert told == ExchangeRecord(
+        model="m",
+        streaming=stream,
+        status=200,
+        finish_reason="stop",
+        usage=USAGE,
+        ignored=("seed",),
+        time_to_first_byte=told.time_to_first_byte,
+        duration=told.duration,
+        error_type=None,
+    )
+    assert told.time_to_first_byte is not None
+    assert 0 < told.time_to_first_byte <= told.duration < 1
+    with pytest.raises(FrozenInstanceError):
+        told.status = 0  # type: ignore[misc]
+
+
+async def test_a_refused_request() -> None:
+    told = await record(Inner(), chat(temperature=9))
+    assert (told.model, told.status, told.error_type) == (None, 400, "invalid_request_error")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_error_of_the_inner_app(stream: bool) -> None:
+    told = await record(Inner(json.dumps(ERROR).encode(), status=429), chat(stream=stream))
+    assert (told.status, told.error_type, told.finish_reason, told.usage) == (429, "rate_limit_error", None, None)
+
+
+async def test_an_error_in_mid_stream() -> None:
+    told = await record(streaming([*HELLO[:3], ERROR]), chat(stream=True))
+    assert (told.status, told.error_type, told.finish_reason) == (200, "rate_limit_error", None)
+
+
+async def test_an_inner_app_that_raises() -> None:
+    async def inner(s: Scope, receive: Receive, send: Send) -> None:
+        raise RuntimeError("SECRET")
+
+    told = await record(inner, chat())
+    assert (told.status, told.error_type) == (500, "server_error")
+
+
+async def test_a_client_that_left() -> None:
+    leave = anyio.Event()
+
+    async def inner(s: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        leave.set()
+        await receive()
+
+    told = await record(inner, chat(), leave=leave)
+    assert (told.status, told.error_type, told.time_to_first_byte) == (None, "client_disconnected", None)
+
+
+async def test_a_client_that_left_a_stream() -> None:
+    leave = anyio.Event()
+
+    async def inner(s: Scope, receive: Receive, send: Send) -> None:
+        app = streaming(HELLO[:3])
+        app.pieces.append(b"")
+
+        async def more(message: Any) -> None:
+            await send({**message, "more_body": True})
+
+        await app(s, receive, more)
+        leave.set()
+        await receive()
+
+    told = await record(inner, chat(stream=True), leave=leave)
+    assert (told.status, told.error_type, told.finish_reason) == (200, "client_disconnected", None)
+
+
+async def test_a_usage_that_nobody_could_read_is_not_told() -> None:
+    reply = {**REPLY, "usage": {"input_tokens": "x"}}
+    told = await record(Inner(json.dumps(reply).encode()), chat(stream=True))
+    assert (told.finish_reason, told.usage) == ("stop", None)
+
+
+async def test_what_an_observer_raises_is_logged_and_never_reaches_the_client(caplog: pytest.LogCaptureFixture) -> None:
+    def observer(told: ExchangeRecord) -> None:
+        raise LookupError
+
+    app = ChatCompatMiddleware(Inner(), on_exchange=observer)
+    with caplog.at_level(logging.ERROR):
+        assert (await call(app, chat())).status == 200
+        assert (await call(app, b"nope")).status == 400
+    assert [entry.message for entry in caplog.records] == ["on_exchange failed"] * 2
+
+
+# ---------------------------------------------------------------- strict
+
+
+async def test_strict_refuses_what_would_be_ignored() -> None:
+    inner = Inner()
+    app = ChatCompatMiddleware(inner, strict=True)
+    reply = await call(app, chat(seed=4))
+    assert (reply.status, reply.error["param"], reply.error["code"]) == (400, "seed", "unsupported_parameter")
+    assert not inner.scopes
+    assert (await call(app, chat(n=1, seed=None))).status == 200
+
+
+async def test_strict_names_an_unknown_field_and_no_more_of_it_than_needed() -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        translate(chat(**{"x" * 5000: 1}), strict=True)
+    assert raised.value.param == "x" * 200
