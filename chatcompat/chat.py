@@ -210,6 +210,23 @@ class AllowedToolsChoice(Struct, tag_field="type", tag="allowed_tools", forbid_u
 ToolChoice = NamedFunctionChoice | NamedCustomChoice | AllowedToolsChoice
 
 
+class ApproximateLocation(Struct, forbid_unknown_fields=True, omit_defaults=True):
+    city: str | None = None
+    country: str | None = None
+    region: str | None = None
+    timezone: str | None = None
+
+
+class UserLocation(Struct, forbid_unknown_fields=True):
+    approximate: ApproximateLocation
+    type: Literal["approximate"]
+
+
+class WebSearchOptions(Struct, forbid_unknown_fields=True):
+    search_context_size: Literal["low", "medium", "high"] | None = None
+    user_location: UserLocation | None = None
+
+
 class JSONSchema(Struct, forbid_unknown_fields=True):
     name: str
     description: str | None = None
@@ -245,6 +262,7 @@ class ChatCompletionRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     tools: list[FunctionTool | CustomTool | None] | None = None  # null: a native tool stood there
     tool_choice: Literal["none", "auto", "required"] | ToolChoice | None = None
     parallel_tool_calls: bool | None = None
+    web_search_options: WebSearchOptions | None = None
     functions: list[FunctionDefinition] | None = None
     function_call: Literal["none", "auto"] | Named | None = None
     response_format: ResponseFormat | None = None
@@ -271,4 +289,3 @@ class ChatCompletionRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     store: bool | None | UnsetType = UNSET
     top_logprobs: int | None | UnsetType = UNSET
     verbosity: str | None | UnsetType = UNSET
-    web_search_options: Raw | UnsetType = UNSET

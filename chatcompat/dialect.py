@@ -72,6 +72,10 @@ class Dialect:
     """Takes `thinking: {"type": "disabled"}`; else the lowest effort is sent, and reported.
     Native: "thinking.type.disabled: not supported for this model"."""
 
+    web_search: str | None = None
+    """Type of the service's own tool that `web_search_options` asks for, as `web_search_20260318`; without one they are
+    refused. Native: "tools.0: Input tag 'web_search_20260318' found using 'type' does not match"."""
+
     prefill: bool = True
     """Takes a trailing assistant message as the start of its reply.
     Native: "This model does not support assistant message prefill"."""

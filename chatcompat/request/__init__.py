@@ -65,7 +65,7 @@ def to_messages_request(decoded: Decoded, *, dialect: Dialect, version: str) -> 
     """
     chat, notes, names = decoded.chat, Notes([*decoded.unknown]), ToolNames()
     check_unsent(chat, notes.ignored)
-    tools = to_tools(chat, decoded.native_tools, names, notes)
+    tools = to_tools(chat, decoded.native_tools, names, notes, dialect)
     output = to_output(chat.response_format, names, dialect)
     choice = force_json(to_tool_choice(chat, names), tools, output)
     request = _to_request(chat, Conversation(dialect, names, notes), notes, dialect)

@@ -54,8 +54,9 @@ FATES: Final[dict[str, Fate]] = {
     "tools": Mapped("tools"),
     "tool_choice": Mapped("tool_choice"),
     "parallel_tool_calls": Mapped("tool_choice.disable_parallel_tool_use"),
-    "response_format": Mapped("a tool that must be called, unwrapped in the reply"),
+    "response_format": Mapped("output_config.format, or a tool that must be called, unwrapped in the reply"),
     "reasoning_effort": Mapped("thinking, by budget or by effort as the dialect says"),
+    "web_search_options": Mapped("the dialect's web search tool; refused where it has none"),
     "functions": Mapped("tools; their calls come back as function_call"),
     "function_call": Mapped("tool_choice"),
     "service_tier": Mapped("service_tier: auto, and default as standard_only; others are ignored and reported"),
@@ -78,7 +79,6 @@ FATES: Final[dict[str, Fate]] = {
     "store": Ignored("nothing is stored", neutral=(False,)),
     "top_logprobs": Refused("replies have no log probabilities", neutral=(0,)),
     "verbosity": Ignored("no native field", neutral=("medium",)),
-    "web_search_options": Refused("the service's own tools are not offered"),
 }
 
 SERVICE_TIERS: Final[dict[str, Literal["auto", "standard_only"]]] = {"auto": "auto", "default": "standard_only"}

@@ -2,6 +2,7 @@
 
 from typing import Final, assert_never
 
+import msgspec
 from msgspec import UNSET, Raw
 
 from chatcompat.chat import (
@@ -11,7 +12,9 @@ from chatcompat.chat import (
     FunctionDefinition,
     FunctionTool,
     GrammarFormat,
+    WebSearchOptions,
 )
+from chatcompat.dialect import Dialect
 from chatcompat.errors import InvalidRequest
 from chatcompat.messages import MessageParam, ToolParam, ToolUseBlockParam
 from chatcompat.request.choice import allowed_names
@@ -25,14 +28,24 @@ _FREE_TEXT: Final = Raw(
     b'{"type":"object","properties":{"input":{"type":"string"}},"required":["input"],"additionalProperties":false}'
 )
 
+WEB_SEARCH: Final = "web_search"
+
+_encode = msgspec.json.Encoder().encode
+
 Tools = list[ToolParam | Raw]
 
 
-def to_tools(chat: ChatCompletionRequest, native: dict[int, Raw], names: ToolNames, notes: Notes) -> Tools:
+def to_tools(
+    chat: ChatCompletionRequest, native: dict[int, Raw], names: ToolNames, notes: Notes, dialect: Dialect
+) -> Tools:
     """Each tool natively, in order; refuses two of one name. `native` are those that came in the native shape."""
     if chat.functions is not None and chat.tools:
         raise InvalidRequest("Send tools or functions, not both.", param="functions", code="invalid_value")
     named = _named_tools(chat, native)
+    if chat.web_search_options is not None:
+        if WEB_SEARCH in named:
+            raise InvalidRequest("There is a tool of this name.", param="web_search_options", code="duplicate_tool")
+        named[WEB_SEARCH] = _to_web_search(chat.web_search_options, dialect, notes), "web_search_options"
     names.offered = named.keys()
     allowed = allowed_names(chat, names)
     tools: Tools = [
@@ -41,6 +54,23 @@ def to_tools(chat: ChatCompletionRequest, native: dict[int, Raw], names: ToolNam
         if allowed is None or name in allowed
     ]
     return tools
+
+
+def _to_web_search(options: WebSearchOptions, dialect: Dialect, notes: Notes) -> Raw:
+    """The service's own search; how much context it gives the model has no native name."""
+    if dialect.web_search is None:
+        raise InvalidRequest(
+            "Not supported: this service offers no web search.",
+            param="web_search_options",
+            code="unsupported_parameter",
+        )
+    if options.search_context_size not in (None, "medium"):
+        notes.ignored.append("web_search_options.search_context_size")
+    tool: dict[str, object] = {"type": dialect.web_search, "name": WEB_SEARCH}
+    if options.user_location is not None:
+        place = msgspec.to_builtins(options.user_location.approximate)
+        tool["user_location"] = {"type": "approximate", **place}
+    return Raw(_encode(tool))
 
 
 Definition = FunctionTool | CustomTool | FunctionDefinition | Raw

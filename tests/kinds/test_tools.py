@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chatcompat import InvalidRequest, Translation, translate
+from chatcompat import Dialect, InvalidRequest, Translation, translate
 from tests.vendor import check_messages_request
 
 HI = [{"role": "user", "content": "hi"}]
@@ -179,6 +179,34 @@ def test_an_allowed_tool_that_is_not_offered_is_refused() -> None:
 def test_a_custom_tool_can_be_chosen_by_name() -> None:
     choice = {"type": "custom", "custom": {"name": "shell"}}
     assert sent(tools=[CUSTOM], tool_choice=choice)["tool_choice"] == {"type": "tool", "name": "shell"}
+
+
+# ---------------------------------------------------------------- web search
+
+
+def search(options: Any, **fields: Any) -> Translation:
+    body = {"model": "m", "max_tokens": 9, "messages": HI, "web_search_options": options, **fields}
+    return translate(json.dumps(body).encode(), dialect=Dialect(web_search="web_search_20260318"))
+
+
+def test_web_search_is_the_services_own_tool_where_the_dialect_has_it() -> None:
+    place = {"type": "approximate", "approximate": {"city": "Oslo", "country": "NO"}}
+    translation = search({"user_location": place, "search_context_size": "high"}, tools=[FUNCTION])
+    body = json.loads(translation.body)
+    assert check_messages_request(body) == []
+    assert body["tools"][1] == {
+        "type": "web_search_20260318",
+        "name": "web_search",
+        "user_location": {"type": "approximate", "city": "Oslo", "country": "NO"},
+    }
+    assert translation.ignored == ("web_search_options.search_context_size",)
+    assert search({"search_context_size": "medium"}).ignored == search({}).ignored == ()
+
+
+def test_web_search_beside_a_tool_of_its_name_is_refused() -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        search({}, tools=[{"type": "function", "function": {"name": "web_search"}}])
+    assert raised.value.param == "web_search_options"
 
 
 # ---------------------------------------------------------------- legacy functions
