@@ -8,6 +8,7 @@ from chatcompat.dialect import Dialect
 from chatcompat.errors import ChatCompatError, InvalidReply, InvalidRequest
 from chatcompat.middleware import ChatCompatMiddleware
 from chatcompat.record import ExchangeRecord
+from chatcompat.store import MemoryStore, ThinkingStore
 from chatcompat.translation import Translation, translate
 
 __all__ = [
@@ -17,6 +18,8 @@ __all__ = [
     "ExchangeRecord",
     "InvalidReply",
     "InvalidRequest",
+    "MemoryStore",
+    "ThinkingStore",
     "Translation",
     "translate",
 ]

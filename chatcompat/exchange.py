@@ -17,7 +17,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from chatcompat.collect import CompletionCollector
 from chatcompat.errors import InvalidReply, to_error_body
 from chatcompat.headers import Headers, get, is_json, media_type, to_client_headers
+from chatcompat.keeper import Keeper
 from chatcompat.record import Chosen, ExchangeRecord, Told, read_reply
+from chatcompat.store import thinking_in
 from chatcompat.stream import PING, ChunkStream
 from chatcompat.translation import Translation
 
@@ -55,11 +57,14 @@ def _told_by(stream: ChunkStream) -> Told:
 class Exchange:
     """Stands between the server and the inner app for one translated request."""
 
-    def __init__(self, translation: Translation, receive: Receive, send: Send, limits: Limits) -> None:
+    def __init__(
+        self, translation: Translation, receive: Receive, send: Send, limits: Limits, keeper: Keeper | None
+    ) -> None:
         self._translation = translation
         self._receive = receive
         self._send = send
         self._limits = limits
+        self._keeper = keeper
         self._body_given = False
         self._over = anyio.Event()  # the reply is complete, or nobody is there to read it
         self._begun = False  # the client has got the start of its reply
@@ -182,6 +187,8 @@ class Exchange:
             if not out:
                 return
             await self._begin_stream()
+        if stream.ended:
+            await self._keep(stream.thinking)
         if out or stream.ended:
             await self._send_body(out, more_body=not stream.ended)
 
@@ -191,6 +198,7 @@ class Exchange:
         if self._collector is not None:
             completion = self._collector.close()
             error = self._collector.error
+            await self._keep(None if error else thinking_in(completion))
             await self._reply(error.status if error else 200, completion)
         elif self._status >= 400:  # noqa: PLR2004
             encoded = get(self._headers, b"content-encoding") not in (None, b"identity")
@@ -204,10 +212,18 @@ class Exchange:
             if self._stream.error is not None:
                 await self._reply(self._stream.error.status, self._stream.error.body)
             else:
+                await self._keep(self._stream.thinking)
                 await self._begin_stream()
                 await self._send_body(chunks, more_body=False)
         else:
-            await self._reply(200, translation.reply(body))
+            completion = translation.reply(body)
+            await self._keep(thinking_in(completion))
+            await self._reply(200, completion)
+
+    async def _keep(self, thinking: tuple[str, bytes] | None) -> None:
+        """Keep thinking before the client can call back with the results."""
+        if thinking is not None and self._keeper is not None:
+            await self._keeper.keep(*thinking)
 
     async def _end(self, failure: Exception | None) -> None:
         """The inner app is done, and its reply is not: say so, in whatever way is still open."""

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from types import EllipsisType
 from typing import Final
 from urllib.parse import quote
 
@@ -11,9 +12,12 @@ from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption
 from chatcompat.errors import InvalidRequest, to_error_body
 from chatcompat.exchange import Exchange, Limits, respond
 from chatcompat.headers import get, is_json, media_type, to_inner_headers
+from chatcompat.keeper import Keeper
 from chatcompat.record import ExchangeRecord, OnExchange
+from chatcompat.request import decode_chat_request
 from chatcompat.sse import MAX_EVENT_BYTES
-from chatcompat.translation import Translation, translate
+from chatcompat.store import MemoryStore, ThinkingStore
+from chatcompat.translation import Translation, translate_decoded
 
 _logger: Final = logging.getLogger(__name__)
 
@@ -41,7 +45,7 @@ class ChatCompatMiddleware:
     frame above). `keep_alive`: seconds of silence in a stream after which a comment is sent. `disconnect_grace`:
     seconds that `app` has to stop by itself after the client left, before it is cancelled. `strict` refuses what would
     otherwise be ignored. `on_exchange` is called with an `ExchangeRecord` after each exchange; what it raises is logged
-    and goes no further.
+    and goes no further. `store` keeps signed thinking that clients lose, by default in memory; None for nowhere.
     """
 
     def __init__(
@@ -56,6 +60,7 @@ class ChatCompatMiddleware:
         max_event_bytes: int = MAX_EVENT_BYTES,
         strict: bool = False,
         on_exchange: OnExchange | None = None,
+        store: ThinkingStore | None | EllipsisType = ...,
         keep_alive: float = 15.0,
         disconnect_grace: float = 0.5,
     ) -> None:
@@ -82,6 +87,7 @@ class ChatCompatMiddleware:
         self._max_body_bytes = max_body_bytes
         self._strict = strict
         self._on_exchange = on_exchange
+        self._store = MemoryStore() if store is ... else store
         self._limits = Limits(max_reply_bytes, max_event_bytes, keep_alive, disconnect_grace)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -106,8 +112,12 @@ class ChatCompatMiddleware:
             _check_headers(headers, self._max_body_bytes)
             body = await _read_body(receive, self._max_body_bytes)
             version = get(headers, b"anthropic-version")
-            translation = translate(
-                body,
+            decoded = decode_chat_request(body)
+            keeper = self._keeper(headers)
+            if keeper is not None:
+                await keeper.restore(decoded.chat)
+            translation = translate_decoded(
+                decoded,
                 dialect=self._dialect,
                 version=version.decode("latin-1") if version is not None else None,
                 strict=self._strict,
@@ -119,12 +129,17 @@ class ChatCompatMiddleware:
             self._report(_refused(error, began))
             return
         inner = self._inner_scope(scope, headers, translation)
-        exchange = Exchange(translation, receive, send, self._limits)
+        exchange = Exchange(translation, receive, send, self._limits, keeper)
         try:
             await exchange.run(self.app, inner)
         finally:
             if self._on_exchange is not None:
                 self._report(exchange.record(began))
+
+    def _keeper(self, headers: list[tuple[bytes, bytes]]) -> Keeper | None:
+        """Who keeps thinking for this client; nobody for one without a credential, since it could be anyone's."""
+        credential = get(headers, b"x-api-key") or get(headers, b"authorization")
+        return Keeper(self._store, credential) if self._store is not None and credential else None
 
     def _report(self, record: ExchangeRecord) -> None:
         if self._on_exchange is None:

@@ -26,7 +26,7 @@ _encode = msgspec.json.Encoder().encode
 class Reply:
     """What has been said of a streamed message so far."""
 
-    __slots__ = ("calls", "held_text", "ids", "json_seen", "layout", "origin", "writer")
+    __slots__ = ("calls", "first_call", "held_text", "ids", "json_seen", "layout", "origin", "writer")
 
     def __init__(self, writer: ChunkWriter, origin: Origin) -> None:
         self.writer = writer
@@ -34,6 +34,7 @@ class Reply:
         self.layout = Layout()
         self.ids = CallIds()
         self.calls = 0
+        self.first_call: str | None = None
         self.json_seen = False
         self.held_text: list[str] = []
 
@@ -205,6 +206,7 @@ def _open_call(reply: Reply, block: ToolUseBlock) -> OpenBlock:
     if origin.legacy_functions and index:
         return OpenBlock(reply)  # there is room for one
     call_id, name = reply.ids.unique(block.id), origin.tool_names.get(block.name, block.name)
+    reply.first_call = reply.first_call or call_id
     if block.name in origin.custom_tools:
         around = reply.writer.custom_call(index, call_id, name)
         return OpenWrapped(reply, around, bytes(block.input), to_free_text)

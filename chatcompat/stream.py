@@ -116,6 +116,15 @@ class ChunkStream:
         """The usage so far under chat names; raises `InvalidReply`."""
         return to_chat_usage(self._usage)
 
+    @property
+    def thinking(self) -> tuple[str, bytes] | None:
+        """The first call's id and the thinking to keep under it, once the message was whole."""
+        reply = self._reply
+        if reply is None or reply.first_call is None or self.finish_reason is None:
+            return None
+        details = reply.layout.details(places=self._origin.json_tool is None)
+        return (reply.first_call, _encode(details)) if details else None
+
     def feed(self, piece: bytes) -> bytes:
         """The bytes to send for the next piece of the messages stream; `b""` while there is nothing to say."""
         reply = self._reply

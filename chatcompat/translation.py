@@ -11,7 +11,7 @@ from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption
 from chatcompat.errors import InvalidRequest, to_chat_error, to_native_error
 from chatcompat.events import decode_message
 from chatcompat.origin import Origin
-from chatcompat.request import decode_chat_request, to_messages_request
+from chatcompat.request import Decoded, decode_chat_request, to_messages_request
 from chatcompat.response import to_chat_completion
 from chatcompat.sse import MAX_EVENT_BYTES
 from chatcompat.stream import ChunkStream
@@ -74,7 +74,20 @@ def translate(
     `version` the `anthropic-version` that the client named itself (the dialect's). With `strict`, what would be
     ignored is refused. Raises `InvalidRequest`.
     """
-    decoded = decode_chat_request(body)
+    return translate_decoded(
+        decode_chat_request(body), dialect=dialect, created=created, version=version, strict=strict
+    )
+
+
+def translate_decoded(
+    decoded: Decoded,
+    *,
+    dialect: DialectOption = DEFAULT_DIALECT,
+    created: int | None = None,
+    version: str | None = None,
+    strict: bool = False,
+) -> Translation:
+    """Translate a request that was decoded before, as by a caller that looks into it first."""
     chat = decoded.chat
     accepted = dialect(chat.model) if callable(dialect) else dialect
     version = version or accepted.version

@@ -1,0 +1,194 @@
+"""Thinking that clients lose: kept by credential and call, put back in its place, and never another tenant's."""
+
+import json
+import logging
+from typing import Any
+
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from chatcompat import ChatCompatMiddleware, MemoryStore
+from chatcompat.store import MAX_LOOKUPS, to_key
+from tests.asgi.driver import REPLY, call, chat, frame
+
+pytestmark = pytest.mark.anyio
+
+TOOLS = [{"type": "function", "function": {"name": "f"}}]
+BLOCKS = [
+    {"type": "thinking", "thinking": "hm", "signature": "s1"},
+    {"type": "text", "text": "so"},
+    {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {}},
+    {"type": "tool_use", "id": "toolu_2", "name": "f", "input": {}},
+]
+WANTED: dict[str, Any] = {"tools": TOOLS, "reasoning_effort": "low", "max_tokens": 9000}
+
+
+class Thinker:
+    """A messages app that thinks and calls tools, whole or streamed, and keeps what it got."""
+
+    def __init__(self, *, stream: bool = False, blocks: list[Any] = BLOCKS) -> None:
+        self.stream = stream
+        self.blocks = blocks
+        self.bodies: list[Any] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.bodies.append(json.loads((await receive())["body"]))
+        message = {**REPLY, "content": self.blocks, "stop_reason": "tool_use"}
+        media = b"text/event-stream" if self.stream else b"application/json"
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", media)]})
+        body = b"".join(map(frame, events(message))) if self.stream else json.dumps(message).encode()
+        await send({"type": "http.response.body", "body": body})
+
+
+def events(message: Any) -> list[Any]:
+    made: list[Any] = [{"type": "message_start", "message": {**message, "content": []}}]
+    for index, block in enumerate(message["content"]):
+        made.append({"type": "content_block_start", "index": index, "content_block": block})
+        made.append({"type": "content_block_stop", "index": index})
+    end = {"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"output_tokens": 2}}
+    return [*made, end, {"type": "message_stop"}]
+
+
+def answered(*, content: Any = "so") -> bytes:
+    """The next request of a client that lost the thinking."""
+    calls = [{"id": f"toolu_{number}", "function": {"name": "f", "arguments": "{}"}} for number in (1, 2)]
+    results = [{"role": "tool", "tool_call_id": call["id"], "content": "r"} for call in calls]
+    message = {"role": "assistant", "content": content, "tool_calls": calls}
+    return chat(messages=[{"role": "user", "content": "hi"}, message, *results], **WANTED)
+
+
+def credential(key: bytes) -> list[tuple[bytes, bytes]]:
+    return [(b"authorization", b"Bearer " + key)]
+
+
+async def loop(app: Any, inner: Thinker, *, stream: bool = False, second: bytes = b"key") -> tuple[Any, Any]:
+    """Two turns; gives the second one's native body and its reply."""
+    await call(app, chat(stream=stream, **WANTED), headers=credential(b"key"))
+    reply = await call(app, answered(), headers=credential(second))
+    return inner.bodies[1], reply
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("streams", [False, True])
+async def test_lost_thinking_is_put_back_in_its_place(stream: bool, streams: bool) -> None:
+    inner = Thinker(stream=streams)
+    body, reply = await loop(ChatCompatMiddleware(inner), inner, stream=stream)
+    assert body["messages"][1]["content"] == BLOCKS
+    assert body["thinking"] == {"type": "enabled", "budget_tokens": 2048}
+    assert "x-chatcompat-ignored" not in reply.headers
+
+
+async def test_another_credential_gets_none_of_it() -> None:
+    inner = Thinker()
+    body, reply = await loop(ChatCompatMiddleware(inner), inner, second=b"other")
+    assert [block["type"] for block in body["messages"][1]["content"]] == ["text", "tool_use", "tool_use"]
+    assert "thinking" not in body
+    assert reply.headers["x-chatcompat-ignored"] == "reasoning_effort"
+
+
+async def test_without_a_credential_or_a_store_nothing_is_kept() -> None:
+    store = MemoryStore()
+    await call(ChatCompatMiddleware(Thinker(), store=store), chat(**WANTED), headers=[])
+    assert not store._entries
+    inner = Thinker()
+    body, _ = await loop(ChatCompatMiddleware(inner, store=None), inner)
+    assert "thinking" not in body
+
+
+async def test_a_reply_without_thinking_or_calls_is_not_kept() -> None:
+    store = MemoryStore()
+    for blocks in (BLOCKS[:2], BLOCKS[1:]):
+        for stream in (False, True):
+            app = ChatCompatMiddleware(Thinker(stream=stream, blocks=blocks), store=store)
+            await call(app, chat(stream=stream, **WANTED))
+    assert not store._entries
+
+
+async def test_a_store_that_fails_costs_the_thinking_and_not_the_request(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken:
+        async def get(self, key: bytes) -> bytes | None:
+            raise ConnectionError("SECRET")
+
+        async def put(self, key: bytes, value: bytes) -> None:
+            raise ConnectionError("SECRET")
+
+    inner = Thinker()
+    with caplog.at_level(logging.DEBUG):
+        body, reply = await loop(ChatCompatMiddleware(inner, store=Broken()), inner)
+    assert reply.status == 200
+    assert "thinking" not in body
+    assert reply.headers["x-chatcompat-ignored"] == "reasoning_effort"
+    assert "SECRET" not in caplog.text
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * 3
+
+
+async def test_a_store_that_gives_something_else_counts_as_a_miss() -> None:
+    class Odd(MemoryStore):
+        async def get(self, key: bytes) -> bytes | None:
+            return b"nope"
+
+    inner = Thinker()
+    body, reply = await loop(ChatCompatMiddleware(inner, store=Odd()), inner)
+    assert (reply.status, body.get("thinking")) == (200, None)
+
+
+async def test_only_the_running_loop_is_looked_up() -> None:
+    asked: list[bytes] = []
+
+    class Counting(MemoryStore):
+        async def get(self, key: bytes) -> bytes | None:
+            asked.append(key)
+            return None
+
+    def turn(number: int) -> list[Any]:
+        one = {"id": f"c{number}", "function": {"name": "f", "arguments": "{}"}}
+        return [
+            {"role": "assistant", "tool_calls": [one]},
+            {"role": "tool", "tool_call_id": one["id"], "content": "r"},
+        ]
+
+    user = {"role": "user", "content": "hi"}
+    turns = [message for number in range(100) for message in turn(number)]
+    app = ChatCompatMiddleware(Thinker(), store=Counting())
+    await call(app, chat(messages=[user, *turns[:4], user, *turns[4:8]], **WANTED))
+    assert asked == [to_key(b"Bearer key", name) for name in ("c3", "c2")]
+    asked.clear()
+    await call(app, chat(messages=turns[:4], **WANTED))  # a chat that no user began
+    assert asked == [to_key(b"Bearer key", name) for name in ("c1", "c0")]
+    asked.clear()
+    await call(app, chat(messages=[user, *turns], **WANTED))
+    assert len(asked) == MAX_LOOKUPS
+
+
+# ---------------------------------------------------------------- the store in memory
+
+
+async def test_entries_bytes_and_age_are_bounded() -> None:
+    now = 0.0
+    store = MemoryStore(max_entries=3, max_bytes=10, max_age=5, clock=lambda: now)
+    for key in (b"a", b"b", b"c"):
+        await store.put(key, b"1")
+    assert await store.get(b"a") == b"1"
+    await store.put(b"d", b"1")  # one too many: what was used longest ago goes
+    assert [await store.get(key) for key in (b"a", b"b", b"c", b"d")] == [b"1", None, b"1", b"1"]
+    await store.put(b"e", b"x" * 9)  # too large beside the others
+    assert (await store.get(b"e"), await store.get(b"a"), await store.get(b"d")) == (b"x" * 9, None, b"1")
+    await store.put(b"d", b"x" * 11)  # too large at all; the older value is gone too
+    assert await store.get(b"d") is None
+    now = 5.0
+    assert await store.get(b"e") == b"x" * 9
+    now = 5.1
+    assert await store.get(b"e") is None
+    assert (len(store._entries), store._size) == (0, 0)
+
+
+@pytest.mark.parametrize("bound", ["max_entries", "max_bytes", "max_age"])
+async def test_the_bounds_are_checked(bound: str) -> None:
+    with pytest.raises(ValueError, match=bound):
+        MemoryStore(**{bound: 0})  # type: ignore[arg-type]
+
+
+async def test_a_key_tells_neither_credential_nor_call() -> None:
+    keys = {to_key(a, b) for a in (b"k", b"kc") for b in ("c1", "1", "cc1")}
+    assert len(keys) == 6
+    assert {len(key) for key in keys} == {32}
