@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from chatcompat.continued import Continued
 from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption
 from chatcompat.errors import InvalidRequest, to_error_body
 from chatcompat.exchange import Exchange, Limits, respond
@@ -46,6 +47,7 @@ class ChatCompatMiddleware:
     seconds that `app` has to stop by itself after the client left, before it is cancelled. `strict` refuses what would
     otherwise be ignored. `on_exchange` is called with an `ExchangeRecord` after each exchange; what it raises is logged
     and goes no further. `store` keeps signed thinking that clients lose, by default in memory; None for nowhere.
+    `max_continuations`: how often a turn that `app` pauses is gone on with before the client sees it as cut off.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class ChatCompatMiddleware:
         strict: bool = False,
         on_exchange: OnExchange | None = None,
         store: ThinkingStore | None | EllipsisType = ...,
+        max_continuations: int = 5,
         keep_alive: float = 15.0,
         disconnect_grace: float = 0.5,
     ) -> None:
@@ -78,8 +81,9 @@ class ChatCompatMiddleware:
         for name, bound in bounds.items():
             if bound <= 0:
                 raise ValueError(f"{name} must be above 0, not {bound}")
-        if disconnect_grace < 0:
-            raise ValueError(f"disconnect_grace must not be below 0, not be {disconnect_grace}")
+        for name, bound in {"disconnect_grace": disconnect_grace, "max_continuations": max_continuations}.items():
+            if bound < 0:
+                raise ValueError(f"{name} must not be below 0, not be {bound}")
         self.app = app
         self._dialect = dialect
         self._path = path
@@ -87,6 +91,7 @@ class ChatCompatMiddleware:
         self._max_body_bytes = max_body_bytes
         self._strict = strict
         self._on_exchange = on_exchange
+        self._max_continuations = max_continuations
         self._store = MemoryStore() if store is ... else store
         self._limits = Limits(max_reply_bytes, max_event_bytes, keep_alive, disconnect_grace)
 
@@ -129,9 +134,17 @@ class ChatCompatMiddleware:
             self._report(_refused(error, began))
             return
         inner = self._inner_scope(scope, headers, translation)
+        app = self.app
+        if translation.may_pause and self._max_continuations:
+            app = Continued(
+                app,
+                translation.body,
+                limit=self._max_continuations,
+                max_event_bytes=self._limits.max_event_bytes,
+            )
         exchange = Exchange(translation, receive, send, self._limits, keeper)
         try:
-            await exchange.run(self.app, inner)
+            await exchange.run(app, inner)
         finally:
             if self._on_exchange is not None:
                 self._report(exchange.record(began))

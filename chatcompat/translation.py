@@ -4,7 +4,7 @@ import time
 from typing import Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from chatcompat.collect import CompletionCollector
 from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption
@@ -36,6 +36,8 @@ class Translation(Struct, frozen=True):
     """Whether the client asked for a stream."""
     ignored: tuple[str, ...]
     """Places of what was not sent on, or not as it came (`seed`, `messages[].name`); each once, in order."""
+    may_pause: bool
+    """Whether tools of the service's own are offered: only then can it pause the turn."""
     origin: Origin
 
     def reply(self, body: bytes) -> bytes:
@@ -106,6 +108,7 @@ def translate_decoded(
         model=chat.model,
         streaming=bool(chat.stream),
         ignored=ignored,
+        may_pause=any(isinstance(tool, Raw) for tool in outcome.request.tools or ()),
         origin=Origin(
             created=int(time.time()) if created is None else created,
             tool_names=outcome.names.restored,
