@@ -14,7 +14,7 @@ from typing import Final, Protocol
 import msgspec
 from msgspec import Struct
 
-from chatcompat.chat import AssistantMessage, ChatCompletionRequest, ReasoningDetail, UserMessage
+from chatcompat.chat import AssistantMessage, ChatCompletionRequest, ReasoningDetail, ToolMessage
 
 MAX_LOOKUPS: Final = 64
 """How many turns of one tool loop are looked up, the last ones."""
@@ -122,11 +122,20 @@ def thinking_in(completion: bytes) -> tuple[str, bytes] | None:
 
 
 def lost_turns(chat: ChatCompletionRequest) -> Iterator[tuple[AssistantMessage, str]]:
-    """The turns of the running tool loop that came back without their thinking, and the id of each one's first call."""
-    found = 0
+    """The turns of the running tool loop that came back without their thinking, and the id of each one's first call.
+
+    From the end back to a user turn without results: only up to there does the native side want the thinking.
+    """
+    found, has_results, in_assistant_turn = 0, False, False
     for message in reversed(chat.messages):
-        if isinstance(message, UserMessage) or found == MAX_LOOKUPS:
-            return
-        if isinstance(message, AssistantMessage) and message.tool_calls and not message.reasoning_details:
-            found += 1
-            yield message, message.tool_calls[0].id
+        if isinstance(message, AssistantMessage):
+            if not has_results or found == MAX_LOOKUPS:
+                return
+            in_assistant_turn = True
+            if message.tool_calls and not message.reasoning_details:
+                found += 1
+                yield message, message.tool_calls[0].id
+            continue
+        if in_assistant_turn:
+            has_results = in_assistant_turn = False
+        has_results = has_results or isinstance(message, ToolMessage)

@@ -150,8 +150,15 @@ async def test_only_the_running_loop_is_looked_up() -> None:
     user = {"role": "user", "content": "hi"}
     turns = [message for number in range(100) for message in turn(number)]
     app = ChatCompatMiddleware(Thinker(), store=Counting())
-    await call(app, chat(messages=[user, *turns[:4], user, *turns[4:8]], **WANTED))
+    prose = {"role": "assistant", "content": "so"}
+    await call(app, chat(messages=[user, *turns[:4], prose, user, *turns[4:8]], **WANTED))
     assert asked == [to_key(b"Bearer key", name) for name in ("c3", "c2")]
+    asked.clear()
+    await call(app, chat(messages=[user, *turns[:3], user, turns[3], user], **WANTED))  # said between the results
+    assert asked == [to_key(b"Bearer key", name) for name in ("c1", "c0")]
+    asked.clear()
+    await call(app, chat(messages=[user, *turns[:2], prose, *turns[2:4]], **WANTED))
+    assert asked == [to_key(b"Bearer key", name) for name in ("c1", "c0")]
     asked.clear()
     await call(app, chat(messages=turns[:4], **WANTED))  # a chat that no user began
     assert asked == [to_key(b"Bearer key", name) for name in ("c1", "c0")]
