@@ -146,7 +146,9 @@ class Exchange:
             await self._send(message)
 
     def _take_start(self, message: Message) -> None:
-        """Choose how the body is read, by what it is and not by what was asked for."""
+        """Choose how the body is read, by what it is and not by what was asked for; a second start says nothing."""
+        if self._status:
+            return
         self._status = message["status"]
         self._headers = [(bytes(name).lower(), bytes(value)) for name, value in message.get("headers", ())]
         if self._status != 200 or get(self._headers, b"content-encoding") not in (None, b"identity"):  # noqa: PLR2004

@@ -50,6 +50,8 @@ RATE_LIMITS: Final = {
     for which in (b"limit", b"remaining", b"reset")
 }
 
+# RFC 9110, section 5.5: a server refuses a reply for these, or lets them forge another.
+_UNSENDABLE: Final = re.compile(rb"[\r\n\x00]")
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9_.\[\]-]")
 _MAX_NAME: Final = 64
 _MAX_IGNORED: Final = 32
@@ -83,7 +85,11 @@ def to_client_headers(headers: Iterable[tuple[bytes, bytes]], ignored: Iterable[
 
     `now` is the time in seconds since the epoch: the native side tells when a limit resets, clients read in how long.
     """
-    client = [(name, value) for name, value in headers if name not in _NOT_SENT_OUT]
+    client = [
+        (name, value)
+        for name, value in headers
+        if name not in _NOT_SENT_OUT and not _UNSENDABLE.search(name) and not _UNSENDABLE.search(value)
+    ]
     names = {name for name, _ in client}
     for name, value in list(client):
         if name == b"request-id" and b"x-request-id" not in names:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from chatcompat.chunks import ChunkWriter
+from chatcompat.ids import UniqueIds
 from chatcompat.layout import Layout
 from chatcompat.messages import (
     Block,
@@ -18,7 +19,7 @@ from chatcompat.messages import (
     ToolUseBlock,
 )
 from chatcompat.origin import Origin
-from chatcompat.response import CallIds, to_annotations, to_free_text, to_unwrapped
+from chatcompat.response import to_annotations, to_free_text, to_unwrapped
 
 _encode = msgspec.json.Encoder().encode
 
@@ -32,7 +33,7 @@ class Reply:
         self.writer = writer
         self.origin = origin
         self.layout = Layout()
-        self.ids = CallIds()
+        self.ids = UniqueIds()
         self.calls = 0
         self.first_call: str | None = None
         self.json_seen = False

@@ -19,6 +19,7 @@ from chatcompat.completion import (
     URLCitation,
 )
 from chatcompat.errors import DECODE_ERRORS
+from chatcompat.ids import UniqueIds
 from chatcompat.layout import Layout
 from chatcompat.messages import (
     Citation,
@@ -76,7 +77,7 @@ def _to_reply_message(message: Message, origin: Origin) -> tuple[ReplyMessage, b
     """The message, and whether there are calls in it."""
     text, thinking, annotations = "", "", list[Annotation]()
     json_text: str | None = None
-    calls, ids, layout = Calls(), CallIds(), Layout()
+    calls, ids, layout = Calls(), UniqueIds(), Layout()
     for block in message.content:
         match block:
             case TextBlock():
@@ -109,7 +110,7 @@ def _to_reply_message(message: Message, origin: Origin) -> tuple[ReplyMessage, b
     return reply, bool(calls)
 
 
-def _to_tool_call(block: ToolUseBlock, ids: "CallIds", origin: Origin) -> ReplyToolCall | ReplyCustomCall:
+def _to_tool_call(block: ToolUseBlock, ids: UniqueIds, origin: Origin) -> ReplyToolCall | ReplyCustomCall:
     name, call_id = origin.tool_names.get(block.name, block.name), ids.unique(block.id)
     if block.name in origin.custom_tools:
         return ReplyCustomCall(call_id, ReplyCustom(name, to_free_text(bytes(block.input).decode())))
@@ -173,21 +174,3 @@ def to_annotations(citations: Iterable[Citation], start: int, end: int) -> list[
         for citation in citations
         if citation.type == "web_search_result_location" and citation.url is not None
     ]
-
-
-class CallIds:
-    """Keeps the ids of a reply's calls apart: some servers give the same one twice."""
-
-    __slots__ = ("_seen",)
-
-    def __init__(self) -> None:
-        self._seen: set[str] = set()
-
-    def unique(self, call_id: str) -> str:
-        """`call_id`, or where it was given before one like it that was not."""
-        unique, count = call_id, 1
-        while unique in self._seen:
-            count += 1
-            unique = f"{call_id}_{count}"
-        self._seen.add(unique)
-        return unique

@@ -26,6 +26,7 @@ from chatcompat.chat import (
 )
 from chatcompat.dialect import Dialect
 from chatcompat.errors import InvalidRequest
+from chatcompat.ids import UniqueIds
 from chatcompat.messages import (
     BlockParam,
     ContentBlockParam,
@@ -93,7 +94,7 @@ class Conversation:
         self._ignored = notes.ignored
         self._calls: list[_Call] = []
         self._user: list[BlockParam | _Instruction] = []
-        self._ids: set[str] = set()
+        self._ids = UniqueIds()
 
     def add(self, index: int, message: Message) -> None:
         """Take one chat message; `index` is its place in the request."""
@@ -206,7 +207,7 @@ class Conversation:
         return given
 
     def _call(self, chat_id: str | None, native_id: str, name: str, given: Raw, place: str) -> ToolUseBlockParam:
-        block = ToolUseBlockParam(self._to_native_id(native_id), self._names.to_native(name), given)
+        block = ToolUseBlockParam(self._ids.unique(_to_native_id(native_id)), self._names.to_native(name), given)
         self._calls.append(_Call(chat_id, name, place, block))
         return block
 
@@ -293,16 +294,6 @@ class Conversation:
         if isinstance(block, TextBlockParam):
             block.text = block.text.rstrip()
 
-    def _to_native_id(self, chat_id: str) -> str:
-        """An id that the native side takes, used once: some servers give the same ids in every turn."""
-        native = chat_id if _ID.fullmatch(chat_id) else "call_" + _digest(chat_id)
-        unique, count = native, 1
-        while unique in self._ids:
-            count += 1
-            unique = f"{native}_{count}"
-        self._ids.add(unique)
-        return unique
-
 
 def _assistant_text(message: AssistantMessage, notes: Notes) -> list[TextBlockParam]:
     """The text; a refusal speaks where there is none, in its own parts or its own field."""
@@ -327,8 +318,11 @@ def _only_text(content: str | Sequence[BlockParam]) -> str | None:
     return None
 
 
-def _digest(text: str) -> str:
-    return blake2b(text.encode(), digest_size=12).hexdigest()
+def _to_native_id(chat_id: str) -> str:
+    """An id that the native side takes, the same for the same id."""
+    if _ID.fullmatch(chat_id):
+        return chat_id
+    return "call_" + blake2b(chat_id.encode(), digest_size=12).hexdigest()
 
 
 def missing(place: str) -> InvalidRequest:

@@ -313,6 +313,16 @@ async def test_the_reply_is_complete_before_the_inner_app_is(stream: bool) -> No
     assert b"late" not in replies[-1].body
 
 
+async def test_a_second_start_is_of_no_account() -> None:
+    async def inner(s: Scope, receive: Receive, send: Send) -> None:
+        await send({**START, "headers": [(b"content-type", b"text/event-stream")]})
+        await send({"type": "http.response.body", "body": frame(HELLO[0]), "more_body": True})
+        await send({**START, "status": 500})
+        await send({"type": "http.response.body", "body": b"".join(map(frame, HELLO[1:]))})
+
+    assert (await ask(inner, chat(stream=True))).text() == "Hello"
+
+
 async def test_unread_requests_trailers_and_foreign_messages_do_no_harm() -> None:
     async def inner(s: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.early_hint", "links": []})

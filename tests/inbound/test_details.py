@@ -114,6 +114,11 @@ def test_names_that_are_there_already_are_kept() -> None:
     assert to_client_headers(given, (), NOW) == given
 
 
+@pytest.mark.parametrize("pair", [(b"x-a", b"1\r\nset-cookie: b"), (b"x-a\n", b"1"), (b"x-a", b"\x00")])
+def test_a_header_that_would_forge_another_is_left_out(pair: tuple[bytes, bytes]) -> None:
+    assert to_client_headers([pair, (b"x-b", b"2")], (), NOW) == [(b"x-b", b"2")]
+
+
 @pytest.mark.parametrize(
     ("ignored", "header"),
     [
