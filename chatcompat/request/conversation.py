@@ -148,26 +148,33 @@ class Conversation:
         self._user += blocks
 
     def _add_assistant(self, message: AssistantMessage, index: int) -> None:
-        if self._user or any(call.outcome for call in self._calls):
-            self._end_user_turn()
         for name, value in (("annotations", message.annotations), ("audio", message.audio)):
             if value is not UNSET and bytes(value) not in (b"null", b"[]"):
                 self._ignored.append(f"messages[].{name}")
         text = _assistant_text(message, self._notes)
-        calls = [
-            self._to_tool_use(call, f"messages[{index}].tool_calls[{number}]")
-            for number, call in enumerate(message.tool_calls or ())
-        ]
-        if message.function_call is not None:
-            calls.append(self._to_function_use(message.function_call, index))
-        blocks = self._with_thinking(message, text, calls)
+        if not message.tool_calls and message.function_call is None:
+            blocks = self._with_thinking(message, text, [])
+            if not blocks:
+                return  # nothing was said: the user's turn goes on
+            self._begin_assistant_turn()
+        else:
+            self._begin_assistant_turn()
+            calls = [
+                self._to_tool_use(call, f"messages[{index}].tool_calls[{number}]")
+                for number, call in enumerate(message.tool_calls or ())
+            ]
+            if message.function_call is not None:
+                calls.append(self._to_function_use(message.function_call, index))
+            blocks = self._with_thinking(message, text, calls)
         mark_last(blocks, message.cache_control, self._notes)
-        if not blocks:
-            return
         if self.messages and self.messages[-1].role == "assistant":
             self.messages[-1].content += blocks  # type: ignore[operator]  # a list until `close`
         else:
             self.messages.append(MessageParam("assistant", blocks))
+
+    def _begin_assistant_turn(self) -> None:
+        if self._user or any(call.outcome for call in self._calls):
+            self._end_user_turn()
 
     def _with_thinking(
         self, message: AssistantMessage, text: list[TextBlockParam], calls: list[ToolUseBlockParam]

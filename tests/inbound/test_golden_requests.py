@@ -16,6 +16,7 @@ NAMES = sorted(path.name.removesuffix(".chat.json") for path in GOLDEN.glob("*.c
 BEYOND_THE_TYPES = {
     "call-without-type-with-index",
     "calls-split-over-messages",
+    "empty-assistant-messages-are-skipped",
     "images-in-results",
     "names-and-what-replies-bring",
     "refusals",

@@ -1,0 +1,94 @@
+"""How many of the known cases each translator gets right: chatcompat, litellm and llm-rosetta, side by side.
+
+    pip install -e '.[bench]' && python benchmarks/fidelity.py
+
+Every case is judged by the same checks for all three. The peers run as their documentation has it: litellm through
+`completion` against a canned messages service on loopback, with `drop_params` (so that fields that it does not know are
+no errors) except where a refusal is what is wanted; llm-rosetta through its `ConversionPipeline`. Where a case wants a
+refusal, any error that blames the request passes. The native reply to a request for JSON is a call of the tool that the
+translator made for it: one that makes none leaves the model free to answer in prose.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+from collections import Counter
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from fidelity_cases import CASES, Case
+from fidelity_checks import holds
+from fidelity_translators import Crashed, LiteLLM, Ours, Refused, Rosetta, Translator
+
+
+def outcome(translator: Translator, case: Case) -> Any:
+    """What a case becomes; None for a refusal, and the crash itself for a crash."""
+    wants_refusal = case.checks[0][0] == "refused"
+    try:
+        if case.events is not None:
+            return translator.stream(case.chat, list(case.events))
+        if case.reply is not None:
+            return translator.reply(case.chat, case.reply)
+        return translator.request(case.chat, lenient=not wants_refusal)
+    except Refused:
+        return None
+    except Crashed as crash:
+        return crash
+
+
+def judge(translator: Translator) -> dict[str, str]:
+    """The name of each case that does not hold, and why."""
+    failed: dict[str, str] = {}
+    for case in CASES:
+        got = outcome(translator, case)
+        if isinstance(got, Crashed):
+            failed[case.name] = f"crashed: {got}"
+            continue
+        for check in case.checks:
+            if not holds(check, got):
+                failed[case.name] = f"{check} does not hold" + (": refused" if got is None else "")
+                break
+    return failed
+
+
+def table(results: dict[str, dict[str, str]]) -> str:
+    """The passed cases of each group as a Markdown table."""
+    groups = Counter(case.group for case in CASES)
+    lines = ["| cases | " + " | ".join(results) + " |", "|---|" + "---|" * len(results)]
+    for group, total in groups.items():
+        names = {case.name for case in CASES if case.group == group}
+        cells = [f"{total - len(names & failed.keys())} of {total}" for failed in results.values()]
+        lines.append(f"| {group} | " + " | ".join(cells) + " |")
+    cells = [f"**{len(CASES) - len(failed)} of {len(CASES)}**" for failed in results.values()]
+    return "\n".join([*lines, "| all | " + " | ".join(cells) + " |"])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--verbose", action="store_true", help="name each case that does not hold, and why")
+    parser.add_argument("--json", type=Path, help="write the results to this file")
+    options = parser.parse_args()
+    names = [case.name for case in CASES]
+    assert len(names) == len(set(names)), "two cases of one name"
+
+    translators: list[Translator] = [Ours(), LiteLLM(), Rosetta()]
+    results = {f"{one.name} {version(one.name)}": judge(one) for one in translators}
+    print(f"Python {platform.python_version()}, {len(CASES)} cases\n\n{table(results)}")
+    if options.verbose:
+        for name, failed in results.items():
+            print(f"\n{name}")
+            for case, why in failed.items():
+                print(f"  {case}: {why[:200]}")
+    if options.json:
+        options.json.write_text(json.dumps(results, indent=1), encoding="utf-8")
+    return 1 if next(iter(results.values())) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
