@@ -7,7 +7,7 @@ from chatcompat.chat import ChatCompletionRequest
 from chatcompat.dialect import Dialect
 from chatcompat.errors import DECODE_ERRORS, to_invalid_request
 from chatcompat.messages import MessagesRequest, TextBlockParam, ToolChoiceParam
-from chatcompat.request.choice import to_tool_choice
+from chatcompat.request.choice import to_tool_choice, unforce
 from chatcompat.request.conversation import Conversation, leading_system
 from chatcompat.request.fields import check_unsent, set_values
 from chatcompat.request.names import ToolNames
@@ -67,13 +67,18 @@ def to_messages_request(decoded: Decoded, *, dialect: Dialect, version: str) -> 
     check_unsent(chat, notes.ignored)
     tools = to_tools(chat, decoded.native_tools, names, notes, dialect)
     output = to_output(chat.response_format, names, dialect)
-    choice = force_json(to_tool_choice(chat, names), tools, output)
+    wanted = to_tool_choice(chat, names)
+    choice = force_json(wanted, tools, output)
+    forced = wanted is not None and wanted.type in ("any", "tool")
+    if wanted is not None and forced and not dialect.forced_tools:
+        choice = unforce(wanted, chat, notes.ignored)
     request = _to_request(chat, Conversation(dialect, names, notes), notes, dialect)
     _set_tools(request, tools, choice, offered=bool(names.offered))
     if output.config is not None:
         request.output_config = output.config
     if output.instruction is not None:
-        request.system = [*(request.system or []), output.instruction]
+        if not forced:  # else the JSON tool is not offered
+            request.system = [*(request.system or []), output.instruction]
         notes.ignored.append("response_format")
     set_values(chat, request, dialect, version, notes.ignored)
     set_reasoning(chat.reasoning_effort, request, dialect, notes.ignored)
@@ -103,7 +108,7 @@ def _to_request(
 
 
 def _set_tools(request: MessagesRequest, tools: Tools, choice: ToolChoiceParam | None, *, offered: bool) -> None:
-    if not offered and (called := declare_called(request.messages)):
+    if not offered and (called := declare_called(request.messages, tools)):
         tools = [*called, *tools]
         choice = choice or ToolChoiceParam("none")
     if tools:

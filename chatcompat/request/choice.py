@@ -42,6 +42,12 @@ def to_tool_choice(chat: ChatCompletionRequest, names: ToolNames) -> ToolChoiceP
     return choice
 
 
+def unforce(choice: ToolChoiceParam, chat: ChatCompletionRequest, ignored: list[str]) -> ToolChoiceParam:
+    """A choice that leaves the call to the model, for a service that takes no forced one; reported."""
+    ignored.append("tool_choice" if chat.function_call is None else "function_call")
+    return ToolChoiceParam("auto", disable_parallel_tool_use=choice.disable_parallel_tool_use)
+
+
 def _from_function_call(call: Literal["none", "auto"] | Named | None, names: ToolNames) -> ToolChoiceParam | None:
     """A legacy choice; its replies have room for one call only."""
     if isinstance(call, Named):

@@ -313,7 +313,10 @@ def _assistant_text(message: AssistantMessage, notes: Notes) -> list[TextBlockPa
 
 
 def _marked(instruction: _Instruction) -> list[BlockParam]:
-    return [TextBlockParam(f"<system>\n{block.text}\n</system>", block.cache_control) for block in instruction.blocks]
+    """The same blocks, marked: a copy would keep a breakpoint that is one too many."""
+    for block in instruction.blocks:
+        block.text = f"<system>\n{block.text}\n</system>"
+    return [*instruction.blocks]
 
 
 def _only_text(content: str | Sequence[BlockParam]) -> str | None:

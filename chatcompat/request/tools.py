@@ -145,13 +145,14 @@ def _to_custom(custom: CustomDefinition, names: ToolNames, notes: Notes) -> Tool
     return ToolParam(name=name, description=description or UNSET, input_schema=_FREE_TEXT)
 
 
-def declare_called(turns: list[MessageParam]) -> Tools:
+def declare_called(turns: list[MessageParam], declared: Tools) -> Tools:
     """Tools for the calls of a history that comes without any: the native side refuses calls of no tool."""
+    known = {tool.name for tool in declared if isinstance(tool, ToolParam)}
     called = {
         block.name: None
         for turn in turns
         if turn.role == "assistant" and not isinstance(turn.content, str)
         for block in turn.content
-        if isinstance(block, ToolUseBlockParam)
+        if isinstance(block, ToolUseBlockParam) and block.name not in known
     }
     return [ToolParam(name=name, input_schema=EMPTY_SCHEMA) for name in called]
