@@ -1,11 +1,14 @@
 """The `arguments` of a call in the history -> the `input` of a `tool_use` block."""
 
-import msgspec
+from typing import Final
+
 from msgspec import Raw
 
 from chatcompat.errors import DECODE_ERRORS, InvalidRequest
 from chatcompat.messages import EMPTY_OBJECT
 from chatcompat.request.free_json import decode_object, is_too_deep
+
+_TRUNCATED: Final = "Input data was truncated"
 
 
 def to_input(arguments: str | None, place: str) -> tuple[Raw, bool]:
@@ -18,8 +21,8 @@ def to_input(arguments: str | None, place: str) -> tuple[Raw, bool]:
         return EMPTY_OBJECT, True
     try:
         decode_object(arguments)
-    except DECODE_ERRORS as error:
-        if _is_truncated(error) and arguments.lstrip().startswith("{"):
+    except DECODE_ERRORS:
+        if _is_cut_off(arguments):
             return EMPTY_OBJECT, False
         raise InvalidRequest(
             "The arguments of a call must be a JSON object, as text.", param=place, code="invalid_json"
@@ -30,5 +33,15 @@ def to_input(arguments: str | None, place: str) -> tuple[Raw, bool]:
     return Raw(proven), True
 
 
-def _is_truncated(error: Exception) -> bool:
-    return isinstance(error, msgspec.DecodeError) and str(error) == "Input data was truncated"
+def _is_cut_off(arguments: str) -> bool:
+    """Whether text that is no JSON is the beginning of an object; a digit completes a number cut behind `-` or `.`."""
+    return arguments.lstrip().startswith("{") and _TRUNCATED in (_fault(arguments), _fault(arguments + "0"))
+
+
+def _fault(arguments: str) -> str:
+    fault = ""
+    try:
+        decode_object(arguments)
+    except DECODE_ERRORS as error:
+        fault = str(error)
+    return fault
