@@ -8,6 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from chatcompat.chunks import ChunkWriter
+from chatcompat.completion import Annotation
 from chatcompat.ids import UniqueIds
 from chatcompat.layout import Layout
 from chatcompat.messages import (
@@ -27,7 +28,17 @@ _encode = msgspec.json.Encoder().encode
 class Reply:
     """What has been said of a streamed message so far."""
 
-    __slots__ = ("calls", "first_call", "held_text", "ids", "json_seen", "layout", "origin", "writer")
+    __slots__ = (
+        "calls",
+        "first_call",
+        "held_annotations",
+        "held_text",
+        "ids",
+        "json_seen",
+        "layout",
+        "origin",
+        "writer",
+    )
 
     def __init__(self, writer: ChunkWriter, origin: Origin) -> None:
         self.writer = writer
@@ -38,20 +49,31 @@ class Reply:
         self.first_call: str | None = None
         self.json_seen = False
         self.held_text: list[str] = []
+        self.held_annotations: list[Annotation] = []
 
     def say(self, text: str) -> None:
         """Send text, or hold it where JSON may follow that it would spoil."""
+        self.layout.position += len(text)
         if self.origin.json_tool is not None:
             self.held_text.append(text)
         elif text:
             self.writer.say(text)
-            self.layout.position += len(text)
+
+    def annotate(self, annotations: list[Annotation]) -> None:
+        """Send citations, or hold them with their text."""
+        if self.origin.json_tool is not None:
+            self.held_annotations += annotations
+        elif annotations:
+            self.writer.annotate(annotations)
 
     def end(self) -> None:
         """Send what stood back until the whole message was there."""
-        if self.held_text and not self.json_seen:
-            self.writer.say("".join(self.held_text))
-        if details := self.layout.details(places=self.origin.json_tool is None):
+        if not self.json_seen:
+            if text := "".join(self.held_text):
+                self.writer.say(text)
+            if self.held_annotations:
+                self.writer.annotate(self.held_annotations)
+        if details := self.layout.details(places=not self.json_seen):
             self.writer.detail(details)
 
 
@@ -101,10 +123,7 @@ class OpenText(OpenBlock):
         self._citations.append(citation)
 
     def end(self) -> None:
-        if self._citations and self._reply.origin.json_tool is None:
-            annotations = to_annotations(self._citations, self._start, self._reply.layout.position)
-            if annotations:
-                self._reply.writer.annotate(annotations)
+        self._reply.annotate(to_annotations(self._citations, self._start, self._reply.layout.position))
 
 
 class OpenThinking(OpenBlock):

@@ -56,11 +56,18 @@ __all__ = [
 
 
 def check_messages_request(
-    d: Json, *, version: str = LATEST, allow: Iterable[str] = (), refuses: Collection[Refusal] = ()
+    d: Json,
+    *,
+    version: str = LATEST,
+    allow: Iterable[str] = (),
+    refuses: Collection[Refusal] = (),
+    max_temperature: float = 1,
 ) -> list[str]:
     """Types and rules of a native request body; see the two layers for the options."""
     problems = messages_request(d, version=version, allow=allow)
-    return _with_rules(problems, lambda: lint_messages_request(d, version=version, refuses=refuses))
+    return _with_rules(
+        problems, lambda: lint_messages_request(d, version=version, refuses=refuses, max_temperature=max_temperature)
+    )
 
 
 def check_chat_reply(d: Json, *, allow: Iterable[str] = ()) -> list[str]:

@@ -31,12 +31,14 @@ NOT_IN_ASSISTANT = frozenset({"image", "search_result"})
 NOT_IN_ASSISTANT_LATEST = NOT_IN_ASSISTANT | {"document"}
 
 
-def lint_messages_request(d: Json, *, version: str = LATEST, refuses: Collection[Refusal] = ()) -> list[str]:
+def lint_messages_request(
+    d: Json, *, version: str = LATEST, refuses: Collection[Refusal] = (), max_temperature: float = 1
+) -> list[str]:
     """Lint a well-typed request body for `version`; `refuses` names what the model at hand does not take."""
     latest = version >= LATEST
     return [
         *_limits(d),
-        *_sampling(d, latest),
+        *_sampling(d, latest, max_temperature),
         *_system(d),
         *_order(_messages(d), refuses),
         *_blocks(_messages(d), latest),
@@ -82,15 +84,16 @@ def _limits(d: Json) -> Iterator[str]:
             yield f"stop_sequences.{i}: whitespace only"
 
 
-def _sampling(d: Json, latest: bool) -> Iterator[str]:
+def _sampling(d: Json, latest: bool, max_temperature: float) -> Iterator[str]:
+    ranges = {"temperature": max_temperature, "top_p": 1}
     for name in sorted(SAMPLING.keys() & d.keys()):
         if latest:
             yield f"{name}: removed in {LATEST} (400 even at the default)"
         elif name == "top_k":
             if d[name] < 0:
                 yield "top_k: negative"
-        elif not 0 <= d[name] <= 1:
-            yield f"{name}: outside 0..1"
+        elif not 0 <= d[name] <= ranges[name]:
+            yield f"{name}: outside 0..{ranges[name]}"
 
 
 def _system(d: Json) -> Iterator[str]:

@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import datetime
 import json
-import types
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from typing import Annotated, Any, Literal, NotRequired, Required, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 import anthropic.types as native
 import pydantic
@@ -24,7 +23,8 @@ from openai.types import chat
 from openai.types.chat import completion_create_params as completion_request
 from openai.types.shared.error_object import ErrorObject
 from pydantic import ConfigDict, Discriminator, Tag, TypeAdapter, ValidationInfo, model_validator
-from typing_extensions import get_type_hints, is_typeddict
+
+from .annotations import bare, fields_of, is_object, is_union, literals_of, wire_members_of
 
 Json = dict[str, Any]
 
@@ -93,8 +93,8 @@ def chat_request(d: Json, *, allow: Iterable[str] = ()) -> list[str]:
 
 def chat_request_fields() -> frozenset[str]:
     """Name every top-level field of the chat request, streamed or not, to prove that none is forgotten."""
-    streamed = _fields(completion_request.CompletionCreateParamsStreaming)
-    return frozenset(streamed.keys() | _fields(completion_request.CompletionCreateParamsNonStreaming).keys())
+    streamed = fields_of(completion_request.CompletionCreateParamsStreaming)
+    return frozenset(streamed.keys() | fields_of(completion_request.CompletionCreateParamsNonStreaming).keys())
 
 
 def chat_reply(d: Json, *, allow: Iterable[str] = ()) -> list[str]:
@@ -104,7 +104,20 @@ def chat_reply(d: Json, *, allow: Iterable[str] = ()) -> list[str]:
 
 def chat_chunk(d: Json, *, allow: Iterable[str] = CHUNK_EXTRAS) -> list[str]:
     """Check one chunk of a streamed chat completion."""
-    return _problems(chat.ChatCompletionChunk, d, allow)
+    return _problems(chat.ChatCompletionChunk, _without_custom_calls(d), allow)
+
+
+def _without_custom_calls(chunk: Json) -> Json:
+    """Take out the deltas of custom calls: they are on the wire, but not in the typed chunk; names stay checked."""
+    copied: Json = json.loads(json.dumps(chunk))
+    for choice in copied.get("choices") or ():
+        for call in choice.get("delta", {}).get("tool_calls") or ():
+            if not isinstance(custom := call.pop("custom", None), dict):
+                continue
+            call["function"] = {"arguments" if name == "input" else name: text for name, text in custom.items()}
+            if call.get("type") == "custom":
+                call["type"] = "function"
+    return copied
 
 
 def chat_error(d: Json) -> list[str]:
@@ -146,11 +159,11 @@ def _adapter(vendor_type: Any) -> TypeAdapter[Any]:
 # ------------------------------------------------------------------ rebuilding
 def _strict(tp: Any) -> Any:
     """Give the strict twin of any annotation that the vendors use."""
-    tp = _bare(tp)
+    tp = bare(tp)
     origin, args = get_origin(tp), get_args(tp)
-    if _is_union(tp):
-        return _strict_union(_members(tp))
-    if _is_object(tp):
+    if is_union(tp):
+        return _strict_union(wire_members_of(tp))
+    if is_object(tp):
         return _model(tp)
     if origin in (list, Iterable, Sequence):
         return _LIST[_strict(args[0])]
@@ -162,11 +175,8 @@ def _strict(tp: Any) -> Any:
 
 
 def _strict_union(members: list[Any]) -> Any:
-    """Rebuild a union without what only Python callers can pass: open files, paths, reply models."""
-    plain = [m for m in members if not _is_object(m) and not _is_file(m)]
-    objects = [m for m in members if _is_object(m)]
-    if any(is_typeddict(m) for m in objects):
-        objects = [m for m in objects if is_typeddict(m)]
+    plain = [m for m in members if not is_object(m)]
+    objects = [m for m in members if is_object(m)]
     tagged = _tagged_union(objects) if len(objects) > 1 else None
     strict_objects = [_model(m) for m in objects] if tagged is None else [tagged]
     return _UNION[(*map(_strict, plain), *strict_objects)]
@@ -192,8 +202,8 @@ def _tag_table(members: list[Any], key: str) -> dict[str | None, Any]:
     """Map each value of the tag to its member; empty if the values do not tell all members apart."""
     table: dict[str | None, Any] = {}
     for member in members:
-        annotation, required = _fields(member).get(key, (Any, False))
-        tags = _literals(annotation)
+        annotation, required = fields_of(member).get(key, (Any, False))
+        tags = literals_of(annotation)
         if not tags:
             return {}
         if not required:
@@ -227,7 +237,7 @@ def _model(tp: Any) -> Any:
     fields: dict[str, Any] = {
         # through an alias, since a wire name such as "schema" would shadow a model's attribute
         f"f_{name}": (_strict(annotation), pydantic.Field(... if required else None, alias=name))
-        for name, (annotation, required) in _fields(tp).items()
+        for name, (annotation, required) in fields_of(tp).items()
         if name not in unsent
     }
     drop_allowed: Any = model_validator(mode="before")(_drop_allowed)
@@ -245,56 +255,3 @@ def _drop_allowed(cls: type[pydantic.BaseModel], value: object, info: Validation
         return value
     extras = info.context["allow"] - {field.alias for field in cls.model_fields.values()}
     return {key: item for key, item in value.items() if key not in extras}
-
-
-# ------------------------------------------------------------------ reading annotations
-def _bare(tp: Any) -> Any:
-    while get_origin(tp) in (Annotated, Required, NotRequired):
-        tp = get_args(tp)[0]
-    return tp
-
-
-def _is_union(tp: Any) -> bool:
-    return get_origin(tp) in (Union, types.UnionType)
-
-
-def _members(tp: Any) -> list[Any]:
-    """Flatten nested unions, in order, each member once."""
-    tp = _bare(tp)
-    nested = [m for arg in get_args(tp) for m in _members(arg)] if _is_union(tp) else [tp]
-    return list(dict.fromkeys(nested))
-
-
-def _is_object(tp: Any) -> bool:
-    return is_typeddict(tp) or (isinstance(tp, type) and issubclass(tp, pydantic.BaseModel))
-
-
-def _is_file(tp: Any) -> bool:
-    return "PathLike" in str(tp) or "IO[" in str(tp)
-
-
-def _fields(tp: Any) -> dict[str, tuple[Any, bool]]:
-    """Name -> (annotation, required) of a TypedDict or model."""
-    if not is_typeddict(tp):
-        tp.model_rebuild()
-        return {f.alias or name: (f.annotation, f.is_required()) for name, f in tp.model_fields.items()}
-    # Under `from __future__ import annotations` __required_keys__ is blind to Required[...]; hints are not.
-    hints = get_type_hints(tp, include_extras=True)
-    return {name: (hint, _is_required(tp, name, get_origin(hint))) for name, hint in hints.items()}
-
-
-def _is_required(tp: Any, name: str, wrapper: Any) -> bool:
-    return wrapper is Required or (name in tp.__required_keys__ and wrapper is not NotRequired)
-
-
-def _literals(tp: Any) -> set[str | None]:
-    """Give the values of a Literal, None included if it may be null; empty for any other annotation."""
-    values: set[str | None] = set()
-    for member in _members(tp):
-        if get_origin(member) is Literal:
-            values.update(get_args(member))
-        elif member is type(None):
-            values.add(None)
-        else:
-            return set()
-    return values
