@@ -24,7 +24,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from fidelity_cases import CASES, Case
 from fidelity_checks import holds
-from fidelity_translators import Crashed, LiteLLM, Ours, Refused, Rosetta, Translator
+from fidelity_ours import Crashed, Ours, Refused, Translator
+from fidelity_translators import LiteLLM, Rosetta
 
 
 def outcome(translator: Translator, case: Case) -> Any:

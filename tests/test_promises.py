@@ -1,0 +1,39 @@
+"""The cases of the side by side, judged for this project; and each promise of `promises.md` has its tests."""
+
+import re
+from pathlib import Path
+
+import pytest
+from fidelity_cases import CASES, Case
+from fidelity_checks import holds
+from fidelity_ours import Ours, Refused
+
+HERE = Path(__file__).parent
+PROMISES = [line[2:] for line in (HERE / "promises.md").read_text().splitlines() if line.startswith("- ")]
+TESTS = {name for path in HERE.rglob("test_*.py") for name in re.findall(r"def test_(\w+)\(", path.read_text())}
+GOLDEN = {f"{path.parent.name}/{path.name.partition('.')[0]}" for path in (HERE / "golden").rglob("*.*")}
+SENTENCES = {case.name for case in CASES}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_case(case: Case) -> None:
+    try:
+        if case.events is not None:
+            got = Ours().stream(case.chat, list(case.events))
+        elif case.reply is not None:
+            got = Ours().reply(case.chat, case.reply)
+        else:
+            got = Ours().request(case.chat)
+    except Refused:
+        got = None
+    assert [check for check in case.checks if not holds(check, got)] == []
+
+
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.partition(": ")[0])
+def test_each_promise_has_its_tests(promise: str) -> None:
+    tests = re.split(r': (?=["`])', promise, maxsplit=1)[1]
+    named = set(re.findall(r"`([^`]+)`", tests))
+    told = set(re.findall(r'"([^"]+)"', tests))
+    assert named | told, "no test is named"
+    assert named - TESTS - GOLDEN == set()
+    assert told - SENTENCES == set()
