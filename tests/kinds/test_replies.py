@@ -306,6 +306,12 @@ def test_text_that_is_held_back_for_json_has_no_annotations() -> None:
     assert "annotations" not in whole
 
 
+def test_text_that_is_the_json_keeps_its_annotations() -> None:
+    whole, _ = both(ask(response_format={"type": "json_object"}), reply([text("{}", citations=[cite("https://x/1")])]))
+    assert whole["content"] == "{}"
+    assert whole["annotations"][0]["url_citation"]["end_index"] == 2
+
+
 @pytest.mark.parametrize(
     ("tier", "named"), [("standard", "default"), ("priority", "priority"), ("batch", None), (None, None)]
 )
