@@ -4,6 +4,7 @@
 same translation without ASGI, for custom gateways.
 """
 
+from chatcompat.bounds import RequestBounds
 from chatcompat.dialect import Dialect
 from chatcompat.errors import ChatCompatError, InvalidReply, InvalidRequest
 from chatcompat.middleware import ChatCompatMiddleware
@@ -19,6 +20,7 @@ __all__ = [
     "InvalidReply",
     "InvalidRequest",
     "MemoryStore",
+    "RequestBounds",
     "ThinkingStore",
     "Translation",
     "translate",

@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 from msgspec import Raw, Struct
 
+from chatcompat.bounds import DEFAULT_BOUNDS, RequestBounds
 from chatcompat.collect import CompletionCollector
 from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption
 from chatcompat.errors import InvalidRequest, to_chat_error, to_native_error
@@ -69,15 +70,16 @@ def translate(
     created: int | None = None,
     version: str | None = None,
     strict: bool = False,
+    bounds: RequestBounds = DEFAULT_BOUNDS,
 ) -> Translation:
     """Translate the body of `POST /v1/chat/completions`.
 
     `dialect` says what the inner app accepts, `created` is the reply's time in seconds since the epoch (now), and
     `version` the `anthropic-version` that the client named itself (the dialect's). With `strict`, what would be
-    ignored is refused. Raises `InvalidRequest`.
+    ignored is refused. `bounds` say how much a request may hold. Raises `InvalidRequest`.
     """
     return translate_decoded(
-        decode_chat_request(body), dialect=dialect, created=created, version=version, strict=strict
+        decode_chat_request(body), dialect=dialect, created=created, version=version, strict=strict, bounds=bounds
     )
 
 
@@ -88,12 +90,13 @@ def translate_decoded(
     created: int | None = None,
     version: str | None = None,
     strict: bool = False,
+    bounds: RequestBounds = DEFAULT_BOUNDS,
 ) -> Translation:
     """Translate a request that was decoded before, as by a caller that looks into it first."""
     chat = decoded.chat
     accepted = dialect(chat.model) if callable(dialect) else dialect
     version = version or accepted.version
-    outcome = to_messages_request(decoded, dialect=accepted, version=version)
+    outcome = to_messages_request(decoded, dialect=accepted, version=version, bounds=bounds)
     ignored = tuple(dict.fromkeys(outcome.ignored))
     if strict and ignored:
         raise InvalidRequest(

@@ -24,6 +24,7 @@ def test_the_public_names_are_these() -> None:
         "InvalidReply",
         "InvalidRequest",
         "MemoryStore",
+        "RequestBounds",
         "ThinkingStore",
         "Translation",
         "translate",
@@ -44,5 +45,6 @@ def imports(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("path", CORE, ids=lambda path: path.relative_to(PACKAGE).as_posix())
 def test_the_core_has_no_io_and_no_slow_json(path: Path) -> None:
-    assert imports(path) & IO == set()
+    slow = {"json"} if path.name == "free_json.py" else set()  # it alone tells a key that is there twice
+    assert imports(path) & IO - slow == set()
     assert imports(path) - set(sys.stdlib_module_names) <= {"chatcompat", "msgspec"}

@@ -3,9 +3,10 @@
 import msgspec
 from msgspec import UNSET, Raw
 
+from chatcompat.bounds import RequestBounds
 from chatcompat.chat import ChatCompletionRequest
 from chatcompat.dialect import Dialect
-from chatcompat.errors import DECODE_ERRORS, to_invalid_request
+from chatcompat.errors import DECODE_ERRORS, InvalidRequest, to_invalid_request
 from chatcompat.messages import MessagesRequest, TextBlockParam, ToolChoiceParam
 from chatcompat.request.choice import to_tool_choice, unforce
 from chatcompat.request.conversation import Conversation, leading_system
@@ -58,15 +59,16 @@ class Outcome(msgspec.Struct):
     output: Output
 
 
-def to_messages_request(decoded: Decoded, *, dialect: Dialect, version: str) -> Outcome:
+def to_messages_request(decoded: Decoded, *, dialect: Dialect, version: str, bounds: RequestBounds) -> Outcome:
     """Translate a decoded request; raises `InvalidRequest` with the place of what cannot be translated.
 
     `version` is the `anthropic-version` that goes along.
     """
-    chat, notes, names = decoded.chat, Notes([*decoded.unknown]), ToolNames()
+    chat, notes, names = decoded.chat, Notes([*decoded.unknown], bounds), ToolNames()
+    _check_counts(chat, bounds)
     check_unsent(chat, notes.ignored)
     tools = to_tools(chat, decoded.native_tools, names, notes, dialect)
-    output = to_output(chat.response_format, names, dialect)
+    output = to_output(chat.response_format, names, dialect, bounds)
     wanted = to_tool_choice(chat, names)
     choice = force_json(wanted, tools, output)
     forced = wanted is not None and wanted.type in ("any", "tool")
@@ -84,6 +86,19 @@ def to_messages_request(decoded: Decoded, *, dialect: Dialect, version: str) -> 
     set_reasoning(chat.reasoning_effort, request, dialect, notes.ignored)
     notes.keep_last_breakpoints()
     return Outcome(request, notes.ignored, names, output)
+
+
+def _check_counts(chat: ChatCompletionRequest, bounds: RequestBounds) -> None:
+    counts = (
+        ("messages", len(chat.messages), bounds.messages),
+        ("tools", len(chat.tools or ()), bounds.tools),
+        ("functions", len(chat.functions or ()), bounds.tools),
+    )
+    for param, count, bound in counts:
+        if count > bound:
+            raise InvalidRequest(
+                f"There are {count} {param}; this service takes {bound}.", param=param, code="array_above_max_length"
+            )
 
 
 def _to_request(

@@ -6,12 +6,12 @@ from msgspec import Raw
 
 from chatcompat.errors import DECODE_ERRORS, InvalidRequest
 from chatcompat.messages import EMPTY_OBJECT
-from chatcompat.request.free_json import decode_object, is_too_deep
+from chatcompat.request.free_json import decode_object, prove
 
 _TRUNCATED: Final = "Input data was truncated"
 
 
-def to_input(arguments: str | None, place: str) -> tuple[Raw, bool]:
+def to_input(arguments: str | None, place: str, max_depth: int) -> tuple[Raw, bool]:
     """The arguments as proven raw JSON, and whether they were whole.
 
     Blank arguments are `{}`. Arguments that a token limit cut off are sent as `{}` and not whole: a session in whose
@@ -27,10 +27,7 @@ def to_input(arguments: str | None, place: str) -> tuple[Raw, bool]:
         raise InvalidRequest(
             "The arguments of a call must be a JSON object, as text.", param=place, code="invalid_json"
         ) from None
-    proven = arguments.encode()
-    if is_too_deep(proven):
-        raise InvalidRequest("The arguments are nested too deeply.", param=place, code="nested_too_deeply")
-    return Raw(proven), True
+    return prove(Raw(arguments.encode()), place, max_depth), True
 
 
 def _is_cut_off(arguments: str) -> bool:

@@ -208,7 +208,7 @@ class Conversation:
         return self._call(None, f"call_{index}", call.name, given, place)
 
     def _to_input(self, call: FunctionCall, place: str) -> Raw:
-        given, whole = to_input(call.arguments, place)
+        given, whole = to_input(call.arguments, place, self._notes.bounds.depth)
         if not whole:
             self._ignored.append("messages[].tool_calls[].function.arguments")
         return given

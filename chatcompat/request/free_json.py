@@ -1,17 +1,18 @@
 """Proof of a client's free JSON: tool schemas and arguments are sent on as the bytes that came.
 
-So that key order and digits stay as they are, these bytes are never rebuilt. Instead they are proven: the whole
-body is known to be UTF-8, one typed scan shows valid JSON of the right kind, and the depth is bounded.
+So that key order and digits stay as they are, these bytes are not rebuilt. Instead they are proven: the whole body is
+known to be UTF-8, one typed scan shows valid JSON of the right kind without half a character in it, and `prove` shows
+the rest, so that no filter in front of the inner app reads something else in them than the inner app does.
 """
 
+import json
 import re
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import Raw
 
-MAX_DEPTH: Final = 128
-"""How deep free JSON may be nested; schemas that people write stay under 20."""
+from chatcompat.errors import DECODE_ERRORS, InvalidRequest
 
 _object = msgspec.json.Decoder(dict[str, Raw])
 _array = msgspec.json.Decoder(list[Raw])
@@ -19,17 +20,55 @@ _array = msgspec.json.Decoder(list[Raw])
 decode_object = _object.decode
 decode_array = _array.decode
 
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+
 _STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _BRACKET: Final = re.compile(rb"[\[{]|[\]}]")
 
 
-def is_too_deep(proven: bytes) -> bool:
-    """Whether valid JSON is nested deeper than `MAX_DEPTH`; few brackets need no look at their order."""
-    if proven.count(b"{") + proven.count(b"[") <= MAX_DEPTH:
+def prove(raw: Raw, place: str, max_depth: int) -> Raw:
+    """`raw`, which a typed scan found well-formed, as it may be sent on; raises `InvalidRequest`.
+
+    It is nested no deeper than `max_depth`, and no object in it has a key twice: the last value is kept.
+    """
+    given = bytes(raw)
+    if is_too_deep(given, max_depth):
+        raise InvalidRequest("The JSON is nested too deeply.", param=place, code="nested_too_deeply")
+    if _is_plain(given):
+        return raw
+    repeated = False
+
+    def collect(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal repeated
+        found = dict(pairs)
+        repeated |= len(found) < len(pairs)
+        return found
+
+    # Numbers stay the digits that came, of whatever size they are.
+    read = json.loads(given, object_pairs_hook=collect, parse_int=_as_raw, parse_float=_as_raw)
+    return Raw(_encode(read)) if repeated else raw
+
+
+def _is_plain(given: bytes) -> bool:
+    """Whether the JSON is what a decoder and an encoder make of it again, as most is that programs write."""
+    try:
+        return _encode(_decode(given)) == given
+    except DECODE_ERRORS:
+        return False
+
+
+def _as_raw(digits: str) -> Raw:
+    return Raw(digits.encode())
+
+
+def is_too_deep(given: bytes, max_depth: int) -> bool:
+    """Whether valid JSON is nested deeper than `max_depth`; few brackets need no look at their order."""
+    if given.count(b"{") + given.count(b"[") <= max_depth:
         return False
     depth = 0
-    for bracket in _BRACKET.findall(_STRING.sub(b"", proven)):
+    for bracket in _BRACKET.findall(_STRING.sub(b"", given)):
         depth += 1 if bracket in b"[{" else -1
-        if depth > MAX_DEPTH:
+        if depth > max_depth:
             return True
     return False

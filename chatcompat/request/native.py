@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Raw
 
 from chatcompat.errors import DECODE_ERRORS, InvalidRequest
-from chatcompat.request.free_json import decode_array, decode_object, is_too_deep
+from chatcompat.request.free_json import decode_array, decode_object
 
 # The service's own tools carry the date of their version in their type, as web_search_20260318.
 _SERVER_TOOL: Final = re.compile(rb'"[a-z][a-z0-9_]*_[0-9]{8}"')
@@ -45,9 +45,7 @@ def _is_native(tool: Raw) -> bool:
 
 
 def name_of(tool: Raw, place: str) -> str | None:
-    """The name of a native tool; toolsets have none. Raises `InvalidRequest` for one nested too deeply."""
-    if is_too_deep(bytes(tool)):
-        raise InvalidRequest("The tool is nested too deeply.", param=place, code="nested_too_deeply")
+    """The name of a native tool; toolsets have none. Raises `InvalidRequest`."""
     name = decode_object(tool).get("name")
     try:
         return None if name is None else _decode_str(name)

@@ -2,6 +2,7 @@
 
 from typing import Final, Protocol
 
+from chatcompat.bounds import RequestBounds
 from chatcompat.messages import CacheControl
 
 MAX_BREAKPOINTS: Final = 4
@@ -15,12 +16,13 @@ class Cacheable(Protocol):
 
 
 class Notes:
-    """The report of what is not sent on, and the cache breakpoints in the order of the prompt."""
+    """The report of what is not sent on, the cache breakpoints in the order of the prompt, and what bounds both."""
 
-    __slots__ = ("breakpoints", "ignored")
+    __slots__ = ("bounds", "breakpoints", "ignored")
 
-    def __init__(self, ignored: list[str]) -> None:
+    def __init__(self, ignored: list[str], bounds: RequestBounds) -> None:
         self.ignored = ignored
+        self.bounds = bounds
         self.breakpoints: list[Cacheable] = []
 
     def mark(self, block: Cacheable, cache_control: CacheControl | None) -> None:

@@ -5,11 +5,12 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, Raw, Struct
 
+from chatcompat.bounds import RequestBounds
 from chatcompat.chat import ResponseFormat
 from chatcompat.dialect import Dialect
 from chatcompat.errors import DECODE_ERRORS, InvalidRequest
 from chatcompat.messages import JSONOutputFormat, OutputConfig, TextBlockParam, ToolChoiceParam, ToolParam
-from chatcompat.request.free_json import is_too_deep
+from chatcompat.request.free_json import prove
 from chatcompat.request.names import ToolNames
 from chatcompat.request.tools import Tools
 
@@ -48,7 +49,9 @@ class Output(Struct):
     instruction: TextBlockParam | None = None  # where no tool can be forced
 
 
-def to_output(response_format: ResponseFormat | None, names: ToolNames, dialect: Dialect) -> Output:
+def to_output(
+    response_format: ResponseFormat | None, names: ToolNames, dialect: Dialect, bounds: RequestBounds
+) -> Output:
     """Choose the way; raises `InvalidRequest`."""
     if response_format is None or response_format.type == "text":
         return Output()
@@ -64,10 +67,11 @@ def to_output(response_format: ResponseFormat | None, names: ToolNames, dialect:
         tool.strict = bool(given.strict)
         if given.schema is not UNSET:
             schema = _decode_schema(given.schema)
+            proven = prove(given.schema, _PLACE, bounds.depth)
             if dialect.json_schema and is_native_schema(schema):
-                return Output(config=OutputConfig(format=JSONOutputFormat(given.schema)))
+                return Output(config=OutputConfig(format=JSONOutputFormat(proven)))
             output.wrapped = not _is_plain_object(schema)
-            tool.input_schema = wrap(schema) if output.wrapped else given.schema
+            tool.input_schema = wrap(schema) if output.wrapped else proven
     if not output.forced:
         output.instruction = TextBlockParam(_INSTRUCTION.format(name=tool.name))
     return output
@@ -98,8 +102,6 @@ def _free_name(names: ToolNames) -> str:
 
 
 def _decode_schema(raw: Raw) -> dict[str, Any]:
-    if is_too_deep(bytes(raw)):
-        raise InvalidRequest("The schema is nested too deeply.", param=_PLACE, code="nested_too_deeply")
     try:
         return msgspec.json.decode(raw, type=dict[str, Any])
     except DECODE_ERRORS:

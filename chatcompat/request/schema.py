@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from chatcompat.errors import DECODE_ERRORS, InvalidRequest
-from chatcompat.request.free_json import decode_array, decode_object, is_too_deep
+from chatcompat.request.free_json import decode_array, decode_object, prove
 
 EMPTY_SCHEMA: Final = Raw(b'{"type":"object","properties":{}}')
 
@@ -26,19 +26,20 @@ _encode = msgspec.json.Encoder().encode
 Schema = dict[str, Raw]
 
 
-def to_input_schema(parameters: Raw | UnsetType, place: str) -> Raw:
+def to_input_schema(parameters: Raw | UnsetType, place: str, max_depth: int) -> Raw:
     """A schema that the native side takes and that means the same; `place` is the path of `parameters`."""
     if parameters is UNSET or bytes(parameters) == b"null":
         return EMPTY_SCHEMA
     schema = _to_schema(parameters, place)
     if not schema:
         return EMPTY_SCHEMA
-    if is_too_deep(bytes(parameters)):
-        raise InvalidRequest("The schema is nested too deeply.", param=place, code="nested_too_deeply")
+    proven = prove(parameters, place, max_depth)
+    if proven is not parameters:
+        schema = _to_schema(proven, place)
     kind = schema.get("type")
     combined = any(word in schema for word in _COMBINATORS)
     if kind == _OBJECT and not combined:
-        return parameters
+        return proven
     if kind is not None and b'"object"' not in bytes(kind):
         raise InvalidRequest('The schema of a function must have "type": "object".', param=place, code="invalid_schema")
     if combined:

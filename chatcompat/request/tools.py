@@ -18,6 +18,7 @@ from chatcompat.dialect import Dialect
 from chatcompat.errors import InvalidRequest
 from chatcompat.messages import MessageParam, ToolParam, ToolUseBlockParam
 from chatcompat.request.choice import allowed_names
+from chatcompat.request.free_json import prove
 from chatcompat.request.names import ToolNames
 from chatcompat.request.native import name_of
 from chatcompat.request.notes import Notes
@@ -49,7 +50,7 @@ def to_tools(
     names.offered = named.keys()
     allowed = allowed_names(chat, names)
     tools: Tools = [
-        tool if isinstance(tool, Raw) else _to_tool(tool, place, names, notes)
+        prove(tool, place, notes.bounds.depth) if isinstance(tool, Raw) else _to_tool(tool, place, names, notes)
         for name, (tool, place) in named.items()
         if allowed is None or name in allowed
     ]
@@ -113,23 +114,23 @@ def _to_tool(
 ) -> ToolParam:
     match tool:
         case FunctionTool(function):
-            native = _to_function(function, f"{place}.function", names)
+            native = _to_function(function, f"{place}.function", names, notes)
             notes.mark(native, tool.cache_control)
         case CustomTool(custom):
             native = _to_custom(custom, names, notes)
             notes.mark(native, tool.cache_control)
         case FunctionDefinition():
-            native = _to_function(tool, place, names)
+            native = _to_function(tool, place, names, notes)
         case _:
             assert_never(tool)
     return native
 
 
-def _to_function(function: FunctionDefinition, place: str, names: ToolNames) -> ToolParam:
+def _to_function(function: FunctionDefinition, place: str, names: ToolNames, notes: Notes) -> ToolParam:
     return ToolParam(
         name=names.to_native(function.name),
         description=function.description or UNSET,
-        input_schema=to_input_schema(function.parameters, f"{place}.parameters"),
+        input_schema=to_input_schema(function.parameters, f"{place}.parameters", notes.bounds.depth),
         strict=bool(function.strict),
     )
 
