@@ -5,18 +5,19 @@ server's cancellation stay its own. A child task waits for the client to leave. 
 is awaited inside the inner app's, so a slow client slows the inner app.
 """
 
+import math
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 import anyio
 import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from chatcompat.bounds import Limits
 from chatcompat.collect import CompletionCollector
-from chatcompat.errors import InvalidReply, to_error_body
-from chatcompat.headers import Headers, get, is_json, media_type, to_client_headers
+from chatcompat.errors import ERROR_TYPES, InvalidReply, status_of, to_chat_error, to_error_body, to_native_error
+from chatcompat.headers import Headers, get, is_json, media_type, size_of, to_client_headers
 from chatcompat.keeper import Keeper
 from chatcompat.record import Chosen, ExchangeRecord, Told, read_reply
 from chatcompat.store import thinking_in
@@ -24,16 +25,6 @@ from chatcompat.stream import PING, ChunkStream
 from chatcompat.translation import Translation
 
 EVENT_STREAM: Final = b"text/event-stream"
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Bounds of one exchange; see `ChatCompatMiddleware` for each."""
-
-    max_reply_bytes: int
-    max_event_bytes: int
-    keep_alive: float
-    disconnect_grace: float
 
 
 async def respond(send: Send, status: int, body: bytes, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
@@ -76,7 +67,8 @@ class Exchange:
         self._pieces: list[bytes] = []
         self._size = 0
         self._sending = False
-        self._sent_at = 0.0
+        self._sent_at = 0.0  # when the client took something last
+        self._heard_at = 0.0  # when the inner app sent something last
         self._beating: anyio.Event | None = None
         self._sent_status: int | None = None  # what the client got,
         self._first_byte_at: float | None = None  # when,
@@ -85,17 +77,20 @@ class Exchange:
     async def run(self, app: ASGIApp, scope: Scope) -> None:
         """Call the inner app and see its reply through; its own exception is raised again unchanged."""
         failure: Exception | None = None
+        given_up = True  # what else ends the app's task is the end of its time
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
+            self._wait_for(self._limits.first_byte_timeout)
             tasks.start_soon(self._watch)
             try:
                 await app(scope, self.receive, self.send)
             except Exception as error:  # noqa: BLE001 - raised below, where no task group wraps it
                 failure = error
+            given_up = False
             tasks.cancel_scope.cancel()
         try:
             if not self._complete and not self._over.is_set():
-                await self._end(failure)
+                await self._end(failure, given_up=given_up)
         finally:
             if failure is not None:
                 raise failure
@@ -141,16 +136,22 @@ class Exchange:
             else:
                 await self._collect(piece, more_body)
         elif kind == "http.response.start":
-            self._take_start(message)
+            await self._take_start(message)
         elif kind != "http.response.trailers":  # trailers would belong to the bytes that are not sent
             await self._send(message)
 
-    def _take_start(self, message: Message) -> None:
+    async def _take_start(self, message: Message) -> None:
         """Choose how the body is read, by what it is and not by what was asked for; a second start says nothing."""
-        if self._status:
+        if self._status or self._complete:
             return
+        self._wait_for(self._limits.idle_timeout)
         self._status = message["status"]
-        self._headers = [(bytes(name).lower(), bytes(value)) for name, value in message.get("headers", ())]
+        headers = [(bytes(name).lower(), bytes(value)) for name, value in message.get("headers", ())]
+        if size_of(headers) > self._limits.max_header_bytes:
+            error = InvalidReply("The messages service sent headers that are too large.")
+            await self._reply(error.status, error.body)
+            return
+        self._headers = headers
         if self._status != 200 or get(self._headers, b"content-encoding") not in (None, b"identity"):  # noqa: PLR2004
             return
         if media_type(self._headers) == EVENT_STREAM:
@@ -162,8 +163,11 @@ class Exchange:
 
     async def _collect(self, piece: bytes, more_body: bool) -> None:
         """Take a piece of a reply that is answered when it is whole."""
+        self._wait_for(self._limits.idle_timeout)
         self._size += len(piece)
         try:
+            if not self._status:
+                raise InvalidReply("The messages service sent a body before its start.")  # noqa: TRY301
             if self._size > self._limits.max_reply_bytes:
                 raise InvalidReply("The messages service sent a reply that is too large.")  # noqa: TRY301
             if self._collector is not None:
@@ -173,7 +177,12 @@ class Exchange:
             if not more_body or (self._collector is not None and self._collector.ended):
                 await self._reply_whole()
         except InvalidReply as error:
-            await self._reply(error.status, error.body)
+            native = to_native_error(b"".join(self._pieces))
+            if native.type in ERROR_TYPES:  # an error that was sent as if it were a reply
+                status = status_of(native)
+                await self._reply(status, to_chat_error(native, status))
+            else:
+                await self._reply(error.status, error.body)
 
     # ------------------------------------------------------------ the client's side
 
@@ -187,12 +196,15 @@ class Exchange:
                 await self._reply(stream.error.status, stream.error.body)
                 return
             if not out:
+                self._wait_for(self._limits.idle_timeout)
                 return
             await self._begin_stream()
         if stream.ended:
             await self._keep(stream.thinking)
         if out or stream.ended:
             await self._send_body(out, more_body=not stream.ended)
+        else:
+            self._heard_at = time.monotonic()
 
     async def _reply_whole(self) -> None:
         """Answer with what the collected body becomes; raises `InvalidReply`."""
@@ -227,17 +239,26 @@ class Exchange:
         if thinking is not None and self._keeper is not None:
             await self._keeper.keep(*thinking)
 
-    async def _end(self, failure: Exception | None) -> None:
+    async def _end(self, failure: Exception | None, *, given_up: bool) -> None:
         """The inner app is done, and its reply is not: say so, in whatever way is still open."""
+        if given_up:
+            error = InvalidReply("The messages service was silent for too long.", code="timeout", status=504)
+        else:
+            error = InvalidReply("The messages service ended without a whole reply.")
         if self._begun and self._stream is not None:
-            await self._send_body(self._stream.close(), more_body=False)
+            out = self._stream.fail(error) if given_up else self._stream.close()
+            await self._send_body(out, more_body=False)
         elif failure is not None:
             await self._reply(500, to_error_body("The messages service failed.", "server_error"))
         else:
-            error = InvalidReply("The messages service ended without a whole reply.")
             await self._reply(error.status, error.body)
 
+    def _wait_for(self, seconds: float) -> None:
+        """Give the inner app so long for its next message; what it does behind a complete reply takes its own time."""
+        self._tasks.cancel_scope.deadline = anyio.current_time() + seconds
+
     async def _reply(self, status: int, body: bytes) -> None:
+        self._wait_for(math.inf)
         self._complete = True
         self._sent_status, self._first_byte_at, self._told = status, time.monotonic(), body
         headers = to_client_headers(self._headers, self._translation.ignored, time.time())
@@ -246,6 +267,7 @@ class Exchange:
 
     async def _begin_stream(self) -> None:
         self._begun = True
+        self._wait_for(math.inf)  # from here on `_keep_alive` looks at the clock
         self._sent_status, self._first_byte_at = 200, time.monotonic()
         headers = to_client_headers(self._headers, self._translation.ignored, time.time())
         names = {name for name, _ in headers}
@@ -255,7 +277,7 @@ class Exchange:
             headers.append((b"x-accel-buffering", b"no"))
         headers.append((b"content-type", b"text/event-stream; charset=utf-8"))
         await self._send({"type": "http.response.start", "status": 200, "headers": headers})
-        self._sent_at = time.monotonic()
+        self._sent_at = self._heard_at = time.monotonic()
         self._tasks.start_soon(self._keep_alive)
 
     async def _send_body(self, body: bytes, *, more_body: bool) -> None:
@@ -266,7 +288,7 @@ class Exchange:
         await self._send({"type": "http.response.body", "body": body, "more_body": more_body})
         self._sending = False
         if more_body:
-            self._sent_at = time.monotonic()
+            self._sent_at = self._heard_at = time.monotonic()
         else:
             self._over.set()
 
@@ -282,13 +304,20 @@ class Exchange:
             self._tasks.cancel_scope.cancel()
 
     async def _keep_alive(self) -> None:
-        """Send a comment whenever nothing was sent for a while, so that no proxy closes the connection."""
-        interval = self._limits.keep_alive
+        """Send a comment whenever nothing was sent for a while, so that no proxy closes the connection.
+
+        An inner app that says nothing for too long is given up. A slow client is no silence.
+        """
+        interval, patience = self._limits.keep_alive, self._limits.idle_timeout
         while not self._complete:
-            # A slow client is no silence.
-            wait = interval if self._sending else self._sent_at + interval - time.monotonic()
-            if wait > 0:
-                await anyio.sleep(wait)
+            now = time.monotonic()
+            beat_in = interval if self._sending else self._sent_at + interval - now
+            left = patience if self._sending else self._heard_at + patience - now
+            if left <= 0:
+                self._tasks.cancel_scope.cancel()
+                return
+            if beat_in > 0:
+                await anyio.sleep(min(beat_in, left))
             else:
                 await self._beat()
 

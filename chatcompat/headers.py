@@ -128,6 +128,11 @@ def get(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:
     return next((value for key, value in headers if key.lower() == name), None)
 
 
+def size_of(headers: Iterable[tuple[bytes, bytes]]) -> int:
+    """The bytes of all names and values."""
+    return sum(len(name) + len(value) for name, value in headers)
+
+
 def media_type(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
     """The media type of `content-type`, lowered and without parameters (RFC 9110, section 8.3.1)."""
     value = get(headers, b"content-type")

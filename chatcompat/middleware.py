@@ -8,11 +8,12 @@ from urllib.parse import quote
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from chatcompat.bounds import DEFAULT_BOUNDS, Limits, RequestBounds
 from chatcompat.continued import Continued
 from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption
 from chatcompat.errors import InvalidRequest, to_error_body
-from chatcompat.exchange import Exchange, Limits, respond
-from chatcompat.headers import get, is_json, media_type, to_inner_headers
+from chatcompat.exchange import Exchange, respond
+from chatcompat.headers import get, is_json, media_type, size_of, to_inner_headers
 from chatcompat.keeper import Keeper
 from chatcompat.record import ExchangeRecord, OnExchange
 from chatcompat.request import decode_chat_request
@@ -22,7 +23,8 @@ from chatcompat.translation import Translation, translate_decoded
 
 _logger: Final = logging.getLogger(__name__)
 
-MIB: Final = 1024 * 1024
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
 
 # Extensions of the server that would let the inner app send bytes past this middleware.
 _HIDDEN_EXTENSIONS: Final = frozenset(
@@ -43,8 +45,11 @@ class ChatCompatMiddleware:
     `dialect` says what `app` accepts: one `Dialect`, or a function from a model id to its `Dialect`. `path` is the
     endpoint, `messages_path` where it is sent inside; both below `root_path`. Bounds: `max_body_bytes` of a request
     (413 above), `max_reply_bytes` of a reply in one piece and `max_event_bytes` of one stream event (502 or an error
-    frame above). `keep_alive`: seconds of silence in a stream after which a comment is sent. `disconnect_grace`:
-    seconds that `app` has to stop by itself after the client left, before it is cancelled. `strict` refuses what would
+    frame above), `max_header_bytes` of all headers of a request (431 above) and of a reply (502), and `bounds` of what
+    a request holds (400). Seconds: after `keep_alive` of silence in a stream a comment is sent; `first_byte_timeout`
+    and `idle_timeout` are how long `app` may be silent before its reply and in it, before it is cancelled and the
+    client gets a 504 or an error frame (`math.inf`: for ever); `disconnect_grace` is how long it has to stop by itself
+    after the client left. `strict` refuses what would
     otherwise be ignored. `on_exchange` is called with an `ExchangeRecord` after each exchange; what it raises is logged
     and goes no further. `store` keeps signed thinking that clients lose, by default in memory; None for nowhere.
     `max_continuations`: how often a turn that `app` pauses is gone on with before the client sees it as cut off.
@@ -60,11 +65,15 @@ class ChatCompatMiddleware:
         max_body_bytes: int = 32 * MIB,
         max_reply_bytes: int = 32 * MIB,
         max_event_bytes: int = MAX_EVENT_BYTES,
+        max_header_bytes: int = 64 * KIB,
+        bounds: RequestBounds = DEFAULT_BOUNDS,
         strict: bool = False,
         on_exchange: OnExchange | None = None,
         store: ThinkingStore | None | EllipsisType = ...,
         max_continuations: int = 5,
         keep_alive: float = 15.0,
+        first_byte_timeout: float = 600.0,
+        idle_timeout: float = 300.0,
         disconnect_grace: float = 0.5,
     ) -> None:
         if not (isinstance(dialect, Dialect) or callable(dialect)):
@@ -72,28 +81,25 @@ class ChatCompatMiddleware:
         for name, value in {"path": path, "messages_path": messages_path}.items():
             if not value.startswith("/"):
                 raise ValueError(f"{name} must begin with a slash, not be {value!r}")
-        bounds = {
-            "max_body_bytes": max_body_bytes,
-            "max_reply_bytes": max_reply_bytes,
-            "max_event_bytes": max_event_bytes,
-            "keep_alive": keep_alive,
-        }
-        for name, bound in bounds.items():
-            if bound <= 0:
-                raise ValueError(f"{name} must be above 0, not {bound}")
-        for name, bound in {"disconnect_grace": disconnect_grace, "max_continuations": max_continuations}.items():
-            if bound < 0:
-                raise ValueError(f"{name} must not be below 0, not be {bound}")
         self.app = app
         self._dialect = dialect
         self._path = path
         self._messages_path = messages_path
-        self._max_body_bytes = max_body_bytes
+        self._bounds = bounds
         self._strict = strict
         self._on_exchange = on_exchange
-        self._max_continuations = max_continuations
         self._store = MemoryStore() if store is ... else store
-        self._limits = Limits(max_reply_bytes, max_event_bytes, keep_alive, disconnect_grace)
+        self._limits = Limits(
+            max_body_bytes=max_body_bytes,
+            max_reply_bytes=max_reply_bytes,
+            max_event_bytes=max_event_bytes,
+            max_header_bytes=max_header_bytes,
+            keep_alive=keep_alive,
+            first_byte_timeout=first_byte_timeout,
+            idle_timeout=idle_timeout,
+            disconnect_grace=disconnect_grace,
+            max_continuations=max_continuations,
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Divert the endpoint's requests; let anything else through as it is."""
@@ -114,8 +120,8 @@ class ChatCompatMiddleware:
         began = time.monotonic()
         headers = [(bytes(name).lower(), bytes(value)) for name, value in scope.get("headers", ())]
         try:
-            _check_headers(headers, self._max_body_bytes)
-            body = await _read_body(receive, self._max_body_bytes)
+            _check_headers(headers, self._limits)
+            body = await _read_body(receive, self._limits.max_body_bytes)
             version = get(headers, b"anthropic-version")
             decoded = decode_chat_request(body)
             keeper = self._keeper(headers)
@@ -126,6 +132,7 @@ class ChatCompatMiddleware:
                 dialect=self._dialect,
                 version=version.decode("latin-1") if version is not None else None,
                 strict=self._strict,
+                bounds=self._bounds,
             )
         except _ClientLeft:
             return
@@ -135,11 +142,11 @@ class ChatCompatMiddleware:
             return
         inner = self._inner_scope(scope, headers, translation)
         app = self.app
-        if translation.may_pause and self._max_continuations:
+        if translation.may_pause and self._limits.max_continuations:
             app = Continued(
                 app,
                 translation.body,
-                limit=self._max_continuations,
+                limit=self._limits.max_continuations,
                 max_event_bytes=self._limits.max_event_bytes,
             )
         exchange = Exchange(translation, receive, send, self._limits, keeper)
@@ -199,8 +206,12 @@ def _route_path(scope: Scope) -> str:
     return path[len(root) :] if root and path.startswith(f"{root}/") else path
 
 
-def _check_headers(headers: list[tuple[bytes, bytes]], max_body_bytes: int) -> None:
+def _check_headers(headers: list[tuple[bytes, bytes]], limits: Limits) -> None:
     """Refuse a request by its headers, before any of its body is read."""
+    if size_of(headers) > limits.max_header_bytes:
+        raise InvalidRequest(
+            f"The headers are larger than {limits.max_header_bytes} bytes.", code="headers_too_large", status=431
+        )
     media = media_type(headers)
     if not (media is None or is_json(media)):
         raise InvalidRequest(
@@ -210,8 +221,8 @@ def _check_headers(headers: list[tuple[bytes, bytes]], max_body_bytes: int) -> N
         raise InvalidRequest("Send the request without a content-encoding.", code="unsupported_encoding", status=415)
     length = get(headers, b"content-length") or b""
     # The server counts the bytes; a length is read here only to refuse early, and only if it is a plain number.
-    if length.isdigit() and (len(length) > 18 or int(length) > max_body_bytes):  # noqa: PLR2004
-        raise _too_large(max_body_bytes)
+    if length.isdigit() and (len(length) > 18 or int(length) > limits.max_body_bytes):  # noqa: PLR2004
+        raise _too_large(limits.max_body_bytes)
 
 
 async def _read_body(receive: Receive, max_body_bytes: int) -> bytes:

@@ -138,8 +138,11 @@ class ChunkStream:
 
     def close(self) -> bytes:
         """The bytes to send when the messages stream has ended: an error frame if its message was not whole."""
+        return self.fail(incomplete_stream())
+
+    def fail(self, error: InvalidReply) -> bytes:
+        """The bytes to send when the messages stream is given up: an error frame, unless it had ended."""
         if not self.ended:
-            error = incomplete_stream()
             self._fail(StreamError(error.status, error.body))
         return self._flush()
 
