@@ -1,5 +1,6 @@
 """Stream events -> chunks."""
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, Final, assert_never
 
@@ -48,6 +49,13 @@ PING: Final = encode_comment(b"ping")
 # How a text delta stands on the wire when a server sends each in a piece of its own.
 _DELTA: Final = b"event: content_block_delta\ndata: "
 _DELTA_START: Final = len(_DELTA)
+# Of these the whole of the most common form: written without white space (some servers pad the end), in ASCII, and with
+# no escape but those that we write alike. Each match is a whole frame, and its text goes on as the bytes that came.
+_TEXTS: Final = re.compile(
+    rb"(?:\A|(?<=\n\n))event: content_block_delta\n"
+    rb'data: \{"type":"content_block_delta","index":(?:0|[1-9][0-9]{0,5}),"delta":\{"type":"text_delta",'
+    rb'"text":"([ !#-\[\]-~]*(?:\\[nt"][ !#-\[\]-~]*)*)"\} *\}\n\n'
+).findall
 
 _encode = msgspec.json.Encoder().encode
 _decode_delta = msgspec.json.Decoder(ContentBlockDelta | Ping).decode  # of a union the type must be there
@@ -129,9 +137,9 @@ class ChunkStream:
         """The bytes to send for the next piece of the messages stream; `b""` while there is nothing to say."""
         reply = self._reply
         if self._plain and reply and self._decoder.idle and piece[:_DELTA_START] == _DELTA and piece[-2:] == b"\n\n":
-            chunk = self._feed_delta(piece, reply)
-            if chunk is not None:
-                return chunk
+            chunks = self._feed_texts(piece, reply) or self._feed_delta(piece, reply)
+            if chunks is not None:
+                return chunks
         if not self.ended:
             self._take_all(read_events(self._decoder, piece))
         return self._flush()
@@ -152,6 +160,14 @@ class ChunkStream:
         return self._flush()
 
     # ------------------------------------------------------------ events
+
+    def _feed_texts(self, piece: bytes, reply: Reply) -> bytes | None:
+        """The chunks of a piece that is nothing but text deltas of the common form; None for any other."""
+        texts: list[bytes] = _TEXTS(piece)
+        if len(texts) != piece.count(b"\n\n") or not all(texts) or len(piece) > self._max_event_bytes:
+            return None
+        reply.layout.position += len(b"".join(texts)) - piece.count(b"\\")
+        return reply.writer.join_texts(texts)
 
     def _feed_delta(self, piece: bytes, reply: Reply) -> bytes | None:
         """The chunk of a piece that is one text delta and nothing else, which most are; None for any other.
