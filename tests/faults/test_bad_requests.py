@@ -150,6 +150,8 @@ TAKEN = {
     "a key twice in a native tool": ask(tools=[{"name": "f", "input_schema": {"type": "object"}}]).replace(
         b'"name": "f"', b'"name":"f","description":"a","description":"b"'
     ),
+    "a key twice, hidden by white space": with_schema(b'{"type" :"object","a":1,"a":2}'),
+    "a key twice, hidden by an escape": with_schema(b'{"type":"object","a":"\\u0022:","b": 1,"b":2}'),
     "a large exponent in a schema": with_schema(b'{"type":"object","maximum":1e400}'),
     "digits in a schema": with_schema(b'{"type":"object","maximum":%b}' % (b"9" * 5000)),
     "NUL": ask(messages=[{"role": "user", "content": "a\0b"}]),
