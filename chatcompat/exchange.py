@@ -322,7 +322,7 @@ class Exchange:
                 await self._beat()
 
     async def _beat(self) -> None:
-        self._beating = anyio.Event()
+        self._beating, began = anyio.Event(), time.monotonic()
         try:
             await self._send({"type": "http.response.body", "body": PING, "more_body": True})
         except OSError:  # the client left; the server tells the watcher too
@@ -331,3 +331,4 @@ class Exchange:
             self._beating.set()
             self._beating = None
         self._sent_at = time.monotonic()
+        self._heard_at += self._sent_at - began  # the client took that long, and the inner app may wait behind it

@@ -272,6 +272,21 @@ async def test_a_slow_client_is_no_silence_of_the_app() -> None:
     assert seen.is_whole()
 
 
+async def test_a_client_that_is_slow_to_take_a_comment_is_no_silence_either() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        for message in (SSE, *map(body, HELLO)):
+            await send(message)
+            await anyio.sleep(0.03)
+
+    async def slow(piece: bytes) -> None:
+        if piece.startswith(b":"):
+            await anyio.sleep(0.2)
+
+    seen = await serve(ChatCompatMiddleware(app, idle_timeout=0.1, keep_alive=0.02), on_body=slow)
+    assert b": ping" in seen.body
+    assert seen.is_whole()
+
+
 async def test_after_failures_a_good_reply_is_good() -> None:
     outcomes = iter([app_of(), streaming(*HELLO[:2]), replies(500, "text/html", b""), streaming(*HELLO)])
 
