@@ -34,7 +34,19 @@ def escape_separators(chunks: bytes) -> bytes:
 class ChunkWriter:
     """Collects the chunks of one stream in `out`; `text_head` and `text_tail` stand around the JSON of a text."""
 
-    __slots__ = ("_between", "_close", "_delta", "_origin", "_shared", "_tail", "out", "text_head", "text_tail")
+    __slots__ = (
+        "_close",
+        "_delta",
+        "_origin",
+        "_shared",
+        "_tail",
+        "between_texts",
+        "close_text",
+        "open_text",
+        "out",
+        "text_head",
+        "text_tail",
+    )
 
     def __init__(self, message: MessageHead, origin: Origin, out: list[bytes]) -> None:
         tier = to_service_tier(message.usage or {}) if origin.service_tier else None
@@ -50,7 +62,9 @@ class ChunkWriter:
         self._tail = b',"logprobs":null,"finish_reason":null}]' + self._close
         self.text_head = self._delta + b'{"content":'
         self.text_tail = b"}" + self._tail
-        self._between = b'"' + self.text_tail + self.text_head + b'"'
+        # The same around a text that is JSON already, and between two.
+        self.open_text, self.close_text = self.text_head + b'"', b'"' + self.text_tail
+        self.between_texts = self.close_text + self.open_text
         self._write(b'{"role":"assistant","content":""}')
 
     def _write(self, delta: bytes) -> None:
@@ -59,10 +73,6 @@ class ChunkWriter:
     def say(self, text: str) -> None:
         """Send a piece of the content."""
         self.out += (self.text_head, _encode(text), self.text_tail)
-
-    def join_texts(self, texts: list[bytes]) -> bytes:
-        """The chunks of texts that are JSON strings already, without their quotes."""
-        return b'%b"%b"%b' % (self.text_head, self._between.join(texts), self.text_tail)
 
     def reason(self, text: str) -> None:
         """Send a piece of the thinking."""

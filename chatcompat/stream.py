@@ -50,12 +50,13 @@ PING: Final = encode_comment(b"ping")
 _DELTA: Final = b"event: content_block_delta\ndata: "
 _DELTA_START: Final = len(_DELTA)
 # Of these the whole of the most common form: written without white space (some servers pad the end), in ASCII, and with
-# no escape but those that we write alike. Each match is a whole frame, and its text goes on as the bytes that came.
-_TEXTS: Final = re.compile(
-    rb"(?:\A|(?<=\n\n))event: content_block_delta\n"
-    rb'data: \{"type":"content_block_delta","index":(?:0|[1-9][0-9]{0,5}),"delta":\{"type":"text_delta",'
+# no escape but those that we write alike. Its text goes on as the bytes that came.
+_TEXT: Final = (
+    _DELTA + rb'\{"type":"content_block_delta","index":(?:0|[1-9][0-9]{0,5}),"delta":\{"type":"text_delta",'
     rb'"text":"([ !#-\[\]-~]*(?:\\[nt"][ !#-\[\]-~]*)*)"\} *\}\n\n'
-).findall
+)
+_match_text: Final = re.compile(_TEXT).fullmatch
+_find_texts: Final = re.compile(rb"(?:\A|(?<=\n\n))" + _TEXT).findall  # each match is a whole frame
 
 _encode = msgspec.json.Encoder().encode
 _decode_delta = msgspec.json.Decoder(ContentBlockDelta | Ping).decode  # of a union the type must be there
@@ -136,10 +137,15 @@ class ChunkStream:
     def feed(self, piece: bytes) -> bytes:
         """The bytes to send for the next piece of the messages stream; `b""` while there is nothing to say."""
         reply = self._reply
-        if self._plain and reply and self._decoder.idle and piece[:_DELTA_START] == _DELTA and piece[-2:] == b"\n\n":
-            chunks = self._feed_texts(piece, reply) or self._feed_delta(piece, reply)
-            if chunks is not None:
-                return chunks
+        if self._plain and reply is not None and self._decoder.idle and len(piece) <= self._max_event_bytes:
+            found = _match_text(piece)
+            if found is not None and (text := found[1]):
+                reply.layout.position += len(text) - text.count(b"\\")
+                return b"".join((reply.writer.open_text, text, reply.writer.close_text))
+            if piece[:_DELTA_START] == _DELTA and piece[-2:] == b"\n\n":
+                chunks = self._feed_texts(piece, reply) or self._feed_delta(piece, reply)
+                if chunks is not None:
+                    return chunks
         if not self.ended:
             self._take_all(read_events(self._decoder, piece))
         return self._flush()
@@ -162,12 +168,13 @@ class ChunkStream:
     # ------------------------------------------------------------ events
 
     def _feed_texts(self, piece: bytes, reply: Reply) -> bytes | None:
-        """The chunks of a piece that is nothing but text deltas of the common form; None for any other."""
-        texts: list[bytes] = _TEXTS(piece)
-        if len(texts) != piece.count(b"\n\n") or not all(texts) or len(piece) > self._max_event_bytes:
+        """The chunks of a piece that is a run of text deltas of the common form; None for any other."""
+        texts: list[bytes] = _find_texts(piece)
+        if len(texts) != piece.count(b"\n\n") or not all(texts):
             return None
         reply.layout.position += len(b"".join(texts)) - piece.count(b"\\")
-        return reply.writer.join_texts(texts)
+        writer = reply.writer
+        return b"".join((writer.open_text, writer.between_texts.join(texts), writer.close_text))
 
     def _feed_delta(self, piece: bytes, reply: Reply) -> bytes | None:
         """The chunk of a piece that is one text delta and nothing else, which most are; None for any other.
@@ -175,7 +182,7 @@ class ChunkStream:
         The piece is known to begin as such a frame and to end as a frame: with no end of line in between it is one.
         """
         payload = piece[_DELTA_START:-2]
-        if b"\n" in payload or b"\r" in payload or len(piece) > self._max_event_bytes:
+        if b"\n" in payload or b"\r" in payload:
             return None
         try:
             event = _decode_delta(payload)
