@@ -49,11 +49,11 @@ PING: Final = encode_comment(b"ping")
 # How a text delta stands on the wire when a server sends each in a piece of its own.
 _DELTA: Final = b"event: content_block_delta\ndata: "
 _DELTA_START: Final = len(_DELTA)
-# Of these the whole of the most common form: written without white space (some servers pad the end), in ASCII, and with
-# no escape but those that we write alike. Its text goes on as the bytes that came.
+# Of these the whole of the most common form: written without white space (some servers pad the end), and with no escape
+# but those that we write alike. Its text goes on as the bytes that came, once they are known to be UTF-8.
 _TEXT: Final = (
     _DELTA + rb'\{"type":"content_block_delta","index":(?:0|[1-9][0-9]{0,5}),"delta":\{"type":"text_delta",'
-    rb'"text":"([ !#-\[\]-~]*(?:\\[nt"][ !#-\[\]-~]*)*)"\} *\}\n\n'
+    rb'"text":"([ !#-\[\]-~\x80-\xff]*(?:\\[nt"][ !#-\[\]-~\x80-\xff]*)*)"\} *\}\n\n'
 )
 _match_text: Final = re.compile(_TEXT).fullmatch
 _find_texts: Final = re.compile(rb"(?:\A|(?<=\n\n))" + _TEXT).findall  # each match is a whole frame
@@ -139,10 +139,10 @@ class ChunkStream:
         reply = self._reply
         if self._plain and reply is not None and self._decoder.idle and len(piece) <= self._max_event_bytes:
             found = _match_text(piece)
-            if found is not None and (text := found[1]):
+            if found is not None and (text := found[1]).isascii() and text:
                 reply.layout.position += len(text) - text.count(b"\\")
                 return b"".join((reply.writer.open_text, text, reply.writer.close_text))
-            if piece[:_DELTA_START] == _DELTA and piece[-2:] == b"\n\n":
+            if piece[:_DELTA_START] == _DELTA and piece[-2:] == b"\n\n" and b'"text_delta"' in piece:
                 chunks = self._feed_texts(piece, reply) or self._feed_delta(piece, reply)
                 if chunks is not None:
                     return chunks
@@ -172,9 +172,14 @@ class ChunkStream:
         texts: list[bytes] = _find_texts(piece)
         if len(texts) != piece.count(b"\n\n") or not all(texts):
             return None
-        reply.layout.position += len(b"".join(texts)) - piece.count(b"\\")
+        try:
+            said = b'"'.join(texts).decode()  # a quotation mark between keeps halves of a character apart
+        except UnicodeDecodeError:
+            return None
+        reply.layout.position += len(said) - len(texts) + 1 - said.count("\\")
         writer = reply.writer
-        return b"".join((writer.open_text, writer.between_texts.join(texts), writer.close_text))
+        chunks = b"".join((writer.open_text, writer.between_texts.join(texts), writer.close_text))
+        return chunks if said.isascii() else escape_separators(chunks)
 
     def _feed_delta(self, piece: bytes, reply: Reply) -> bytes | None:
         """The chunk of a piece that is one text delta and nothing else, which most are; None for any other.

@@ -37,7 +37,9 @@ def test_frames_one_byte_away_from_the_common_form(count: int) -> None:
 ESCAPED = st.sampled_from(
     ["\\n", "\\t", '\\"', "\\\\", "\\/", "\\u0041", "\\ud83d\\ude42", "\\ud800", "\\b", "\\x", "\\"]
 )
-CHARACTERS = st.sampled_from(["a", " ", "\u00e9", "\u2028", "\x7f", "<", "'", '"', "{", "}}", "\n"])
+CHARACTERS = st.sampled_from(
+    ["a", " ", "\u00e9", "\u0085", "\U0001f642", "\u2028", "\x7f", "<", "'", '"', "{", "}}", "\n"]
+)
 PADDING = st.sampled_from(["", "   ", "\t", ",", '"x":1'])
 INDEX = st.sampled_from(["0", "7", "01", "-1", "1.0", "9999999"])
 
@@ -48,7 +50,8 @@ def written(draw: st.DrawFn) -> bytes:
     said = "".join(draw(st.lists(ESCAPED | CHARACTERS, max_size=4)))
     delta = f'{{"type":"text_delta","text":"{said}"}}{draw(PADDING)}'
     data = f'{{"type":"content_block_delta","index":{draw(INDEX)},"delta":{delta}}}'
-    return f"event: content_block_delta\ndata: {data}\n\n".encode()
+    raw = f"event: content_block_delta\ndata: {data}\n\n".encode()
+    return raw.replace("\U0001f642".encode(), draw(st.sampled_from([b"\xf0\x9f\x99\x82", b"\xf0\x9f", b"\x99\x82"])))
 
 
 @given(st.lists(written() | st.just(COMMON) | st.just(frames(PING)), min_size=1, max_size=5))
