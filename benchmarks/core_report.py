@@ -16,7 +16,7 @@ JSON = dict[str, Any]
 def describe_machine() -> JSON:
     """Where this runs."""
     return {
-        "platform": platform.platform(),
+        "platform": platform.system(),
         "cpu": _cpu_model(),
         "cores": os.cpu_count(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
