@@ -18,29 +18,13 @@ import sys
 from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from fidelity_cases import CASES, Case
+from fidelity_cases import CASES
 from fidelity_checks import holds
-from fidelity_ours import Crashed, Ours, Refused, Translator
+from fidelity_ours import Crashed, Ours, Translator, outcome
 from fidelity_translators import LiteLLM, Rosetta
-
-
-def outcome(translator: Translator, case: Case) -> Any:
-    """What a case becomes; None for a refusal, and the crash itself for a crash."""
-    wants_refusal = case.checks[0][0] == "refused"
-    try:
-        if case.events is not None:
-            return translator.stream(case.chat, list(case.events))
-        if case.reply is not None:
-            return translator.reply(case.chat, case.reply)
-        return translator.request(case.chat, lenient=not wants_refusal)
-    except Refused:
-        return None
-    except Crashed as crash:
-        return crash
 
 
 def judge(translator: Translator) -> dict[str, str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any, Protocol
 
+from fidelity_cases import Case
+
 from chatcompat import InvalidReply, InvalidRequest, translate
 
 JSON = dict[str, Any]
@@ -31,6 +33,21 @@ class Translator(Protocol):
 
     def stream(self, chat: JSON, events: list[JSON]) -> JSON:
         """What a client reads from a stream, its deltas joined."""
+
+
+def outcome(translator: Translator, case: Case) -> Any:
+    """What a case becomes; None for a refusal, and the crash itself for a crash."""
+    wants_refusal = case.checks[0][0] == "refused"
+    try:
+        if case.events is not None:
+            return translator.stream(case.chat, list(case.events))
+        if case.reply is not None:
+            return translator.reply(case.chat, case.reply)
+        return translator.request(case.chat, lenient=not wants_refusal)
+    except Refused:
+        return None
+    except Crashed as crash:
+        return crash
 
 
 # ---------------------------------------------------------------- what is compared

@@ -161,7 +161,7 @@ class Exchange:
             await self._reply(error.status, error.body)
             return
         self._headers = headers
-        if self._status != 200 or get(self._headers, b"content-encoding") not in (None, b"identity"):  # noqa: PLR2004
+        if self._status != 200 or self._is_encoded():  # noqa: PLR2004
             return
         if media_type(self._headers) == EVENT_STREAM:
             bound = self._limits.max_event_bytes
@@ -169,6 +169,9 @@ class Exchange:
                 self._stream = self._translation.stream(max_event_bytes=bound)
             else:
                 self._collector = self._translation.collector(max_event_bytes=bound)
+
+    def _is_encoded(self) -> bool:
+        return get(self._headers, b"content-encoding") not in (None, b"identity")
 
     async def _collect(self, piece: bytes, more_body: bool) -> None:
         """Take a piece of a reply that is answered when it is whole."""
@@ -223,11 +226,11 @@ class Exchange:
             await self._keep(None if error else thinking_in(completion))
             await self._reply(error.status if error else 200, completion)
         elif self._status >= 400:  # noqa: PLR2004
-            encoded = get(self._headers, b"content-encoding") not in (None, b"identity")
-            await self._reply(self._status, translation.error(self._status, b"" if encoded else body))
+            readable = b"" if self._is_encoded() else body
+            await self._reply(self._status, translation.error(self._status, readable))
         elif self._status != 200 or not is_json(media_type(self._headers)):  # noqa: PLR2004
             raise InvalidReply("The messages service sent a reply that is neither JSON nor an event stream.")
-        elif get(self._headers, b"content-encoding") not in (None, b"identity"):
+        elif self._is_encoded():
             raise InvalidReply("The messages service sent a compressed reply, which was not asked for.")
         elif translation.streaming:
             chunks, self._stream = translation.stream_reply(body)

@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import anyio
@@ -205,3 +207,25 @@ def app_of(*messages: Message) -> ASGIApp:
 def streaming(*pieces: Any) -> ASGIApp:
     """An app that streams these pieces and ends."""
     return app_of(SSE, *(body(piece) for piece in pieces), body(b"", more_body=False))
+
+
+def _refuse(constant: str) -> None:
+    raise AssertionError(constant)
+
+
+def strict(raw: bytes) -> Any:
+    """JSON that every decoder reads alike: UTF-8, no constant, no key twice."""
+
+    def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
+        assert len(found) == len(dict(found)), "a key twice"
+        return dict(found)
+
+    value = json.loads(raw.decode(), object_pairs_hook=pairs, parse_int=str, parse_float=str, parse_constant=_refuse)
+    json.dumps(value, ensure_ascii=False).encode()
+    return value
+
+
+def json_suite() -> list[Path]:
+    """The files of JSONTestSuite, where the environment names a copy."""
+    folder = os.environ.get("CHATCOMPAT_JSONSUITE")
+    return sorted((Path(folder) / "test_parsing").glob("*.json")) if folder else []

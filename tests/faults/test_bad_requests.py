@@ -2,15 +2,13 @@
 
 import gzip
 import json
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chatcompat import ChatCompatMiddleware, RequestBounds
 from tests.asgi.driver import Inner
-from tests.faults.server import chat, scope, serve
+from tests.faults.server import chat, json_suite, scope, serve, strict
 
 pytestmark = pytest.mark.anyio
 
@@ -37,20 +35,6 @@ def with_arguments(arguments: str) -> bytes:
 def with_schema(schema: bytes) -> bytes:
     tool = b'{"type":"function","function":{"name":"f","parameters":%b}}' % schema
     return b'{"model":"m","messages":[{"role":"user","content":"hi"}],"tools":[%b]}' % tool
-
-
-def strict(raw: bytes) -> Any:
-    """JSON that every decoder reads alike: UTF-8, no constant, no key twice."""
-
-    def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
-        assert len(found) == len(dict(found)), "a key twice"
-        return dict(found)
-
-    value = json.loads(
-        raw.decode(), object_pairs_hook=pairs, parse_int=str, parse_float=str, parse_constant=pytest.fail
-    )
-    json.dumps(value, ensure_ascii=False).encode()
-    return value
 
 
 REFUSED = {
@@ -260,15 +244,10 @@ async def test_a_compressed_body_is_refused_unread() -> None:
     assert not inner.scopes
 
 
-def suite() -> list[Path]:
-    folder = os.environ.get("CHATCOMPAT_JSONSUITE")
-    return sorted((Path(folder) / "test_parsing").glob("*.json")) if folder else []
-
-
-@pytest.mark.skipif(not suite(), reason="CHATCOMPAT_JSONSUITE names no copy of JSONTestSuite")
+@pytest.mark.skipif(not json_suite(), reason="CHATCOMPAT_JSONSUITE names no copy of JSONTestSuite")
 async def test_the_json_suite_as_bodies_in_schemas_and_in_arguments() -> None:
     app = ChatCompatMiddleware(inner := Inner())
-    for path in suite():
+    for path in json_suite():
         raw, legal = path.read_bytes(), path.name[0] in "yi"
         assert (await serve(app, raw)).status == 400, path.name
         assert not inner.bodies

@@ -9,13 +9,13 @@
 
 import json
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import anyio
 from starlette.types import Message, Receive, Scope, Send
 
 from chatcompat import ChatCompatMiddleware, InvalidReply, InvalidRequest, translate
-from tests.faults.server import HELLO, JSON, REPLY, SSE, Server, frame, request
+from tests.faults.server import HELLO, JSON, REPLY, SSE, Server, frame, request, strict
 
 ASKED: Final = translate(b'{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}', created=1)
 JSON_ASKED: Final = translate(
@@ -28,20 +28,6 @@ def check_error(body: bytes) -> None:
     error = json.loads(body)["error"]
     assert set(error) == {"message", "type", "param", "code"}
     assert len(body) < 4096
-
-
-def strict(raw: bytes) -> None:
-    """JSON that every decoder reads alike: UTF-8, no constant, no key twice."""
-
-    def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
-        assert len(found) == len(dict(found)), "a key twice"
-        return dict(found)
-
-    def constant(name: str) -> None:
-        raise AssertionError(name)
-
-    value = json.loads(raw.decode(), object_pairs_hook=pairs, parse_int=str, parse_float=str, parse_constant=constant)
-    json.dumps(value, ensure_ascii=False).encode()
 
 
 def fuzz_request(data: bytes) -> None:

@@ -1,13 +1,13 @@
 """What is refused: a 400 that names the place, says what is wrong, and repeats nothing of the conversation."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chatcompat import Dialect, InvalidRequest, translate
+from tests.faults.server import json_suite, strict
 from tests.vendor import chat_error
 
 HI: list[Any] = [{"role": "user", "content": "SECRET"}]
@@ -228,16 +228,7 @@ def test_numbers_of_any_size_are_no_crash() -> None:
         assert refuse(body % (b"max_tokens", number.encode() + b".0")).param in ("max_tokens", None)
 
 
-SUITE = Path(__file__).parents[3] / "none"
-
-
-def suite() -> list[Path]:
-
-    folder = os.environ.get("CHATCOMPAT_JSONSUITE")
-    return sorted((Path(folder) / "test_parsing").glob("*.json")) if folder else []
-
-
-@pytest.mark.parametrize("path", suite(), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", json_suite(), ids=lambda path: path.name)
 def test_the_json_suite(path: Path) -> None:
     """No file is a request; inside one, invalid JSON is refused and valid JSON goes on as strict JSON or is refused."""
     raw = path.read_bytes()
@@ -251,10 +242,3 @@ def test_the_json_suite(path: Path) -> None:
         return
     assert path.name[0] in "yi"
     strict(translated)
-
-
-def strict(body: bytes) -> None:
-    def no_constant(name: str) -> None:
-        raise AssertionError(name)
-
-    json.dumps(json.loads(body, parse_constant=no_constant), ensure_ascii=False).encode()

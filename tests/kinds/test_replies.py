@@ -8,6 +8,7 @@ import pytest
 from chatcompat import Translation, translate
 from tests.asgi.driver import frame
 from tests.extensions import EXTENSIONS
+from tests.properties.client import join
 from tests.vendor import check_chat_reply, check_messages_request, messages_event, messages_reply
 
 HI = [{"role": "user", "content": "hi"}]
@@ -77,25 +78,6 @@ def events(message: Any) -> bytes:
     made += [{"type": "message_delta", "delta": end, "usage": {"output_tokens": 2}}, {"type": "message_stop"}]
     assert [problem for event in made for problem in messages_event(event)] == []
     return b"".join(map(frame, made))
-
-
-def join(into: Any, delta: Any) -> None:
-    """Join deltas as clients do: text grows, lists go by `index` where there is one, and are appended to elsewhere."""
-    for key, value in delta.items():
-        if key in ("index", "type", "role"):
-            into[key] = value
-        elif isinstance(value, str):
-            into[key] = (into.get(key) or "") + value
-        elif isinstance(value, dict):
-            join(into.setdefault(key, {}), value)
-        elif isinstance(value, list):
-            known = into.setdefault(key, [])
-            for item in value:
-                found = next((other for other in known if "index" in item and other["index"] == item["index"]), None)
-                if found is None:
-                    known.append(dict(item))
-                else:
-                    join(found, item)
 
 
 def streamed(translation: Translation, message: Any, raw: bytes | None = None) -> Any:
