@@ -7,7 +7,8 @@ import sys
 import pytest
 
 import chatcompat
-from chatcompat import __main__, cli
+from chatcompat import __main__
+from chatcompat.cli.serve import url_of
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -41,4 +42,4 @@ def test_an_ipv6_address_stands_in_brackets() -> None:
             listener.bind(("::1", 0))
         except OSError:
             pytest.skip("needs IPv6")
-        assert cli._url(listener) == f"http://[::1]:{listener.getsockname()[1]}"
+        assert url_of(listener) == f"http://[::1]:{listener.getsockname()[1]}"

@@ -1,17 +1,15 @@
-"""The command line: `chatcompat serve`."""
+"""`chatcompat serve`."""
 
 import socket
 from contextlib import suppress
 from typing import Annotated, Final
 
 import uvicorn
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
 import chatcompat
 from chatcompat.middleware import ChatCompatMiddleware
 from chatcompat.simulator import create_app
-
-app: Final = App(name="chatcompat", help=chatcompat.__doc__, version=chatcompat.__version__)
 
 _WELCOME: Final = """\
 chatcompat {version} in front of its simulator, a deterministic messages service.
@@ -29,7 +27,6 @@ curl {url}/v1/chat/completions \\
 """
 
 
-@app.command
 def serve(
     *,
     host: Annotated[str, Parameter(help="Address to listen on.")] = "127.0.0.1",
@@ -39,12 +36,12 @@ def serve(
     config = uvicorn.Config(ChatCompatMiddleware(create_app()), host=host, port=port)
     listener = config.bind_socket()
     listener.listen(config.backlog)  # from here on a connection waits for the server instead of failing
-    print(_WELCOME.format(version=chatcompat.__version__, url=_url(listener)), flush=True)
+    print(_WELCOME.format(version=chatcompat.__version__, url=url_of(listener)), flush=True)
     with suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listener])
 
 
-def _url(listener: socket.socket) -> str:
+def url_of(listener: socket.socket) -> str:
     """The URL of a listening socket, its address in brackets if it is IPv6 (RFC 3986, section 3.2.2)."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if listener.family == socket.AF_INET6 else f"http://{host}:{port}"

@@ -1,0 +1,11 @@
+"""The command line: one module a command."""
+
+from typing import Final
+
+from cyclopts import App
+
+import chatcompat
+from chatcompat.cli.serve import serve
+
+app: Final = App(name="chatcompat", help=chatcompat.__doc__, version=chatcompat.__version__)
+app.command(serve)
