@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from chatcompat.bounds import Limits
 from chatcompat.collect import CompletionCollector
 from chatcompat.errors import ERROR_TYPES, InvalidReply, status_of, to_chat_error, to_error_body, to_native_error
+from chatcompat.guard import new_guard
 from chatcompat.headers import Headers, get, is_json, media_type, size_of, to_client_headers
 from chatcompat.keeper import Keeper
 from chatcompat.record import Chosen, ExchangeRecord, Told, read_reply
@@ -56,6 +57,7 @@ class Exchange:
         self._send = send
         self._limits = limits
         self._keeper = keeper
+        self._guard = new_guard()
         self._body_given = False
         self._over = anyio.Event()  # the reply is complete, or nobody is there to read it
         self._begun = False  # the client has got the start of its reply
@@ -78,16 +80,14 @@ class Exchange:
         """Call the inner app and see its reply through; its own exception is raised again unchanged."""
         failure: Exception | None = None
         given_up = True  # what else ends the app's task is the end of its time
-        async with anyio.create_task_group() as tasks:
-            self._tasks = tasks
-            self._wait_for(self._limits.first_byte_timeout)
-            tasks.start_soon(self._watch)
+        async with self._guard as guard:
+            guard.allow(self._limits.first_byte_timeout)
+            guard.start(self._watch)
             try:
                 await app(scope, self.receive, self.send)
             except Exception as error:  # noqa: BLE001 - raised below, where no task group wraps it
                 failure = error
             given_up = False
-            tasks.cancel_scope.cancel()
         try:
             if not self._complete and not self._over.is_set():
                 await self._end(failure, given_up=given_up)
@@ -153,7 +153,7 @@ class Exchange:
         """Choose how the body is read, by what it is and not by what was asked for; a second start says nothing."""
         if self._status or self._complete:
             return
-        self._wait_for(self._limits.idle_timeout)
+        self._guard.allow(self._limits.idle_timeout)
         self._status = message["status"]
         headers = [(bytes(name).lower(), bytes(value)) for name, value in message.get("headers", ())]
         if size_of(headers) > self._limits.max_header_bytes:
@@ -175,7 +175,7 @@ class Exchange:
 
     async def _collect(self, piece: bytes, more_body: bool) -> None:
         """Take a piece of a reply that is answered when it is whole."""
-        self._wait_for(self._limits.idle_timeout)
+        self._guard.allow(self._limits.idle_timeout)
         self._size += len(piece)
         try:
             if not self._status:
@@ -207,7 +207,7 @@ class Exchange:
                 await self._reply(stream.error.status, stream.error.body)
                 return
             if not out:
-                self._wait_for(self._limits.idle_timeout)
+                self._guard.allow(self._limits.idle_timeout)
                 return
             await self._begin_stream()
         if stream.ended:
@@ -264,12 +264,8 @@ class Exchange:
         else:
             await self._reply(error.status, error.body)
 
-    def _wait_for(self, seconds: float) -> None:
-        """Give the inner app so long for its next message; what it does behind a complete reply takes its own time."""
-        self._tasks.cancel_scope.deadline = anyio.current_time() + seconds
-
     async def _reply(self, status: int, body: bytes) -> None:
-        self._wait_for(math.inf)
+        self._guard.allow(math.inf)
         self._complete = True
         self._sent_status, self._first_byte_at, self._told = status, time.monotonic(), body
         headers = to_client_headers(self._headers, self._translation.ignored, time.time())
@@ -278,7 +274,7 @@ class Exchange:
 
     async def _begin_stream(self) -> None:
         self._begun = True
-        self._wait_for(math.inf)  # from here on `_keep_alive` looks at the clock
+        self._guard.allow(math.inf)  # from here on `_keep_alive` looks at the clock
         self._sent_status, self._first_byte_at = 200, time.monotonic()
         headers = to_client_headers(self._headers, self._translation.ignored, time.time())
         names = {name for name, _ in headers}
@@ -289,7 +285,7 @@ class Exchange:
         headers.append((b"content-type", b"text/event-stream; charset=utf-8"))
         await self._send({"type": "http.response.start", "status": 200, "headers": headers})
         self._sent_at = self._heard_at = time.monotonic()
-        self._tasks.start_soon(self._keep_alive)
+        self._guard.start(self._keep_alive)
 
     async def _send_body(self, body: bytes, *, more_body: bool) -> None:
         self._complete = not more_body
@@ -312,7 +308,7 @@ class Exchange:
         self._over.set()
         if not self._complete:  # work that goes on behind a complete reply is the inner app's own
             await anyio.sleep(self._limits.disconnect_grace)
-            self._tasks.cancel_scope.cancel()
+            self._guard.cancel()
 
     async def _keep_alive(self) -> None:
         """Send a comment whenever nothing was sent for a while, so that no proxy closes the connection.
@@ -325,7 +321,7 @@ class Exchange:
             beat_in = interval if self._sending else self._sent_at + interval - now
             left = patience if self._sending else self._heard_at + patience - now
             if left <= 0:
-                self._tasks.cancel_scope.cancel()
+                self._guard.cancel()
                 return
             if beat_in > 0:
                 await anyio.sleep(min(beat_in, left))
