@@ -6,7 +6,7 @@ import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chatcompat.continuation import PAUSE, StreamPart, Turn, continued_body
-from chatcompat.headers import get, media_type
+from chatcompat.headers import is_encoded, lowered, media_type, to_fields
 from chatcompat.sse import EventTooLarge
 
 _encode = msgspec.json.Encoder().encode
@@ -78,9 +78,9 @@ class _Part:
 
     async def _take_start(self, message: Message) -> None:
         self._start = message
-        headers = [(bytes(name), bytes(value)) for name, value in message.get("headers", ())]
-        plain = message["status"] == 200 and get(headers, b"content-encoding") in (None, b"identity")  # noqa: PLR2004
-        streams = plain and media_type(headers) == b"text/event-stream"
+        fields = to_fields(lowered(message.get("headers", ())))
+        plain = message["status"] == 200 and not is_encoded(fields)  # noqa: PLR2004
+        streams = plain and media_type(fields) == b"text/event-stream"
         if streams and self._first:
             self._turn.streams = True
             await self._send(message)

@@ -18,7 +18,17 @@ from chatcompat.bounds import Limits
 from chatcompat.collect import CompletionCollector
 from chatcompat.errors import ERROR_TYPES, InvalidReply, status_of, to_chat_error, to_error_body, to_native_error
 from chatcompat.guard import new_guard
-from chatcompat.headers import Headers, get, is_json, media_type, size_of, to_client_headers
+from chatcompat.headers import (
+    Fields,
+    Headers,
+    is_encoded,
+    is_json,
+    lowered,
+    media_type,
+    size_of,
+    to_client_headers,
+    to_fields,
+)
 from chatcompat.keeper import Keeper
 from chatcompat.record import Chosen, ExchangeRecord, Told, read_reply
 from chatcompat.store import thinking_in
@@ -64,6 +74,7 @@ class Exchange:
         self._complete = False
         self._status = 0  # of the inner reply; 0: it has not begun
         self._headers: Headers = []
+        self._fields: Fields = {}
         self._stream: ChunkStream | None = None
         self._collector: CompletionCollector | None = None
         self._pieces: list[bytes] = []
@@ -155,23 +166,20 @@ class Exchange:
             return
         self._guard.allow(self._limits.idle_timeout)
         self._status = message["status"]
-        headers = [(bytes(name).lower(), bytes(value)) for name, value in message.get("headers", ())]
+        headers = lowered(message.get("headers", ()))
         if size_of(headers) > self._limits.max_header_bytes:
             error = InvalidReply("The messages service sent headers that are too large.")
             await self._reply(error.status, error.body)
             return
-        self._headers = headers
-        if self._status != 200 or self._is_encoded():  # noqa: PLR2004
+        self._headers, self._fields = headers, to_fields(headers)
+        if self._status != 200 or is_encoded(self._fields):  # noqa: PLR2004
             return
-        if media_type(self._headers) == EVENT_STREAM:
+        if media_type(self._fields) == EVENT_STREAM:
             bound = self._limits.max_event_bytes
             if self._translation.streaming:
                 self._stream = self._translation.stream(max_event_bytes=bound)
             else:
                 self._collector = self._translation.collector(max_event_bytes=bound)
-
-    def _is_encoded(self) -> bool:
-        return get(self._headers, b"content-encoding") not in (None, b"identity")
 
     async def _collect(self, piece: bytes, more_body: bool) -> None:
         """Take a piece of a reply that is answered when it is whole."""
@@ -226,11 +234,11 @@ class Exchange:
             await self._keep(None if error else thinking_in(completion))
             await self._reply(error.status if error else 200, completion)
         elif self._status >= 400:  # noqa: PLR2004
-            readable = b"" if self._is_encoded() else body
+            readable = b"" if is_encoded(self._fields) else body
             await self._reply(self._status, translation.error(self._status, readable))
-        elif self._status != 200 or not is_json(media_type(self._headers)):  # noqa: PLR2004
+        elif self._status != 200 or not is_json(media_type(self._fields)):  # noqa: PLR2004
             raise InvalidReply("The messages service sent a reply that is neither JSON nor an event stream.")
-        elif self._is_encoded():
+        elif is_encoded(self._fields):
             raise InvalidReply("The messages service sent a compressed reply, which was not asked for.")
         elif translation.streaming:
             chunks, self._stream = translation.stream_reply(body)

@@ -4,13 +4,16 @@ Names are lower case, as ASGI wants them in replies; requests are lowered by the
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Final
 
 from chatcompat.translation import Translation
 
 Headers = list[tuple[bytes, bytes]]
+Fields = Mapping[bytes, bytes]
+"""The value of the first header of each name."""
 
 # RFC 9110, section 7.6.1: these belong to one connection, and each side here has its own.
 HOP_BY_HOP: Final = frozenset(
@@ -43,8 +46,8 @@ OF_THE_BODY: Final = frozenset(
 _NOT_SENT_IN: Final = HOP_BY_HOP | OF_THE_BODY | {b"accept-encoding", b"expect"}
 _NOT_SENT_OUT: Final = HOP_BY_HOP | OF_THE_BODY
 
-# Native rate-limit headers under the names that chat-completions clients read.
-RATE_LIMITS: Final = {
+# Native headers under the names that chat-completions clients read.
+_READ_AS: Final = {b"request-id": b"x-request-id"} | {
     b"anthropic-ratelimit-%s-%s" % (what, which): b"x-ratelimit-%s-%s" % (which, what)
     for what in (b"requests", b"tokens")
     for which in (b"limit", b"remaining", b"reset")
@@ -57,17 +60,26 @@ _MAX_NAME: Final = 64
 _MAX_IGNORED: Final = 32
 
 
-def to_inner_headers(headers: Iterable[tuple[bytes, bytes]], translation: Translation) -> Headers:
+def lowered(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """Headers of a scope or message with their names in lower case."""
+    return [(bytes(name).lower(), bytes(value)) for name, value in headers]
+
+
+def to_fields(headers: Headers) -> Fields:
+    """Headers by name."""
+    return dict(reversed(headers))
+
+
+def to_inner_headers(headers: Headers, fields: Fields, translation: Translation) -> Headers:
     """The client's headers for the inner app, with those of the new body.
 
     Credentials pass as they came. Compression is not offered, since the reply must be read here. `openai-*` name
     things of another vendor.
     """
     inner = [(name, value) for name, value in headers if name not in _NOT_SENT_IN and not name.startswith(b"openai-")]
-    names = {name for name, _ in inner}
-    if b"anthropic-version" not in names:
+    if b"anthropic-version" not in fields:
         inner.append((b"anthropic-version", translation.version.encode()))
-    if translation.dialect.api_key_header and b"x-api-key" not in names:
+    if translation.dialect.api_key_header and b"x-api-key" not in fields:
         inner += [(b"x-api-key", key) for name, value in inner if name == b"authorization" and (key := _bearer(value))]
     inner.append((b"content-type", b"application/json"))
     inner.append((b"content-length", b"%d" % len(translation.body)))
@@ -80,22 +92,19 @@ def _bearer(value: bytes) -> bytes:
     return token.strip() if scheme.lower() == b"bearer" else b""
 
 
-def to_client_headers(headers: Iterable[tuple[bytes, bytes]], ignored: Iterable[str], now: float) -> Headers:
+def to_client_headers(headers: Headers, ignored: Iterable[str], now: float) -> Headers:
     """The inner app's headers for the client; those of the body are for the caller to add.
 
     `now` is the time in seconds since the epoch: the native side tells when a limit resets, clients read in how long.
     """
-    client = [
-        (name, value)
-        for name, value in headers
-        if name not in _NOT_SENT_OUT and not _UNSENDABLE.search(name) and not _UNSENDABLE.search(value)
-    ]
-    names = {name for name, _ in client}
-    for name, value in list(client):
-        if name == b"request-id" and b"x-request-id" not in names:
-            client.append((b"x-request-id", value))
-        elif (read_as := RATE_LIMITS.get(name)) and read_as not in names:
-            client.append((read_as, _to_duration(value, now) if name.endswith(b"reset") else value))
+    client = [header for header in headers if header[0] not in _NOT_SENT_OUT]
+    if _UNSENDABLE.search(b"".join(chain.from_iterable(client))):
+        client = [header for header in client if not _UNSENDABLE.search(b"".join(header))]
+    if renamed := [header for header in client if header[0] in _READ_AS]:
+        fields = to_fields(client)
+        for name, value in renamed:
+            if (read_as := _READ_AS[name]) not in fields:
+                client.append((read_as, _to_duration(value, now) if name.endswith(b"reset") else value))
     if report := to_ignored_header(ignored):
         client.append((b"x-chatcompat-ignored", report))
     return client
@@ -123,20 +132,20 @@ def to_ignored_header(ignored: Iterable[str]) -> bytes:
     return ", ".join(shown).encode()
 
 
-def get(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:
-    """The value of the first header of this name."""
-    return next((value for key, value in headers if key.lower() == name), None)
-
-
-def size_of(headers: Iterable[tuple[bytes, bytes]]) -> int:
+def size_of(headers: Headers) -> int:
     """The bytes of all names and values."""
-    return sum(len(name) + len(value) for name, value in headers)
+    return sum(map(len, chain.from_iterable(headers)))
 
 
-def media_type(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
+def media_type(fields: Fields) -> bytes | None:
     """The media type of `content-type`, lowered and without parameters (RFC 9110, section 8.3.1)."""
-    value = get(headers, b"content-type")
+    value = fields.get(b"content-type")
     return None if value is None else value.partition(b";")[0].strip().lower()
+
+
+def is_encoded(fields: Fields) -> bool:
+    """Whether a body is compressed, or otherwise not what its type says (RFC 9110, section 8.4)."""
+    return fields.get(b"content-encoding") not in (None, b"", b"identity")
 
 
 def is_json(media: bytes | None) -> bool:

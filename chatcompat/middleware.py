@@ -13,13 +13,23 @@ from chatcompat.continued import Continued
 from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption
 from chatcompat.errors import InvalidRequest, to_error_body
 from chatcompat.exchange import Exchange, respond
-from chatcompat.headers import get, is_json, media_type, size_of, to_inner_headers
+from chatcompat.headers import (
+    Fields,
+    Headers,
+    is_encoded,
+    is_json,
+    lowered,
+    media_type,
+    size_of,
+    to_fields,
+    to_inner_headers,
+)
 from chatcompat.keeper import Keeper
 from chatcompat.record import ExchangeRecord, OnExchange
 from chatcompat.request import decode_chat_request
 from chatcompat.sse import MAX_EVENT_BYTES
 from chatcompat.store import MemoryStore, ThinkingStore
-from chatcompat.translation import Translation, translate_decoded
+from chatcompat.translation import translate_decoded
 
 _logger: Final = logging.getLogger(__name__)
 
@@ -118,13 +128,14 @@ class ChatCompatMiddleware:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.monotonic()
-        headers = [(bytes(name).lower(), bytes(value)) for name, value in scope.get("headers", ())]
+        headers = lowered(scope.get("headers", ()))
+        fields = to_fields(headers)
         try:
-            _check_headers(headers, self._limits)
+            _check_headers(headers, fields, self._limits)
             body = await _read_body(receive, self._limits.max_body_bytes)
-            version = get(headers, b"anthropic-version")
+            version = fields.get(b"anthropic-version")
             decoded = decode_chat_request(body)
-            keeper = self._keeper(headers)
+            keeper = self._keeper(fields)
             if keeper is not None:
                 await keeper.restore(decoded.chat)
             translation = translate_decoded(
@@ -140,7 +151,7 @@ class ChatCompatMiddleware:
             await respond(send, error.status, error.body)
             self._report(_refused(error, began))
             return
-        inner = self._inner_scope(scope, headers, translation)
+        inner = self._inner_scope(scope, to_inner_headers(headers, fields, translation))
         app = self.app
         if translation.may_pause and self._limits.max_continuations:
             app = Continued(
@@ -156,9 +167,9 @@ class ChatCompatMiddleware:
             if self._on_exchange is not None:
                 self._report(exchange.record(began))
 
-    def _keeper(self, headers: list[tuple[bytes, bytes]]) -> Keeper | None:
+    def _keeper(self, fields: Fields) -> Keeper | None:
         """Who keeps thinking for this client; nobody for one without a credential, since it could be anyone's."""
-        credential = get(headers, b"x-api-key") or get(headers, b"authorization")
+        credential = fields.get(b"x-api-key") or fields.get(b"authorization")
         return Keeper(self._store, credential) if self._store is not None and credential else None
 
     def _report(self, record: ExchangeRecord) -> None:
@@ -169,13 +180,9 @@ class ChatCompatMiddleware:
         except Exception:  # an observer's fault is not the client's
             _logger.exception("on_exchange failed")
 
-    def _inner_scope(self, scope: Scope, headers: list[tuple[bytes, bytes]], translation: Translation) -> Scope:
+    def _inner_scope(self, scope: Scope, headers: Headers) -> Scope:
         path = scope["path"].removesuffix(self._path) + self._messages_path
-        inner = {
-            **scope,
-            "path": path,
-            "headers": to_inner_headers(headers, translation),
-        }
+        inner = {**scope, "path": path, "headers": headers}
         if inner.get("raw_path") is not None:
             inner["raw_path"] = quote(path).encode()
         if "extensions" in scope:
@@ -206,20 +213,20 @@ def _route_path(scope: Scope) -> str:
     return path[len(root) :] if root and path.startswith(f"{root}/") else path
 
 
-def _check_headers(headers: list[tuple[bytes, bytes]], limits: Limits) -> None:
+def _check_headers(headers: Headers, fields: Fields, limits: Limits) -> None:
     """Refuse a request by its headers, before any of its body is read."""
     if size_of(headers) > limits.max_header_bytes:
         raise InvalidRequest(
             f"The headers are larger than {limits.max_header_bytes} bytes.", code="headers_too_large", status=431
         )
-    media = media_type(headers)
+    media = media_type(fields)
     if not (media is None or is_json(media)):
         raise InvalidRequest(
             "Send the request as content-type: application/json.", code="unsupported_media_type", status=415
         )
-    if get(headers, b"content-encoding") not in (None, b"", b"identity"):
+    if is_encoded(fields):
         raise InvalidRequest("Send the request without a content-encoding.", code="unsupported_encoding", status=415)
-    length = get(headers, b"content-length") or b""
+    length = fields.get(b"content-length") or b""
     # The server counts the bytes; a length is read here only to refuse early, and only if it is a plain number.
     if length.isdigit() and (len(length) > 18 or int(length) > limits.max_body_bytes):  # noqa: PLR2004
         raise _too_large(limits.max_body_bytes)

@@ -4,15 +4,16 @@ import time
 from typing import Final
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct
 
 from chatcompat.bounds import DEFAULT_BOUNDS, RequestBounds
+from chatcompat.chat import ChatCompletionRequest
 from chatcompat.collect import CompletionCollector
 from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption
 from chatcompat.errors import InvalidRequest, to_chat_error, to_native_error
 from chatcompat.events import decode_message
 from chatcompat.origin import Origin
-from chatcompat.request import Decoded, decode_chat_request, to_messages_request
+from chatcompat.request import Decoded, Outcome, decode_chat_request, to_messages_request
 from chatcompat.response import to_chat_completion
 from chatcompat.sse import MAX_EVENT_BYTES
 from chatcompat.stream import ChunkStream
@@ -97,13 +98,14 @@ def translate_decoded(
     accepted = dialect(chat.model) if callable(dialect) else dialect
     version = version or accepted.version
     outcome = to_messages_request(decoded, dialect=accepted, version=version, bounds=bounds)
-    ignored = tuple(dict.fromkeys(outcome.ignored))
+    ignored = tuple(dict.fromkeys(outcome.ignored)) if outcome.ignored else ()
     if strict and ignored:
         raise InvalidRequest(
             "This cannot be honoured as it was sent, and nothing is to be ignored.",
             param=ignored[0][:MAX_PARAM],
             code="unsupported_parameter",
         )
+    tools = outcome.request.tools
     return Translation(
         body=_encode(outcome.request),
         dialect=accepted,
@@ -111,15 +113,23 @@ def translate_decoded(
         model=chat.model,
         streaming=bool(chat.stream),
         ignored=ignored,
-        may_pause=any(isinstance(tool, Raw) for tool in outcome.request.tools or ()),
-        origin=Origin(
-            created=int(time.time()) if created is None else created,
-            tool_names=outcome.names.restored,
-            json_tool=outcome.output.tool.name if outcome.output.tool is not None else None,
-            json_wrapped=outcome.output.wrapped,
-            include_usage=bool(chat.stream_options and chat.stream_options.include_usage),
-            custom_tools=frozenset(outcome.names.custom),
-            legacy_functions=chat.functions is not None,
-            service_tier=chat.service_tier is not None,
-        ),
+        may_pause=tools is not UNSET and any(isinstance(tool, Raw) for tool in tools),
+        origin=_to_origin(chat, outcome, int(time.time()) if created is None else created),
+    )
+
+
+def _to_origin(chat: ChatCompletionRequest, outcome: Outcome, created: int) -> Origin:
+    include_usage = chat.stream_options is not None and bool(chat.stream_options.include_usage)
+    names, output = outcome.names, outcome.output
+    if names is None or output is None:
+        return Origin(created=created, include_usage=include_usage)
+    return Origin(
+        created=created,
+        include_usage=include_usage,
+        tool_names=names.restored,
+        json_tool=output.tool.name if output.tool is not None else None,
+        json_wrapped=output.wrapped,
+        custom_tools=frozenset(names.custom),
+        legacy_functions=chat.functions is not None,
+        service_tier=chat.service_tier is not None,
     )

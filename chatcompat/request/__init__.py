@@ -1,5 +1,7 @@
 """Chat request -> messages request."""
 
+from collections.abc import Sized
+
 import msgspec
 from msgspec import UNSET, Raw
 
@@ -15,6 +17,7 @@ from chatcompat.request.names import ToolNames
 from chatcompat.request.native import take_native_tools
 from chatcompat.request.notes import Notes
 from chatcompat.request.output import Output, force_json, to_output
+from chatcompat.request.plain import to_plain_request
 from chatcompat.request.reasoning import set_reasoning
 from chatcompat.request.tools import Tools, declare_called, to_tools
 from chatcompat.request.unknown import without_unknown
@@ -26,28 +29,40 @@ class Decoded(msgspec.Struct):
     """A request, and what stood in it beside the fields of its type."""
 
     chat: ChatCompletionRequest
-    unknown: list[str]  # places of unknown fields
-    native_tools: dict[int, Raw]  # tools in the native shape, by their index
+    body: bytes  # what the raw values in `chat` are parts of
+    unknown: list[str] = []  # places of unknown fields
+    native_tools: dict[int, Raw] = {}  # tools in the native shape, by their index
 
 
 def decode_chat_request(body: bytes) -> Decoded:
-    """Decode the body of a request; raises `InvalidRequest`.
-
-    Unknown fields and raw values are scanned as JSON but not as UTF-8, hence the proof of the whole body first.
-    """
+    """Decode the body of a request; raises `InvalidRequest`."""
     try:
-        if not body.isascii():
-            body.decode()
         try:
-            return Decoded(_decode(body), [], {})
+            return Decoded(_decode(body), body)
         except msgspec.ValidationError as error:
             if "unknown field" not in str(error) and "$.tools[" not in str(error):
                 raise
+        _prove_text(body)
         ours, native_tools = take_native_tools(body)
         known, unknown = without_unknown(ours)
-        return Decoded(_decode(known), unknown, native_tools)
+        return Decoded(_decode(known), known, unknown, native_tools)
     except DECODE_ERRORS as error:
-        raise to_invalid_request(error) from None
+        raise _why(error, body) from None
+
+
+def _why(error: Exception, body: bytes) -> InvalidRequest:
+    """Why a body cannot be decoded: what is no text is no JSON either, and says more."""
+    try:
+        _prove_text(body)
+    except UnicodeDecodeError as no_text:
+        error = no_text
+    return to_invalid_request(error)
+
+
+def _prove_text(body: bytes) -> None:
+    """Unknown fields and raw values are scanned as JSON, but not as UTF-8."""
+    if not body.isascii():
+        body.decode()
 
 
 class Outcome(msgspec.Struct):
@@ -55,8 +70,8 @@ class Outcome(msgspec.Struct):
 
     request: MessagesRequest
     ignored: list[str]
-    names: ToolNames
-    output: Output
+    names: ToolNames | None = None  # None: there are no tools, and no other form of output than text
+    output: Output | None = None
 
 
 def to_messages_request(decoded: Decoded, *, dialect: Dialect, version: str, bounds: RequestBounds) -> Outcome:
@@ -64,8 +79,23 @@ def to_messages_request(decoded: Decoded, *, dialect: Dialect, version: str, bou
 
     `version` is the `anthropic-version` that goes along.
     """
-    chat, notes, names = decoded.chat, Notes([*decoded.unknown], bounds), ToolNames()
-    _check_counts(chat, bounds)
+    chat, ignored = decoded.chat, [*decoded.unknown]
+    _check_count("messages", chat.messages, bounds.messages)
+    plain = to_plain_request(chat, dialect)
+    if plain is None:
+        return _to_messages_request(decoded, dialect, version, Notes(ignored, bounds))
+    set_values(chat, plain, dialect, version, ignored)
+    return Outcome(plain, ignored)
+
+
+def _to_messages_request(decoded: Decoded, dialect: Dialect, version: str, notes: Notes) -> Outcome:
+    chat, names, bounds = decoded.chat, ToolNames(), notes.bounds
+    _check_count("tools", chat.tools, bounds.tools)
+    _check_count("functions", chat.functions, bounds.tools)
+    try:
+        _prove_text(decoded.body)
+    except UnicodeDecodeError as error:
+        raise to_invalid_request(error) from None
     check_unsent(chat, notes.ignored)
     tools = to_tools(chat, decoded.native_tools, names, notes, dialect)
     output = to_output(chat.response_format, names, dialect, bounds)
@@ -88,17 +118,11 @@ def to_messages_request(decoded: Decoded, *, dialect: Dialect, version: str, bou
     return Outcome(request, notes.ignored, names, output)
 
 
-def _check_counts(chat: ChatCompletionRequest, bounds: RequestBounds) -> None:
-    counts = (
-        ("messages", len(chat.messages), bounds.messages),
-        ("tools", len(chat.tools or ()), bounds.tools),
-        ("functions", len(chat.functions or ()), bounds.tools),
-    )
-    for param, count, bound in counts:
-        if count > bound:
-            raise InvalidRequest(
-                f"There are {count} {param}; this service takes {bound}.", param=param, code="array_above_max_length"
-            )
+def _check_count(param: str, given: Sized | None, bound: int) -> None:
+    if given is not None and len(given) > bound:
+        raise InvalidRequest(
+            f"There are {len(given)} {param}; this service takes {bound}.", param=param, code="array_above_max_length"
+        )
 
 
 def _to_request(

@@ -8,7 +8,7 @@ import pytest
 
 from chatcompat import Dialect, InvalidRequest, translate
 from chatcompat.chat import ChatCompletionRequest
-from chatcompat.headers import to_client_headers, to_ignored_header, to_inner_headers
+from chatcompat.headers import to_client_headers, to_fields, to_ignored_header, to_inner_headers
 from chatcompat.request.fields import FATES
 from chatcompat.request.names import ToolNames
 from chatcompat.request.schema import MAX_BRANCHES
@@ -65,7 +65,7 @@ def test_the_branches_of_a_schema_are_bounded() -> None:
 
 def inner(headers: list[tuple[bytes, bytes]], dialect: Dialect | None = None) -> dict[bytes, bytes]:
     body = json.dumps({"model": "m", "messages": HI}).encode()
-    return dict(to_inner_headers(headers, translate(body, dialect=dialect or Dialect())))
+    return dict(to_inner_headers(headers, to_fields(headers), translate(body, dialect=dialect or Dialect())))
 
 
 @pytest.mark.parametrize(
