@@ -6,7 +6,7 @@ what is an extension says so. A field without a default is always written: clien
 
 from typing import Any, Literal
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from chatcompat.chat import ReasoningDetail
 
@@ -45,7 +45,7 @@ class Annotation(Struct, tag_field="type", tag="url_citation", gc=False):
 
 
 class ReplyMessage(Struct, tag_field="role", tag="assistant"):
-    content: str | None
+    content: str | Raw | None  # raw: a JSON string
     refusal: str | None
     tool_calls: list[ReplyToolCall | ReplyCustomCall] | UnsetType = UNSET
     function_call: ReplyFunction | UnsetType = UNSET

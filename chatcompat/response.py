@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 from msgspec import UNSET, Raw, Struct
@@ -29,6 +29,7 @@ from chatcompat.messages import (
     TextBlock,
     ThinkingBlock,
     ToolUseBlock,
+    Usage,
 )
 from chatcompat.origin import Origin
 from chatcompat.usage import to_chat_usage, to_service_tier
@@ -52,6 +53,21 @@ Calls = list[ReplyToolCall | ReplyCustomCall]
 def to_chat_completion(message: Message, origin: Origin) -> bytes:
     """The reply's bytes; raises `InvalidReply`."""
     reply, has_calls = _to_reply_message(message, origin)
+    return to_completion(message, reply, has_calls, origin)
+
+
+class Ended(Protocol):
+    """What ends a message."""
+
+    id: str
+    model: str
+    stop_reason: str | None
+    stop_sequence: str | None
+    usage: Usage | None
+
+
+def to_completion(message: Ended, reply: ReplyMessage, has_calls: bool, origin: Origin) -> bytes:
+    """The completion around a reply's message; raises `InvalidReply`."""
     usage = message.usage or {}
     choice = Choice(
         index=0,

@@ -13,6 +13,7 @@ from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption
 from chatcompat.errors import InvalidRequest, to_chat_error, to_native_error
 from chatcompat.events import decode_message
 from chatcompat.origin import Origin
+from chatcompat.plain_reply import to_plain_completion
 from chatcompat.request import Decoded, Outcome, decode_chat_request, to_messages_request
 from chatcompat.response import to_chat_completion
 from chatcompat.sse import MAX_EVENT_BYTES
@@ -44,7 +45,7 @@ class Translation(Struct, frozen=True):
 
     def reply(self, body: bytes) -> bytes:
         """The chat completion of a whole messages reply; raises `InvalidReply`."""
-        return to_chat_completion(decode_message(body), self.origin)
+        return to_plain_completion(body, self.origin) or to_chat_completion(decode_message(body), self.origin)
 
     def error(self, status: int, body: bytes) -> bytes:
         """The error body of a native error reply; a body of any other form becomes one too."""

@@ -39,10 +39,10 @@ def to_chat_usage(usage: Usage) -> dict[str, Any]:
     """
     try:
         extras = dict(usage)
-        fresh, output = _take_count(extras, "input_tokens"), _take_count(extras, "output_tokens")
-        written = _take_count(extras, "cache_creation_input_tokens")
-        read = _take_count(extras, "cache_read_input_tokens")
-        details = _output_details(extras.pop("output_tokens_details", b"null"))
+        fresh, output = _count(extras.pop("input_tokens", _NULL)), _count(extras.pop("output_tokens", _NULL))
+        written = _count(extras.pop("cache_creation_input_tokens", _NULL))
+        read = _count(extras.pop("cache_read_input_tokens", _NULL))
+        details = _output_details(extras.pop("output_tokens_details", _NULL))
     except DECODE_ERRORS:
         raise InvalidReply("The messages service sent a usage that cannot be read.") from None
     prompt, completion = (fresh or 0) + (read or 0) + (written or 0), output or 0
@@ -51,14 +51,12 @@ def to_chat_usage(usage: Usage) -> dict[str, Any]:
         "completion_tokens": completion,
         "total_tokens": prompt + completion,
     }
-    cache = {"cached_tokens": read, "cache_write_tokens": written}
-    if known := {name: count for name, count in cache.items() if count is not None}:
-        counted["prompt_tokens_details"] = known
+    if read is not None and written is not None:
+        counted["prompt_tokens_details"] = {"cached_tokens": read, "cache_write_tokens": written}
+    elif read is not None:
+        counted["prompt_tokens_details"] = {"cached_tokens": read}
+    elif written is not None:
+        counted["prompt_tokens_details"] = {"cache_write_tokens": written}
     if details is not None and details.thinking_tokens is not None:
         counted["completion_tokens_details"] = {"reasoning_tokens": details.thinking_tokens}
-    return {**extras, **counted} if extras.keys() & counted.keys() else {**counted, **extras}
-
-
-def _take_count(usage: Usage, name: str) -> int | None:
-    count = usage.pop(name, None)
-    return None if count is None else _count(count)
+    return counted | extras if counted.keys().isdisjoint(extras) else extras | counted

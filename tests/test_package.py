@@ -9,7 +9,7 @@ import pytest
 import chatcompat
 
 PACKAGE = Path(chatcompat.__file__).parent
-SHELL = {"__init__.py", "__main__.py", "continued.py", "exchange.py", "middleware.py"}
+SHELL = {"__init__.py", "__main__.py", "continued.py", "exchange.py", "guard.py", "middleware.py"}
 CORE = sorted(path for path in PACKAGE.rglob("*.py") if path.name not in SHELL or path.parent.name == "request")
 CORE = [path for path in CORE if path.parent.name not in {"cli", "simulator"}]
 IO = {"anyio", "asyncio", "http", "socket", "starlette", "trio", "urllib", "json"}

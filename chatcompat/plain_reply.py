@@ -1,0 +1,66 @@
+"""The short way of a reply that is text and calls: its text is not read, but proven and sent on as the bytes that came.
+
+One typed scan shows that a raw value is valid JSON without half a character in it, one more that all of the body is
+UTF-8. What the text is besides, nobody here needs to know. Wherever more is to be told, nothing is made.
+"""
+
+import msgspec
+from msgspec import UNSET, Raw, Struct
+
+from chatcompat.completion import ReplyFunction, ReplyMessage, ReplyToolCall
+from chatcompat.errors import DECODE_ERRORS
+from chatcompat.messages import Usage
+from chatcompat.origin import Origin
+from chatcompat.response import Calls, to_completion
+
+
+class _Text(Struct, tag_field="type", tag="text", gc=False):
+    text: Raw
+    citations: None = None
+
+
+class _Call(Struct, tag_field="type", tag="tool_use", gc=False):
+    id: str
+    name: str
+    input: Raw
+
+
+class _Message(Struct):
+    id: str
+    model: str
+    content: list[_Text | _Call]
+    stop_reason: str | None = None
+    stop_sequence: str | None = None
+    stop_details: None = None
+    usage: Usage | None = None
+
+
+_decode = msgspec.json.Decoder(_Message).decode
+
+
+def to_plain_completion(body: bytes, origin: Origin) -> bytes | None:
+    """The completion of a messages reply that is at most one text and calls of functions; None for any other."""
+    if origin.json_tool is not None or origin.legacy_functions or origin.custom_tools:
+        return None
+    try:
+        message = _decode(body)
+        if not body.isascii():
+            body.decode()
+    except DECODE_ERRORS:
+        return None
+    text: Raw | None = None
+    calls = Calls()
+    ids: set[str] = set()
+    for index, block in enumerate(message.content):
+        if isinstance(block, _Text):
+            start = bytes(memoryview(block.text)[:2])
+            if index or start[:1] != b'"':
+                return None
+            text = block.text if start != b'""' else None
+            continue
+        arguments = bytes(block.input).decode()
+        if not arguments.startswith("{") or block.id in ids:
+            return None
+        ids.add(block.id)
+        calls.append(ReplyToolCall(block.id, ReplyFunction(origin.tool_names.get(block.name, block.name), arguments)))
+    return to_completion(message, ReplyMessage(text, None, calls or UNSET), bool(calls), origin)
