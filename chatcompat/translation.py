@@ -3,7 +3,6 @@
 import time
 from typing import Final
 
-import msgspec
 from msgspec import UNSET, Raw, Struct
 
 from chatcompat.bounds import DEFAULT_BOUNDS, RequestBounds
@@ -21,8 +20,6 @@ from chatcompat.stream import ChunkStream
 
 MAX_PARAM: Final = 200
 """How much of a place is told in an error: the names of unknown fields are the client's own."""
-
-_encode = msgspec.json.Encoder().encode
 
 
 class Translation(Struct, frozen=True):
@@ -108,7 +105,7 @@ def translate_decoded(
         )
     tools = outcome.request.tools
     return Translation(
-        body=_encode(outcome.request),
+        body=outcome.encode(),
         dialect=accepted,
         version=version,
         model=chat.model,

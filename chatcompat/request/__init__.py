@@ -15,7 +15,7 @@ from chatcompat.request.conversation import Conversation, leading_system
 from chatcompat.request.fields import check_unsent, set_values
 from chatcompat.request.names import ToolNames
 from chatcompat.request.native import take_native_tools
-from chatcompat.request.notes import Notes
+from chatcompat.request.notes import Notes, joined
 from chatcompat.request.output import Output, force_json, to_output
 from chatcompat.request.plain import to_plain_request
 from chatcompat.request.reasoning import set_reasoning
@@ -23,6 +23,7 @@ from chatcompat.request.tools import Tools, declare_called, to_tools
 from chatcompat.request.unknown import without_unknown
 
 _decode = msgspec.json.Decoder(ChatCompletionRequest).decode
+_encode = msgspec.json.Encoder().encode
 
 
 class Decoded(msgspec.Struct):
@@ -70,8 +71,14 @@ class Outcome(msgspec.Struct):
 
     request: MessagesRequest
     ignored: list[str]
+    media: list[memoryview] = []  # what stands outside of the request until it is encoded: see `joined`
     names: ToolNames | None = None  # None: there are no tools, and no other form of output than text
     output: Output | None = None
+
+    def encode(self) -> bytes:
+        """The request's bytes."""
+        encoded = _encode(self.request)
+        return joined(encoded, self.media) if self.media else encoded
 
 
 def to_messages_request(decoded: Decoded, *, dialect: Dialect, version: str, bounds: RequestBounds) -> Outcome:
@@ -115,7 +122,7 @@ def _to_messages_request(decoded: Decoded, dialect: Dialect, version: str, notes
     set_values(chat, request, dialect, version, notes.ignored)
     set_reasoning(chat.reasoning_effort, request, dialect, notes.ignored)
     notes.keep_last_breakpoints()
-    return Outcome(request, notes.ignored, names, output)
+    return Outcome(request, notes.ignored, notes.media, names, output)
 
 
 def _check_count(param: str, given: Sized | None, bound: int) -> None:

@@ -55,11 +55,11 @@ def to_blocks(content: str | list[UserPart] | None, place: str, notes: Notes) ->
                     continue
                 block: ContentBlockParam = TextBlockParam(part.text)
             case ImagePart():
-                block = to_image(part.image_url.url, f"{place}[{index}]")
+                block = to_image(part.image_url.url, f"{place}[{index}]", notes)
                 if part.image_url.detail not in (None, "auto"):
                     notes.ignored.append("messages[].content[].image_url.detail")
             case FilePart():
-                block = to_file(part.file, f"{place}[{index}]")
+                block = to_file(part.file, f"{place}[{index}]", notes)
             case _:
                 assert_never(part)
         _mark(block, part, notes)

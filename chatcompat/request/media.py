@@ -17,6 +17,7 @@ from chatcompat.messages import (
     TextSource,
     URLSource,
 )
+from chatcompat.request.notes import Notes
 
 IMAGE_MEDIA_TYPES: Final = {
     b"image/jpeg": "image/jpeg",
@@ -45,17 +46,20 @@ _HTTP: Final = re.compile(rb'"https?://[^"]', re.IGNORECASE)
 _DATA_URL: Final = re.compile(rb'"data:([^;,"]*)(?:;[^;,"]*)*?;base64,(?!")', re.IGNORECASE)
 _NO_BASE64: Final = re.compile(rb'"(?:"|[^"]{0,99}:)')  # nothing, or a URL
 
+_MOST_BEFORE_DATA: Final = 1024
+"""Where data that may have escapes in it begins at the latest: media types and their attributes are shorter."""
+
 _decode_str = msgspec.json.Decoder(str).decode
 _encode = msgspec.json.Encoder().encode
 
 
-def to_image(raw: Raw, place: str) -> ImageBlockParam | DocumentBlockParam:
+def to_image(raw: Raw, place: str, notes: Notes) -> ImageBlockParam | DocumentBlockParam:
     """The block of an `image_url`: an image, or a document if the data URL says so."""
     url = _to_plain_string(raw, f"{place}.image_url.url")
     if found := _DATA_URL.match(url):
-        return _to_block(found[1].strip().lower(), url[found.end() :], None, place)
+        return _to_block(_media_type(found), url[found.end() :], None, place, notes)
     if _HTTP.match(url):
-        return ImageBlockParam(URLSource(Raw(url)))
+        return ImageBlockParam(URLSource(Raw(bytes(url))))
     raise InvalidRequest(
         "An image URL must be http://, https:// or a base64 data: URL with content.",
         param=place,
@@ -63,7 +67,7 @@ def to_image(raw: Raw, place: str) -> ImageBlockParam | DocumentBlockParam:
     )
 
 
-def to_file(file: File, place: str) -> ImageBlockParam | DocumentBlockParam:
+def to_file(file: File, place: str, notes: Notes) -> ImageBlockParam | DocumentBlockParam:
     """The block of a `file` part: by the id of a file that the service has, or by its data."""
     if file.file_id is not None:
         return DocumentBlockParam(FileSource(file.file_id), title=file.filename)
@@ -71,7 +75,7 @@ def to_file(file: File, place: str) -> ImageBlockParam | DocumentBlockParam:
         raise InvalidRequest("A file needs file_data or file_id.", param=place, code="missing_required_parameter")
     data = _to_plain_string(file.file_data, f"{place}.file.file_data")
     if found := _DATA_URL.match(data):
-        return _to_block(found[1].strip().lower(), data[found.end() :], file.filename, place)
+        return _to_block(_media_type(found), data[found.end() :], file.filename, place, notes)
     ending = (file.filename or "").rpartition(".")[2].lower()
     media_type = _MEDIA_TYPES_OF_NAMES.get(ending)
     if media_type is None or _NO_BASE64.match(data):
@@ -80,23 +84,30 @@ def to_file(file: File, place: str) -> ImageBlockParam | DocumentBlockParam:
             param=place,
             code="unsupported_value",
         )
-    return _to_block(media_type, data[1:], file.filename, place)
+    return _to_block(media_type, data[1:], file.filename, place, notes)
 
 
-def _to_plain_string(raw: Raw, place: str) -> bytes:
-    """A JSON string without escapes: encoders that escape a slash mean the same by it."""
-    text = bytes(raw)
-    if not text.startswith(b'"'):
+def _media_type(found: re.Match[bytes]) -> bytes:
+    return bytes(found[1]).strip().lower()
+
+
+def _to_plain_string(raw: Raw, place: str) -> memoryview:
+    """A JSON string that begins without escapes: encoders that escape a slash mean the same by it."""
+    text = memoryview(raw)
+    start = bytes(text[:_MOST_BEFORE_DATA])
+    if not start.startswith(b'"'):
         raise InvalidRequest("Expected str.", param=place, code="invalid_type")
-    return _encode(_decode_str(text)) if b"\\" in text else text
+    return memoryview(_encode(_decode_str(text))) if b"\\" in start else text
 
 
-def _to_block(media_type: bytes, data: bytes, title: str | None, place: str) -> ImageBlockParam | DocumentBlockParam:
+def _to_block(
+    media_type: bytes, data: memoryview, title: str | None, place: str, notes: Notes
+) -> ImageBlockParam | DocumentBlockParam:
     """`data` is base64 with the closing quote of the JSON string that it came in."""
     if image := IMAGE_MEDIA_TYPES.get(media_type):
-        return ImageBlockParam(Base64Source(image, Raw(b'"' + data)))
+        return ImageBlockParam(Base64Source(image, notes.splice(data)))
     if media_type == _PDF:
-        return DocumentBlockParam(Base64Source(_PDF.decode(), Raw(b'"' + data)), title=title)
+        return DocumentBlockParam(Base64Source(_PDF.decode(), notes.splice(data)), title=title)
     if media_type == _PLAIN_TEXT:
         return DocumentBlockParam(TextSource("text/plain", _to_text(data, place)), title=title)
     named = media_type[:40].decode("ascii", "replace")
@@ -108,8 +119,8 @@ def _to_block(media_type: bytes, data: bytes, title: str | None, place: str) -> 
     )
 
 
-def _to_text(data: bytes, place: str) -> str:
+def _to_text(data: memoryview, place: str) -> str:
     try:
-        return b64decode(data[:-1], validate=True).decode()
+        return b64decode(_decode_str(b'"' + bytes(data)), validate=True).decode()
     except ValueError:
         raise InvalidRequest("A text file must be base64 of UTF-8.", param=place, code="unsupported_value") from None

@@ -2,6 +2,8 @@
 
 from typing import Final, Protocol
 
+from msgspec import Raw
+
 from chatcompat.bounds import RequestBounds
 from chatcompat.messages import CacheControl
 
@@ -16,20 +18,26 @@ class Cacheable(Protocol):
 
 
 class Notes:
-    """The report of what is not sent on, the cache breakpoints in the order of the prompt, and what bounds both."""
+    """What is not sent on, the cache breakpoints in the order of the prompt, the media, and the bounds of all."""
 
-    __slots__ = ("bounds", "breakpoints", "ignored")
+    __slots__ = ("bounds", "breakpoints", "ignored", "media")
 
     def __init__(self, ignored: list[str], bounds: RequestBounds) -> None:
         self.ignored = ignored
         self.bounds = bounds
         self.breakpoints: list[Cacheable] = []
+        self.media: list[memoryview] = []
 
     def mark(self, block: Cacheable, cache_control: CacheControl | None) -> None:
         """Put a breakpoint on a block that has none yet."""
         if cache_control is not None and block.cache_control is None:
             block.cache_control = cache_control
             self.breakpoints.append(block)
+
+    def splice(self, data: memoryview) -> Raw:
+        """What stands in the request for large data, the end of a JSON string, until it is encoded: see `joined`."""
+        self.media.append(data)
+        return Raw(b'"\0%d\0' % (len(self.media) - 1))
 
     def keep_last_breakpoints(self) -> None:
         """Drop the first breakpoints where there are more than the native side takes."""
@@ -38,3 +46,10 @@ class Notes:
             block.cache_control = None
         if surplus:
             self.ignored.append("cache_control")
+
+
+def joined(encoded: bytes, media: list[memoryview]) -> bytes:
+    """An encoded request with its media in their places: so they are copied once. No JSON has the byte 0 in it."""
+    parts: list[bytes | memoryview] = [*encoded.split(b"\0")]
+    parts[1::2] = [media[int(bytes(number))] for number in parts[1::2]]
+    return b"".join(parts)
