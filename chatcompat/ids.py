@@ -1,5 +1,18 @@
 """Ids of calls, each used once: some servers give the same one twice, in one reply or in every turn."""
 
+import re
+from hashlib import blake2b
+from typing import Final
+
+_ID: Final = re.compile(r"[a-zA-Z0-9_-]+")
+
+
+def to_native_id(chat_id: str) -> str:
+    """An id that the native side takes, the same for the same id."""
+    if _ID.fullmatch(chat_id):
+        return chat_id
+    return "call_" + blake2b(chat_id.encode(), digest_size=12).hexdigest()
+
 
 class UniqueIds:
     """Keeps the ids of one conversation or reply apart."""

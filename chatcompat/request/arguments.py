@@ -6,7 +6,7 @@ from msgspec import Raw
 
 from chatcompat.errors import DECODE_ERRORS, InvalidRequest
 from chatcompat.messages import EMPTY_OBJECT
-from chatcompat.request.free_json import decode_object, prove
+from chatcompat.request.free_json import decode_object, prove, read_proven_object
 
 _TRUNCATED: Final = "Input data was truncated"
 
@@ -19,15 +19,18 @@ def to_input(arguments: str | None, place: str, max_depth: int) -> tuple[Raw, bo
     """
     if arguments is None or not arguments or arguments.isspace():
         return EMPTY_OBJECT, True
+    given = arguments.encode()
+    if read_proven_object(given, max_depth) is not None:
+        return Raw(given), True
     try:
-        decode_object(arguments)
+        decode_object(given)
     except DECODE_ERRORS:
         if _is_cut_off(arguments):
             return EMPTY_OBJECT, False
         raise InvalidRequest(
             "The arguments of a call must be a JSON object, as text.", param=place, code="invalid_json"
         ) from None
-    return prove(Raw(arguments.encode()), place, max_depth), True
+    return prove(Raw(given), place, max_depth), True
 
 
 def _is_cut_off(arguments: str) -> bool:

@@ -5,9 +5,7 @@ the native side wants alternating turns and, right behind a turn that calls tool
 all its results. So a user turn is collected until the next assistant message and then written in that order.
 """
 
-import re
 from collections.abc import Sequence
-from hashlib import blake2b
 from typing import Final, assert_never
 
 import msgspec
@@ -26,7 +24,7 @@ from chatcompat.chat import (
 )
 from chatcompat.dialect import Dialect
 from chatcompat.errors import InvalidRequest
-from chatcompat.ids import UniqueIds
+from chatcompat.ids import UniqueIds, to_native_id
 from chatcompat.messages import (
     BlockParam,
     ContentBlockParam,
@@ -45,8 +43,6 @@ from chatcompat.request.thinking import arrange
 OPENING: Final = "(The conversation begins with the assistant's message.)"
 
 _encode = msgspec.json.Encoder().encode
-
-_ID: Final = re.compile(r"[a-zA-Z0-9_-]+")
 
 
 class _Call(Struct):
@@ -93,6 +89,7 @@ class Conversation:
         self._notes = notes
         self._ignored = notes.ignored
         self._calls: list[_Call] = []
+        self._answered = False  # whether any of these calls has its result
         self._user: list[BlockParam | _Instruction] = []
         self._ids = UniqueIds()
 
@@ -148,9 +145,8 @@ class Conversation:
         self._user += blocks
 
     def _add_assistant(self, message: AssistantMessage, index: int) -> None:
-        for name, value in (("annotations", message.annotations), ("audio", message.audio)):
-            if value is not UNSET and bytes(value) not in (b"null", b"[]"):
-                self._ignored.append(f"messages[].{name}")
+        if message.annotations is not UNSET or message.audio is not UNSET:
+            self._report_unsent(message)
         text = _assistant_text(message, self._notes)
         if not message.tool_calls and message.function_call is None:
             blocks = self._with_thinking(message, text, [])
@@ -172,8 +168,13 @@ class Conversation:
         else:
             self.messages.append(MessageParam("assistant", blocks))
 
+    def _report_unsent(self, message: AssistantMessage) -> None:
+        for name, value in (("annotations", message.annotations), ("audio", message.audio)):
+            if value is not UNSET and bytes(value) not in (b"null", b"[]"):
+                self._ignored.append(f"messages[].{name}")
+
     def _begin_assistant_turn(self) -> None:
-        if self._user or any(call.outcome for call in self._calls):
+        if self._user or self._answered:
             self._end_user_turn()
 
     def _with_thinking(
@@ -181,9 +182,10 @@ class Conversation:
     ) -> list[BlockParam]:
         """The blocks of the turn; thinking text alone, without its signature, has no way back."""
         if not message.reasoning_details or self._dialect.reasoning == "none":
-            for name in ("reasoning_details", "reasoning_content"):
-                if getattr(message, name):
-                    self._ignored.append(f"messages[].{name}")
+            if message.reasoning_details:
+                self._ignored.append("messages[].reasoning_details")
+            if message.reasoning_content:
+                self._ignored.append("messages[].reasoning_content")
             return [*text, *calls]
         blocks, kept = arrange(text, calls, message.reasoning_details)
         if not kept:
@@ -214,7 +216,7 @@ class Conversation:
         return given
 
     def _call(self, chat_id: str | None, native_id: str, name: str, given: Raw, place: str) -> ToolUseBlockParam:
-        block = ToolUseBlockParam(self._ids.unique(_to_native_id(native_id)), self._names.to_native(name), given)
+        block = ToolUseBlockParam(self._ids.unique(to_native_id(native_id)), self._names.to_native(name), given)
         self._calls.append(_Call(chat_id, name, place, block))
         return block
 
@@ -243,6 +245,7 @@ class Conversation:
         )
 
     def _answer(self, call: _Call, blocks: list[ContentBlockParam]) -> ToolResultBlockParam:
+        self._answered = True
         call.outcome = ToolResultBlockParam(tool_use_id=call.block.id)
         if blocks:
             call.outcome.content = _only_text(blocks) or blocks
@@ -268,7 +271,7 @@ class Conversation:
             self.messages.append(MessageParam("user", content))
         if instructions:
             self.messages.append(MessageParam("system", instructions))
-        self._calls = []
+        self._calls, self._answered = [], False
         self._user = []
 
     def _split_instructions(self, has_results: bool) -> tuple[list[BlockParam], list[BlockParam]]:
@@ -326,13 +329,6 @@ def _only_text(content: str | Sequence[BlockParam]) -> str | None:
         if isinstance(block, TextBlockParam) and block.cache_control is None:
             return block.text
     return None
-
-
-def _to_native_id(chat_id: str) -> str:
-    """An id that the native side takes, the same for the same id."""
-    if _ID.fullmatch(chat_id):
-        return chat_id
-    return "call_" + blake2b(chat_id.encode(), digest_size=12).hexdigest()
 
 
 def missing(place: str) -> InvalidRequest:

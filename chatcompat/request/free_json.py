@@ -21,6 +21,7 @@ decode_object = _object.decode
 decode_array = _array.decode
 
 _decode = msgspec.json.Decoder().decode
+_decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.Encoder().encode
 
 _STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
@@ -51,16 +52,34 @@ def prove(raw: Raw, place: str, max_depth: int) -> Raw:
     return Raw(_encode(read)) if repeated else raw
 
 
+def read_proven_object(given: bytes, max_depth: int) -> dict[str, Any] | None:
+    """What the JSON says, where it is an object that one look proves; None says nothing.
+
+    Nearly all schemas and arguments are proven here: `prove` would be the second scan of them.
+    """
+    if given.count(b"{") + given.count(b"[") > max_depth:
+        return None
+    try:
+        found = _decode_object(given)
+    except DECODE_ERRORS:
+        return None
+    return found if _is_all_of(given, found) else None
+
+
 def _has_each_key_once(given: bytes) -> bool:
-    """Whether nothing is lost when the JSON is read and written again, told for the forms that programs write.
+    try:
+        return _is_all_of(given, _decode(given))
+    except DECODE_ERRORS:
+        return False
+
+
+def _is_all_of(given: bytes, found: object) -> bool:
+    """Whether nothing of the JSON was lost when it was read, told for the forms that programs write.
 
     A key that is there twice is written once. Each key ends in `":`, and so may a quotation in a text: these are as
     many before as behind, unless an escape or white space hides one.
     """
-    try:
-        again = _encode(_decode(given))
-    except DECODE_ERRORS:
-        return False
+    again = _encode(found)
     if again == given:
         return True
     return (

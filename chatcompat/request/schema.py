@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from chatcompat.errors import DECODE_ERRORS, InvalidRequest
-from chatcompat.request.free_json import decode_array, decode_object, prove
+from chatcompat.request.free_json import decode_array, decode_object, prove, read_proven_object
 
 EMPTY_SCHEMA: Final = Raw(b'{"type":"object","properties":{}}')
 
@@ -28,8 +28,14 @@ Schema = dict[str, Raw]
 
 def to_input_schema(parameters: Raw | UnsetType, place: str, max_depth: int) -> Raw:
     """A schema that the native side takes and that means the same; `place` is the path of `parameters`."""
-    if parameters is UNSET or bytes(parameters) == b"null":
+    if parameters is UNSET:
         return EMPTY_SCHEMA
+    given = bytes(parameters)
+    if given == b"null":
+        return EMPTY_SCHEMA
+    read = read_proven_object(given, max_depth)
+    if read and read.get("type") == "object" and read.keys().isdisjoint(_COMBINATORS):
+        return parameters
     schema = _to_schema(parameters, place)
     if not schema:
         return EMPTY_SCHEMA
