@@ -69,7 +69,8 @@ class Exchange:
         self._keeper = keeper
         self._guard = new_guard()
         self._body_given = False
-        self._over = anyio.Event()  # the reply is complete, or nobody is there to read it
+        self._is_over = False  # the reply is complete, or nobody is there to read it
+        self._over: anyio.Event | None = None  # what the inner app waits for, if it does
         self._begun = False  # the client has got the start of its reply
         self._complete = False
         self._status = 0  # of the inner reply; 0: it has not begun
@@ -100,7 +101,7 @@ class Exchange:
                 failure = error
             given_up = False
         try:
-            if not self._complete and not self._over.is_set():
+            if not self._complete and not self._is_over:
                 await self._end(failure, given_up=given_up)
         finally:
             if failure is not None:
@@ -132,8 +133,15 @@ class Exchange:
         if not self._body_given:
             self._body_given = True
             return {"type": "http.request", "body": self._translation.body, "more_body": False}
-        await self._over.wait()
+        if not self._is_over:
+            self._over = self._over or anyio.Event()
+            await self._over.wait()
         return {"type": "http.disconnect"}
+
+    def _end_waiting(self) -> None:
+        self._is_over = True
+        if self._over is not None:
+            self._over.set()
 
     async def send(self, message: Message) -> None:
         """Take a message of the inner app's reply."""
@@ -278,7 +286,7 @@ class Exchange:
         self._sent_status, self._first_byte_at, self._told = status, time.monotonic(), body
         headers = to_client_headers(self._headers, self._translation.ignored, time.time())
         await respond(self._send, status, body, headers)
-        self._over.set()
+        self._end_waiting()
 
     async def _begin_stream(self) -> None:
         self._begun = True
@@ -305,7 +313,7 @@ class Exchange:
         if more_body:
             self._sent_at = self._heard_at = time.monotonic()
         else:
-            self._over.set()
+            self._end_waiting()
 
     # ------------------------------------------------------------ beside the inner app
 
@@ -313,7 +321,7 @@ class Exchange:
         """Tell the inner app when the client leaves, and stop it if it does not stop by itself."""
         while (await self._receive())["type"] != "http.disconnect":
             pass
-        self._over.set()
+        self._end_waiting()
         if not self._complete:  # work that goes on behind a complete reply is the inner app's own
             await anyio.sleep(self._limits.disconnect_grace)
             self._guard.cancel()
@@ -341,7 +349,7 @@ class Exchange:
         try:
             await self._send({"type": "http.response.body", "body": PING, "more_body": True})
         except OSError:  # the client left; the server tells the watcher too
-            self._over.set()
+            self._end_waiting()
         finally:
             self._beating.set()
             self._beating = None

@@ -92,10 +92,9 @@ class _AsyncioGuard:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
-        if self._timer is not None:
-            self._timer.cancel()
-        for task in self._started:
-            task.cancel()
+        self._stop_timer()
+        while self._started:  # let go of: a task holds its traceback, and with it all that it knew
+            self._started.pop().cancel()
         if self._scope.__exit__(kind, error, traceback):
             kind = error = traceback = None
         await self._tasks.__aexit__(kind, error, traceback)
@@ -109,15 +108,21 @@ class _AsyncioGuard:
 
     def allow(self, seconds: float) -> None:
         self._deadline = deadline = self._clock.time() + seconds
-        if self._timer is None or deadline < self._timer.when():
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer = None if deadline == math.inf else self._clock.call_at(deadline, self._look)
+        if self._timer is not None and deadline < self._timer.when():
+            self._stop_timer()
+        if self._timer is None and deadline < math.inf:
+            self._timer = self._clock.call_at(deadline, self._look)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _look(self) -> None:
         """A deadline that moved away is cheaper met again than set anew each time."""
         self._timer = None
-        if self._deadline > self._clock.time():
-            self.allow(self._deadline - self._clock.time())
+        left = self._deadline - self._clock.time()
+        if left > 0:
+            self.allow(left)
         else:
             self._scope.cancel()

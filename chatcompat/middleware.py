@@ -95,6 +95,7 @@ class ChatCompatMiddleware:
         self._dialect = dialect
         self._path = path
         self._messages_path = messages_path
+        self._raw_messages_path = quote(messages_path).encode()
         self._bounds = bounds
         self._strict = strict
         self._on_exchange = on_exchange
@@ -184,7 +185,7 @@ class ChatCompatMiddleware:
         path = scope["path"].removesuffix(self._path) + self._messages_path
         inner = {**scope, "path": path, "headers": headers}
         if inner.get("raw_path") is not None:
-            inner["raw_path"] = quote(path).encode()
+            inner["raw_path"] = quote(path).encode() if path != self._messages_path else self._raw_messages_path
         if "extensions" in scope:
             offered = scope["extensions"] or {}
             inner["extensions"] = {name: value for name, value in offered.items() if name not in _HIDDEN_EXTENSIONS}
