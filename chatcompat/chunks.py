@@ -31,6 +31,11 @@ def escape_separators(chunks: bytes) -> bytes:
     return chunks
 
 
+def has_separators(text: str) -> bool:
+    """Whether there is anything to escape, which text tells sooner than its bytes."""
+    return not text.isascii() and ("\u2028" in text or "\u2029" in text or "\x85" in text)
+
+
 class ChunkWriter:
     """Collects the chunks of one stream in `out`; `text_head` and `text_tail` stand around the JSON of a text."""
 

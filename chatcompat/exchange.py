@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from typing import Final
 
 import anyio
-import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chatcompat.bounds import Limits
@@ -30,7 +29,7 @@ from chatcompat.headers import (
     to_fields,
 )
 from chatcompat.keeper import Keeper
-from chatcompat.record import Chosen, ExchangeRecord, Told, read_reply
+from chatcompat.record import ExchangeRecord, Told, read_reply, told_by
 from chatcompat.store import thinking_in
 from chatcompat.stream import PING, ChunkStream
 from chatcompat.translation import Translation
@@ -43,17 +42,6 @@ async def respond(send: Send, status: int, body: bytes, headers: Iterable[tuple[
     start = [*headers, (b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": status, "headers": start})
     await send({"type": "http.response.body", "body": body, "more_body": False})
-
-
-def _told_by(stream: ChunkStream) -> Told:
-    """What a stream told; of one that failed, its error."""
-    if stream.error is not None:
-        return read_reply(stream.error.body)
-    choices = [Chosen(stream.finish_reason)] if stream.finish_reason is not None else []
-    try:
-        return Told(choices, msgspec.json.decode(msgspec.json.encode(stream.usage)))
-    except InvalidReply:  # nobody asked for the usage of this stream, so that it could not be read was not told
-        return Told(choices)
 
 
 class Exchange:
@@ -113,7 +101,7 @@ class Exchange:
         if self._told is not None:
             told = read_reply(self._told)
         elif self._stream is not None and self._begun:
-            told = _told_by(self._stream)
+            told = told_by(self._stream)
         return ExchangeRecord(
             model=self._translation.model,
             streaming=self._translation.streaming,

@@ -7,6 +7,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from chatcompat.errors import InvalidReply
+from chatcompat.stream import ChunkStream
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExchangeRecord:
@@ -35,7 +38,7 @@ class ExchangeRecord:
 OnExchange = Callable[[ExchangeRecord], object]
 
 
-class Chosen(Struct):
+class _Chosen(Struct):
     """How a choice ended."""
 
     finish_reason: str
@@ -48,7 +51,7 @@ class _Error(Struct):
 class Told(Struct):
     """What a reply's own bytes tell."""
 
-    choices: list[Chosen] = []
+    choices: list[_Chosen] = []
     usage: dict[str, Any] | None = None
     error: _Error | None = None
 
@@ -65,3 +68,14 @@ class Told(Struct):
 
 read_reply = msgspec.json.Decoder(Told).decode
 """Read a completion or an error body that this package wrote."""
+
+
+def told_by(stream: ChunkStream) -> Told:
+    """What a stream told; of one that failed, its error."""
+    if stream.error is not None:
+        return read_reply(stream.error.body)
+    choices = [_Chosen(stream.finish_reason)] if stream.finish_reason is not None else []
+    try:
+        return Told(choices, msgspec.json.decode(msgspec.json.encode(stream.usage)))
+    except InvalidReply:  # nobody asked for the usage of this stream, so that it could not be read was not told
+        return Told(choices)

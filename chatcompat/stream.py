@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from chatcompat.builder import to_events
-from chatcompat.chunks import ChunkWriter, escape_separators
+from chatcompat.chunks import ChunkWriter, escape_separators, has_separators
 from chatcompat.errors import DECODE_ERRORS, InvalidReply, status_of, to_chat_error, to_stream_error
 from chatcompat.events import (
     IN_MESSAGE,
@@ -139,9 +139,12 @@ class ChunkStream:
         reply = self._reply
         if self._plain and reply is not None and self._decoder.idle and len(piece) <= self._max_event_bytes:
             found = _match_text(piece)
-            if found is not None and (text := found[1]).isascii() and text:
-                reply.layout.position += len(text) - text.count(b"\\")
-                return b"".join((reply.writer.open_text, text, reply.writer.close_text))
+            if found is not None and (text := found[1]):
+                if text.isascii():
+                    reply.layout.position += len(text) - text.count(b"\\")
+                    return b"".join((reply.writer.open_text, text, reply.writer.close_text))
+                if chunk := _feed_text(text, reply):
+                    return chunk
             if piece[:_DELTA_START] == _DELTA and piece[-2:] == b"\n\n" and b'"text_delta"' in piece:
                 chunks = self._feed_texts(piece, reply) or self._feed_delta(piece, reply)
                 if chunks is not None:
@@ -179,7 +182,7 @@ class ChunkStream:
         reply.layout.position += len(said) - len(texts) + 1 - said.count("\\")
         writer = reply.writer
         chunks = b"".join((writer.open_text, writer.between_texts.join(texts), writer.close_text))
-        return chunks if said.isascii() else escape_separators(chunks)
+        return escape_separators(chunks) if has_separators(said) else chunks
 
     def _feed_delta(self, piece: bytes, reply: Reply) -> bytes | None:
         """The chunk of a piece that is one text delta and nothing else, which most are; None for any other.
@@ -198,7 +201,7 @@ class ChunkStream:
         text, writer = delta.text, reply.writer
         reply.layout.position += len(text)
         chunk = b"".join((writer.text_head, _encode(text), writer.text_tail))
-        return chunk if text.isascii() else escape_separators(chunk)
+        return escape_separators(chunk) if has_separators(text) else chunk
 
     def _take_all(self, events: Iterable[Event | SkippedBlock | None]) -> None:
         try:
@@ -298,6 +301,18 @@ class ChunkStream:
         out = b"".join(self._out)
         self._out.clear()
         return out if out.isascii() else escape_separators(out)
+
+
+def _feed_text(text: bytes, reply: Reply) -> bytes | None:
+    """The chunk of a text that is JSON already; None if it is not UTF-8."""
+    try:
+        said = text.decode()
+    except UnicodeDecodeError:
+        return None
+    reply.layout.position += len(said) - said.count("\\")
+    if has_separators(said):
+        text = escape_separators(text)
+    return b"".join((reply.writer.open_text, text, reply.writer.close_text))
 
 
 _HANDLERS: Final[dict[type, Callable[[ChunkStream, Any, Reply], None]]] = {
