@@ -1,0 +1,58 @@
+"""Real servers, each in a process of its own, started with the command that a user would type."""
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+HOST = "127.0.0.1"
+START_TIMEOUT = 60.0  # seconds
+STOP_TIMEOUT = 15.0
+
+SERVERS = {
+    "uvicorn": ("uvicorn", "--host", HOST, "--port", "{port}", "--log-level", "warning"),
+    "hypercorn": ("hypercorn", "--bind", HOST + ":{port}", "--graceful-timeout", "1"),
+    "granian": ("granian", "--interface", "asgi", "--host", HOST, "--port", "{port}", "--log-level", "warning"),
+}
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind((HOST, 0))
+        return int(found.getsockname()[1])
+
+
+@contextmanager
+def running(server: str, app: str) -> Iterator[int]:
+    """Serve `app`, a name in `services`, and give the port; it may not be open yet, see `wait_for`."""
+    port = free_port()
+    options = [option.format(port=port) for option in SERVERS[server]]
+    command = [sys.executable, "-m", *options, f"tests.servers.services:{app}"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            yield port
+            assert process.poll() is None, f"{server} ended"
+        finally:
+            process.terminate()
+            try:
+                process.wait(STOP_TIMEOUT)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+
+
+def wait_for(port: int) -> None:
+    """Wait until the port takes connections."""
+    deadline = time.monotonic() + START_TIMEOUT
+    while True:
+        try:
+            socket.create_connection((HOST, port), timeout=1).close()
+        except OSError:
+            assert time.monotonic() < deadline, "the server did not start"
+            time.sleep(0.05)
+        else:
+            return
