@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.servers.running import HOST, running, wait_for
+
 
 @pytest.fixture(scope="session")
 def serve_output() -> Iterator[list[str]]:
@@ -33,3 +35,11 @@ def url(serve_output: list[str]) -> str:
     found = re.search(r"http://127\.0\.0\.1:\d+", "".join(serve_output))
     assert found
     return found[0]
+
+
+@pytest.fixture(scope="session")
+def observed_url() -> Iterator[str]:
+    """A server that tells what becomes of a stream whose client left."""
+    with running("uvicorn", "starlette_service") as port:
+        wait_for(port)
+        yield f"http://{HOST}:{port}"

@@ -1,13 +1,18 @@
 """The official `openai` package over a real socket, its own response validation set to strict."""
 
 import json
+import uuid
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
+import anyio
 import openai
 import pytest
 from openai import AsyncOpenAI, OpenAI
 from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
+
+from tests.servers.client import fate_of
 
 MODEL = "caicaini/auto"
 HELLO: list[ChatCompletionMessageParam] = [
@@ -258,3 +263,33 @@ async def test_async_tool_loop_and_json(async_client: AsyncOpenAI) -> None:
             model=MODEL, messages=HELLO, response_format={"type": "json_object"}
         )
     assert isinstance(json.loads(reply.choices[0].message.content or ""), dict)
+
+
+def test_a_stream_that_is_closed_early_is_told_to_the_service(observed_url: str) -> None:
+    name = uuid.uuid4().hex
+    with (
+        OpenAI(base_url=f"{observed_url}/v1", api_key="cai_api_test") as client,
+        client.chat.completions.create(
+            model=MODEL, messages=HELLO, stream=True, extra_headers={"x-observe": name}
+        ) as stream,
+    ):
+        assert next(iter(stream)).choices
+    assert fate_of(urlsplit(observed_url).port or 0, name, lambda seen: seen["end"]) == {
+        "told": True,
+        "end": "cancelled",
+    }
+
+
+@pytest.mark.anyio
+async def test_a_task_that_is_cancelled_in_mid_stream_is_told_to_the_service(observed_url: str) -> None:
+    name = uuid.uuid4().hex
+    async with AsyncOpenAI(base_url=f"{observed_url}/v1", api_key="cai_api_test") as client:
+        with anyio.CancelScope() as scope:
+            async for _ in await client.chat.completions.create(
+                model=MODEL, messages=HELLO, stream=True, extra_headers={"x-observe": name}
+            ):
+                scope.cancel()
+        assert scope.cancelled_caught
+    port = urlsplit(observed_url).port or 0
+    seen = await anyio.to_thread.run_sync(fate_of, port, name, lambda seen: seen["end"])
+    assert seen == {"told": True, "end": "cancelled"}
