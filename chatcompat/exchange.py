@@ -5,6 +5,7 @@ server's cancellation stay its own. A child task waits for the client to leave. 
 is awaited inside the inner app's, so a slow client slows the inner app.
 """
 
+import logging
 import math
 import time
 from collections.abc import Iterable
@@ -34,6 +35,7 @@ from chatcompat.store import thinking_in
 from chatcompat.stream import PING, ChunkStream
 from chatcompat.translation import Translation
 
+_logger: Final = logging.getLogger(__name__)
 EVENT_STREAM: Final = b"text/event-stream"
 
 
@@ -307,8 +309,11 @@ class Exchange:
 
     async def _watch(self) -> None:
         """Tell the inner app when the client leaves, and stop it if it does not stop by itself."""
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
+        try:
+            while (await self._receive())["type"] != "http.disconnect":
+                pass
+        except Exception as error:  # noqa: BLE001 - how Ray Serve says it; whatever failed, nobody is there any more
+            _logger.debug("taken for a client that left: %s", type(error).__name__)
         self._end_waiting()
         if not self._complete:  # work that goes on behind a complete reply is the inner app's own
             await anyio.sleep(self._limits.disconnect_grace)

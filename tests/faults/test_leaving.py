@@ -4,7 +4,7 @@ from typing import Any
 
 import anyio
 import pytest
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from chatcompat import ChatCompatMiddleware
 from tests.asgi.driver import Inner
@@ -87,6 +87,31 @@ async def test_a_client_may_leave_in_the_middle_of_a_whole_reply(style: Style) -
             leave.set()
     assert not server.seen.status
     assert app.told
+
+
+class Raising(Server):
+    """A server that tells of a client that left by raising, as Ray Serve does."""
+
+    async def _receive(self) -> Message:
+        message = await super()._receive()
+        if message["type"] == "http.disconnect":
+            raise RuntimeError("the request was cancelled")
+        return message
+
+
+@pytest.mark.parametrize("listens", [False, True])
+@pytest.mark.parametrize("first", [0, 3])
+async def test_a_server_may_raise_when_the_client_left(listens: bool, first: int) -> None:
+    app, leave = Listening(listens=listens, first=first), anyio.Event()
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            server = Raising([chat(stream=True)], leave=leave)
+            tasks.start_soon(server.run, ChatCompatMiddleware(app, disconnect_grace=0.05))
+            await app.began.wait()
+            leave.set()
+    assert app.ended.is_set()
+    assert app.told == listens
+    assert b"[DONE]" not in server.seen.body
 
 
 @pytest.mark.parametrize("pieces", [0, 1, 20])
