@@ -86,6 +86,19 @@ async def test_another_credential_gets_none_of_it() -> None:
     assert reply.headers["x-chatcompat-ignored"] == "reasoning_effort"
 
 
+@pytest.mark.parametrize("shared", [False, True])
+async def test_another_process_finds_thinking_in_a_shared_store_alone(shared: bool) -> None:
+    """The second turn reaches a middleware that has seen nothing of the first."""
+    inner, store = Thinker(), MemoryStore()
+    first, second = (ChatCompatMiddleware(inner, store=store if shared else MemoryStore()) for _ in range(2))
+    await call(first, chat(**WANTED), headers=credential(b"key"))
+    reply = await call(second, answered(), headers=credential(b"key"))
+    assert reply.status == 200
+    assert reply.headers.get("x-chatcompat-ignored") == (None if shared else "reasoning_effort")
+    assert (inner.bodies[1]["messages"][1]["content"] == BLOCKS) == shared
+    assert ("thinking" in inner.bodies[1]) == shared
+
+
 async def test_without_a_credential_or_a_store_nothing_is_kept() -> None:
     store = MemoryStore()
     await call(ChatCompatMiddleware(Thinker(), store=store), chat(**WANTED), headers=[])

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from openai import OpenAI
+from openai import OpenAI, pydantic_function_tool
 from pydantic import BaseModel
 
 MODEL = "caicaini/auto"
@@ -35,6 +35,10 @@ class Solution(BaseModel):
     answer: str
 
 
+class GetWeather(BaseModel):
+    city: str
+
+
 def test_parse_gives_an_object_of_the_clients_own_class(client: OpenAI) -> None:
     with client:
         completion = client.chat.completions.parse(
@@ -51,6 +55,24 @@ def test_parse_of_a_stream(client: OpenAI) -> None:
     ):
         completion = stream.get_final_completion()
     assert isinstance(completion.choices[0].message.parsed, Solution)
+
+
+def test_the_events_of_a_stream(client: OpenAI) -> None:
+    """Each delta adds to the snapshot, and what is done is told whole: text, an object, and the arguments of a call."""
+    solve: Any = {"messages": [say("Solve it.")], "response_format": Solution}
+    call: Any = {"messages": [say("Use GetWeather.")], "tools": [pydantic_function_tool(GetWeather)]}
+    for asked, kind in ((solve, "content"), (call, "tool_calls.function.arguments")):
+        with client.chat.completions.stream(model=MODEL, **asked) as stream:
+            events: Any = list(stream)
+        deltas = [event for event in events if event.type == f"{kind}.delta"]
+        [done] = [event for event in events if event.type == f"{kind}.done"]
+        if kind == "content":
+            assert "".join(event.delta for event in deltas) == deltas[-1].snapshot == done.content
+            assert isinstance(done.parsed, Solution)
+        else:
+            assert "".join(event.arguments_delta for event in deltas) == done.arguments
+            assert isinstance(done.parsed_arguments, GetWeather)
+    client.close()
 
 
 @pytest.mark.parametrize("stream", [False, True])

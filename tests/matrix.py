@@ -1,0 +1,90 @@
+"""What talks to what: the README's two tables, each cell with the tests that it comes from."""
+
+import ast
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.servers.conftest import CELLS, FRAMEWORKS
+from tests.servers.running import SERVERS
+
+HERE = Path(__file__).parent
+NODE = HERE / "clients" / "node" / "openai.test.js"
+
+
+class Cell(NamedTuple):
+    """What a client does in a scenario, and the tests that show it."""
+
+    text: str
+    tests: tuple[str, ...]
+
+
+PYTHON = {
+    "plain": Cell("`create`, sync and async", ("test_plain", "test_async_plain_and_streamed")),
+    "streamed": Cell(
+        "`create`, sync and async; `stream` and its events",
+        (
+            "test_streamed_with_usage_says_the_same_as_plain",
+            "test_async_plain_and_streamed",
+            "test_the_events_of_a_stream",
+        ),
+    ),
+    "tool loop": Cell(
+        "`create`, sync and async; `stream`",
+        ("test_a_tool_loop_of_three_turns_with_parallel_calls", "test_async_tool_loop_and_json"),
+    ),
+    "structured output": Cell(
+        "`parse` and `stream` with Pydantic; `json_object`",
+        ("test_parse_gives_an_object_of_the_clients_own_class", "test_parse_of_a_stream", "test_json_object_is_json"),
+    ),
+    "images": Cell("`image_url`", ("test_an_image_arrives",)),
+    "errors": Cell(
+        "each class; `param`, `code`; broken streams",
+        (
+            "test_each_native_error_is_the_right_exception",
+            "test_a_request_that_is_refused_here_names_its_place",
+            "test_an_unknown_model_is_not_found",
+            "test_an_error_in_mid_stream_is_raised_behind_the_text",
+            "test_a_cut_stream_is_an_error",
+        ),
+    ),
+    "abort": Cell(
+        "a stream closed, a task cancelled: the service is told",
+        (
+            "test_a_stream_that_is_closed_early_is_told_to_the_service",
+            "test_a_task_that_is_cancelled_in_mid_stream_is_told_to_the_service",
+        ),
+    ),
+}
+# The tests of `NODE` have the names of the scenarios.
+NODE_TEXTS = {
+    "plain": "`create`",
+    "streamed": "`create`; `stream` and its events",
+    "tool loop": "`runTools`, whole and streamed",
+    "structured output": "`parse` and `stream` with zod; `json_object`",
+    "images": "`image_url`",
+    "errors": "each class; `param`, `code`; broken streams",
+    "abort": "`AbortController`, `stream.controller`, `break`: the service is told",
+}
+
+
+def functions(*paths: Path) -> list[str]:
+    """The names of the tests in these files, in their order."""
+    found = [statement for path in paths for statement in ast.parse(path.read_text(encoding="utf-8")).body]
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return [one.name for one in found if isinstance(one, kinds) and one.name.startswith("test_")]
+
+
+def clients() -> str:
+    rows = [f"| {scenario} | {cell.text} | {NODE_TEXTS[scenario]} |" for scenario, cell in PYTHON.items()]
+    return "\n".join(["| | `openai` for Python | `openai` for Node |", "|---|---|---|", *rows]) + "\n"
+
+
+def servers() -> str:
+    """A cell counts the tests that run for its server and framework."""
+    each = len(functions(HERE / "servers" / "test_servers.py"))
+    rows = []
+    for framework, ways in FRAMEWORKS.items():
+        counts = [each * sum(cell == (server, framework) for cell, _ in CELLS) for server in SERVERS]
+        how = ", ".join(way.how for way in ways)
+        rows.append(f"| {framework}: {how} | " + " | ".join(f"{count} tests" for count in counts) + " |")
+    return "\n".join([f"| | {' | '.join(SERVERS)} |", "|---|---|---|---|", *rows]) + "\n"

@@ -1,0 +1,29 @@
+"""The README's tables of clients and servers come from tests that are there."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from tests import matrix
+from tests.clients.test_node import SCENARIOS
+from tests.test_readme import README
+
+
+@pytest.mark.parametrize("table", [matrix.clients, matrix.servers])
+def test_the_readme_has_the_table(table: Callable[[], str]) -> None:
+    name = table.__name__
+    shown = README.read_text(encoding="utf-8").partition(f"<!-- {name}: made from tests.matrix -->\n")[2]
+    assert shown.partition(f"<!-- end of {name} -->")[0] == table(), f"put this between the marks:\n{table()}"
+
+
+@pytest.mark.parametrize("scenario", matrix.PYTHON)
+def test_each_cell_of_the_python_client_has_its_tests(scenario: str) -> None:
+    there = matrix.functions(*(matrix.HERE / "clients").glob("test_openai*.py"))
+    assert matrix.PYTHON[scenario].tests
+    assert set(matrix.PYTHON[scenario].tests) - set(there) == set()
+
+
+def test_each_cell_of_the_node_client_has_its_test() -> None:
+    there = re.findall(r'^test\("([^"]+)"', matrix.NODE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert there == SCENARIOS == list(matrix.NODE_TEXTS) == list(matrix.PYTHON)
