@@ -1,5 +1,6 @@
 """The bytes of chunks: what all chunks of a stream share is built once, and each chunk is joined around its delta."""
 
+import re
 from typing import Any, Final
 
 import msgspec
@@ -13,6 +14,10 @@ from chatcompat.sse import encode_data
 from chatcompat.usage import to_service_tier
 
 DONE: Final = encode_data(b"[DONE]")
+
+# A delta with something in it that is not the role; in a text the quotation marks would be escaped.
+says_something: Final = re.compile(rb'"delta":\{"(?!role")').search
+"""Whether chunks have any of the reply itself: text, thinking, a call, a refusal."""
 
 # Ends of line to some clients' readers, though not to the standard; in JSON an escape says the same.
 _LINE_SEPARATORS: Final = (
@@ -47,6 +52,8 @@ class ChunkWriter:
         "_tail",
         "between_texts",
         "close_text",
+        "completion_id",
+        "model",
         "open_text",
         "out",
         "text_head",
@@ -58,9 +65,10 @@ class ChunkWriter:
         named = b'"service_tier":%b,' % _encode(tier) if origin.service_tier else b""
         self.out = out
         self._origin = origin
+        self.completion_id, self.model = to_completion_id(message.id), message.model
         self._shared = escape_separators(
             b'data: {"id":%b,"object":"chat.completion.chunk","created":%d,"model":%b,%b"choices":'
-            % (_encode(to_completion_id(message.id)), origin.created, _encode(message.model), named)
+            % (_encode(self.completion_id), origin.created, _encode(self.model), named)
         )
         self._delta = self._shared + b'[{"index":0,"delta":'
         self._close = b',"usage":null}\n\n' if origin.include_usage else b"}\n\n"

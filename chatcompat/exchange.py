@@ -15,6 +15,7 @@ import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chatcompat.bounds import Limits
+from chatcompat.chunks import says_something
 from chatcompat.collect import CompletionCollector
 from chatcompat.errors import ERROR_TYPES, InvalidReply, status_of, to_chat_error, to_error_body, to_native_error
 from chatcompat.guard import new_guard
@@ -30,7 +31,7 @@ from chatcompat.headers import (
     to_fields,
 )
 from chatcompat.keeper import Keeper
-from chatcompat.record import ExchangeRecord, Told, read_reply, told_by
+from chatcompat.record import ExchangeRecord, told_by
 from chatcompat.store import thinking_in
 from chatcompat.stream import PING, ChunkStream
 from chatcompat.translation import Translation
@@ -76,6 +77,7 @@ class Exchange:
         self._beating: anyio.Event | None = None
         self._sent_status: int | None = None  # what the client got,
         self._first_byte_at: float | None = None  # when,
+        self._first_token_at: float | None = None  # when the first piece of a streamed one,
         self._told: bytes | None = None  # and the body, if it was one in one piece
 
     async def run(self, app: ASGIApp, scope: Scope) -> None:
@@ -99,11 +101,7 @@ class Exchange:
 
     def record(self, began: float) -> ExchangeRecord:
         """How the exchange ended; `began` is when it did, as `time.monotonic` tells."""
-        told = Told()
-        if self._told is not None:
-            told = read_reply(self._told)
-        elif self._stream is not None and self._begun:
-            told = told_by(self._stream)
+        told = told_by(self._told, self._stream if self._begun else None)
         return ExchangeRecord(
             model=self._translation.model,
             streaming=self._translation.streaming,
@@ -114,6 +112,9 @@ class Exchange:
             time_to_first_byte=None if self._first_byte_at is None else self._first_byte_at - began,
             duration=time.monotonic() - began,
             error_type=told.error_type or (None if self._complete else "client_disconnected"),
+            response_id=told.id,
+            response_model=told.model,
+            time_to_first_token=None if self._first_token_at is None else self._first_token_at - began,
         )
 
     # ------------------------------------------------------------ the inner app's side
@@ -145,7 +146,7 @@ class Exchange:
                 await self._collect(piece, more_body)
                 return
             out = stream.feed(piece)
-            if self._begun and more_body and out and not stream.ended and self._beating is None:
+            if self._first_token_at and more_body and out and not stream.ended and self._beating is None:
                 # Nearly all pieces. Sent from here, since every call between costs as much as the translation.
                 self._sending = True
                 await self._send({"type": "http.response.body", "body": out, "more_body": True})
@@ -294,6 +295,8 @@ class Exchange:
         self._guard.start(self._keep_alive)
 
     async def _send_body(self, body: bytes, *, more_body: bool) -> None:
+        if self._first_token_at is None and says_something(body):
+            self._first_token_at = time.monotonic()
         self._complete = not more_body
         if self._beating is not None:
             await self._beating.wait()

@@ -29,7 +29,7 @@ from chatcompat.record import ExchangeRecord, OnExchange
 from chatcompat.request import decode_chat_request
 from chatcompat.sse import MAX_EVENT_BYTES
 from chatcompat.store import MemoryStore, ThinkingStore
-from chatcompat.translation import translate_decoded
+from chatcompat.translation import Translation, translate_decoded
 
 _logger: Final = logging.getLogger(__name__)
 
@@ -117,7 +117,7 @@ class ChatCompatMiddleware:
         if (
             scope["type"] != "http"
             or not scope["path"].endswith(self._path)
-            or _route_path(scope) != self._path
+            or route_path(scope) != self._path
             or scope["method"] == "OPTIONS"
         ):
             await self.app(scope, receive, send)
@@ -147,26 +147,30 @@ class ChatCompatMiddleware:
                 bounds=self._bounds,
             )
         except _ClientLeft:
+            self._report(_unread(None, "client_disconnected", began))
             return
         except InvalidRequest as error:
+            self._report(_unread(error.status, "invalid_request_error", began))
             await respond(send, error.status, error.body)
-            self._report(_refused(error, began))
             return
+        except Exception:  # of `dialect`; the server answers, as for the inner app's own
+            self._report(_unread(500, "server_error", began))
+            raise
         inner = self._inner_scope(scope, to_inner_headers(headers, fields, translation))
-        app = self.app
-        if translation.may_pause and self._limits.max_continuations:
-            app = Continued(
-                app,
-                translation.body,
-                limit=self._limits.max_continuations,
-                max_event_bytes=self._limits.max_event_bytes,
-            )
         exchange = Exchange(translation, receive, send, self._limits, keeper)
         try:
-            await exchange.run(app, inner)
+            await exchange.run(self._inner_app(translation), inner)
         finally:
             if self._on_exchange is not None:
                 self._report(exchange.record(began))
+
+    def _inner_app(self, translation: Translation) -> ASGIApp:
+        limits = self._limits
+        if not (translation.may_pause and limits.max_continuations):
+            return self.app
+        return Continued(
+            self.app, translation.body, limit=limits.max_continuations, max_event_bytes=limits.max_event_bytes
+        )
 
     def _keeper(self, fields: Fields) -> Keeper | None:
         """Who keeps thinking for this client; nobody for one without a credential, since it could be anyone's."""
@@ -192,22 +196,23 @@ class ChatCompatMiddleware:
         return inner
 
 
-def _refused(error: InvalidRequest, began: float) -> ExchangeRecord:
+def _unread(status: int | None, error_type: str, began: float) -> ExchangeRecord:
+    """The record of a request that the inner app did not get; `status` is None if its client left."""
     duration = time.monotonic() - began
     return ExchangeRecord(
         model=None,
         streaming=False,
-        status=error.status,
+        status=status,
         finish_reason=None,
         usage=None,
         ignored=(),
-        time_to_first_byte=duration,
+        time_to_first_byte=None if status is None else duration,
         duration=duration,
-        error_type="invalid_request_error",
+        error_type=error_type,
     )
 
 
-def _route_path(scope: Scope) -> str:
+def route_path(scope: Scope) -> str:
     """The path below `root_path`, which servers and `Mount` leave at the front of `path`."""
     path: str = scope["path"]
     root: str = scope.get("root_path", "").rstrip("/")

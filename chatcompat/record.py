@@ -1,6 +1,7 @@
 """What a service is told of each exchange: numbers and names, and nothing of the conversation."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,14 +29,39 @@ class ExchangeRecord:
     ignored: tuple[str, ...]
     """Places of what was not sent on."""
     time_to_first_byte: float | None
-    """Seconds from the first byte of the request to the start of the reply."""
+    """Seconds from the start of the request to the start of the reply."""
     duration: float
     """Seconds until the inner app was done."""
     error_type: str | None
     """`type` of the error that the client got, or `client_disconnected`."""
+    response_id: str | None = None
+    """The completion's id; None if it had not begun."""
+    response_model: str | None = None
+    """The model that the inner app named."""
+    time_to_first_token: float | None = None
+    """Seconds from the start of the request to the first piece of a streamed reply: text, thinking or a call."""
 
 
 OnExchange = Callable[[ExchangeRecord], object]
+
+
+def to_all(*observers: OnExchange) -> OnExchange:
+    """One `on_exchange` that calls each of `observers`, in order, also when one before it raises.
+
+    What they raise is raised behind the last one, in an `ExceptionGroup`.
+    """
+
+    def tell(record: ExchangeRecord) -> None:
+        failures: list[Exception] = []
+        for observer in observers:
+            try:
+                observer(record)
+            except Exception as error:  # noqa: BLE001 - raised below
+                failures.append(error)
+        if failures:
+            raise ExceptionGroup("observers of an exchange failed", failures)
+
+    return tell
 
 
 class _Chosen(Struct):
@@ -51,6 +77,8 @@ class _Error(Struct):
 class Told(Struct):
     """What a reply's own bytes tell."""
 
+    id: str | None = None
+    model: str | None = None
     choices: list[_Chosen] = []
     usage: dict[str, Any] | None = None
     error: _Error | None = None
@@ -66,16 +94,20 @@ class Told(Struct):
         return self.error.type if self.error is not None else None
 
 
-read_reply = msgspec.json.Decoder(Told).decode
-"""Read a completion or an error body that this package wrote."""
+_read_reply = msgspec.json.Decoder(Told).decode  # a completion or an error body that this package wrote
 
 
-def told_by(stream: ChunkStream) -> Told:
-    """What a stream told; of one that failed, its error."""
-    if stream.error is not None:
-        return read_reply(stream.error.body)
-    choices = [_Chosen(stream.finish_reason)] if stream.finish_reason is not None else []
-    try:
-        return Told(choices, msgspec.json.decode(msgspec.json.encode(stream.usage)))
-    except InvalidReply:  # nobody asked for the usage of this stream, so that it could not be read was not told
-        return Told(choices)
+def told_by(body: bytes | None, stream: ChunkStream | None) -> Told:
+    """What a body in one piece told, or else a stream; of one that failed, its error."""
+    if body is not None:
+        return _read_reply(body)
+    if stream is None:
+        return Told()
+    told = Told() if stream.error is None else _read_reply(stream.error.body)
+    told.id, told.model = stream.completion_id, stream.model
+    if stream.error is None:
+        told.choices = [_Chosen(stream.finish_reason)] if stream.finish_reason is not None else []
+        # Where nobody asked for the usage of this stream, that it could not be read was not told.
+        with suppress(InvalidReply):
+            told.usage = msgspec.json.decode(msgspec.json.encode(stream.usage))
+    return told

@@ -121,6 +121,16 @@ class ChunkStream:
         return self._reply is not None
 
     @property
+    def completion_id(self) -> str | None:
+        """The id in every chunk."""
+        return None if self._reply is None else self._reply.writer.completion_id
+
+    @property
+    def model(self) -> str | None:
+        """The model in every chunk, as the messages stream named it."""
+        return None if self._reply is None else self._reply.writer.model
+
+    @property
     def usage(self) -> dict[str, Any]:
         """The usage so far under chat names; raises `InvalidReply`."""
         return to_chat_usage(self._usage)

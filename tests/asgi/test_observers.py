@@ -8,10 +8,11 @@ from typing import Any
 
 import anyio
 import pytest
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from chatcompat import ChatCompatMiddleware, ExchangeRecord, InvalidRequest, translate
-from tests.asgi.driver import HELLO, REPLY, Inner, call, chat, streaming
+from chatcompat.record import to_all
+from tests.asgi.driver import HELLO, REPLY, Inner, call, chat, frame, scope, streaming
 
 pytestmark = pytest.mark.anyio
 
@@ -43,9 +44,17 @@ async def test_a_whole_exchange(stream: bool, streams: bool) -> None:
         time_to_first_byte=told.time_to_first_byte,
         duration=told.duration,
         error_type=None,
+        response_id="chatcmpl_1",
+        response_model="m",
+        time_to_first_token=told.time_to_first_token,
     )
     assert told.time_to_first_byte is not None
     assert 0 < told.time_to_first_byte <= told.duration < 1
+    if stream:
+        assert told.time_to_first_token is not None
+        assert told.time_to_first_byte <= told.time_to_first_token <= told.duration
+    else:
+        assert told.time_to_first_token is None
     with pytest.raises(FrozenInstanceError):
         told.status = 0  # type: ignore[misc]
 
@@ -108,6 +117,91 @@ async def test_a_usage_that_nobody_could_read_is_not_told() -> None:
     reply = {**REPLY, "usage": {"input_tokens": "x"}}
     told = await record(Inner(json.dumps(reply).encode()), chat(stream=True))
     assert (told.finish_reason, told.usage) == ("stop", None)
+
+
+async def test_an_error_in_mid_stream_has_the_id_and_the_model() -> None:
+    told = await record(streaming([*HELLO[:3], ERROR]), chat(stream=True))
+    assert (told.response_id, told.response_model) == ("chatcmpl_1", "m")
+    told = await record(streaming([ERROR]), chat(stream=True))
+    assert (told.response_id, told.response_model) == (None, None)
+
+
+@pytest.mark.parametrize("first", [0, 2])
+async def test_the_first_token_is_none_of_what_stands_before_the_text(first: int) -> None:
+    """The role, an opened block, pings and comments are no token."""
+    pieces = [frame(event) for event in HELLO]
+    pieces.insert(2, frame({"type": "ping"}))
+
+    async def inner(s: Scope, receive: Receive, send: Send) -> None:
+        app = Inner([*pieces[:first], b"".join(pieces[first:4]), *pieces[4:]], media="text/event-stream")
+
+        async def slowly(message: Any) -> None:
+            if b"Hel" in message.get("body", b""):
+                await anyio.sleep(0.05)
+            await send(message)
+
+        await app(s, receive, slowly)
+
+    told = await record(inner, chat(stream=True))
+    assert told.time_to_first_byte is not None
+    assert told.time_to_first_token is not None
+    waited = told.time_to_first_token - told.time_to_first_byte if first else told.time_to_first_byte
+    assert waited > 0.04
+
+
+@pytest.mark.parametrize("kind", ["thinking", "tool_use"])
+async def test_thinking_and_calls_are_tokens_and_an_empty_reply_has_none(kind: str) -> None:
+    block: dict[str, Any] = {"type": "thinking", "thinking": "", "signature": ""}
+    delta: dict[str, Any] = {"type": "thinking_delta", "thinking": "x"}
+    if kind == "tool_use":
+        block = {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {}}
+        delta = {"type": "input_json_delta", "partial_json": "{}"}
+    events = [HELLO[0], {**HELLO[1], "content_block": block}, {**HELLO[2], "delta": delta}, *HELLO[4:]]
+    assert (await record(streaming(events), chat(stream=True))).time_to_first_token is not None
+    assert (await record(streaming([HELLO[0], *HELLO[5:]]), chat(stream=True))).time_to_first_token is None
+
+
+async def test_a_client_that_left_while_it_sent_its_request() -> None:
+    records: list[ExchangeRecord] = []
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        raise AssertionError(message)
+
+    await ChatCompatMiddleware(Inner(), on_exchange=records.append)(scope(), receive, send)
+    assert [(told.status, told.error_type) for told in records] == [(None, "client_disconnected")]
+    assert records[0].time_to_first_byte is None
+
+
+async def test_a_dialect_that_raises() -> None:
+    def dialect(model: str) -> Any:
+        raise RuntimeError("SECRET")
+
+    records: list[ExchangeRecord] = []
+    with pytest.raises(RuntimeError, match="SECRET"):
+        await call(ChatCompatMiddleware(Inner(), dialect=dialect, on_exchange=records.append), chat())
+    assert [(told.status, told.error_type) for told in records] == [(500, "server_error")]
+
+
+async def test_several_observers_are_all_told_whatever_one_of_them_raises(caplog: pytest.LogCaptureFixture) -> None:
+    def observer(told: ExchangeRecord) -> None:
+        raise LookupError
+
+    first, last = list[ExchangeRecord](), list[ExchangeRecord]()
+    app = ChatCompatMiddleware(Inner(), on_exchange=to_all(first.append, observer, last.append, observer))
+    with caplog.at_level(logging.ERROR):
+        assert (await call(app, chat())).status == 200
+    assert first == last
+    assert len(first) == 1
+    assert [entry.message for entry in caplog.records] == ["on_exchange failed"]
+    assert caplog.records[0].exc_info is not None
+    failed = caplog.records[0].exc_info[1]
+    assert isinstance(failed, ExceptionGroup)
+    assert [type(error) for error in failed.exceptions] == [LookupError, LookupError]
+    to_all(first.append)(first[0])
+    assert len(first) == 2
 
 
 async def test_what_an_observer_raises_is_logged_and_never_reaches_the_client(caplog: pytest.LogCaptureFixture) -> None:
