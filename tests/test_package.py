@@ -10,7 +10,10 @@ import chatcompat
 
 PACKAGE = Path(chatcompat.__file__).parent
 SHELL = {"__init__.py", "__main__.py", "continued.py", "exchange.py", "guard.py", "middleware.py"}
-CORE = sorted(path for path in PACKAGE.rglob("*.py") if path.name not in SHELL or path.parent.name == "request")
+EXTRAS = {"otel.py", "prometheus.py"}
+CORE = sorted(
+    path for path in PACKAGE.rglob("*.py") if path.name not in SHELL | EXTRAS or path.parent.name == "request"
+)
 CORE = [path for path in CORE if path.parent.name not in {"cli", "simulator"}]
 IO = {"anyio", "asyncio", "http", "socket", "starlette", "trio", "urllib", "json"}
 

@@ -1,0 +1,191 @@
+"""A span and metrics for each exchange, by OpenTelemetry's conventions for generative AI; nothing of its content.
+
+Names are those of semantic conventions 1.41, the last release that has them
+(https://github.com/open-telemetry/semantic-conventions/tree/v1.41.1/docs/gen-ai). Only the API is needed, in the extra
+`otel`; without an SDK that a service sets up nothing is recorded.
+"""
+
+from collections.abc import Mapping
+from contextvars import ContextVar
+from typing import Any, Final
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+import chatcompat
+from chatcompat.headers import lowered
+from chatcompat.measures import (
+    DURATION_BUCKETS,
+    FIRST_TOKEN_BUCKETS,
+    Labels,
+    amount,
+    count,
+    label_model,
+    to_name,
+    to_place,
+)
+from chatcompat.middleware import ChatCompatMiddleware
+from chatcompat.record import ExchangeRecord, OnExchange, to_all
+
+try:
+    from opentelemetry import metrics, propagate, trace
+    from opentelemetry.trace import Span, SpanKind, StatusCode
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(f"{error}. Install it with: pip install 'chatcompat[otel]'") from error
+
+SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.41.1"
+
+_TOKEN_BUCKETS: Final = tuple(4**power for power in range(14))
+_OUTPUT_TOKEN_BUCKETS: Final = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5)
+_MAX_IGNORED: Final = 32
+
+# The span of the exchange, whatever span the inner app leaves as the current one.
+_span: Final[ContextVar[Span]] = ContextVar("chatcompat_span")
+
+_Attributes = dict[str, str | bool | int | float | list[str]]
+
+
+class TracedChatCompatMiddleware(ChatCompatMiddleware):
+    """`ChatCompatMiddleware` with a span around each exchange, and metrics; all of its options are options here too.
+
+    The span is a child of the current one, as of an instrumented server, or of the request's `traceparent`, and it is
+    current while the inner app runs. It is `INTERNAL` below a span of this process, else `SERVER`: this is where a
+    request is served, and a call that the inner app makes upstream is a client span of its own. Hence the metrics of
+    servers (`gen_ai.server.*`); tokens are counted in `gen_ai.client.token.usage`, since there is no other.
+
+    `provider` is `gen_ai.provider.name`, whose native API the inner app speaks. `tracer_provider` and `meter_provider`
+    are the global ones by default. `max_models` bounds the distinct models in metrics.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        provider: str = "anthropic",
+        on_exchange: OnExchange | None = None,
+        tracer_provider: trace.TracerProvider | None = None,
+        meter_provider: metrics.MeterProvider | None = None,
+        max_models: int = 50,
+        **options: Any,
+    ) -> None:
+        observer = self._tell if on_exchange is None else to_all(self._tell, on_exchange)
+        super().__init__(app, on_exchange=observer, **options)
+        version = chatcompat.__version__
+        self._shared: _Attributes = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": provider}
+        self._tracer = trace.get_tracer("chatcompat", version, tracer_provider, SCHEMA_URL)
+        self._metrics = _Metrics(metrics.get_meter("chatcompat", version, meter_provider, SCHEMA_URL), max_models)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        has_parent = trace.get_current_span().get_span_context().is_valid
+        with self._tracer.start_as_current_span(
+            "chat",
+            context=None if has_parent else propagate.extract(_carrier(scope)),
+            kind=SpanKind.INTERNAL if has_parent else SpanKind.SERVER,
+            attributes=self._shared | _server(scope),
+            record_exception=False,  # its text can be anything
+            set_status_on_exception=False,
+        ) as span:
+            token = _span.set(span)
+            try:
+                await super()._serve(scope, receive, send)
+            finally:
+                _span.reset(token)
+
+    def _tell(self, record: ExchangeRecord) -> None:
+        span = _span.get()
+        if span.is_recording():
+            if record.model is not None:
+                span.update_name(f"chat {to_name(record.model)}")
+            span.set_attributes(_of(record))
+            if record.error_type is not None:
+                span.set_status(StatusCode.ERROR)
+        self._metrics.record(record, self._shared)
+
+
+class _Metrics:
+    def __init__(self, meter: metrics.Meter, max_models: int) -> None:
+        self._requested, self._responding = Labels(max_models), Labels(max_models)
+        self._duration = meter.create_histogram(
+            "gen_ai.server.request.duration",
+            "s",
+            "Generative AI server request duration such as time-to-last byte or last output token.",
+            explicit_bucket_boundaries_advisory=DURATION_BUCKETS,
+        )
+        self._first_token = meter.create_histogram(
+            "gen_ai.server.time_to_first_token",
+            "s",
+            "Time to generate first token for successful responses.",
+            explicit_bucket_boundaries_advisory=FIRST_TOKEN_BUCKETS,
+        )
+        self._output_token = meter.create_histogram(
+            "gen_ai.server.time_per_output_token",
+            "s",
+            "Time per output token generated after the first token for successful responses.",
+            explicit_bucket_boundaries_advisory=_OUTPUT_TOKEN_BUCKETS,
+        )
+        self._tokens = meter.create_histogram(
+            "gen_ai.client.token.usage",
+            "{token}",
+            "Number of input and output tokens used.",
+            explicit_bucket_boundaries_advisory=_TOKEN_BUCKETS,
+        )
+
+    def record(self, record: ExchangeRecord, shared: _Attributes) -> None:
+        attributes = shared | _known(
+            {
+                "gen_ai.request.model": label_model(self._requested, record.model, record),
+                "gen_ai.response.model": label_model(self._responding, record.response_model, record),
+            }
+        )
+        failed = _known({"error.type": record.error_type})
+        self._duration.record(record.duration, attributes | failed)
+        output = count(record.usage, "completion_tokens")
+        for kind, tokens in {"input": count(record.usage, "prompt_tokens"), "output": output}.items():
+            if tokens is not None:
+                self._tokens.record(tokens, attributes | {"gen_ai.token.type": kind})
+        if record.time_to_first_token is not None and not failed:
+            self._first_token.record(record.time_to_first_token, attributes)
+            if output is not None and output > 1:
+                spent = record.duration - record.time_to_first_token
+                self._output_token.record(spent / (output - 1), attributes)
+
+
+def _of(record: ExchangeRecord) -> _Attributes:
+    """The attributes of a span when its exchange is over."""
+    usage = record.usage
+    return _known(
+        {
+            "gen_ai.request.model": None if record.model is None else to_name(record.model),
+            "gen_ai.request.stream": record.streaming or None,
+            "gen_ai.response.id": None if record.response_id is None else to_name(record.response_id),
+            "gen_ai.response.model": None if record.response_model is None else to_name(record.response_model),
+            "gen_ai.response.finish_reasons": None if record.finish_reason is None else [record.finish_reason],
+            "gen_ai.response.time_to_first_chunk": record.time_to_first_byte if record.streaming else None,
+            "gen_ai.usage.input_tokens": count(usage, "prompt_tokens"),
+            "gen_ai.usage.output_tokens": count(usage, "completion_tokens"),
+            "gen_ai.usage.cache_read.input_tokens": count(usage, "prompt_tokens_details", "cached_tokens"),
+            "gen_ai.usage.cache_creation.input_tokens": count(usage, "prompt_tokens_details", "cache_write_tokens"),
+            "gen_ai.usage.reasoning.output_tokens": count(usage, "completion_tokens_details", "reasoning_tokens"),
+            "error.type": record.error_type,
+            "http.response.status_code": record.status,
+            "chatcompat.usage.credits_consumed": amount(usage, "credits_consumed"),
+            "chatcompat.ignored": [to_place(place) for place in record.ignored[:_MAX_IGNORED]] or None,
+        }
+    )
+
+
+def _known(values: Mapping[str, str | bool | int | float | list[str] | None]) -> _Attributes:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _carrier(scope: Scope) -> dict[str, list[str]]:
+    """The request's headers as propagators read them."""
+    carrier: dict[str, list[str]] = {}
+    for name, value in lowered(scope.get("headers", ())):
+        carrier.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
+    return carrier
+
+
+def _server(scope: Scope) -> _Attributes:
+    """Where the server listens; the request's own `host` is whatever a client wrote."""
+    host, port = scope.get("server") or (None, None)
+    return _known({"server.address": host, "server.port": port})

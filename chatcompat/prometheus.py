@@ -1,0 +1,128 @@
+"""Prometheus metrics of exchanges; nothing of their content. Needs the extra `prometheus`."""
+
+import os
+from typing import Final
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from chatcompat.measures import DURATION_BUCKETS, FIRST_TOKEN_BUCKETS, Labels, amount, count, label_model, to_place
+from chatcompat.middleware import route_path
+from chatcompat.record import ExchangeRecord
+
+try:
+    from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, make_asgi_app
+    from prometheus_client.multiprocess import MultiProcessCollector
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(f"{error}. Install it with: pip install 'chatcompat[prometheus]'") from error
+
+OTHER: Final = "other"
+NONE: Final = "none"
+
+_LONG_BUCKETS: Final = (*DURATION_BUCKETS, 163.84, 327.68, 655.36)
+
+
+class PrometheusMetrics:
+    """Counts exchanges: an `on_exchange`, with an ASGI app that serves the counts.
+
+    One in a `registry`, which is the library's own by default. `max_models` and `max_fields` bound the distinct models
+    and ignored fields; what comes later is counted as `other`. A model counts as one when it gave a whole reply.
+    """
+
+    def __init__(self, *, registry: CollectorRegistry = REGISTRY, max_models: int = 50, max_fields: int = 200) -> None:
+        self._registry = registry
+        self._models, self._fields = Labels(max_models), Labels(max_fields)
+        self._requests = Counter(
+            "chatcompat_requests",
+            "Exchanges that ended.",
+            ("model", "status", "streaming", "finish_reason"),
+            registry=registry,
+        )
+        self._errors = Counter("chatcompat_errors", "Exchanges that failed.", ("model", "type"), registry=registry)
+        self._tokens = Counter(
+            "chatcompat_tokens", "Tokens used; input has all of the prompt.", ("model", "type"), registry=registry
+        )
+        self._cached = Counter(
+            "chatcompat_cached_tokens",
+            "Input tokens that were read from the cache or written to it.",
+            ("model", "type"),
+            registry=registry,
+        )
+        self._credits = Counter(
+            "chatcompat_credits", "Credits used, as the service told.", ("model",), registry=registry
+        )
+        self._ignored = Counter(
+            "chatcompat_ignored_fields", "Fields of requests that were not sent on.", ("field",), registry=registry
+        )
+        self._first_byte = Histogram(
+            "chatcompat_time_to_first_byte_seconds",
+            "Time from the start of a request to the start of its reply.",
+            ("model", "streaming"),
+            buckets=_LONG_BUCKETS,
+            registry=registry,
+        )
+        self._first_token = Histogram(
+            "chatcompat_time_to_first_token_seconds",
+            "Time from the start of a request to the first token of a streamed reply.",
+            ("model",),
+            buckets=FIRST_TOKEN_BUCKETS,
+            registry=registry,
+        )
+        self._duration = Histogram(
+            "chatcompat_request_duration_seconds",
+            "Time from the start of a request to the end of its exchange.",
+            ("model", "streaming"),
+            buckets=_LONG_BUCKETS,
+            registry=registry,
+        )
+
+    def __call__(self, record: ExchangeRecord) -> None:
+        """Count an exchange."""
+        model = label_model(self._models, record.model, record) or OTHER
+        streaming = "true" if record.streaming else "false"
+        status = NONE if record.status is None else str(record.status)
+        self._requests.labels(model, status, streaming, record.finish_reason or NONE).inc()
+        if record.error_type is not None:
+            self._errors.labels(model, record.error_type).inc()
+        for place in record.ignored:
+            self._ignored.labels(self._fields.add(to_place(place)) or OTHER).inc()
+        self._duration.labels(model, streaming).observe(record.duration)
+        if record.time_to_first_byte is not None:
+            self._first_byte.labels(model, streaming).observe(record.time_to_first_byte)
+        if record.time_to_first_token is not None:
+            self._first_token.labels(model).observe(record.time_to_first_token)
+        self._count_usage(model, record)
+
+    def _count_usage(self, model: str, record: ExchangeRecord) -> None:
+        details = "prompt_tokens_details"
+        counted = (
+            (self._tokens, "input", count(record.usage, "prompt_tokens")),
+            (self._tokens, "output", count(record.usage, "completion_tokens")),
+            (self._cached, "read", count(record.usage, details, "cached_tokens")),
+            (self._cached, "write", count(record.usage, details, "cache_write_tokens")),
+        )
+        for counter, kind, tokens in counted:
+            if tokens is not None:
+                counter.labels(model, kind).inc(tokens)
+        used = amount(record.usage, "credits_consumed")
+        if used is not None:
+            self._credits.labels(model).inc(used)
+
+    @property
+    def endpoint(self) -> ASGIApp:
+        """An ASGI app that serves the metrics: of all workers where `PROMETHEUS_MULTIPROC_DIR` is set."""
+        registry = self._registry
+        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        endpoint: ASGIApp = make_asgi_app(registry)
+        return endpoint
+
+    def beside(self, app: ASGIApp, path: str = "/metrics") -> ASGIApp:
+        """`app`, with the metrics at `path`, below `root_path`."""
+        endpoint = self.endpoint
+
+        async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+            is_asked = scope["type"] == "http" and route_path(scope) == path and scope["method"] in ("GET", "HEAD")
+            await (endpoint if is_asked else app)(scope, receive, send)
+
+        return serve

@@ -1,0 +1,13 @@
+"""An observer's fault is logged and goes no further, so it has to be looked for."""
+
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def no_observer_fails(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    yield
+    assert [
+        record.getMessage() for record in caplog.get_records("call") if record.levelname in ("ERROR", "WARNING")
+    ] == []
