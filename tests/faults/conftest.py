@@ -8,4 +8,4 @@ import pytest
 @pytest.fixture(autouse=True)
 def nothing_goes_wrong_unseen(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     yield
-    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+    assert [record for record in caplog.get_records("call") if record.levelname == "ERROR"] == []
