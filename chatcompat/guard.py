@@ -1,16 +1,19 @@
 """The inner app's time, and the tasks beside it.
 
 `anyio` has one thing for both, a task group with a deadline. On asyncio that costs some 40 µs a request, more than all
-else here together; asyncio's own task group costs 5. Hence a guard made of it where it runs, and anyio's elsewhere.
+else here together. Hence a guard by hand where asyncio runs, a fifth of that, and anyio's elsewhere.
 """
 
 import asyncio
 import math
 from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Final, Protocol, Self
 
 import anyio
+
+_PERSISTENCE: Final = 0.1
+"""Seconds from one cancellation to the next."""
 
 Beside = Callable[[], Coroutine[Any, Any, None]]
 
@@ -44,7 +47,7 @@ def new_guard() -> Guard:
         task = asyncio.current_task()
     except RuntimeError:  # no event loop of asyncio's
         task = None
-    return _AnyioGuard() if task is None else _AsyncioGuard()
+    return _AnyioGuard() if task is None else _AsyncioGuard(task)
 
 
 class _AnyioGuard:
@@ -74,39 +77,76 @@ class _AnyioGuard:
 
 
 class _AsyncioGuard:
-    """On asyncio: its own tasks; anyio's scope around the block, which also ends one that swallows a cancellation."""
+    """On asyncio, by hand: cancelling as in `asyncio.timeout`, awaiting as in `asyncio.TaskGroup`."""
 
-    def __init__(self) -> None:
-        self._scope = anyio.CancelScope()
-        self._tasks = asyncio.TaskGroup()
-        self._started: list[asyncio.Task[None]] = []
-        self._clock = asyncio.get_running_loop()
+    def __init__(self, host: asyncio.Task[Any]) -> None:
+        self._host = host
+        self._cancelling = host.cancelling()  # before, by others
+        self._cancelled = 0
+        self._over = False
+        self._clock = host.get_loop()
         self._deadline = math.inf
         self._timer: asyncio.TimerHandle | None = None
+        self._started: set[asyncio.Task[None]] = set()
+        self._failures: list[Exception] = []
+        self._all_ended: asyncio.Future[None] | None = None
 
     async def __aenter__(self) -> Self:
-        await self._tasks.__aenter__()
-        self._scope.__enter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool | None:
+    ) -> bool:
+        self._over = True
         self._stop_timer()
-        while self._started:  # let go of: a task holds its traceback, and with it all that it knew
-            self._started.pop().cancel()
-        if self._scope.__exit__(kind, error, traceback):
-            kind = error = traceback = None
-        await self._tasks.__aexit__(kind, error, traceback)
-        return error is None
+        for _ in range(self._cancelled):
+            self._host.uncancel()
+        own = isinstance(error, asyncio.CancelledError) and self._cancelled > 0
+        own = own and self._host.cancelling() <= self._cancelling
+        await self._end_all()
+        if self._failures:
+            raise ExceptionGroup("a task beside the messages app failed", self._failures)
+        return own
+
+    async def _end_all(self) -> None:
+        """Cancel what was started, and wait for its end, also if cancelled meanwhile."""
+        cancelled: asyncio.CancelledError | None = None
+        for task in self._started:
+            task.cancel()
+        while self._started:
+            self._all_ended = self._clock.create_future()
+            try:
+                await self._all_ended
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if cancelled is not None:
+            raise cancelled
 
     def start(self, task: Beside) -> None:
-        self._started.append(self._tasks.create_task(task()))
+        started = self._clock.create_task(task())
+        self._started.add(started)
+        started.add_done_callback(self._on_end)
+
+    def _on_end(self, task: asyncio.Task[None]) -> None:
+        self._started.discard(task)
+        if not task.cancelled() and isinstance(error := task.exception(), Exception):
+            self._failures.append(error)
+            self.cancel()
+        if not self._started and self._all_ended is not None and not self._all_ended.done():
+            self._all_ended.set_result(None)
 
     def cancel(self) -> None:
-        self._scope.cancel()
+        if self._over:
+            return
+        self._cancelled += 1
+        self._host.cancel()
+        self._deadline = self._clock.time() + _PERSISTENCE  # an app that swallows it is cancelled again
+        self._stop_timer()
+        self._timer = self._clock.call_at(self._deadline, self._look)
 
     def allow(self, seconds: float) -> None:
+        if self._cancelled:
+            return
         self._deadline = deadline = self._clock.time() + seconds
         if self._timer is not None and deadline < self._timer.when():
             self._stop_timer()
@@ -122,7 +162,7 @@ class _AsyncioGuard:
         """A deadline that moved away is cheaper met again than set anew each time."""
         self._timer = None
         left = self._deadline - self._clock.time()
-        if left > 0:
-            self.allow(left)
+        if self._cancelled or left <= 0:
+            self.cancel()
         else:
-            self._scope.cancel()
+            self.allow(left)

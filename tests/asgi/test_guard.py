@@ -1,0 +1,178 @@
+"""The guard of the inner app: both kinds end their block, and what runs beside it, in the same way."""
+
+import asyncio
+import math
+from contextlib import suppress
+
+import anyio
+import pytest
+
+from chatcompat.guard import new_guard
+
+pytestmark = pytest.mark.anyio
+
+
+class Beside:
+    """A task that waits for ever, and knows what became of it."""
+
+    def __init__(self) -> None:
+        self.begun = anyio.Event()
+        self.ended = False
+
+    async def __call__(self) -> None:
+        self.begun.set()
+        try:
+            await anyio.sleep_forever()
+        finally:
+            self.ended = True
+
+
+async def fail() -> None:
+    raise ValueError("beside")
+
+
+async def test_a_block_that_ends_takes_its_tasks_along() -> None:
+    beside, unbegun = Beside(), Beside()
+    async with new_guard() as guard:
+        guard.start(beside)
+        await beside.begun.wait()
+        guard.start(unbegun)
+    assert beside.ended
+    await anyio.lowlevel.checkpoint()  # nothing is left to be thrown here
+
+
+async def test_time_ends_a_block_and_no_sooner() -> None:
+    async with new_guard() as guard:
+        guard.allow(10)
+        guard.allow(0.01)
+        guard.allow(math.inf)
+        guard.allow(0.05)
+        began = anyio.current_time()
+        await anyio.sleep_forever()
+    assert anyio.current_time() - began >= 0.04
+    await anyio.lowlevel.checkpoint()
+
+
+async def test_time_that_is_given_again_does_not_end() -> None:
+    whole = False
+    async with new_guard() as guard:
+        for _ in range(5):
+            guard.allow(0.2)
+            await anyio.sleep(0.08)
+        guard.allow(math.inf)
+        await anyio.sleep(0.3)
+        whole = True
+    assert whole
+
+
+async def test_a_task_beside_can_end_the_block() -> None:
+    async with new_guard() as guard:
+
+        async def end() -> None:
+            guard.cancel()
+
+        guard.start(end)
+        await anyio.sleep_forever()
+    guard.cancel()  # nothing is left to be cancelled
+    await anyio.lowlevel.checkpoint()
+
+
+async def test_a_block_that_swallows_its_cancellation_is_cancelled_again() -> None:
+    swallowed = 0
+    async with new_guard() as guard:
+        guard.allow(0.01)
+        while swallowed < 3:
+            try:
+                await anyio.sleep_forever()
+            except anyio.get_cancelled_exc_class():
+                swallowed += 1
+                guard.allow(math.inf)
+    assert swallowed == 3
+    await anyio.lowlevel.checkpoint()
+
+
+async def test_what_a_task_raises_ends_the_block_and_is_raised() -> None:
+    async def serve() -> None:
+        async with new_guard() as guard:
+            guard.start(fail)
+            await anyio.sleep_forever()
+
+    with pytest.raises(ExceptionGroup) as raised:
+        await serve()
+    assert [type(error) for error in raised.value.exceptions] == [ValueError]
+    await anyio.lowlevel.checkpoint()
+
+
+async def test_what_a_task_raises_when_it_is_cancelled_is_raised() -> None:
+    begun = anyio.Event()
+
+    async def stubborn() -> None:
+        begun.set()
+        with suppress(anyio.get_cancelled_exc_class()):
+            await anyio.sleep_forever()
+        raise ValueError("at its end")
+
+    async def serve() -> None:
+        async with new_guard() as guard:
+            guard.start(stubborn)
+            await begun.wait()
+
+    with pytest.raises(ExceptionGroup):
+        await serve()
+    await anyio.lowlevel.checkpoint()
+
+
+async def test_a_cancellation_from_outside_goes_through() -> None:
+    beside = Beside()
+    with anyio.move_on_after(0.05) as scope:
+        async with new_guard() as guard:
+            guard.start(beside)
+            await anyio.sleep_forever()
+    assert scope.cancelled_caught
+    assert beside.ended
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_native_cancellation_goes_through_even_behind_one_of_ours() -> None:
+    async def serve() -> None:
+        async with new_guard() as guard:
+            guard.allow(0)
+            try:
+                await anyio.sleep_forever()
+            finally:
+                with suppress(asyncio.CancelledError):
+                    await asyncio.sleep(10)
+
+    task = asyncio.create_task(serve())
+    await asyncio.sleep(0.05)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_cancellation_while_its_tasks_end_waits_for_them() -> None:
+    slow = anyio.Event()
+    ended = False
+
+    async def slow_to_end() -> None:
+        nonlocal ended
+        try:
+            await anyio.sleep_forever()
+        finally:
+            slow.set()
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(0.1)
+            ended = True
+
+    async def serve() -> None:
+        async with new_guard() as guard:
+            guard.start(slow_to_end)
+            await asyncio.sleep(0.01)
+
+    task = asyncio.create_task(serve())
+    await slow.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert ended
