@@ -1,0 +1,107 @@
+"""`chatcompat translate`."""
+
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated, Final, cast
+
+from cyclopts import Group, Parameter
+from cyclopts.types import ExistingFile
+from cyclopts.validators import mutually_exclusive
+
+from chatcompat.dialect import PRESETS
+from chatcompat.errors import (
+    ERROR_TYPES,
+    ChatCompatError,
+    InvalidReply,
+    InvalidRequest,
+    status_of,
+    to_chat_error,
+    to_native_error,
+)
+from chatcompat.translation import Translation, translate
+
+if TYPE_CHECKING:
+    from io import BufferedReader
+
+_PIECE: Final = 64 * 1024  # bytes that are read at once, or fewer where no more are there
+_WAY_BACK: Final = Group("The way back", validator=mutually_exclusive)
+
+# Of which request a reply is where none is named: one that asks for nothing but to be told the usage too.
+_MINIMAL: Final = (
+    b'{"model":"any","messages":[{"role":"user","content":"Hello"}],'
+    b'"stream":true,"stream_options":{"include_usage":true}}'
+)
+
+
+def translate_stdin(
+    *,
+    reply: Annotated[
+        bool, Parameter(help="A native reply becomes a chat completion.", group=_WAY_BACK, negative="")
+    ] = False,
+    stream: Annotated[
+        bool, Parameter(help="Native events become a chunk stream.", group=_WAY_BACK, negative="")
+    ] = False,
+    request: Annotated[
+        ExistingFile | None,
+        Parameter(help="The chat request that was answered: its tools and formats count."),
+    ] = None,
+    dialect: Annotated[str, Parameter(help="What the messages service accepts.", choices=tuple(PRESETS))] = "native",
+    strict: Annotated[bool, Parameter(help="Refuse what would be ignored.", negative="")] = False,
+) -> int:
+    """Translate a chat request from standard input into the messages request, or a native reply back.
+
+    What was ignored is named on standard error, one place a line; so is an error, with exit status 1. A native error
+    becomes the error body that a client would get, with exit status 1.
+    """
+    try:
+        if not (reply or stream):
+            return _translate_request(dialect, strict=strict)
+        body = _MINIMAL if request is None else request.read_bytes()
+        translation = translate(body, dialect=PRESETS[dialect], strict=strict)
+        return _translate_stream(translation) if stream else _translate_reply(translation)
+    except (InvalidRequest, InvalidReply) as error:
+        return _refuse(error)
+    except BrokenPipeError:
+        # The reader left. https://docs.python.org/3/library/signal.html#note-on-sigpipe
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _translate_request(dialect: str, *, strict: bool) -> int:
+    translation = translate(sys.stdin.buffer.read(), dialect=PRESETS[dialect], strict=strict)
+    _write(translation.body + b"\n")
+    for place in translation.ignored:
+        print(ascii(place)[1:-1], file=sys.stderr)  # the client's own names: nothing in them steers a terminal
+    return 0
+
+
+def _translate_reply(translation: Translation) -> int:
+    body = sys.stdin.buffer.read()
+    try:
+        _write(translation.reply(body) + b"\n")
+    except InvalidReply:
+        native = to_native_error(body)
+        if native.type not in ERROR_TYPES:
+            raise
+        _write(to_chat_error(native, status_of(native)) + b"\n")
+        return 1
+    return 0
+
+
+def _translate_stream(translation: Translation) -> int:
+    chunks = translation.stream()
+    incoming = cast("BufferedReader", sys.stdin.buffer)
+    while piece := incoming.read1(_PIECE):
+        _write(chunks.feed(piece))
+    _write(chunks.close())
+    return 1 if chunks.error is not None else 0
+
+
+def _write(piece: bytes) -> None:
+    sys.stdout.buffer.write(piece)
+    sys.stdout.buffer.flush()
+
+
+def _refuse(error: ChatCompatError) -> int:
+    print(error, file=sys.stderr)
+    return 1

@@ -1,0 +1,122 @@
+"""`chatcompat translate`, as it is typed into a shell."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.asgi.driver import HELLO, REPLY, chat, frame
+from tests.extensions import EXTENSIONS
+from tests.vendor import chat_error, chat_sse, check_chat_reply, check_messages_request
+
+COMMAND = [sys.executable, "-m", "chatcompat", "translate"]
+TOOL = {"type": "function", "function": {"name": "look.up", "parameters": {"type": "object", "properties": {}}}}
+
+
+def run(body: bytes, *arguments: str) -> tuple[int, bytes, list[str]]:
+    done = subprocess.run([*COMMAND, *arguments], input=body, capture_output=True, check=False, timeout=60)
+    return done.returncode, done.stdout, done.stderr.decode().splitlines()
+
+
+def test_a_request_is_translated_and_what_was_ignored_is_named() -> None:
+    status, out, told = run(chat(seed=3, messages=[{"role": "user", "content": "hi", "name": "x"}]))
+    assert (status, told) == (0, ["seed", "messages[].name"])
+    assert check_messages_request(json.loads(out)) == []
+    assert json.loads(out)["messages"] == [{"role": "user", "content": "hi"}]
+
+
+def test_a_field_named_by_the_client_steers_no_terminal() -> None:
+    assert run(chat(**{"\x1b[2J\n": 1}))[2] == [r"\x1b[2J\n"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "body", "place"),
+    [
+        ([], chat(messages=[{"role": "user", "content": 7}]), "messages[0].content"),
+        (["--strict"], chat(seed=3), "seed"),
+        (["--dialect", "native-2026-10-21"], chat(messages=[{"role": "assistant", "content": "I"}]), "messages[0]"),
+    ],
+)
+def test_a_refusal_names_its_place(arguments: list[str], body: bytes, place: str) -> None:
+    status, out, told = run(body, *arguments)
+    assert (status, out, len(told)) == (1, b"", 1)
+    assert f"(at {place})" in told[0]
+
+
+def test_a_reply_becomes_a_completion() -> None:
+    status, out, told = run(json.dumps(REPLY).encode(), "--reply")
+    assert (status, told) == (0, [])
+    assert check_chat_reply(json.loads(out), allow=EXTENSIONS) == []
+    assert json.loads(out)["choices"][0]["message"]["content"] == "Hello"
+
+
+def test_a_reply_is_translated_in_the_light_of_its_request(tmp_path: Path) -> None:
+    asked = tmp_path / "request.json"
+    asked.write_bytes(chat(tools=[TOOL]))
+    name = json.loads(run(asked.read_bytes())[1])["tools"][0]["name"]
+    call = {"type": "tool_use", "id": "toolu_1", "name": name, "input": {}}
+    body = json.dumps(REPLY | {"content": [call], "stop_reason": "tool_use"}).encode()
+    calls = json.loads(run(body, "--reply", "--request", str(asked))[1])["choices"][0]["message"]["tool_calls"]
+    assert name != "look.up"
+    assert calls[0]["function"]["name"] == "look.up"
+
+
+def test_a_native_error_becomes_the_error_that_a_client_gets() -> None:
+    native = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
+    status, out, told = run(json.dumps(native).encode(), "--reply")
+    assert (status, told) == (1, [])
+    assert chat_error(json.loads(out)) == []
+    assert json.loads(out)["error"]["message"] == "Overloaded"
+
+
+def test_what_is_no_reply_is_an_error() -> None:
+    status, out, told = run(b"<html>", "--reply")
+    assert (status, out, len(told)) == (1, b"", 1)
+
+
+def test_events_become_chunks_as_they_come() -> None:
+    with subprocess.Popen([*COMMAND, "--stream"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        out = b""
+        for event in HELLO:
+            process.stdin.write(frame(event))
+            process.stdin.flush()
+            if event["type"] == "content_block_delta":
+                while event["delta"]["text"].encode() not in out:
+                    out += (line := process.stdout.readline())
+                    assert line
+        process.stdin.close()
+        out += process.stdout.read()
+    assert process.returncode == 0
+    assert chat_sse(out, include_usage=True, allow=EXTENSIONS) == []
+    assert out.endswith(b"data: [DONE]\n\n")
+
+
+@pytest.mark.parametrize("cut", [0, 3])
+def test_a_stream_that_is_not_whole_ends_with_the_error_frame(cut: int) -> None:
+    status, out, _ = run(b"".join(map(frame, HELLO[:cut])), "--stream")
+    assert status == 1
+    assert b"[DONE]" not in out
+    last: dict[str, Any] = json.loads(out.rstrip().rpartition(b"data: ")[2])
+    assert chat_error(last) == []
+
+
+def test_a_reader_that_leaves_is_no_traceback() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(COMMAND, input=chat(), stdout=writing, stderr=subprocess.PIPE, check=False, timeout=60)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+@pytest.mark.parametrize("arguments", [["--reply", "--stream"], ["--dialect", "none"], ["--request", "/none"]])
+def test_what_makes_no_sense_is_refused(arguments: list[str]) -> None:
+    status, out, told = run(b"", *arguments)
+    assert status != 0
+    assert out == b""
+    assert not any("Traceback" in line for line in told)
