@@ -25,8 +25,10 @@ from chatcompat.headers import (
     to_inner_headers,
 )
 from chatcompat.keeper import Keeper
+from chatcompat.models import ModelsApp, ModelsOption
 from chatcompat.record import ExchangeRecord, OnExchange
 from chatcompat.request import decode_chat_request
+from chatcompat.scopes import hide_extensions, route_path
 from chatcompat.sse import MAX_EVENT_BYTES
 from chatcompat.store import MemoryStore, ThinkingStore
 from chatcompat.translation import Translation, translate_decoded
@@ -35,11 +37,6 @@ _logger: Final = logging.getLogger(__name__)
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
-
-# Extensions of the server that would let the inner app send bytes past this middleware.
-_HIDDEN_EXTENSIONS: Final = frozenset(
-    {"http.response.pathsend", "http.response.zerocopysend", "http.response.trailers"}
-)
 
 
 class _ClientLeft(Exception):
@@ -53,13 +50,14 @@ class ChatCompatMiddleware:
     around any messages app.
 
     `dialect` says what `app` accepts: one `Dialect`, or a function from a model id to its `Dialect`. `path` is the
-    endpoint, `messages_path` where it is sent inside; both below `root_path`. Bounds: `max_body_bytes` of a request
-    (413 above), `max_reply_bytes` of a reply in one piece and `max_event_bytes` of one stream event (502 or an error
-    frame above), `max_header_bytes` of all headers of a request (431 above) and of a reply (502), and `bounds` of what
-    a request holds (400). Seconds: after `keep_alive` of silence in a stream a comment is sent; `first_byte_timeout`
-    and `idle_timeout` are how long `app` may be silent before its reply and in it, before it is cancelled and the
-    client gets a 504 or an error frame (`math.inf`: for ever); `disconnect_grace` is how long it has to stop by itself
-    after the client left. `strict` refuses what would
+    endpoint, `messages_path` where it is sent inside, and `models_path` where clients that are not native ones read the
+    list of models, from `models` (ids, or further fields by id) or `app`'s own list (None for no such list); all below
+    `root_path`. Bounds: `max_body_bytes` of a request (413 above), `max_reply_bytes` of a reply in one piece and
+    `max_event_bytes` of one stream event (502 or an error frame above), `max_header_bytes` of all headers of a request
+    (431 above) and of a reply (502), and `bounds` of what a request holds (400). Seconds: after `keep_alive` of silence
+    in a stream a comment is sent; `first_byte_timeout` and `idle_timeout` are how long `app` may be silent before its
+    reply and in it, before it is cancelled and the client gets a 504 or an error frame (`math.inf`: for ever);
+    `disconnect_grace` is how long it has to stop by itself after the client left. `strict` refuses what would
     otherwise be ignored. `on_exchange` is called with an `ExchangeRecord` after each exchange; what it raises is logged
     and goes no further. `store` keeps signed thinking that clients lose, by default in memory; None for nowhere.
     `max_continuations`: how often a turn that `app` pauses is gone on with before the client sees it as cut off.
@@ -72,6 +70,8 @@ class ChatCompatMiddleware:
         dialect: DialectOption = DEFAULT_DIALECT,
         path: str = "/v1/chat/completions",
         messages_path: str = "/v1/messages",
+        models_path: str | None = "/v1/models",
+        models: ModelsOption | None = None,
         max_body_bytes: int = 32 * MIB,
         max_reply_bytes: int = 32 * MIB,
         max_event_bytes: int = MAX_EVENT_BYTES,
@@ -88,8 +88,8 @@ class ChatCompatMiddleware:
     ) -> None:
         if not (isinstance(dialect, Dialect) or callable(dialect)):
             raise TypeError("dialect must be a Dialect, or a function from a model id to a Dialect")
-        for name, value in {"path": path, "messages_path": messages_path}.items():
-            if not value.startswith("/"):
+        for name, value in {"path": path, "messages_path": messages_path, "models_path": models_path}.items():
+            if value is not None and not value.startswith("/"):
                 raise ValueError(f"{name} must begin with a slash, not be {value!r}")
         self.app = app
         self._dialect = dialect
@@ -111,6 +111,9 @@ class ChatCompatMiddleware:
             disconnect_grace=disconnect_grace,
             max_continuations=max_continuations,
         )
+        self._other = app
+        if models_path is not None:
+            self._other = ModelsApp(app, path=models_path, models=models, dialect=dialect, limits=self._limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Divert the endpoint's requests; let anything else through as it is."""
@@ -120,7 +123,7 @@ class ChatCompatMiddleware:
             or route_path(scope) != self._path
             or scope["method"] == "OPTIONS"
         ):
-            await self.app(scope, receive, send)
+            await self._other(scope, receive, send)
         elif scope["method"] != "POST":
             body = to_error_body("This endpoint takes POST only.", "invalid_request_error", code="method_not_allowed")
             await respond(send, 405, body, [(b"allow", b"POST")])
@@ -190,9 +193,7 @@ class ChatCompatMiddleware:
         inner = {**scope, "path": path, "headers": headers}
         if inner.get("raw_path") is not None:
             inner["raw_path"] = quote(path).encode() if path != self._messages_path else self._raw_messages_path
-        if "extensions" in scope:
-            offered = scope["extensions"] or {}
-            inner["extensions"] = {name: value for name, value in offered.items() if name not in _HIDDEN_EXTENSIONS}
+        hide_extensions(inner)
         return inner
 
 
@@ -210,13 +211,6 @@ def _unread(status: int | None, error_type: str, began: float) -> ExchangeRecord
         duration=duration,
         error_type=error_type,
     )
-
-
-def route_path(scope: Scope) -> str:
-    """The path below `root_path`, which servers and `Mount` leave at the front of `path`."""
-    path: str = scope["path"]
-    root: str = scope.get("root_path", "").rstrip("/")
-    return path[len(root) :] if root and path.startswith(f"{root}/") else path
 
 
 def _check_headers(headers: Headers, fields: Fields, limits: Limits) -> None:

@@ -1,0 +1,24 @@
+"""Scopes of requests: where they are sent, and what of the server the inner app is not offered."""
+
+from typing import Final
+
+from starlette.types import Scope
+
+# Extensions of the server that would let the inner app send bytes past the middleware.
+_HIDDEN_EXTENSIONS: Final = frozenset(
+    {"http.response.pathsend", "http.response.zerocopysend", "http.response.trailers"}
+)
+
+
+def route_path(scope: Scope) -> str:
+    """The path below `root_path`, which servers and `Mount` leave at the front of `path`."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "").rstrip("/")
+    return path[len(root) :] if root and path.startswith(f"{root}/") else path
+
+
+def hide_extensions(scope: Scope) -> None:
+    """Leave out of `scope` the extensions that would send bytes past the middleware."""
+    if "extensions" in scope:
+        offered = scope["extensions"] or {}
+        scope["extensions"] = {name: value for name, value in offered.items() if name not in _HIDDEN_EXTENSIONS}
