@@ -6,8 +6,8 @@ from typing import Final
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chatcompat.measures import DURATION_BUCKETS, FIRST_TOKEN_BUCKETS, Labels, amount, count, label_model, to_place
-from chatcompat.middleware import route_path
 from chatcompat.record import ExchangeRecord
+from chatcompat.scopes import route_path
 
 try:
     from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, make_asgi_app

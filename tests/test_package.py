@@ -15,7 +15,7 @@ EXTRAS = {"otel.py", "prometheus.py"}
 CORE = sorted(
     path for path in PACKAGE.rglob("*.py") if path.name not in SHELL | EXTRAS or path.parent.name == "request"
 )
-CORE = [path for path in CORE if path.parent.name not in {"cli", "simulator"}]
+CORE = [path for path in CORE if path.parent.name not in {"check", "cli", "simulator"}]
 IO = {"anyio", "asyncio", "http", "socket", "starlette", "trio", "urllib", "json"}
 
 

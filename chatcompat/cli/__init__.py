@@ -5,9 +5,11 @@ from typing import Final
 from cyclopts import App
 
 import chatcompat
+from chatcompat.cli.check import check
 from chatcompat.cli.serve import serve
 from chatcompat.cli.translate import translate_stdin
 
 app: Final = App(name="chatcompat", help=chatcompat.__doc__, version=chatcompat.__version__)
+app.command(check)
 app.command(serve)
 app.command(translate_stdin, name="translate")

@@ -1,5 +1,6 @@
 """`chatcompat translate`, as it is typed into a shell."""
 
+import io
 import json
 import os
 import subprocess
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from chatcompat.cli import app
 from tests.asgi.driver import HELLO, REPLY, chat, frame
 from tests.extensions import EXTENSIONS
 from tests.vendor import chat_error, chat_sse, check_chat_reply, check_messages_request
@@ -18,8 +20,18 @@ TOOL = {"type": "function", "function": {"name": "look.up", "parameters": {"type
 
 
 def run(body: bytes, *arguments: str) -> tuple[int, bytes, list[str]]:
-    done = subprocess.run([*COMMAND, *arguments], input=body, capture_output=True, check=False, timeout=60)
-    return done.returncode, done.stdout, done.stderr.decode().splitlines()
+    """The command in this process: exit status, standard output, lines of standard error."""
+    out, told = io.BytesIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(body)))
+        patch.setattr(sys, "stdout", io.TextIOWrapper(out))
+        patch.setattr(sys, "stderr", told)
+        try:
+            status = app(["translate", *arguments], result_action="return_value")
+        except SystemExit as exit_:
+            status = exit_.code
+        written = out.getvalue()
+    return status, written, told.getvalue().splitlines()
 
 
 def test_a_request_is_translated_and_what_was_ignored_is_named() -> None:

@@ -1,0 +1,68 @@
+"""Errors: `{"error": {"message", "type", "param", "code"}}`, with the status that says who is at fault."""
+
+from typing import Final
+
+from chatcompat.check.endpoint import PATH, Endpoint, need
+from chatcompat.check.rule import Rule
+
+_JSON: Final = "application/json"
+
+
+async def _invalid_json(endpoint: Endpoint) -> None:
+    (await endpoint.send("POST", PATH, endpoint.body()[:-1])).error(400)
+
+
+async def _missing(endpoint: Endpoint) -> None:
+    (await endpoint.send("POST", PATH, b'{"model":"any"}')).error(400)
+
+
+async def _empty(endpoint: Endpoint) -> None:
+    (await endpoint.post([])).error(400)
+
+
+async def _role(endpoint: Endpoint) -> None:
+    (await endpoint.post([{"role": "nobody", "content": "Hello"}])).error(400)
+
+
+async def _param(endpoint: Endpoint) -> None:
+    error = (await endpoint.post(temperature="hot")).error(400).error
+    need(error.param is not None and "temperature" in error.param, "wanted param temperature", error)
+
+
+async def _range(endpoint: Endpoint) -> None:
+    error = (await endpoint.post(temperature=3)).error(400).error
+    need(error.param is not None and "temperature" in error.param, "wanted param temperature", error)
+
+
+async def _media(endpoint: Endpoint) -> None:
+    reply = await endpoint.post(temperature="hot")
+    reply.error(400)
+    need(reply.media == _JSON, f"wanted content-type {_JSON}", reply.headers.get("content-type"))
+
+
+async def _stream(endpoint: Endpoint) -> None:
+    (await endpoint.post(stream=True, temperature="hot")).error(400)
+
+
+async def _path(endpoint: Endpoint) -> None:
+    reply = await endpoint.send("POST", "/no/such/endpoint", endpoint.body())
+    need(reply.status == 404, f"wanted status 404, not {reply.status}", reply.body)  # noqa: PLR2004
+
+
+async def _method(endpoint: Endpoint) -> None:
+    reply = await endpoint.send("GET", PATH)
+    need(reply.status == 405, f"wanted status 405, not {reply.status}", reply.body)  # noqa: PLR2004
+
+
+RULES: Final = (
+    Rule("invalid-json", "what is no JSON is a 400 in the error shape", _invalid_json),
+    Rule("messages-missing", "so is a request without messages", _missing),
+    Rule("messages-empty", "so are no messages", _empty),
+    Rule("role-unknown", "so is an unknown role", _role),
+    Rule("wrong-type", "a value of a wrong type is a 400 whose param names it", _param),
+    Rule("wrong-range", "so is a value out of its range", _range),
+    Rule("error-content-type", "errors are application/json", _media),
+    Rule("error-before-stream", "a refused stream is a 400, and no stream", _stream),
+    Rule("unknown-path", "an unknown path is a 404", _path),
+    Rule("wrong-method", "GET on the endpoint is a 405", _method),
+)

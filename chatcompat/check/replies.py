@@ -1,0 +1,54 @@
+"""Whole replies, and the list of models."""
+
+from typing import Final
+
+from chatcompat.check.endpoint import Endpoint, need, read
+from chatcompat.check.rule import Rule
+from chatcompat.check.shapes import Models, Usage, WholeCompletion
+
+
+async def _shape(endpoint: Endpoint) -> None:
+    read((await endpoint.post()).ok().body, WholeCompletion)
+
+
+async def _media(endpoint: Endpoint) -> None:
+    reply = (await endpoint.post()).ok()
+    need(reply.media == "application/json", "wanted content-type application/json", reply.headers.get("content-type"))
+
+
+async def _text(endpoint: Endpoint) -> None:
+    choice = (await endpoint.complete()).first
+    need(choice.text.strip(), "wanted a text as the content", choice)
+
+
+async def _finish(endpoint: Endpoint) -> None:
+    choice = (await endpoint.complete()).first
+    need(choice.finish_reason == "stop", "wanted finish_reason stop", choice)
+
+
+async def _usage(endpoint: Endpoint) -> None:
+    usage = (await endpoint.complete()).usage or Usage(0, 0, 0)
+    need(usage.prompt_tokens and usage.completion_tokens, "wanted usage with prompt and completion tokens", usage)
+    total = usage.prompt_tokens + usage.completion_tokens
+    need(usage.total_tokens == total, f"wanted total_tokens to be the sum, {total}", usage)
+
+
+async def _ids(endpoint: Endpoint) -> None:
+    ids = [(await endpoint.complete(word)).id for word in ("Say one.", "Say two.")]
+    need(ids[0] != ids[1], "wanted two replies to have ids of their own", ids)
+
+
+async def _models(endpoint: Endpoint) -> None:
+    reply = (await endpoint.send("GET", "/models")).ok()
+    need(read(reply.body, Models).data, "wanted at least one model", reply.body)
+
+
+RULES: Final = (
+    Rule("reply-shape", "a reply has its id, object, created, model and one choice with a message", _shape),
+    Rule("reply-content-type", "a reply is application/json", _media),
+    Rule("reply-text", "a plain question is answered with text", _text),
+    Rule("reply-finish-reason", "an answer that is whole finishes with stop", _finish),
+    Rule("reply-usage", "the usage counts both sides, and the total is their sum", _usage),
+    Rule("reply-ids", "replies have ids of their own", _ids),
+    Rule("models", "GET /models lists the models", _models),
+)

@@ -1,0 +1,46 @@
+"""What a rule is, and how one is judged."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+import anyio
+import httpx2
+
+from chatcompat.check.endpoint import Broken, Endpoint
+
+MAX_WHY: Final = 400  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A promise of the endpoint's. `probe` raises `Broken` where it does not hold."""
+
+    id: str
+    title: str
+    probe: Callable[[Endpoint], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Whether a rule holds, and if not, what was seen."""
+
+    rule: Rule
+    why: str | None = None
+
+
+async def judge(rule: Rule, endpoint: Endpoint, *, seconds: float = 300.0) -> Outcome:
+    """Try one rule, for so many seconds at most; whatever the endpoint does, there is an outcome."""
+    try:
+        with anyio.fail_after(seconds):
+            await rule.probe(endpoint)
+    except Broken as broken:
+        why = str(broken)
+    except TimeoutError:
+        why = f"no outcome after {seconds:g} seconds"
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        why = f"the connection failed: {type(error).__name__} {error}"
+    else:
+        return Outcome(rule)
+    why = endpoint.without_key(why)
+    return Outcome(rule, why if len(why) <= MAX_WHY else f"{why[:MAX_WHY]}\u2026")

@@ -1,0 +1,155 @@
+"""`chatcompat check`."""
+
+import math
+import sys
+from typing import Annotated, Final
+from urllib.parse import urlsplit
+
+import anyio
+import httpx2
+import msgspec
+from cyclopts import Parameter
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from chatcompat.check import RULES, Broken, Endpoint, Outcome, Rule, judge
+from chatcompat.check.endpoint import PATH, quote, read
+from chatcompat.check.shapes import Models
+
+_UNAUTHORIZED: Final = frozenset({401, 403})
+
+
+class _CannotRun(Exception):
+    """The endpoint cannot be tested at all."""
+
+
+def check(
+    url: Annotated[str | None, Parameter(help="As clients have it, such as http://127.0.0.1:8000/v1.")] = None,
+    /,
+    *,
+    model: Annotated[str | None, Parameter(help="The model to ask for. By default the first in the list.")] = None,
+    api_key: Annotated[
+        str | None, Parameter(help="Sent as a bearer credential, shown nowhere.", env_var="OPENAI_API_KEY")
+    ] = None,
+    only: Annotated[
+        list[str] | None, Parameter(help="Rules to try, by id; may be repeated.", consume_multiple=True, negative="")
+    ] = None,
+    timeout: Annotated[float, Parameter(help="Seconds of silence after which a request has failed.")] = 60.0,
+    json: Annotated[bool, Parameter(help="Print the outcome as JSON.", negative="")] = False,
+    list_: Annotated[bool, Parameter(name="--list", help="Print the rules and try none.", negative="")] = False,
+) -> int:
+    """Try the promises of any live chat-completions endpoint, and tell which hold, which fail, and why.
+
+    The exit status is 0 if all hold, 1 if some fail, and 2 if they could not be tried.
+    """
+    try:
+        rules = _chosen(only or [])
+        if list_:
+            _print_rules(rules)
+            return 0
+        base = _base(url)
+        if not (timeout > 0 and math.isfinite(timeout)):
+            raise _CannotRun("--timeout must be a number of seconds above 0.")  # noqa: TRY301
+        report = _print_json if json else _print_table
+        return report(base, *anyio.run(_run, base, model, api_key or None, rules, timeout))
+    except _CannotRun as error:
+        print(f"chatcompat check: {error}", file=sys.stderr)
+        return 2
+
+
+def _chosen(only: list[str]) -> list[Rule]:
+    known = {rule.id for rule in RULES}
+    if unknown := [name for name in only if name not in known]:
+        raise _CannotRun(f"no such rule: {quote(', '.join(unknown))}. `--list` prints them all.")
+    return [rule for rule in RULES if not only or rule.id in only]
+
+
+def _base(url: str | None) -> str:
+    """The URL in front of the endpoint's own path, which may stand at its end; without any path, that of the vendor."""
+    if url is None:
+        raise _CannotRun("name the URL of the endpoint, such as http://127.0.0.1:8000/v1.")
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc or "@" in parts.netloc:
+        raise _CannotRun("the URL must begin with http:// or https:// and a host, without a credential.")
+    base = url.partition("?")[0].partition("#")[0].rstrip("/").removesuffix(PATH)
+    return base if urlsplit(base).path else f"{base}/v1"
+
+
+async def _run(
+    base: str, model: str | None, key: str | None, rules: list[Rule], patience: float
+) -> tuple[str, list[Outcome]]:
+    async with httpx2.AsyncClient(timeout=patience) as client:
+        asked = await _reach(Endpoint(client, base, model or "", key), patience)
+        endpoint = Endpoint(client, base, asked, key)
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        console = Console(stderr=True)
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+            task = progress.add_task("", total=len(rules))
+            outcomes = []
+            for rule in rules:
+                progress.update(task, description=rule.id)
+                outcomes.append(await judge(rule, endpoint, seconds=patience * 5))
+                progress.advance(task)
+    return asked, outcomes
+
+
+async def _reach(endpoint: Endpoint, patience: float) -> str:
+    """The model to ask for; raises `_CannotRun` where nobody answers, or not to this credential."""
+    try:
+        with anyio.fail_after(patience):
+            if not endpoint.model:
+                reply = await endpoint.send("GET", "/models")
+                _look_at(reply.status)
+                endpoint.model = read(reply.ok().body, Models).data[0].id
+            _look_at((await endpoint.post()).status)
+    except (httpx2.HTTPError, TimeoutError) as error:
+        text = f"{endpoint.base} cannot be reached: {type(error).__name__} {error}"
+        raise _CannotRun(endpoint.without_key(text)) from None
+    except (Broken, IndexError):
+        raise _CannotRun("the endpoint does not list its models; name one with --model.") from None
+    return endpoint.model
+
+
+def _look_at(status: int) -> None:
+    if status in _UNAUTHORIZED:
+        raise _CannotRun(f"the endpoint refuses the credential, with status {status}; set OPENAI_API_KEY.")
+
+
+# ---------------------------------------------------------------- what is printed
+
+
+def _print_rules(rules: list[Rule]) -> None:
+    table = Table("rule", "promise", box=None, pad_edge=False)
+    for rule in rules:
+        table.add_row(rule.id, rule.title)
+    Console().print(table)
+
+
+def _print_table(base: str, model: str, outcomes: list[Outcome]) -> int:
+    """Print the outcomes as a table, and give the exit status."""
+    table = Table("", "rule", "promise, and what was seen instead", box=None, pad_edge=False)
+    for outcome in outcomes:
+        told = Text(outcome.rule.title)
+        if outcome.why is not None:
+            told.append(f"\n{outcome.why}", "red")
+        mark = Text("fails", "red") if outcome.why is not None else Text("holds", "green")
+        table.add_row(mark, Text(outcome.rule.id, no_wrap=True), told)
+    holding = sum(outcome.why is None for outcome in outcomes)
+    console = Console()
+    console.print(table)
+    console.print(Text(f"\n{holding} of {len(outcomes)} rules hold at {base} for {quote(model)}"))
+    return 0 if holding == len(outcomes) else 1
+
+
+def _print_json(base: str, model: str, outcomes: list[Outcome]) -> int:
+    """Print the outcomes as JSON, and give the exit status."""
+    rules = [
+        {"id": outcome.rule.id, "title": outcome.rule.title, "holds": outcome.why is None, "why": outcome.why}
+        for outcome in outcomes
+    ]
+    holding = sum(outcome.why is None for outcome in outcomes)
+    told = {"url": base, "model": model, "holding": holding, "failing": len(rules) - holding, "rules": rules}
+    print(msgspec.json.format(msgspec.json.encode(told), indent=2).decode())
+    return 0 if holding == len(outcomes) else 1

@@ -1,0 +1,98 @@
+"""Each rule holds for ours, and finds the fault that it is there for."""
+
+import anyio
+import httpx2
+import pytest
+
+from chatcompat.check import RULES, Endpoint, Outcome, Rule, judge
+from chatcompat.check.endpoint import MAX_BYTES, MAX_QUOTE, Broken, quote
+from chatcompat.check.rule import MAX_WHY
+from tests.check.table import FAULTS
+
+pytestmark = pytest.mark.anyio
+KEY = "cai_api_test"
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Give asyncio alone: under trio the HTTP client leaves generators of its own unfinished, which is a warning."""
+    return "asyncio"
+
+
+async def tried(rule: Rule, base: str) -> Outcome:
+    async with httpx2.AsyncClient(timeout=60) as client:
+        return await judge(rule, Endpoint(client, f"{base}/v1", "caicaini/auto", KEY))
+
+
+async def test_all_rules_hold_for_ours(server: str) -> None:
+    assert [outcome for rule in RULES if (outcome := await tried(rule, server)).why is not None] == []
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+async def test_each_rule_finds_its_fault(server: str, rule: Rule) -> None:
+    assert rule.id in FAULTS, "no fault is planted for this rule"
+    outcome = await tried(rule, f"{server}/{rule.id}")
+    assert outcome.why is not None
+    assert len(outcome.why) <= MAX_WHY + 1
+    assert "the connection failed" not in outcome.why
+
+
+def test_each_fault_has_its_rule_and_ids_are_there_once() -> None:
+    assert sorted(FAULTS) == sorted(rule.id for rule in RULES)
+
+
+def test_a_quotation_is_bounded_and_steers_no_terminal() -> None:
+    assert quote("\x1b[2J\u202e") == r"\x1b[2J\u202e"
+    assert quote(b"\xff") == "\ufffd"
+    assert quote("") == "nothing"
+    assert len(quote("x" * 9_000)) == MAX_QUOTE + 1
+
+
+# ---------------------------------------------------------------- servers that are worse than wrong
+
+
+def endpoint(body: bytes, *, key: str | None = None) -> Endpoint:
+    headers = {"content-type": "text/event-stream"}
+    transport = httpx2.MockTransport(lambda request: httpx2.Response(200, headers=headers, content=body))
+    return Endpoint(httpx2.AsyncClient(transport=transport), "http://x/v1", "m", key)
+
+
+async def why(asked: Endpoint) -> str:
+    async def probe(asked: Endpoint) -> None:
+        await asked.chunks()
+
+    outcome = await judge(Rule("x", "x", probe), asked)
+    assert outcome.why is not None
+    return outcome.why
+
+
+async def test_what_a_server_sends_is_bounded() -> None:
+    assert "wanted a reply of at most" in await why(endpoint(b"x" * (MAX_BYTES + 1)))
+    assert "wanted a stream of chunks" in await why(endpoint(b"data: x\n" * (MAX_BYTES // 8)))
+
+
+async def test_a_key_that_is_echoed_is_not_shown() -> None:
+    assert "secret" not in await why(endpoint(b"data: secret\n\n", key="secret"))
+
+
+async def test_one_of_many_requests_at_once_that_fails_is_the_reason() -> None:
+    rule = next(rule for rule in RULES if rule.id == "at-once")
+    assert "Input data was truncated; seen: {" in ((await judge(rule, endpoint(b"{"))).why or "")
+
+
+async def test_a_long_reason_is_cut() -> None:
+    async def probe(asked: Endpoint) -> None:
+        raise Broken("x" * 9_000)
+
+    outcome = await judge(Rule("x", "x", probe), endpoint(b""))
+    assert len(outcome.why or "") == MAX_WHY + 1
+
+
+async def test_silence_and_no_connection_are_outcomes() -> None:
+    outcome = await judge(Rule("x", "x", lambda asked: anyio.sleep(60)), endpoint(b""), seconds=0.05)
+    assert outcome.why == "no outcome after 0.05 seconds"
+
+    async def fail(asked: Endpoint) -> None:
+        raise httpx2.ConnectError("no route")
+
+    assert "the connection failed" in ((await judge(Rule("x", "x", fail), endpoint(b""))).why or "")
