@@ -30,7 +30,6 @@ class Decoded(msgspec.Struct):
     """A request, and what stood in it beside the fields of its type."""
 
     chat: ChatCompletionRequest
-    body: bytes  # what the raw values in `chat` are parts of
     unknown: list[str] = []  # places of unknown fields
     native_tools: dict[int, Raw] = {}  # tools in the native shape, by their index
 
@@ -39,14 +38,14 @@ def decode_chat_request(body: bytes) -> Decoded:
     """Decode the body of a request; raises `InvalidRequest`."""
     try:
         try:
-            return Decoded(_decode(body), body)
+            return Decoded(_decode(body))
         except msgspec.ValidationError as error:
             if "unknown field" not in str(error) and "$.tools[" not in str(error):
                 raise
         _prove_text(body)
         ours, native_tools = take_native_tools(body)
         known, unknown = without_unknown(ours)
-        return Decoded(_decode(known), known, unknown, native_tools)
+        return Decoded(_decode(known), unknown, native_tools)
     except DECODE_ERRORS as error:
         raise _why(error, body) from None
 
@@ -61,7 +60,7 @@ def _why(error: Exception, body: bytes) -> InvalidRequest:
 
 
 def _prove_text(body: bytes) -> None:
-    """Unknown fields and raw values are scanned as JSON, but not as UTF-8."""
+    """Raw values and unknown fields are scanned as JSON, but not as UTF-8."""
     if not body.isascii():
         body.decode()
 
@@ -76,9 +75,15 @@ class Outcome(msgspec.Struct):
     output: Output | None = None
 
     def encode(self) -> bytes:
-        """The request's bytes."""
+        """The request's bytes; raises `InvalidRequest` where a raw value in it is not UTF-8."""
         encoded = _encode(self.request)
-        return joined(encoded, self.media) if self.media else encoded
+        if self.names is None:
+            return encoded  # there are no raw values
+        try:
+            _prove_text(encoded)
+            return joined(encoded, self.media) if self.media else encoded
+        except UnicodeDecodeError as error:
+            raise to_invalid_request(error) from None
 
 
 def to_messages_request(decoded: Decoded, *, dialect: Dialect, version: str, bounds: RequestBounds) -> Outcome:
@@ -90,7 +95,10 @@ def to_messages_request(decoded: Decoded, *, dialect: Dialect, version: str, bou
     _check_count("messages", chat.messages, bounds.messages)
     plain = to_plain_request(chat, dialect)
     if plain is None:
-        return _to_messages_request(decoded, dialect, version, Notes(ignored, bounds))
+        try:
+            return _to_messages_request(decoded, dialect, version, Notes(ignored, bounds))
+        except UnicodeDecodeError as error:  # in a raw value that was looked into
+            raise to_invalid_request(error) from None
     set_values(chat, plain, dialect, version, ignored)
     return Outcome(plain, ignored)
 
@@ -99,10 +107,6 @@ def _to_messages_request(decoded: Decoded, dialect: Dialect, version: str, notes
     chat, names, bounds = decoded.chat, ToolNames(), notes.bounds
     _check_count("tools", chat.tools, bounds.tools)
     _check_count("functions", chat.functions, bounds.tools)
-    try:
-        _prove_text(decoded.body)
-    except UnicodeDecodeError as error:
-        raise to_invalid_request(error) from None
     check_unsent(chat, notes.ignored)
     tools = to_tools(chat, decoded.native_tools, names, notes, dialect)
     output = to_output(chat.response_format, names, dialect, bounds)

@@ -49,7 +49,15 @@ class Notes:
 
 
 def joined(encoded: bytes, media: list[memoryview]) -> bytes:
-    """An encoded request with its media in their places: so they are copied once. No JSON has the byte 0 in it."""
+    """An encoded request with its media in their places: so they are copied once. No JSON has the byte 0 in it.
+
+    Raises `UnicodeDecodeError` for media that are not UTF-8.
+    """
     parts: list[bytes | memoryview] = [*encoded.split(b"\0")]
     parts[1::2] = [media[int(bytes(number))] for number in parts[1::2]]
-    return b"".join(parts)
+    whole = b"".join(parts)
+    if not whole.isascii():
+        for data in media:
+            if not (piece := bytes(data)).isascii():
+                piece.decode()
+    return whole
