@@ -261,12 +261,14 @@ class Exchange:
         """The inner app is done, and its reply is not: say so, in whatever way is still open."""
         if given_up:
             error = InvalidReply("The messages service was silent for too long.", code="timeout", status=504)
+        elif isinstance(failure, InvalidReply):  # an inner app that says itself what its reply lacks
+            error = failure
         else:
             error = InvalidReply("The messages service ended without a whole reply.")
         if self._begun and self._stream is not None:
             out = self._stream.fail(error) if given_up else self._stream.close()
             await self._send_body(out, more_body=False)
-        elif failure is not None:
+        elif failure is not None and failure is not error:
             await self._reply(500, to_error_body("The messages service failed.", "server_error"))
         else:
             await self._reply(error.status, error.body)
