@@ -88,6 +88,16 @@ class Dialect:
     """Also reads the credential of `Authorization: Bearer` from `x-api-key`.
     Native: "x-api-key header is required"."""
 
+    exact_tool_choice: bool = True
+    """Keeps `tool_choice` `tool` and `none`, and `disable_parallel_tool_use`; else only the tool that is named is sent,
+    or no tool, and `parallel_tool_calls` is reported. Else: another tool is called, or one although none may be."""
+
+    repeats_prefill: bool = False
+    """Begins its reply with the prefill, which is then cut off; natively the reply goes on behind it."""
+
+    keeps_connections: bool = True
+    """Keeps a connection open that it said it would, so that it can be used again (`Upstream`)."""
+
     def __post_init__(self) -> None:
         if not _VERSION.fullmatch(self.version):
             raise ValueError(f"version must be a date like 2023-06-01, not {self.version!r}")
@@ -118,8 +128,15 @@ NATIVE_2026: Final = Dialect(
 )
 """The newest models of the public native API."""
 
-LLAMA_CPP: Final = Dialect(max_temperature=2.0, reasoning="none")
-"""llama.cpp's `llama-server`: any temperature, no `output_config`, thinking as its own options say."""
+LLAMA_CPP: Final = Dialect(
+    max_temperature=2.0,
+    reasoning="none",
+    exact_tool_choice=False,
+    repeats_prefill=True,
+    keeps_connections=False,
+)
+"""llama.cpp's `llama-server`: any temperature, thinking as its own options say. It ignores `output_config`, takes every
+`tool_choice` for `auto` or `any`, and closes each stream's connection, all without saying so."""
 
 PRESETS: Final[Mapping[str, Dialect]] = MappingProxyType(
     {"native": DEFAULT_DIALECT, "native-2026-10-21": NATIVE_2026, "llama-cpp": LLAMA_CPP}

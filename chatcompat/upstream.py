@@ -19,8 +19,8 @@ from chatcompat.headers import HOP_BY_HOP, Headers
 try:
     import aiohttp
     from yarl import URL
-except ImportError as error:
-    raise ImportError("chatcompat.upstream needs aiohttp: pip install 'chatcompat[serve]'") from error
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError("chatcompat.upstream needs aiohttp: pip install 'chatcompat[serve]'") from error
 
 FORWARDED: Final = frozenset({"/v1/messages", "/v1/messages/count_tokens", "/v1/models"})
 MODEL: Final = "/v1/models/"

@@ -1,18 +1,22 @@
 """`chatcompat serve`."""
 
+import os
 import socket
 from contextlib import suppress
-from typing import Annotated, Final
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
 
+import msgspec
 import uvicorn
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
+from uvicorn.supervisors import Multiprocess
 
 import chatcompat
-from chatcompat.middleware import ChatCompatMiddleware
-from chatcompat.simulator import create_app
+from chatcompat.cli.served import SETTINGS, Settings
+from chatcompat.upstream import Upstream
 
 _WELCOME: Final = """\
-chatcompat {version} in front of its simulator, a deterministic messages service.
+chatcompat {version} in front of {inner}.
 
   chat completions  {url}/v1/chat/completions
   native messages   {url}/v1/messages
@@ -26,19 +30,56 @@ curl {url}/v1/chat/completions \\
                     {{"role": "user", "content": "Two reasons to use TypeScript over JS in 2026?"}}]}}'
 """
 
+DialectName = Literal["native", "native-2026-10-21", "llama-cpp"]
+
+
+def _check_url(_: Any, url: str | None) -> None:
+    if url is not None:
+        Upstream(url)
+
 
 def serve(
     *,
     host: Annotated[str, Parameter(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, Parameter(help="Port to listen on; 0 takes a free one.")] = 8000,
+    upstream: Annotated[
+        str | None, Parameter(help="URL of the messages API; without one, a simulator.", validator=_check_url)
+    ] = None,
+    dialect: Annotated[DialectName, Parameter(help="What that API accepts.")] = "native",
+    strict: Annotated[bool, Parameter(help="Refuse what would otherwise be ignored.")] = False,
+    workers: Annotated[int, Parameter(help="Server processes.", validator=validators.Number(gte=1))] = 1,
+    shutdown_timeout: Annotated[
+        int,
+        Parameter(help="Seconds that streams have to finish when it is stopped.", validator=validators.Number(gte=0)),
+    ] = 30,
+    access_log: Annotated[bool, Parameter(help="Write one line of JSON to stderr for each exchange.")] = True,
 ) -> None:
-    """Serve chat completions, and the native endpoint beside it, on the built-in simulator."""
-    config = uvicorn.Config(ChatCompatMiddleware(create_app()), host=host, port=port)
+    """Serve chat completions, and the native endpoint beside it.
+
+    Each option can also be set in the environment (`CHATCOMPAT_UPSTREAM`), or in the table `[serve]` of the file
+    `chatcompat.toml`, or of the one that `CHATCOMPAT_CONFIG` names.
+    """
+    settings = Settings(upstream=upstream, dialect=dialect, strict=strict, access_log=access_log)
+    os.environ[SETTINGS] = msgspec.json.encode(settings).decode()
+    config = uvicorn.Config(
+        "chatcompat.cli.served:create_app",
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        access_log=False,
+        log_level="warning",
+        timeout_graceful_shutdown=shutdown_timeout,
+    )
     listener = config.bind_socket()
     listener.listen(config.backlog)  # from here on a connection waits for the server instead of failing
-    print(_WELCOME.format(version=chatcompat.__version__, url=url_of(listener)), flush=True)
+    inner = "its simulator, a deterministic messages service" if upstream is None else urlsplit(upstream).netloc
+    print(_WELCOME.format(version=chatcompat.__version__, inner=inner, url=url_of(listener)), flush=True)
     with suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[listener])
+        if workers > 1:
+            Multiprocess(config, sockets=[listener]).run()
+        else:
+            uvicorn.Server(config).run(sockets=[listener])
 
 
 def url_of(listener: socket.socket) -> str:

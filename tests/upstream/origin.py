@@ -48,7 +48,7 @@ async def origin(script: Script, *, reads: bool = True) -> AsyncIterator[Origin]
     """A listening origin; `reads` the body of a request, if it tells its length, before the script."""
     found = Origin(script, reads=reads)
     server = await asyncio.start_server(found.serve, "127.0.0.1", 0)
-    found.url = "http://127.0.0.1:{}".format(server.sockets[0].getsockname()[1])
+    found.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
         yield found
     finally:

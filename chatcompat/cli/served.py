@@ -1,0 +1,80 @@
+"""The app that `chatcompat serve` serves, made anew in each of its processes."""
+
+import os
+import sys
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from chatcompat.dialect import PRESETS
+from chatcompat.exchange import respond
+from chatcompat.headers import to_ignored_header
+from chatcompat.middleware import ChatCompatMiddleware
+from chatcompat.record import ExchangeRecord
+from chatcompat.simulator import create_app as create_simulator
+from chatcompat.upstream import Upstream
+
+SETTINGS: Final = "_CHATCOMPAT_SERVE"
+"""The environment variable that the settings go by: server processes are started afresh."""
+
+HEALTH_PATH: Final = "/healthz"
+
+_MAX_NAME: Final = 200  # of a model's name, which is whatever a client sent
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """What `chatcompat serve` was told about its app."""
+
+    upstream: str | None = None
+    dialect: str = "native"
+    strict: bool = False
+    access_log: bool = True
+
+
+def create_app() -> ASGIApp:
+    """The app by the settings in the environment."""
+    settings = msgspec.json.decode(os.environ[SETTINGS], type=Settings)
+    dialect = PRESETS[settings.dialect]
+    inner: ASGIApp = create_simulator()
+    if settings.upstream is not None:
+        inner = Upstream(settings.upstream, reuse_connections=dialect.keeps_connections)
+    on_exchange = log_exchange if settings.access_log else None
+    return Healthy(ChatCompatMiddleware(inner, dialect=dialect, strict=settings.strict, on_exchange=on_exchange))
+
+
+class Healthy:
+    """Answers `GET /healthz` while the process serves, whatever the upstream does; all else is the app's."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or let through."""
+        if scope["type"] == "http" and scope["path"] == HEALTH_PATH and scope["method"] in ("GET", "HEAD"):
+            await respond(send, 200, b'{"status":"ok"}')
+        else:
+            await self._app(scope, receive, send)
+
+
+def log_exchange(record: ExchangeRecord) -> None:
+    """Write one line of JSON to stderr: the record, its names cut to a size and its times in milliseconds."""
+    line = {
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "status": record.status,
+        "model": None if record.model is None else record.model[:_MAX_NAME],
+        "streaming": record.streaming,
+        "finish_reason": record.finish_reason,
+        "error_type": record.error_type,
+        "usage": record.usage,
+        "ignored": to_ignored_header(record.ignored).decode(),
+        "first_byte_ms": _milliseconds(record.time_to_first_byte),
+        "duration_ms": _milliseconds(record.duration),
+    }
+    sys.stderr.write(msgspec.json.encode(line).decode() + "\n")
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 1)
