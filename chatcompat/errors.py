@@ -94,6 +94,7 @@ UNKNOWN_ERROR_STATUS: Final = 500
 _TYPES_OF_STATUSES: Final = {status: (error_type, code) for status, error_type, code in ERROR_TYPES.values()}
 
 _TOO_LONG: Final = "prompt is too long"
+_TOO_LONG_TYPE: Final = "exceed_context_size_error"  # of llama.cpp's server
 _ABOUT_MODEL: Final = re.compile(r"\bmodel\b")
 
 
@@ -110,7 +111,7 @@ def to_chat_error(error: NativeError, status: int) -> bytes:
         fallback = "invalid_request_error" if status < 500 else "server_error"  # noqa: PLR2004
         error_type, code = _TYPES_OF_STATUSES.get(status, (fallback, None))
         code = error.type or code
-    if _TOO_LONG in error.message.lower():
+    if _TOO_LONG in error.message.lower() or error.type == _TOO_LONG_TYPE:
         code = "context_length_exceeded"
     elif error.type == "not_found_error" and _ABOUT_MODEL.search(error.message):
         code = "model_not_found"

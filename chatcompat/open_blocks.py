@@ -9,6 +9,7 @@ import msgspec
 
 from chatcompat.chunks import ChunkWriter
 from chatcompat.completion import Annotation
+from chatcompat.echo import Echo
 from chatcompat.ids import UniqueIds
 from chatcompat.layout import Layout
 from chatcompat.messages import (
@@ -30,6 +31,7 @@ class Reply:
 
     __slots__ = (
         "calls",
+        "echo",
         "first_call",
         "held_annotations",
         "held_text",
@@ -45,6 +47,7 @@ class Reply:
         self.origin = origin
         self.layout = Layout()
         self.ids = UniqueIds()
+        self.echo = Echo(origin.prefill)
         self.calls = 0
         self.first_call: str | None = None
         self.json_seen = False
@@ -53,6 +56,9 @@ class Reply:
 
     def say(self, text: str) -> None:
         """Send text, or hold it where JSON may follow that it would spoil."""
+        self._say(self.echo.cut(text))
+
+    def _say(self, text: str) -> None:
         self.layout.position += len(text)
         if self.origin.json_tool is not None:
             self.held_text.append(text)
@@ -68,6 +74,7 @@ class Reply:
 
     def end(self) -> None:
         """Send what stood back until the whole message was there."""
+        self._say(self.echo.rest())
         if not self.json_seen:
             if text := "".join(self.held_text):
                 self.writer.say(text)

@@ -9,6 +9,8 @@ class Origin(Struct, frozen=True, kw_only=True):
     created: int
     """Seconds since the epoch, in every chunk of a reply the same."""
     include_usage: bool = False
+    prefill: str = ""
+    """The start of the reply that the client gave, where the inner app repeats it."""
     tool_names: dict[str, str] = {}
     """Native tool name -> the client's, for names that were mapped."""
     custom_tools: frozenset[str] = frozenset()

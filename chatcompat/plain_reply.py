@@ -40,7 +40,7 @@ _decode = msgspec.json.Decoder(_Message).decode
 
 def to_plain_completion(body: bytes, origin: Origin) -> bytes | None:
     """The completion of a messages reply that is at most one text and calls of functions; None for any other."""
-    if origin.json_tool is not None or origin.legacy_functions or origin.custom_tools:
+    if origin.prefill or origin.json_tool is not None or origin.legacy_functions or origin.custom_tools:
         return None
     try:
         message = _decode(body)

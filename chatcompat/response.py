@@ -18,6 +18,7 @@ from chatcompat.completion import (
     ReplyToolCall,
     URLCitation,
 )
+from chatcompat.echo import Echo
 from chatcompat.errors import DECODE_ERRORS
 from chatcompat.ids import UniqueIds
 from chatcompat.layout import Layout
@@ -93,13 +94,14 @@ def _to_reply_message(message: Message, origin: Origin) -> tuple[ReplyMessage, b
     """The message, and whether there are calls in it."""
     text, thinking, annotations = "", "", list[Annotation]()
     json_text: str | None = None
-    calls, ids, layout = Calls(), UniqueIds(), Layout()
+    calls, ids, layout, echo = Calls(), UniqueIds(), Layout(), Echo(origin.prefill)
     for block in message.content:
         match block:
             case TextBlock():
-                annotations += to_annotations(block.citations or (), len(text), len(text) + len(block.text))
-                text += block.text
-                layout.add_text(block.text)
+                said = echo.cut(block.text)
+                annotations += to_annotations(block.citations or (), len(text), len(text) + len(said))
+                text += said
+                layout.add_text(said)
             case ThinkingBlock():
                 thinking += block.thinking
                 layout.add_thinking(block.thinking, block.signature)
@@ -113,6 +115,7 @@ def _to_reply_message(message: Message, origin: Origin) -> tuple[ReplyMessage, b
                 json_text = to_unwrapped(given) if origin.json_wrapped else given
             case _:
                 pass  # a second JSON document would spoil the first
+    text += echo.rest()
     legacy = calls[0].function if origin.legacy_functions and calls and isinstance(calls[0], ReplyToolCall) else UNSET
     reply = ReplyMessage(
         content=(text or None) if json_text is None else json_text,

@@ -87,6 +87,7 @@ class ChunkStream:
     __slots__ = (
         "_decoder",
         "_max_event_bytes",
+        "_may_be_plain",
         "_open",
         "_origin",
         "_out",
@@ -105,6 +106,7 @@ class ChunkStream:
         self.ended = False
         self.finish_reason: str | None = None  # once the message was whole
         self._origin = origin
+        self._may_be_plain = origin.json_tool is None and not origin.prefill
         self._plain = False  # a text delta becomes a chunk, whichever block it is for
         self._max_event_bytes = max_event_bytes
         self._decoder = EventDecoder(max_bytes=max_event_bytes)
@@ -239,7 +241,7 @@ class ChunkStream:
             raise second_start()
         self._usage = {**(event.message.usage or {})}
         self._reply = Reply(ChunkWriter(event.message, self._origin, self._out), self._origin)
-        self._plain = self._origin.json_tool is None
+        self._plain = self._may_be_plain
 
     def _on_delta(self, event: ContentBlockDelta, reply: Reply) -> None:
         block, delta = self._open.get(event.index), event.delta
@@ -279,7 +281,7 @@ class ChunkStream:
 
     def _end(self, index: int) -> None:
         self._silent.discard(index)
-        self._plain = self._origin.json_tool is None and not self._silent
+        self._plain = self._may_be_plain and not self._silent
         if block := self._open.pop(index, None):
             block.end()
 

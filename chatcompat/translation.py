@@ -123,6 +123,7 @@ def _to_origin(chat: ChatCompletionRequest, outcome: Outcome, created: int) -> O
         return Origin(created=created, include_usage=include_usage)
     return Origin(
         created=created,
+        prefill=outcome.prefill,
         include_usage=include_usage,
         tool_names=names.restored,
         json_tool=output.tool.name if output.tool is not None else None,

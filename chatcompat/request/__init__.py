@@ -10,7 +10,7 @@ from chatcompat.chat import ChatCompletionRequest
 from chatcompat.dialect import Dialect
 from chatcompat.errors import DECODE_ERRORS, InvalidRequest, to_invalid_request
 from chatcompat.messages import MessagesRequest, TextBlockParam, ToolChoiceParam
-from chatcompat.request.choice import to_tool_choice, unforce
+from chatcompat.request.choice import loosen, to_tool_choice, unforce
 from chatcompat.request.conversation import Conversation, leading_system
 from chatcompat.request.fields import check_unsent, set_values
 from chatcompat.request.names import ToolNames
@@ -73,6 +73,7 @@ class Outcome(msgspec.Struct):
     media: list[memoryview] = []  # what stands outside of the request until it is encoded: see `joined`
     names: ToolNames | None = None  # None: there are no tools, and no other form of output than text
     output: Output | None = None
+    prefill: str = ""  # that the reply repeats
 
     def encode(self) -> bytes:
         """The request's bytes; raises `InvalidRequest` where a raw value in it is not UTF-8."""
@@ -115,8 +116,11 @@ def _to_messages_request(decoded: Decoded, dialect: Dialect, version: str, notes
     forced = wanted is not None and wanted.type in ("any", "tool")
     if wanted is not None and forced and not dialect.forced_tools:
         choice = unforce(wanted, chat, notes.ignored)
-    request = _to_request(chat, Conversation(dialect, names, notes), notes, dialect)
+    conversation = Conversation(dialect, names, notes)
+    request = _to_request(chat, conversation, notes, dialect)
     _set_tools(request, tools, choice, offered=bool(names.offered))
+    if not dialect.exact_tool_choice:
+        loosen(request, chat, notes.ignored)
     if output.config is not None:
         request.output_config = output.config
     if output.instruction is not None:
@@ -126,7 +130,7 @@ def _to_messages_request(decoded: Decoded, dialect: Dialect, version: str, notes
     set_values(chat, request, dialect, version, notes.ignored)
     set_reasoning(chat.reasoning_effort, request, dialect, notes.ignored)
     notes.keep_last_breakpoints()
-    return Outcome(request, notes.ignored, notes.media, names, output)
+    return Outcome(request, notes.ignored, notes.media, names, output, conversation.repeated)
 
 
 def _check_count(param: str, given: Sized | None, bound: int) -> None:

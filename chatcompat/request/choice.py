@@ -2,6 +2,8 @@
 
 from typing import Final, Literal
 
+from msgspec import UNSET, Raw
+
 from chatcompat.chat import (
     AllowedTool,
     AllowedToolsChoice,
@@ -11,8 +13,9 @@ from chatcompat.chat import (
     NamedFunctionChoice,
 )
 from chatcompat.errors import InvalidRequest
-from chatcompat.messages import ToolChoiceParam
+from chatcompat.messages import MessagesRequest, ToolChoiceParam, ToolParam
 from chatcompat.request.names import ToolNames
+from chatcompat.request.native import name_of
 
 # A choice as a word -> the native type; a named tool is `tool`.
 TOOL_CHOICES: Final[dict[str, Literal["auto", "any", "none"]]] = {"auto": "auto", "none": "none", "required": "any"}
@@ -46,6 +49,25 @@ def unforce(choice: ToolChoiceParam, chat: ChatCompletionRequest, ignored: list[
     """A choice that leaves the call to the model, for a service that takes no forced one; reported."""
     ignored.append("tool_choice" if chat.function_call is None else "function_call")
     return ToolChoiceParam("auto", disable_parallel_tool_use=choice.disable_parallel_tool_use)
+
+
+def loosen(request: MessagesRequest, chat: ChatCompletionRequest, ignored: list[str]) -> None:
+    """Leave only those tools that may be called, for a service that does not keep to a choice among them."""
+    choice, tools = request.tool_choice, request.tools
+    if choice is UNSET or tools is UNSET:
+        return
+    if choice.type == "none":
+        request.tools = request.tool_choice = UNSET
+        return
+    if choice.type == "tool":
+        request.tools = [tool for tool in tools if _native_name(tool) == choice.name]
+    request.tool_choice = ToolChoiceParam("auto" if choice.type == "auto" else "any")
+    if chat.parallel_tool_calls is False:
+        ignored.append("parallel_tool_calls")
+
+
+def _native_name(tool: ToolParam | Raw) -> str | None:
+    return name_of(tool, "tools") if isinstance(tool, Raw) else tool.name
 
 
 def _from_function_call(call: Literal["none", "auto"] | Named | None, names: ToolNames) -> ToolChoiceParam | None:

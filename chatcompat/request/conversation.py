@@ -84,6 +84,7 @@ class Conversation:
 
     def __init__(self, dialect: Dialect, names: ToolNames, notes: Notes) -> None:
         self.messages: list[MessageParam] = []
+        self.repeated = ""  # the prefill, where the reply begins with it
         self._dialect = dialect
         self._names = names
         self._notes = notes
@@ -300,9 +301,14 @@ class Conversation:
                 param=f"messages[{last}]",
                 code="unsupported_value",
             )
-        block = self.messages[-1].content[-1]
+        turn = self.messages[-1]
+        block = turn.content[-1]
         if isinstance(block, TextBlockParam):
+            if self._dialect.repeats_prefill:  # in one piece: what such a service puts between two is its own affair
+                block.text = "".join(text.text for text in turn.content if isinstance(text, TextBlockParam))
+                turn.content = [block]
             block.text = block.text.rstrip()
+            self.repeated = block.text if self._dialect.repeats_prefill else ""
 
 
 def _assistant_text(message: AssistantMessage, notes: Notes) -> list[TextBlockParam]:
