@@ -1,0 +1,172 @@
+"""`chatcompat serve` as a user starts it: in front of a real upstream, by one process or more, and how it stops."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection, IncompleteRead
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from openai import OpenAI
+
+from chatcompat.cli.serve import DialectName
+from chatcompat.dialect import PRESETS
+
+CHAT: Any = {"model": "caicaini/auto", "max_tokens": 50, "messages": [{"role": "user", "content": "Secret words"}]}
+
+
+@dataclass
+class Served:
+    url: str
+    process: subprocess.Popen[str]
+    errors: Path
+
+    def client(self) -> OpenAI:
+        return OpenAI(base_url=f"{self.url}/v1", api_key="sk-hidden", timeout=60, max_retries=0)
+
+    def lines(self, count: int) -> list[Any]:
+        """So many lines of the access log, once they are there."""
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            lines = self.errors.read_text().splitlines()
+            if len(lines) >= count:
+                return [json.loads(line) for line in lines]
+            time.sleep(0.02)
+        raise AssertionError(self.errors.read_text())
+
+    def stop(self, number: int = signal.SIGINT) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(30)
+
+
+@contextmanager
+def served(folder: Path, *options: str, **environment: str) -> Iterator[Served]:
+    errors = folder / f"errors-{len(list(folder.iterdir()))}"
+    command = [sys.executable, "-m", "chatcompat", "serve", *options]
+    more = {"cwd": folder, "env": {**os.environ, "CHATCOMPAT_PORT": "0", **environment}}
+    with (
+        errors.open("w") as stderr,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True, **more) as process,
+    ):
+        assert process.stdout is not None
+        found = None
+        while found is None:
+            line = process.stdout.readline()
+            assert line, errors.read_text()
+            found = re.search(r"http://127\.0\.0\.1:\d+", line)
+        try:
+            yield Served(found[0], process, errors)
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+            process.wait(30)
+
+
+def get(url: str) -> tuple[int, Any]:
+    with urllib.request.urlopen(url, timeout=60) as response:
+        return response.status, json.load(response)
+
+
+def test_in_front_of_an_upstream(tmp_path: Path) -> None:
+    with served(tmp_path, "--no-access-log") as inner, served(tmp_path, "--upstream", inner.url) as outer:
+        client = outer.client()
+        whole = client.chat.completions.create(**CHAT, seed=1)
+        pieces = [chunk.choices[0].delta.content or "" for chunk in client.chat.completions.create(**CHAT, stream=True)]
+        assert "".join(pieces) == whole.choices[0].message.content
+        with pytest.raises(Exception, match="model: "):
+            client.chat.completions.create(**CHAT | {"model": "none"})
+        client.close()
+        assert get(f"{outer.url}/healthz") == (200, {"status": "ok"})
+        with pytest.raises(urllib.error.HTTPError) as missing:
+            get(f"{outer.url}/elsewhere")
+        assert json.load(missing.value)["error"]["type"] == "not_found_error"
+        lines = outer.lines(3)
+        assert outer.stop() == 0
+        assert inner.errors.read_text() == ""
+    assert [line["status"] for line in lines] == [200, 200, 404]
+    assert [line["streaming"] for line in lines] == [False, True, False]
+    assert [line["finish_reason"] for line in lines] == ["stop", "stop", None]
+    assert lines[0]["ignored"] == "seed"
+    assert lines[0]["usage"]["prompt_tokens"] > 0
+    assert lines[0]["duration_ms"] >= lines[0]["first_byte_ms"] >= 0
+    assert lines[2]["error_type"] == "invalid_request_error"
+    log = outer.errors.read_text()
+    assert "Secret" not in log
+    assert "hidden" not in log
+
+
+def test_options_come_from_the_environment_or_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "chatcompat.toml").write_text('[serve]\nstrict = true\nupstream = "http://127.0.0.1:9"\n')
+    with served(tmp_path, CHATCOMPAT_ACCESS_LOG="false") as found:
+        with pytest.raises(Exception, match="nothing is to be ignored"):
+            found.client().chat.completions.create(**CHAT, seed=1)
+        with pytest.raises(Exception, match="cannot be reached"):
+            found.client().chat.completions.create(**CHAT)
+        assert found.stop() == 0
+        assert found.errors.read_text() == ""
+
+
+def test_an_option_that_cannot_be_is_an_error(tmp_path: Path) -> None:
+    for options in (["--upstream", "nowhere"], ["--workers", "0"], ["--dialect", "x"]):
+        command = [sys.executable, "-m", "chatcompat", "serve", *options]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path)
+        assert done.returncode != 0
+        assert options[0].strip("-") in (done.stdout + done.stderr).lower()
+
+
+def test_a_file_that_is_named_must_be_there(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "chatcompat", "serve"]
+    environment = {**os.environ, "CHATCOMPAT_CONFIG": "missing.toml"}
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path, env=environment
+    )
+    assert done.returncode != 0
+    assert "missing.toml" in done.stdout + done.stderr
+
+
+def test_several_processes_serve_one_port(tmp_path: Path) -> None:
+    with served(tmp_path, "--workers", "2") as found:
+        completion = found.client().chat.completions.create(**CHAT)
+        assert completion.choices[0].message.content
+        assert found.lines(1)[0]["status"] == 200
+        assert found.stop() == 0
+
+
+def stream_of(found: Served, delay: float) -> tuple[Any, HTTPConnection]:
+    connection = HTTPConnection(found.url.removeprefix("http://"), timeout=60)
+    headers = {"content-type": "application/json", "authorization": "Bearer k", "x-simulate": f"delay={delay}"}
+    connection.request("POST", "/v1/chat/completions", json.dumps(CHAT | {"stream": True}), headers)
+    response = connection.getresponse()
+    assert response.readline().startswith(b"data: ")
+    return response, connection
+
+
+@pytest.mark.parametrize("seconds", ["30", "1"])
+def test_a_stream_has_its_time_to_finish_when_the_server_is_stopped(tmp_path: Path, seconds: str) -> None:
+    finishes = seconds == "30"
+    with served(tmp_path, "--shutdown-timeout", seconds) as found:
+        response, connection = stream_of(found, 0.1 if finishes else 2)
+        stopped = threading.Thread(target=found.stop, args=(signal.SIGTERM,))
+        stopped.start()
+        try:
+            rest = response.read()
+        except IncompleteRead as cut:
+            rest = cut.partial
+        stopped.join(30)
+        connection.close()
+    assert rest.endswith(b"data: [DONE]\n\n") is finishes
+
+
+def test_the_names_of_dialects_are_the_presets() -> None:
+    assert set(get_args(DialectName)) == set(PRESETS)
