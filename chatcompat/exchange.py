@@ -38,6 +38,7 @@ from chatcompat.translation import Translation
 
 _logger: Final = logging.getLogger(__name__)
 EVENT_STREAM: Final = b"text/event-stream"
+_NOT_WHOLE: Final = "The messages service ended without a whole reply."
 
 
 async def respond(send: Send, status: int, body: bytes, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
@@ -261,10 +262,8 @@ class Exchange:
         """The inner app is done, and its reply is not: say so, in whatever way is still open."""
         if given_up:
             error = InvalidReply("The messages service was silent for too long.", code="timeout", status=504)
-        elif isinstance(failure, InvalidReply):  # an inner app that says itself what its reply lacks
-            error = failure
-        else:
-            error = InvalidReply("The messages service ended without a whole reply.")
+        else:  # some inner apps say themselves what their reply lacks
+            error = failure if isinstance(failure, InvalidReply) else InvalidReply(_NOT_WHOLE)
         if self._begun and self._stream is not None:
             out = self._stream.fail(error) if given_up else self._stream.close()
             await self._send_body(out, more_body=False)
