@@ -126,6 +126,7 @@ async def test_a_real_server_aborts_the_connection(stop: int | None, whole: bool
     async with between(breaks_off(*pieces)) as (upstream, _):
         config = uvicorn.Config(upstream, port=0, log_config=None)
         listener = config.bind_socket()
+        listener.listen()
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         reader, writer = await asyncio.open_connection(*listener.getsockname())
