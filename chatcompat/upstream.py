@@ -99,8 +99,8 @@ class Upstream:
             await send({"type": "websocket.close", "code": 1000})
         elif (target := self._target(scope)) is None:
             await _fail(send, 404, "not_found_error", "Not Found")
-        else:
-            await self._forward(target, scope, receive, send)
+        elif (broken := await self._forward(target, scope, receive, send)) is not None:
+            raise broken
 
     async def aclose(self) -> None:
         """Close all connections; a later request opens new ones."""
@@ -143,7 +143,7 @@ class Upstream:
         query = quote(scope.get("query_string", b""), safe=_IN_QUERY)
         return URL(f"{self._url}{quote(path)}" + (f"?{query}" if query else ""), encoded=True)
 
-    async def _forward(self, target: URL, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _forward(self, target: URL, scope: Scope, receive: Receive, send: Send) -> UpstreamBroken | None:
         exchange = _Exchange(receive, send, self._idle_timeout)
         ask = partial(
             self._open().request,
@@ -172,9 +172,8 @@ class Upstream:
                     502, "api_error", "The upstream messages service cannot be reached, or sent no reply."
                 )
             finally:
-                tasks.cancel_scope.cancel()
-        if exchange.broken is not None:
-            raise exchange.broken
+                exchange.watching.cancel()
+        return exchange.broken
 
 
 class _Exchange:
@@ -182,6 +181,7 @@ class _Exchange:
 
     def __init__(self, receive: Receive, send: Send, idle_timeout: float) -> None:
         self.broken: UpstreamBroken | None = None
+        self.watching = anyio.CancelScope()
         self._receive = receive
         self._send = send
         self._idle_timeout = idle_timeout
@@ -244,10 +244,11 @@ class _Exchange:
 
     async def watch(self, scope: anyio.CancelScope) -> None:
         """Cancel the exchange, which closes its connection, when the client leaves."""
-        await self._received.wait()
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
-        scope.cancel()
+        with self.watching:
+            await self._received.wait()
+            while (await self._receive())["type"] != "http.disconnect":
+                pass
+            scope.cancel()
 
     async def fail(self, status: int, error_type: str, message: str) -> None:
         """Tell a failure while that can be told; behind the start of a reply only an abort tells it."""

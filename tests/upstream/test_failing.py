@@ -169,6 +169,13 @@ async def test_a_client_that_leaves_while_it_sends_is_told_nothing() -> None:
     assert seen.status == at_once.status == 0
 
 
+async def test_only_that_the_client_left_ends_an_exchange() -> None:
+    async with between(falls_silent(*STREAM[:3])) as (upstream, there):
+        leaving = [request(BODY), request(b""), {"type": "http.disconnect"}]
+        await Server(leaving, path="/v1/messages", headers=HEADERS, alone=False).run(upstream)
+        await there.left.wait()
+
+
 async def test_a_server_that_says_so_by_an_oserror_aborts_too() -> None:
     async with between(falls_silent(*STREAM[:3])) as (upstream, there):
         server = Server([BODY], path="/v1/messages", headers=HEADERS, style="oserror", leave_after=2, alone=False)

@@ -109,21 +109,23 @@ async def test_compressed_bodies_are_not_touched_and_redirects_not_followed() ->
 
 
 async def test_a_stream_comes_piece_by_piece() -> None:
-    seen, answered = asyncio.Event(), asyncio.Event()
+    seen, said = asyncio.Event(), asyncio.Event()
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await says(*STREAM[:3])(reader, writer)
         await seen.wait()  # the rest is there only when the first was read
-        answered.set()
-        writer.write(b"".join([*STREAM[3:], END_OF_STREAM]))
+        writer.write(b"".join(STREAM[3:]))
+        await said.wait()  # the end comes when nothing is left to be said
+        writer.write(END_OF_STREAM)
 
     async def on_send(reply: Reply) -> None:
         if HELLO[1]["type"].encode() in reply.body:
             seen.set()
+        if HELLO[-1]["type"].encode() in reply.body:
+            said.set()
 
     async with between(script) as (upstream, _):
         reply = await post(upstream, on_send=on_send)
-    assert answered.is_set()
     assert reply.body == b"".join(frame(event) for event in HELLO)
     assert reply.complete
 
