@@ -306,7 +306,10 @@ class Conversation:
         if isinstance(block, TextBlockParam):
             if self._dialect.repeats_prefill:  # in one piece: what such a service puts between two is its own affair
                 block.text = "".join(text.text for text in turn.content if isinstance(text, TextBlockParam))
-                turn.content = [block]
+                turn.content = [
+                    *(other for other in turn.content if not isinstance(other, str | TextBlockParam)),
+                    block,
+                ]
             block.text = block.text.rstrip()
             self.repeated = block.text if self._dialect.repeats_prefill else ""
 
