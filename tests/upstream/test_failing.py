@@ -67,10 +67,10 @@ async def test_an_upstream_that_sends_no_reply_is_a_502_and_not_asked_again(piec
 
 
 async def test_an_upstream_that_does_not_begin_is_a_504() -> None:
-    async with between(falls_silent(), first_byte_timeout=0.05) as (upstream, there):
+    async with between(falls_silent(), first_byte_timeout=0.3) as (upstream, there):
         assert error_of(await post(upstream)) == (504, "timeout_error")
         await there.left.wait()
-    async with between(falls_silent(), first_byte_timeout=0.05) as (upstream, _):
+    async with between(falls_silent(), first_byte_timeout=0.3) as (upstream, _):
         chatted = await chat_post(upstream, stream=False)
     assert (chatted.status, chatted.error["code"]) == (504, "timeout")
 
@@ -214,10 +214,11 @@ async def test_a_slow_client_holds_the_upstream_back() -> None:
                 await asyncio.sleep(0.2)
                 if written == before:
                     break
+            await asyncio.sleep(1.2)  # which is no silence of the upstream's
             release.set()
             assert written < 20 * 2**20
 
-    async with between(script, idle_timeout=0.15) as (upstream, _):
+    async with between(script, idle_timeout=1) as (upstream, _):
         reply = await post(upstream, on_send=on_send)
     assert release.is_set()
     assert len(reply.body) == 600 * 65536
