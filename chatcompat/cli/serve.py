@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 from contextlib import suppress
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
@@ -12,7 +13,7 @@ from cyclopts import Parameter, validators
 from uvicorn.supervisors import Multiprocess
 
 import chatcompat
-from chatcompat.cli.served import SETTINGS, Settings
+from chatcompat.cli.served import SETTINGS, Settings, load
 from chatcompat.upstream import Upstream
 
 _WELCOME: Final = """\
@@ -53,13 +54,22 @@ def serve(
         Parameter(help="Seconds that streams have to finish when it is stopped.", validator=validators.Number(gte=0)),
     ] = 30,
     access_log: Annotated[bool, Parameter(help="Write one line of JSON to stderr for each exchange.")] = True,
+    metrics: Annotated[bool, Parameter(help="Serve Prometheus metrics at /metrics.", negative="")] = False,
+    traces: Annotated[bool, Parameter(help="Make an OpenTelemetry span of each exchange.", negative="")] = False,
 ) -> None:
     """Serve chat completions, and the native endpoint beside it.
 
     Each option can also be set in the environment (`CHATCOMPAT_UPSTREAM`), or in the table `[serve]` of the file
     `chatcompat.toml`, or of the one that `CHATCOMPAT_CONFIG` names.
     """
-    settings = Settings(upstream=upstream, dialect=dialect, strict=strict, access_log=access_log)
+    if metrics and workers > 1 and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        sys.exit("chatcompat: --metrics with --workers needs PROMETHEUS_MULTIPROC_DIR, an empty directory")
+    for wanted, module in ((metrics, "chatcompat.prometheus"), (traces, "chatcompat.otel")):
+        if wanted:
+            load(module)
+    settings = Settings(
+        upstream=upstream, dialect=dialect, strict=strict, access_log=access_log, metrics=metrics, traces=traces
+    )
     os.environ[SETTINGS] = msgspec.json.encode(settings).decode()
     config = uvicorn.Config(
         "chatcompat.cli.served:create_app",

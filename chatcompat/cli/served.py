@@ -3,7 +3,8 @@
 import os
 import sys
 from datetime import UTC, datetime
-from typing import Final
+from importlib import import_module
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -13,7 +14,7 @@ from chatcompat.dialect import PRESETS
 from chatcompat.exchange import respond
 from chatcompat.headers import to_ignored_header
 from chatcompat.middleware import ChatCompatMiddleware
-from chatcompat.record import ExchangeRecord
+from chatcompat.record import ExchangeRecord, OnExchange, to_all
 from chatcompat.simulator import create_app as create_simulator
 from chatcompat.upstream import Upstream
 
@@ -32,6 +33,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     dialect: str = "native"
     strict: bool = False
     access_log: bool = True
+    metrics: bool = False
+    traces: bool = False
 
 
 def create_app() -> ASGIApp:
@@ -41,8 +44,26 @@ def create_app() -> ASGIApp:
     inner: ASGIApp = create_simulator()
     if settings.upstream is not None:
         inner = Upstream(settings.upstream, reuse_connections=dialect.keeps_connections)
-    on_exchange = log_exchange if settings.access_log else None
-    return Healthy(ChatCompatMiddleware(inner, dialect=dialect, strict=settings.strict, on_exchange=on_exchange))
+    observers: list[OnExchange] = [log_exchange] if settings.access_log else []
+    metrics = load("chatcompat.prometheus").PrometheusMetrics() if settings.metrics else None
+    if metrics is not None:
+        observers.append(metrics)
+    middleware = load("chatcompat.otel").TracedChatCompatMiddleware if settings.traces else ChatCompatMiddleware
+    app: ASGIApp = middleware(
+        inner,
+        dialect=dialect,
+        strict=settings.strict,
+        on_exchange=to_all(*observers) if observers else None,
+    )
+    return Healthy(app if metrics is None else metrics.beside(app))
+
+
+def load(module: str) -> Any:
+    """A module of this package that needs an extra; exits with what to install where that is not there."""
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        sys.exit(f"chatcompat: {error}")
 
 
 class Healthy:

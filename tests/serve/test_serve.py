@@ -21,6 +21,7 @@ import pytest
 from openai import OpenAI
 
 from chatcompat.cli.serve import DialectName
+from chatcompat.cli.served import load
 from chatcompat.dialect import PRESETS
 
 CHAT: Any = {"model": "caicaini/auto", "max_tokens": 50, "messages": [{"role": "user", "content": "Secret words"}]}
@@ -170,3 +171,31 @@ def test_a_stream_has_its_time_to_finish_when_the_server_is_stopped(tmp_path: Pa
 
 def test_the_names_of_dialects_are_the_presets() -> None:
     assert set(get_args(DialectName)) == set(PRESETS)
+
+
+def test_metrics_are_served_where_they_are_asked_for(tmp_path: Path) -> None:
+    with served(tmp_path, "--metrics", "--traces") as server:
+        server.client().chat.completions.create(**CHAT)
+        server.lines(1)  # the exchange is over
+        with urllib.request.urlopen(f"{server.url}/metrics", timeout=60) as page:
+            told = page.read().decode()
+    labels = 'finish_reason="stop",model="caicaini/auto",status="200",streaming="false"'
+    assert f"chatcompat_requests_total{{{labels}}} 1.0" in told
+    assert "Secret" not in told
+
+
+def test_what_is_missing_for_metrics_is_said(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "chatcompat", "serve", "--metrics", "--workers", "2"]
+    environment = {name: value for name, value in os.environ.items() if name != "PROMETHEUS_MULTIPROC_DIR"}
+    result = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path, env=environment
+    )
+    assert result.returncode == 1
+    assert "PROMETHEUS_MULTIPROC_DIR" in result.stderr
+
+
+def test_an_extra_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "opentelemetry", None)
+    monkeypatch.delitem(sys.modules, "chatcompat.otel", raising=False)
+    with pytest.raises(SystemExit, match=r"pip install 'chatcompat\[otel\]'"):
+        load("chatcompat.otel")
