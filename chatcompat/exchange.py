@@ -8,7 +8,6 @@ is awaited inside the inner app's, so a slow client slows the inner app.
 import logging
 import math
 import time
-from collections.abc import Iterable
 from typing import Final
 
 import anyio
@@ -32,6 +31,7 @@ from chatcompat.headers import (
 )
 from chatcompat.keeper import Keeper
 from chatcompat.record import ExchangeRecord, told_by
+from chatcompat.respond import respond
 from chatcompat.store import thinking_in
 from chatcompat.stream import PING, ChunkStream
 from chatcompat.translation import Translation
@@ -39,13 +39,6 @@ from chatcompat.translation import Translation
 _logger: Final = logging.getLogger(__name__)
 EVENT_STREAM: Final = b"text/event-stream"
 _NOT_WHOLE: Final = "The messages service ended without a whole reply."
-
-
-async def respond(send: Send, status: int, body: bytes, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
-    """Send a whole JSON reply."""
-    start = [*headers, (b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": status, "headers": start})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 class Exchange:

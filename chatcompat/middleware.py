@@ -12,7 +12,7 @@ from chatcompat.bounds import DEFAULT_BOUNDS, Limits, RequestBounds
 from chatcompat.continued import Continued
 from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption
 from chatcompat.errors import InvalidRequest, to_error_body
-from chatcompat.exchange import Exchange, respond
+from chatcompat.exchange import Exchange
 from chatcompat.headers import (
     Fields,
     Headers,
@@ -28,6 +28,7 @@ from chatcompat.keeper import Keeper
 from chatcompat.models import ModelsApp, ModelsOption
 from chatcompat.record import ExchangeRecord, OnExchange
 from chatcompat.request import decode_chat_request
+from chatcompat.respond import respond
 from chatcompat.scopes import hide_extensions, route_path
 from chatcompat.sse import MAX_EVENT_BYTES
 from chatcompat.store import MemoryStore, ThinkingStore

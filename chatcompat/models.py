@@ -15,9 +15,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from chatcompat.bounds import Limits
 from chatcompat.dialect import DialectOption
 from chatcompat.errors import DECODE_ERRORS, InvalidReply, InvalidRequest, to_error_body, to_native_error
-from chatcompat.exchange import EVENT_STREAM, Exchange, respond
+from chatcompat.exchange import EVENT_STREAM, Exchange
 from chatcompat.headers import Headers, is_encoded, is_json, lowered, media_type, size_of, to_fields, to_inner_headers
 from chatcompat.origin import Origin
+from chatcompat.respond import respond
 from chatcompat.scopes import hide_extensions, route_path
 from chatcompat.translation import Translation
 

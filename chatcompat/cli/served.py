@@ -11,10 +11,10 @@ from msgspec import Struct
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chatcompat.dialect import PRESETS
-from chatcompat.exchange import respond
 from chatcompat.headers import to_ignored_header
 from chatcompat.middleware import ChatCompatMiddleware
 from chatcompat.record import ExchangeRecord, OnExchange, to_all
+from chatcompat.respond import respond
 from chatcompat.simulator import create_app as create_simulator
 from chatcompat.upstream import Upstream
 
