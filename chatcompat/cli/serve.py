@@ -47,6 +47,9 @@ def serve(
         str | None, Parameter(help="URL of the messages API; without one, a simulator.", validator=_check_url)
     ] = None,
     dialect: Annotated[DialectName, Parameter(help="What that API accepts.")] = "native",
+    api_key_header: Annotated[
+        bool, Parameter(help="Send the bearer credential as x-api-key too, for the vendor's own API.", negative="")
+    ] = False,
     strict: Annotated[bool, Parameter(help="Refuse what would otherwise be ignored.")] = False,
     workers: Annotated[int, Parameter(help="Server processes.", validator=validators.Number(gte=1))] = 1,
     shutdown_timeout: Annotated[
@@ -62,14 +65,16 @@ def serve(
     Each option can also be set in the environment (`CHATCOMPAT_UPSTREAM`), or in the table `[serve]` of the file
     `chatcompat.toml`, or of the one that `CHATCOMPAT_CONFIG` names.
     """
-    if metrics and workers > 1 and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-        sys.exit("chatcompat: --metrics with --workers needs PROMETHEUS_MULTIPROC_DIR, an empty directory")
-    for wanted, module in ((metrics, "chatcompat.prometheus"), (traces, "chatcompat.otel")):
-        if wanted:
-            load(module)
     settings = Settings(
-        upstream=upstream, dialect=dialect, strict=strict, access_log=access_log, metrics=metrics, traces=traces
+        upstream=upstream,
+        dialect=dialect,
+        api_key_header=api_key_header,
+        strict=strict,
+        access_log=access_log,
+        metrics=metrics,
+        traces=traces,
     )
+    _check(settings, workers)
     os.environ[SETTINGS] = msgspec.json.encode(settings).decode()
     config = uvicorn.Config(
         "chatcompat.cli.served:create_app",
@@ -81,12 +86,25 @@ def serve(
         log_level="warning",
         timeout_graceful_shutdown=shutdown_timeout,
     )
+    _run(config, "its simulator, a deterministic messages service" if upstream is None else urlsplit(upstream).netloc)
+
+
+def _check(settings: Settings, workers: int) -> None:
+    """Exit with what to do where something is missing, before any process is started."""
+    if settings.metrics and workers > 1 and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        sys.exit("chatcompat: --metrics with --workers needs PROMETHEUS_MULTIPROC_DIR, an empty directory")
+    for wanted, module in ((settings.metrics, "chatcompat.prometheus"), (settings.traces, "chatcompat.otel")):
+        if wanted:
+            load(module)
+
+
+def _run(config: uvicorn.Config, inner: str) -> None:
+    """Listen, say where, and serve until stopped."""
     listener = config.bind_socket()
     listener.listen(config.backlog)  # from here on a connection waits for the server instead of failing
-    inner = "its simulator, a deterministic messages service" if upstream is None else urlsplit(upstream).netloc
     print(_WELCOME.format(version=chatcompat.__version__, inner=inner, url=url_of(listener)), flush=True)
     with suppress(KeyboardInterrupt):
-        if workers > 1:
+        if config.workers > 1:
             Multiprocess(config, sockets=[listener]).run()
         else:
             uvicorn.Server(config).run(sockets=[listener])

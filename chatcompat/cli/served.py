@@ -2,6 +2,7 @@
 
 import os
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any, Final
@@ -32,6 +33,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     upstream: str | None = None
     dialect: str = "native"
     strict: bool = False
+    api_key_header: bool = False
     access_log: bool = True
     metrics: bool = False
     traces: bool = False
@@ -41,6 +43,8 @@ def create_app() -> ASGIApp:
     """The app by the settings in the environment."""
     settings = msgspec.json.decode(os.environ[SETTINGS], type=Settings)
     dialect = PRESETS[settings.dialect]
+    if settings.api_key_header:
+        dialect = replace(dialect, api_key_header=True)
     inner: ASGIApp = create_simulator()
     if settings.upstream is not None:
         inner = Upstream(settings.upstream, reuse_connections=dialect.keeps_connections)

@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, IncompleteRead
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, ClassVar, get_args
 
 import pytest
 from openai import OpenAI
@@ -105,6 +106,44 @@ def test_in_front_of_an_upstream(tmp_path: Path) -> None:
     log = outer.errors.read_text()
     assert "Secret" not in log
     assert "hidden" not in log
+
+
+class Native(BaseHTTPRequestHandler):
+    """A messages service that keeps the credentials that it was sent."""
+
+    seen: ClassVar[list[tuple[str | None, str | None]]] = []
+
+    def do_POST(self) -> None:
+        self.seen.append((self.headers["authorization"], self.headers["x-api-key"]))
+        self.rfile.read(int(self.headers["content-length"]))
+        content = [{"type": "text", "text": "Hi"}]
+        usage = {"input_tokens": 1, "output_tokens": 1}
+        message = {"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": content}
+        body = json.dumps({**message, "stop_reason": "end_turn", "usage": usage}).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize(("options", "key"), [((), None), (("--api-key-header",), "sk-hidden")])
+def test_the_credential_goes_as_an_api_key_where_that_is_asked_for(
+    tmp_path: Path, options: tuple[str, ...], key: str | None
+) -> None:
+    with HTTPServer(("127.0.0.1", 0), Native) as inner:
+        thread = threading.Thread(target=inner.serve_forever)
+        thread.start()
+        try:
+            with served(tmp_path, "--upstream", f"http://127.0.0.1:{inner.server_port}", *options) as found:
+                found.client().chat.completions.create(**CHAT)
+        finally:
+            inner.shutdown()
+            thread.join()
+    assert Native.seen.pop() == ("Bearer sk-hidden", key)
 
 
 def test_options_come_from_the_environment_or_from_a_file(tmp_path: Path) -> None:
