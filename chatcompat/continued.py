@@ -7,6 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chatcompat.continuation import PAUSE, StreamPart, Turn, continued_body
 from chatcompat.headers import is_encoded, lowered, media_type, to_fields
+from chatcompat.scopes import giving
 from chatcompat.sse import EventTooLarge
 
 _encode = msgspec.json.Encoder().encode
@@ -42,7 +43,7 @@ class Continued:
         while paused:
             first, last = left == self._limit, left == 0
             part = _Part(turn, send, first=first, last=last, max_event_bytes=self._max_event_bytes)
-            await self._app(_with_length(scope, body), _giving(body, receive), part.send)
+            await self._app(_with_length(scope, body), giving(body, receive), part.send)
             if paused := part.paused:
                 body, left = continued_body(self._body, turn.content), left - 1
 
@@ -121,19 +122,6 @@ class _Part:
 
     async def _tell(self, body: bytes, *, more_body: bool) -> None:
         await self._send({"type": "http.response.body", "body": body, "more_body": more_body})
-
-
-def _giving(body: bytes, receive: Receive) -> Receive:
-    given = False
-
-    async def give() -> Message:
-        nonlocal given
-        if given:
-            return await receive()
-        given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return give
 
 
 def _with_length(scope: Scope, body: bytes) -> Scope:

@@ -19,7 +19,7 @@ from chatcompat.exchange import EVENT_STREAM, Exchange
 from chatcompat.headers import Headers, is_encoded, is_json, lowered, media_type, size_of, to_fields, to_inner_headers
 from chatcompat.origin import Origin
 from chatcompat.respond import respond
-from chatcompat.scopes import hide_extensions, route_path
+from chatcompat.scopes import giving, hide_extensions, route_path
 from chatcompat.translation import Translation
 
 ModelsOption = Iterable[str] | Mapping[str, Mapping[str, Any]]
@@ -224,7 +224,7 @@ class _Pages:
         for _ in range(MAX_PAGES):
             answer = _Answer(send, left)
             more = [] if last is None else [b"after_id=" + quote(last, safe="").encode()]
-            await self._app({**scope, "query_string": b"&".join([*asked, *more])}, _without_body(receive), answer.send)
+            await self._app({**scope, "query_string": b"&".join([*asked, *more])}, giving(b"", receive), answer.send)
             left -= len(answer.body)
             page = answer.page()
             if page is None or (not page.has_more and not models):
@@ -276,19 +276,6 @@ class _Answer:
         if self._start is not None:
             await self._send(self._start)
             await self._send({"type": "http.response.body", "body": body, "more_body": not self._complete})
-
-
-def _without_body(receive: Receive) -> Receive:
-    given = False
-
-    async def give() -> Message:
-        nonlocal given
-        if given:
-            return await receive()
-        given = True
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    return give
 
 
 async def _fail(send: Send, error: bytes) -> None:

@@ -1,8 +1,8 @@
-"""Scopes of requests: where they are sent, and what of the server the inner app is not offered."""
+"""Requests as the inner app gets them: where they are sent, with which body, and what of the server is not offered."""
 
 from typing import Final
 
-from starlette.types import Scope
+from starlette.types import Message, Receive, Scope
 
 # Extensions of the server that would let the inner app send bytes past the middleware.
 _HIDDEN_EXTENSIONS: Final = frozenset(
@@ -22,3 +22,17 @@ def hide_extensions(scope: Scope) -> None:
     if "extensions" in scope:
         offered = scope["extensions"] or {}
         scope["extensions"] = {name: value for name, value in offered.items() if name not in _HIDDEN_EXTENSIONS}
+
+
+def giving(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that gives this body in one piece, and then what `receive` gives."""
+    given = False
+
+    async def give() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return give

@@ -6,6 +6,8 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from chatcompat.scopes import giving
+
 Json = dict[str, Any]
 Wrap = Callable[[ASGIApp], ASGIApp]
 
@@ -17,20 +19,6 @@ async def read_body(receive: Receive) -> bytes:
         body += message.get("body", b"")
         more = message.get("more_body", False)
     return body
-
-
-def giving(body: bytes, receive: Receive) -> Receive:
-    """Give this body once, and then what the server gives."""
-    given = False
-
-    async def give() -> Message:
-        nonlocal given
-        if given:
-            return await receive()
-        given = True
-        return {"type": "http.request", "body": body}
-
-    return give
 
 
 async def answer(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from chatcompat.scopes import giving
 from tests.check.faults import (
     Faulty,
     Json,
@@ -14,7 +15,6 @@ from tests.check.faults import (
     calls,
     chooses,
     delta,
-    giving,
     ignores,
     media,
     read_body,
