@@ -149,16 +149,18 @@ class ChunkStream:
     def feed(self, piece: bytes) -> bytes:
         """The bytes to send for the next piece of the messages stream; `b""` while there is nothing to say."""
         reply = self._reply
-        if self._plain and reply is not None and self._decoder.idle and len(piece) <= self._max_event_bytes:
-            found = _match_text(piece)
+        if reply is not None and self._decoder.idle and len(piece) <= self._max_event_bytes and not self.ended:
+            found = _match_text(piece) if self._plain else None
             if found is not None and (text := found[1]):
                 if text.isascii():
                     reply.layout.position += len(text) - text.count(b"\\")
                     return b"".join((reply.writer.open_text, text, reply.writer.close_text))
                 if chunk := _feed_text(text, reply):
                     return chunk
-            if piece[:_DELTA_START] == _DELTA and piece[-2:] == b"\n\n" and b'"text_delta"' in piece:
-                chunks = self._feed_texts(piece, reply) or self._feed_delta(piece, reply)
+            if piece[:_DELTA_START] == _DELTA and piece[-2:] == b"\n\n":
+                chunks = self._feed_texts(piece, reply) if self._plain and b'"text_delta"' in piece else None
+                if chunks is None:
+                    chunks = self._feed_delta(piece, reply)
                 if chunks is not None:
                     return chunks
         if not self.ended:
@@ -197,7 +199,7 @@ class ChunkStream:
         return escape_separators(chunks) if has_separators(said) else chunks
 
     def _feed_delta(self, piece: bytes, reply: Reply) -> bytes | None:
-        """The chunk of a piece that is one text delta and nothing else, which most are; None for any other.
+        """The chunks of a piece that is one delta and nothing else, which most are; None for any other.
 
         The piece is known to begin as such a frame and to end as a frame: with no end of line in between it is one.
         """
@@ -208,12 +210,13 @@ class ChunkStream:
             event = _decode_delta(payload)
         except DECODE_ERRORS:
             return None
-        if type(event) is not ContentBlockDelta or type(delta := event.delta) is not TextDelta or not delta.text:
+        if type(event) is not ContentBlockDelta:
             return None
-        text, writer = delta.text, reply.writer
-        reply.layout.position += len(text)
-        chunk = b"".join((writer.text_head, _encode(text), writer.text_tail))
-        return escape_separators(chunk) if has_separators(text) else chunk
+        try:
+            self._on_delta(event, reply)
+        except InvalidReply as error:
+            self._fail(StreamError(error.status, error.body))
+        return self._flush()
 
     def _take_all(self, events: Iterable[Event | SkippedBlock | None]) -> None:
         try:

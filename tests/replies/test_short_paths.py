@@ -5,7 +5,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatcompat import Translation
-from tests.replies.support import PING, STOP, close_block, frames, open_text, start, text, translation
+from tests.replies.support import (
+    AS_JSON,
+    PING,
+    STOP,
+    STREAMED,
+    close_block,
+    frames,
+    open_text,
+    start,
+    text,
+    translation,
+)
 
 BEFORE = frames(start(), open_text())
 AFTER = frames(
@@ -16,9 +27,9 @@ COMMON = frames(text("Hello"))
 BYTES = [b"", b" ", b"\n", b"\r", b'"', b"\\", b"0", b"}", b",", b"\xc3", b"\xff", b"\x00", b"\x7f", b"x"]
 
 
-def both_ways(piece: bytes, of: Translation = OF) -> tuple[bytes, bytes]:
+def both_ways(piece: bytes, of: Translation = OF, before: bytes = BEFORE) -> tuple[bytes, bytes]:
     whole, cut = of.stream(), of.stream()
-    assert whole.feed(BEFORE) == cut.feed(BEFORE)
+    assert whole.feed(before) == cut.feed(before)
     middle = len(piece) // 2
     short = whole.feed(piece) + whole.feed(AFTER) + whole.close()
     return short, cut.feed(piece[:middle]) + cut.feed(piece[middle:]) + cut.feed(AFTER) + cut.close()
@@ -57,6 +68,53 @@ def written(draw: st.DrawFn) -> bytes:
 @given(st.lists(written() | st.just(COMMON) | st.just(frames(PING)), min_size=1, max_size=5))
 def test_any_run_of_deltas_reads_the_same(pieces: list[bytes]) -> None:
     short, typed = both_ways(b"".join(pieces))
+    assert short == typed
+
+
+OPENED = {
+    "call": {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {}},
+    "custom call": {"type": "tool_use", "id": "toolu_1", "name": "c", "input": {}},
+    "JSON": {"type": "tool_use", "id": "toolu_1", "name": "respond_with_json", "input": {}},
+    "thinking": {"type": "thinking", "thinking": "", "signature": ""},
+    "redacted": {"type": "redacted_thinking", "data": "x"},
+    "unknown": {"type": "unknown"},
+}
+ASKED = [
+    OF,
+    translation({**STREAMED, "tools": [{"type": "custom", "custom": {"name": "c"}}]}),
+    translation({**STREAMED, "functions": [{"name": "f"}]}),
+    translation(AS_JSON),
+]
+SAID = st.sampled_from(["", "a", '{"a": "\\n', "\u00e9", "\u2028", "\x85", '"}', "\\"])
+DELTAS = st.one_of(
+    st.builds(lambda said: {"type": "input_json_delta", "partial_json": said}, SAID),
+    st.builds(lambda said: {"type": "thinking_delta", "thinking": said}, SAID),
+    st.builds(lambda said: {"type": "signature_delta", "signature": said}, SAID),
+    st.builds(lambda said: {"type": "text_delta", "text": said}, SAID),
+    st.sampled_from([{"type": "unknown_delta"}, {"type": "text_delta"}, {}, None]),
+)
+
+
+@given(
+    st.sampled_from(sorted(OPENED)),
+    st.sampled_from(ASKED),
+    st.lists(DELTAS, max_size=4),
+    st.integers(0, 1),
+    st.booleans(),
+)
+def test_any_delta_of_any_block_reads_the_same(
+    opened: str, of: Translation, deltas: list[object], index: int, by_one: bool
+) -> None:
+    start_of_block = {"type": "content_block_start", "index": 0, "content_block": OPENED[opened]}
+    before = frames(start(), start_of_block)
+    events = [frames({"type": "content_block_delta", "index": index, "delta": delta}) for delta in deltas]
+    if by_one:
+        whole, cut = of.stream(), of.stream()
+        pieces = [before, *events, AFTER]
+        short = b"".join(map(whole.feed, pieces)) + whole.close()
+        typed = b"".join(cut.feed(piece[:9]) + cut.feed(piece[9:]) for piece in pieces) + cut.close()
+    else:
+        short, typed = both_ways(b"".join(events), of, before)
     assert short == typed
 
 
