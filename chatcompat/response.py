@@ -137,8 +137,11 @@ def _to_tool_call(block: ToolUseBlock, ids: UniqueIds, origin: Origin) -> ReplyT
 
 
 def to_completion_id(message_id: str) -> str:
-    """`chatcmpl_` and the native id without its prefix, so that the logs of both sides join."""
-    return "chatcmpl_" + message_id.removeprefix("msg_")
+    """`chatcmpl_` and the native id without its prefix, so that the logs of both sides join.
+
+    llama.cpp's server gives its messages an id that is a completion's already.
+    """
+    return message_id if message_id.startswith("chatcmpl") else "chatcmpl_" + message_id.removeprefix("msg_")
 
 
 def to_finish_reason(stop_reason: str | None, *, has_calls: bool, legacy: bool = False) -> str:
