@@ -12,8 +12,8 @@ from typing import Any, Final, Protocol, Self
 
 import anyio
 
-_PERSISTENCE: Final = 0.1
-"""Seconds from one cancellation to the next."""
+_PERSISTENCE: Final = 0.5
+"""Seconds that a block has to clean up before it is cancelled again."""
 
 Beside = Callable[[], Coroutine[Any, Any, None]]
 
@@ -140,7 +140,7 @@ class _AsyncioGuard:
             return
         self._cancelled += 1
         self._host.cancel()
-        self._deadline = self._clock.time() + _PERSISTENCE  # an app that swallows it is cancelled again
+        self._deadline = self._clock.time() + _PERSISTENCE  # one that swallows it is cancelled again
         self._stop_timer()
         self._timer = self._clock.call_at(self._deadline, self._look)
 
