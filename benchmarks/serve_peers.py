@@ -12,6 +12,8 @@ from pathlib import Path
 
 MODEL = "claude-sonnet-4-5"
 _KEY = "sk-for-loopback-only-0123456789"  # the proxy does not start without one
+# With the newest release that Portkey's own range allows, each of its streams fails (Portkey-AI/gateway#1389).
+_OVERRIDES = {"@hono/node-server": "1.13.7"}
 
 
 class Unavailable(Exception):
@@ -55,7 +57,13 @@ def litellm(folder: Path, port: int, backend: int) -> Peer:
         ),
         encoding="utf-8",
     )
+    logging = place / "logging.json"  # no access log, as for all
+    loggers = {"uvicorn.access": {"level": "WARNING", "propagate": False}}
+    logging.write_text(
+        json.dumps({"version": 1, "disable_existing_loggers": False, "loggers": loggers}), encoding="utf-8"
+    )
     command = [str(place / "bin" / "litellm"), "--config", str(config), "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--log_config", str(logging)]
     environment = {"LITELLM_LOG": "ERROR", "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MASTER_KEY": _KEY}
     headers = {"authorization": f"Bearer {_KEY}"}
     return Peer("litellm proxy", version, [*command, "--num_workers", "1"], environment, headers)
@@ -70,11 +78,14 @@ def portkey(folder: Path, port: int, backend: int) -> Peer:
         if npm is None:
             raise Unavailable("npm is not installed")
         place.mkdir(parents=True, exist_ok=True)
-        _run([npm, "install", "--silent", "--prefix", str(place), "@portkey-ai/gateway"])
+        wanted = {"private": True, "dependencies": {"@portkey-ai/gateway": "latest"}, "overrides": _OVERRIDES}
+        (place / "package.json").write_text(json.dumps(wanted), encoding="utf-8")
+        _run([npm, "install", "--silent", "--ignore-scripts", "--prefix", str(place)])
     version = json.loads((package / "package.json").read_text(encoding="utf-8"))["version"]
     node = shutil.which("node")
     if node is None:
         raise Unavailable("node is not installed")
+    version += f" on Node {_run([node, '--version']).strip().removeprefix('v')}"
     command = [node, str(package / "build" / "start-server.js"), f"--port={port}", "--headless"]
     headers = {"x-portkey-provider": "anthropic", "x-portkey-custom-host": f"http://127.0.0.1:{backend}/v1"}
     return Peer("Portkey gateway", version, command, {"NODE_ENV": "production"}, headers)
