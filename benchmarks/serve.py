@@ -5,8 +5,9 @@
 Needs `wrk`, and `npm` for Portkey's gateway. The peers are installed into FOLDER if they are not there yet. uvicorn
 (uvloop, httptools, no access log) serves a canned messages app (`serve_apps.py`): alone ("bare"), decoding its request
 as a real one must, and behind chatcompat; each gateway has the bare app behind it. A gateway and its like have one
-core, the load has the other, and the messages app behind a gateway too. All take turns within a round; medians of the
-rounds are told. What does not answer with a translation of what the app said is named, and not measured.
+core, the load has the other, and the messages app behind a gateway too. All take turns within a round, each round
+begins with another, and what is compared is compared within a round; medians of the rounds are told. What does not
+answer with a translation of what the app said is named, and not measured.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from core_report import describe_machine, describe_versions, headline, markdown, number
 from serve_apps import EVENTS, TEXT, USAGE, WORDS
-from serve_load import Target, content_of, exchange, resident, wrk
+from serve_load import Target, alone, content_of, exchange, resident, wrk, wrk_version
 from serve_peers import MODEL, PEERS, Peer, Unavailable
 
 SYSTEM = "You are a reviewer. " * 5
@@ -100,7 +101,9 @@ def uvicorn(app: str, port: int) -> list[str]:
 
 
 @contextlib.contextmanager
-def serving(folder: Path) -> Iterator[tuple[dict[str, tuple[Target, Server]], dict[str, str], dict[str, str]]]:
+def serving(
+    folder: Path, gateways: list[str]
+) -> Iterator[tuple[dict[str, tuple[Target, Server]], dict[str, str], dict[str, str]]]:
     """Every target with its server, why others are missing, and the versions of the gateways."""
     missing: dict[str, str] = {}
     versions: dict[str, str] = {}
@@ -123,7 +126,7 @@ def serving(folder: Path) -> Iterator[tuple[dict[str, tuple[Target, Server]], di
             found[name] = Target(name, port, path, request, headers), start(name, uvicorn(app, port), port, 0, {})
         backend = free_port()
         start("backend", uvicorn("bare", backend), backend, 1, {})
-        for make in PEERS:
+        for make in (PEERS[name] for name in gateways):
             try:
                 port = free_port()
                 peer: Peer = make(folder, port, backend)
@@ -137,10 +140,10 @@ def serving(folder: Path) -> Iterator[tuple[dict[str, tuple[Target, Server]], di
                 missing[peer.name] = why
                 continue
             found[peer.name] = target, server
-            if why := wrong_stream(target):
+            if why := wrong_stream(target, backend):
                 missing[f"a stream of {peer.name}"] = why
         ours = found[OURS][0]
-        if why := wrong_reply(ours, ours.port) or wrong_stream(ours):
+        if why := wrong_reply(ours, ours.port) or wrong_stream(ours, ours.port):
             raise SystemExit(f"chatcompat did not translate: {why}")
         yield found, missing, versions
 
@@ -150,31 +153,57 @@ def wrong_reply(target: Target, backend: int) -> str | None:
     status, body = content_of(exchange(target, stream=False)[2])
     if status != 200:
         return f"answers {status}: {body[:200]!r}"
-    probe = Target("probe", backend, "/probe", {})
-    asked = json.loads(content_of(exchange(probe, stream=False)[2])[1])
-    native = json.loads(asked["body"])
-    if asked["path"] != "/v1/messages" or "You are a reviewer." not in json.dumps(native.get("system", "")):
-        return f"the messages service was not asked in its own form: {asked['path']}"
+    if why := wrong_request(backend, stream=False):
+        return why
     told = json.loads(body)
+    if told["object"] != "chat.completion" or len(told["choices"]) != 1:
+        return "the reply is not a chat completion"
     choice = told["choices"][0]
     if (choice["message"]["content"], choice["finish_reason"]) != (TEXT, "stop"):
         return "the reply is not what the messages service said"
-    if told["usage"]["prompt_tokens"] != USAGE["input_tokens"]:
+    counted = USAGE["input_tokens"], USAGE["output_tokens"]
+    if tuple(told["usage"][name] for name in ("prompt_tokens", "completion_tokens")) != counted:
         return "the usage is not what the messages service said"
     return None
 
 
-def wrong_stream(target: Target) -> str | None:
+def wrong_request(backend: int, *, stream: bool) -> str | None:
+    """The same for what the messages service was asked last."""
+    asked = json.loads(content_of(exchange(Target("probe", backend, "/probe", {}), stream=False)[2])[1])
+    native = json.loads(asked["body"])
+    if asked["path"] != "/v1/messages" or "anthropic-version" not in asked["headers"]:
+        return f"the messages service was not asked in its own form: {asked['path']}, {asked['headers']}"
+    said = [text_of(native.get("system")), *((turn["role"], text_of(turn["content"])) for turn in native["messages"])]
+    if said != [SYSTEM, ("user", ASKED)]:
+        return f"the messages service was not told what the client said: {str(said)[:200]}"
+    if any(native.get(name) != CHAT[name] for name in ("model", "max_tokens", "temperature")):
+        return "the messages service was not given the parameters"
+    if native.get("stream", False) is not stream:
+        return "the messages service was not asked for what the client wants: a stream, or none"
+    return None
+
+
+def text_of(content: Any) -> str:
+    """The text of a string, or of blocks."""
+    return content if isinstance(content, str) else "".join(block["text"] for block in content or ())
+
+
+def wrong_stream(target: Target, backend: int) -> str | None:
     """The same for a stream."""
     status, body = content_of(exchange(target, stream=True)[2])
     if status != 200:
         return f"answers {status}: {body[:200]!r}"
+    if why := wrong_request(backend, stream=True):
+        return why
     lines = [line[6:] for line in body.decode().splitlines() if line.startswith("data: ")]
     chunks = [json.loads(line) for line in lines if line != "[DONE]"]
+    if {chunk["object"] for chunk in chunks} != {"chat.completion.chunk"}:
+        return "it is not of chunks of a chat completion"
     choices = [choice for chunk in chunks for choice in chunk["choices"]]
     if "".join(choice["delta"].get("content") or "" for choice in choices) != "".join(WORDS):
         return "it is not what the messages service said"
-    if choices[-1]["finish_reason"] != "stop" or lines[-1] != "[DONE]":
+    finished = [choice["finish_reason"] for choice in choices if choice.get("finish_reason")]
+    if finished != ["stop"] or lines[-1] != "[DONE]":
         return "it does not end as one does"
     return None
 
@@ -182,10 +211,9 @@ def wrong_stream(target: Target) -> str | None:
 def measure(target: Target, seconds: float, *, streams: bool) -> dict[str, float]:
     """One round of one target; times in microseconds."""
     load = on_core(1)
-    alone = wrk(target, connections=1, seconds=seconds, prefix=load)
-    found = {"p50": alone["p50"], "p99": alone["p99"]}
+    found = alone(target, seconds=seconds)
     for connections in (8, 64):
-        found[f"rps {connections}"] = wrk(target, connections=connections, seconds=seconds, prefix=load)["rps"]
+        found[f"rps {connections}"] = wrk(target, connections=connections, seconds=seconds, prefix=load)
     if streams:
         times = [exchange(target, stream=True)[:2] for _ in range(STREAMS)]
         found["first"] = median(first for first, _ in times) * 1e6
@@ -193,50 +221,75 @@ def measure(target: Target, seconds: float, *, streams: bool) -> dict[str, float
     return found
 
 
+def summarise(rounds: dict[str, list[dict[str, float]]], name: str) -> dict[str, float]:
+    """The medians of a target; what is compared with the bare app is compared within each round."""
+    found = {key: median(each[key] for each in rounds[name]) for key in rounds[name][0]}
+    pairs = list(zip(rounds[name], rounds[BARE], strict=True))
+    for key in {"p50", "p99", "first"} & found.keys():
+        found[f"added {key}"] = median(mine[key] - bare[key] for mine, bare in pairs)
+    for key in {"rps 8", "rps 64", "stream"} & found.keys():
+        found[f"{key} of bare"] = median(mine[key] / bare[key] for mine, bare in pairs)
+    return found
+
+
 def table(results: dict[str, dict[str, float]]) -> str:
     """One row a target; what is added is added to the bare app."""
-    bare = results[BARE]
     head = ["", "added p50, µs", "added p99, µs", "requests/s, 8 connections", "64 connections"]
     head += ["added to first chunk, µs", "1,000 events, ms", "chunks/s", "memory, MiB"]
     rows = []
     for name, found in results.items():
-        added = [number(found[key] - bare[key]) if name != BARE else "" for key in ("p50", "p99")]
-        served = [f"{number(found[key])} ({found[key] / bare[key]:.3f})" for key in ("rps 8", "rps 64")]
+        added = {key: number(found[f"added {key}"]) if name != BARE else "" for key in ("p50", "p99")}
+        served = [f"{number(found[key])} ({found[f'{key} of bare']:.3f})" for key in ("rps 8", "rps 64")]
         streamed = ["-", "-", "-"]
         if "stream" in found:
             streamed = [
-                number(found["first"] - bare["first"]) if name != BARE else "",
-                f"{number(found['stream'] / 1e3)} ({found['stream'] / bare['stream']:.2f}x)",
+                number(found["added first"]) if name != BARE else "",
+                f"{number(found['stream'] / 1e3)} ({found['stream of bare']:.2f}x)",
                 number(EVENTS / found["stream"] * 1e6),
             ]
-        rows.append([name, *added, *served, *streamed, number(found["memory"])])
+        rows.append([name, *added.values(), *served, *streamed, number(found["memory"])])
     return markdown(head, rows)
+
+
+def times_ours(results: dict[str, dict[str, float]]) -> str:
+    """What each gateway adds to the median, in times of what chatcompat adds."""
+    ours = results[OURS]["added p50"]
+    gateways = {name: found for name, found in results.items() if name not in (BARE, DECODING, OURS)}
+    return "\n".join(
+        f"{name} adds {found['added p50'] / ours:,.0f} times what chatcompat adds to the median."
+        for name, found in gateways.items()
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peers", type=Path, default=Path("build/peers"), help="folder of the gateways (build/peers)")
+    parser.add_argument("--only", default=",".join(PEERS), help="of the gateways, these (%(default)s); '' for none")
     parser.add_argument("--rounds", type=int, default=5, help="how often each is measured (5)")
     parser.add_argument("--seconds", type=float, default=3, help="of each load of whole replies (3)")
     parser.add_argument("--json", type=Path, help="write the results to this file")
     options = parser.parse_args()
+    chosen = [name for name in options.only.split(",") if name]
+    if unknown := set(chosen) - PEERS.keys():
+        parser.error(f"no such gateway: {', '.join(sorted(unknown))}")
     if hasattr(os, "sched_getaffinity"):
         os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[-1]})
     rounds: dict[str, list[dict[str, float]]] = {}
-    with serving(options.peers.absolute()) as (found, missing, gateways):
+    with serving(options.peers.absolute(), chosen) as (found, missing, gateways):
         for turn in range(options.rounds):
             print(f"round {turn + 1} of {options.rounds}", file=sys.stderr, flush=True)
-            for name, (target, _) in found.items():
+            names = list(found)
+            start = turn % len(names)
+            for name in names[start:] + names[:start]:
+                target, _ = found[name]
                 streams = f"a stream of {name}" not in missing
                 rounds.setdefault(name, []).append(measure(target, options.seconds, streams=streams))
         memory = {name: resident(server.process.pid) for name, (_, server) in found.items()}
-    results = {
-        name: {key: median(each[key] for each in many) for key in many[0]} | {"memory": memory[name]}
-        for name, many in rounds.items()
-    }
+    results = {name: summarise(rounds, name) | {"memory": memory[name]} for name in found}
     machine = describe_machine() | {"allocator": "malloc as it comes"}
-    versions = describe_versions(["chatcompat", "uvicorn", "uvloop", "httptools", "msgspec"]) | gateways
-    print(headline(machine, versions), table(results), sep="\n\n")
+    versions = describe_versions(["chatcompat", "uvicorn", "uvloop", "httptools", "msgspec"])
+    versions |= {"wrk": wrk_version()} | gateways
+    print(headline(machine, versions), table(results), times_ours(results), sep="\n\n")
     for name, why in missing.items():
         print(f"\n{name} is not measured: {why}")
     if options.json:

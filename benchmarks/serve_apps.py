@@ -53,7 +53,7 @@ FRAMES = [
 _JSON = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(REPLY))]
 _SSE = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
 
-_last: dict[str, str] = {}
+_last: dict[str, Any] = {}
 
 
 async def _read(receive: Any) -> bytes:
@@ -67,12 +67,13 @@ async def _read(receive: Any) -> bytes:
 
 async def _answer(scope: Any, body: bytes, streams: bool, send: Any) -> None:
     if scope["path"] == "/probe":
-        told = json.dumps(_last).encode()
+        names = [name.decode("latin-1") for name, _ in _last["headers"]]
+        told = json.dumps({"path": _last["path"], "headers": names, "body": _last["body"].decode()}).encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(told))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": told})
         return
-    _last["path"], _last["body"] = scope["path"], body.decode("utf-8", "replace")
+    _last["path"], _last["headers"], _last["body"] = scope["path"], scope["headers"], body
     if not streams:
         await send({"type": "http.response.start", "status": 200, "headers": _JSON})
         await send({"type": "http.response.body", "body": REPLY})

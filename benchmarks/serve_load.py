@@ -1,4 +1,4 @@
-"""The load of `serve.py`: `wrk` for whole replies, one socket for streams."""
+"""The load of `serve.py`: `wrk` for many connections, one socket for latencies and streams."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import quantiles
 from typing import Any
 
-_UNITS = {"us": 1.0, "ms": 1e3, "s": 1e6}
 _TIMEOUT = 60.0
 _END_OF_CHUNKS = b"\r\n0\r\n\r\n"
 _HEAD = 2_000  # bytes in which the headers end
+_LEAST = 200  # requests that a percentile is taken of
 
 
 @dataclass(frozen=True)
@@ -37,53 +38,77 @@ class Target:
         return {"content-type": "application/json", "authorization": "Bearer key", "x-api-key": "key", **self.headers}
 
 
-def wrk(target: Target, *, connections: int, seconds: float, prefix: list[str]) -> dict[str, float]:
-    """Requests a second, and the median and 99th percentile of their latency in microseconds."""
+def wrk(target: Target, *, connections: int, seconds: float, prefix: list[str]) -> float:
+    """Requests a second of so many connections."""
     lines = ['wrk.method = "POST"', f"wrk.body = [==[{target.body(stream=False).decode()}]==]"]
     lines += [f'wrk.headers["{name}"] = "{value}"' for name, value in target.all_headers().items()]
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write("\n".join(lines))
         script.flush()
-        options = ["-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--latency", "--timeout", "30s"]
+        options = ["-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "30s"]
         command = [*prefix, "wrk", *options, "-s", script.name, f"http://127.0.0.1:{target.port}{target.path}"]
         told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    if "Non-2xx" in told or "Socket errors" in told:
+    match = re.search(r"Requests/sec:\s+([\d.]+)", told)
+    if match is None or "Non-2xx" in told or "Socket errors" in told:
         raise RuntimeError(f"{target.name}: {told}")
-    found = {"rps": float(_search(r"Requests/sec:\s+([\d.]+)", told)[1])}
-    for name, percent in (("p50", "50"), ("p99", "99")):
-        match = _search(rf"{percent}%\s+([\d.]+)(us|ms|s)", told)
-        found[name] = float(match[1]) * _UNITS[match[2]]
-    return found
+    return float(match[1])
 
 
-def _search(pattern: str, text: str) -> re.Match[str]:
-    match = re.search(pattern, text)
-    if match is None:
-        raise RuntimeError(f"wrk says: {text}")
-    return match
+def wrk_version() -> str:
+    """The version of wrk, which it tells with a status of 1."""
+    told = subprocess.run(["wrk", "--version"], capture_output=True, text=True, check=False)
+    return (told.stdout + told.stderr).partition("[")[0].removeprefix("wrk").strip()
 
 
-def exchange(target: Target, *, stream: bool) -> tuple[float, float, bytes]:
+def alone(target: Target, *, seconds: float) -> dict[str, float]:
+    """The median and the 99th percentile of one connection's requests, one after the other, in microseconds.
+
+    `wrk` would round them: its tables have three digits, so that a gateway's milliseconds come in steps of 10 µs.
+    """
+    taken: list[float] = []
+    with connect(target) as connection:
+        exchange(target, stream=False, connection=connection)
+        until = time.monotonic() + seconds
+        while len(taken) < _LEAST or time.monotonic() < until:
+            _, whole, reply = exchange(target, stream=False, connection=connection)
+            if not reply.startswith(b"HTTP/1.1 200"):
+                raise RuntimeError(f"{target.name}: {reply[:500]!r}")
+            taken.append(whole * 1e6)
+    cuts = quantiles(taken, n=100)
+    return {"p50": cuts[49], "p99": cuts[98]}
+
+
+def connect(target: Target) -> socket.socket:
+    """A connection that sends at once what it is given."""
+    connection = socket.create_connection(("127.0.0.1", target.port), timeout=_TIMEOUT)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
+
+
+def exchange(target: Target, *, stream: bool, connection: socket.socket | None = None) -> tuple[float, float, bytes]:
     """Seconds to the first word of the answer and to its end, and all bytes of the reply."""
+    if connection is None:
+        with connect(target) as its_own:
+            return exchange(target, stream=stream, connection=its_own)
     body = target.body(stream=stream)
     lines = [f"POST {target.path} HTTP/1.1", f"host: 127.0.0.1:{target.port}", f"content-length: {len(body)}"]
     lines += [f"{name}: {value}" for name, value in target.all_headers().items()]
-    with socket.create_connection(("127.0.0.1", target.port), timeout=_TIMEOUT) as connection:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        began = time.perf_counter()
-        connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
-        reply, first, whole = bytearray(), 0.0, _END_OF_CHUNKS
-        while not reply.endswith(whole):
-            piece = connection.recv(1 << 18)
-            if not piece:
-                raise RuntimeError(f"{target.name} closed the connection: {bytes(reply[:500])!r}")
-            reply += piece
-            if not first and b"word0" in reply:
-                first = time.perf_counter() - began
-            length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", reply[:_HEAD])
-            if length and len(reply.partition(b"\r\n\r\n")[2]) >= int(length[1]):
-                whole = b""
-        return first, time.perf_counter() - began, bytes(reply)
+    request = "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+    reply, first, whole = bytearray(), 0.0, _END_OF_CHUNKS
+    began = last = time.perf_counter()
+    connection.sendall(request)
+    while not reply.endswith(whole):
+        piece = connection.recv(1 << 18)
+        last = time.perf_counter()
+        if not piece:
+            raise RuntimeError(f"{target.name} closed the connection: {bytes(reply[:500])!r}")
+        reply += piece
+        if not first and b"word0" in reply:
+            first = last - began
+        length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", reply[:_HEAD])
+        if length and len(reply.partition(b"\r\n\r\n")[2]) >= int(length[1]):
+            whole = b""
+    return first, last - began, bytes(reply)
 
 
 def content_of(reply: bytes) -> tuple[int, bytes]:

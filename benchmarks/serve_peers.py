@@ -91,7 +91,7 @@ def portkey(folder: Path, port: int, backend: int) -> Peer:
     return Peer("Portkey gateway", version, command, {"NODE_ENV": "production"}, headers)
 
 
-PEERS = [litellm, portkey]
+PEERS = {"litellm": litellm, "portkey": portkey}
 
 
 def _run(command: list[str]) -> str:
