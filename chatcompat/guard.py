@@ -2,6 +2,9 @@
 
 `anyio` has one thing for both, a task group with a deadline. On asyncio that costs some 40 µs a request, more than all
 else here together. Hence a guard by hand where asyncio runs, a fifth of that, and anyio's elsewhere.
+
+By hand, nothing is scheduled before the block waits for the first time: until then no task could run, and no timer end.
+A messages app that answers at once, out of a cache or with a refusal, needs neither.
 """
 
 import asyncio
@@ -87,17 +90,30 @@ class _AsyncioGuard:
         self._clock = host.get_loop()
         self._deadline = math.inf
         self._timer: asyncio.TimerHandle | None = None
+        self._first_wait: asyncio.Handle | None = None
+        self._unstarted: list[Beside] = []
         self._started: set[asyncio.Task[None]] = set()
         self._failures: list[Exception] = []
         self._all_ended: asyncio.Future[None] | None = None
 
     async def __aenter__(self) -> Self:
+        self._first_wait = self._clock.call_soon(self._on_first_wait)
         return self
+
+    def _on_first_wait(self) -> None:
+        self._first_wait = None
+        for task in self._unstarted:
+            self.start(task)
+        self._unstarted.clear()
+        self._set_timer()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool:
         self._over = True
+        if self._first_wait is not None:
+            self._first_wait.cancel()
+            self._unstarted.clear()  # else a cycle of objects, left to the collector
         self._stop_timer()
         for _ in range(self._cancelled):
             self._host.uncancel()
@@ -123,6 +139,9 @@ class _AsyncioGuard:
             raise cancelled
 
     def start(self, task: Beside) -> None:
+        if self._first_wait is not None:
+            self._unstarted.append(task)
+            return
         started = self._clock.create_task(task())
         self._started.add(started)
         started.add_done_callback(self._on_end)
@@ -141,17 +160,21 @@ class _AsyncioGuard:
         self._cancelled += 1
         self._host.cancel()
         self._deadline = self._clock.time() + _PERSISTENCE  # one that swallows it is cancelled again
-        self._stop_timer()
-        self._timer = self._clock.call_at(self._deadline, self._look)
+        self._set_timer()
 
     def allow(self, seconds: float) -> None:
         if self._cancelled:
             return
-        self._deadline = deadline = self._clock.time() + seconds
-        if self._timer is not None and deadline < self._timer.when():
+        self._deadline = self._clock.time() + seconds
+        if self._first_wait is None:
+            self._set_timer()
+
+    def _set_timer(self) -> None:
+        """Look at the deadline when it is there; a timer that rings too early is left, since it looks again."""
+        if self._timer is not None and self._deadline < self._timer.when():
             self._stop_timer()
-        if self._timer is None and deadline < math.inf:
-            self._timer = self._clock.call_at(deadline, self._look)
+        if self._timer is None and self._deadline < math.inf:
+            self._timer = self._clock.call_at(self._deadline, self._look)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
@@ -159,7 +182,6 @@ class _AsyncioGuard:
             self._timer = None
 
     def _look(self) -> None:
-        """A deadline that moved away is cheaper met again than set anew each time."""
         self._timer = None
         left = self._deadline - self._clock.time()
         if self._cancelled or left <= 0:

@@ -176,3 +176,26 @@ async def test_a_cancellation_while_its_tasks_end_waits_for_them() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert ended
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_block_that_never_waits_has_neither_task_nor_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = asyncio.get_running_loop()
+    made: list[object] = []
+    real = loop.call_at
+    monkeypatch.setattr(loop, "call_at", lambda *args, **named: made.append(args) or real(*args, **named))
+    loop.set_task_factory(lambda loop, task, **named: made.append(task) or asyncio.Task(task, loop=loop, **named))
+    try:
+        async with new_guard() as guard:
+            guard.allow(10)
+            guard.start(fail)
+            guard.allow(5)
+        await asyncio.sleep(0)
+        assert made == []
+        async with new_guard() as guard:
+            guard.allow(10)
+            guard.start(Beside())
+            await asyncio.sleep(0)
+        assert len(made) == 2
+    finally:
+        loop.set_task_factory(None)

@@ -185,6 +185,25 @@ async def test_exchanges_leave_nothing_behind() -> None:
     assert not [thing for thing in gc.get_objects() if isinstance(thing, Exchange)]
 
 
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_exchanges_leave_nothing_to_the_collector() -> None:
+    at_once, waiting = Inner(), ChatCompatMiddleware(streaming(*HELLO))
+
+    async def silent(scope: Scope, receive: Receive, send: Send) -> None:
+        await anyio.lowlevel.checkpoint()
+
+    wrapped = [ChatCompatMiddleware(at_once), waiting, ChatCompatMiddleware(silent)]
+    gc.collect()
+    gc.disable()  # its pauses would be the slowest replies
+    try:
+        for app in wrapped:
+            await serve(app, chat(stream=app is waiting))
+        await anyio.sleep(0.01)
+        assert not [thing for thing in gc.get_objects() if isinstance(thing, Exchange)]
+    finally:
+        gc.enable()
+
+
 _tenant: contextvars.ContextVar[str] = contextvars.ContextVar("tenant", default="nobody")
 
 
