@@ -1,6 +1,7 @@
 """What the package promises as a whole: its public names, and a core without IO."""
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 import chatcompat
 
 PACKAGE = Path(chatcompat.__file__).parent
-SHELL = {"__init__.py", "__main__.py", "continued.py", "exchange.py", "guard.py", "middleware.py"}
+SHELL = {"__init__.py", "__main__.py", "asyncio_guard.py", "continued.py", "exchange.py", "guard.py", "middleware.py"}
 SHELL |= {"models.py", "respond.py", "scopes.py", "upstream.py"}
 EXTRAS = {"otel.py", "prometheus.py"}
 CORE = sorted(
@@ -35,6 +36,14 @@ def test_the_public_names_are_these() -> None:
     ]
     assert all(hasattr(chatcompat, name) for name in chatcompat.__all__)
     assert (PACKAGE / "py.typed").exists()
+
+
+def test_importing_the_package_brings_no_event_loop() -> None:
+    """It would take longer than all else; servers have it already, and who only translates needs none."""
+    code = "import sys, anyio, msgspec, starlette.types{}; print('asyncio' in sys.modules)"
+    commands = [[sys.executable, "-c", code.format(more)] for more in ("", ", chatcompat")]
+    told = [subprocess.run(command, capture_output=True, check=True).stdout for command in commands]
+    assert told[1] == told[0]
 
 
 def imports(path: Path) -> set[str]:
