@@ -3,6 +3,8 @@
 from dataclasses import dataclass, fields
 from typing import Final
 
+from msgspec import Struct
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestBounds:
@@ -22,8 +24,7 @@ class RequestBounds:
                 raise ValueError(f"{field.name} must be at least 1, not {getattr(self, field.name)}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(Struct, frozen=True, kw_only=True):
     """Bounds of one exchange; see `ChatCompatMiddleware` for each. Raises `ValueError`."""
 
     max_body_bytes: int
@@ -38,13 +39,13 @@ class Limits:
 
     def __post_init__(self) -> None:
         """Check the bounds; a comparison with NaN is false."""
-        for field in fields(self):
-            bound = getattr(self, field.name)
-            if field.name in ("disconnect_grace", "max_continuations"):
+        for name in self.__struct_fields__:
+            bound = getattr(self, name)
+            if name in ("disconnect_grace", "max_continuations"):
                 if not bound >= 0:
-                    raise ValueError(f"{field.name} must not be below 0, not be {bound}")
+                    raise ValueError(f"{name} must not be below 0, not be {bound}")
             elif not bound > 0:
-                raise ValueError(f"{field.name} must be above 0, not {bound}")
+                raise ValueError(f"{name} must be above 0, not {bound}")
 
 
 DEFAULT_BOUNDS: Final = RequestBounds()

@@ -4,11 +4,10 @@
 type, so that no field is ever forgotten.
 """
 
-from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import msgspec
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from chatcompat.chat import ChatCompletionRequest
 from chatcompat.dialect import Dialect
@@ -16,23 +15,20 @@ from chatcompat.errors import InvalidRequest
 from chatcompat.messages import MessagesRequest, MetadataParam
 
 
-@dataclass(frozen=True, slots=True)
-class Mapped:
+class Mapped(Struct, frozen=True):
     """The field has a place in the messages request, or steers the reply."""
 
     to: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ignored:
+class Ignored(Struct, frozen=True):
     """A hint that cannot be honoured: not sent on, and reported unless it is `neutral` or null."""
 
     why: str
     neutral: tuple[Any, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """It would change the reply's shape or promise: a 400 unless it is `neutral` or null."""
 
     why: str

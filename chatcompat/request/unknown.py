@@ -5,8 +5,9 @@ met one is the body walked here: along the struct types, object by object, on ra
 the bytes that came.
 """
 
+from functools import cache
 from types import UnionType
-from typing import Any, Final, Union, get_args, get_origin
+from typing import Any, Union, get_args, get_origin
 
 import msgspec
 from msgspec import Raw, Struct
@@ -45,7 +46,7 @@ def _walk(raw: Raw, structs: tuple[type[Struct], ...], place: str, unknown: dict
     struct = _choose(raw, structs)
     if struct is None:
         return raw
-    children, tag = _CHILDREN[struct], struct.__struct_config__.tag_field
+    children, tag = _children_of(ChatCompletionRequest)[struct], struct.__struct_config__.tag_field
     known: dict[str, Raw] = {}
     for name, value in decode_object(raw).items():
         path = f"{place}.{name}" if place else name
@@ -79,6 +80,7 @@ def _structs_in(annotation: Any) -> tuple[type[Struct], ...]:
     return ()
 
 
+@cache
 def _children_of(root: type[Struct]) -> dict[type[Struct], dict[str, tuple[type[Struct], ...]]]:
     """For each struct that can be reached from `root`: its fields, and the structs in each."""
     table: dict[type[Struct], dict[str, tuple[type[Struct], ...]]] = {}
@@ -89,6 +91,3 @@ def _children_of(root: type[Struct]) -> dict[type[Struct], dict[str, tuple[type[
         table[struct] = fields
         todo += [child for found in fields.values() for child in found if child not in table]
     return table
-
-
-_CHILDREN: Final = _children_of(ChatCompletionRequest)
