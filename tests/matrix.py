@@ -8,7 +8,7 @@ from tests.servers.conftest import CELLS, FRAMEWORKS
 from tests.servers.running import SERVERS
 
 HERE = Path(__file__).parent
-NODE = HERE / "clients" / "node" / "openai.test.js"
+NODE = HERE / "clients" / "node"
 
 
 class Cell(NamedTuple):
@@ -55,15 +55,26 @@ PYTHON = {
         ),
     ),
 }
-# The tests of `NODE` have the names of the scenarios.
+# By file in `NODE`; its tests have the names of the scenarios.
 NODE_TEXTS = {
-    "plain": "`create`",
-    "streamed": "`create`; `stream` and its events",
-    "tool loop": "`runTools`, whole and streamed",
-    "structured output": "`parse` and `stream` with zod; `json_object`",
-    "images": "`image_url`",
-    "errors": "each class; `param`, `code`; broken streams",
-    "abort": "`AbortController`, `stream.controller`, `break`: the service is told",
+    "openai.test.js": {
+        "plain": "`create`",
+        "streamed": "`create`; `stream` and its events",
+        "tool loop": "`runTools`, whole and streamed",
+        "structured output": "`parse` and `stream` with zod; `json_object`",
+        "images": "`image_url`",
+        "errors": "each class; `param`, `code`; broken streams",
+        "abort": "`AbortController`, `stream.controller`, `break`: the service is told",
+    },
+    "ai-sdk.test.js": {
+        "plain": "`generateText`",
+        "streamed": "`streamText`",
+        "tool loop": "`generateText` and `streamText`, with thinking",
+        "structured output": "`Output.object`, whole and streamed; `Output.json`",
+        "images": "bytes",
+        "errors": "each status; `param`, `code`; broken streams",
+        "abort": "`abortSignal`: the service is told",
+    },
 }
 
 
@@ -75,8 +86,12 @@ def functions(*paths: Path) -> list[str]:
 
 
 def clients() -> str:
-    rows = [f"| {scenario} | {cell.text} | {NODE_TEXTS[scenario]} |" for scenario, cell in PYTHON.items()]
-    return "\n".join(["| | `openai` for Python | `openai` for Node |", "|---|---|---|", *rows]) + "\n"
+    rows = [
+        f"| {scenario} | {cell.text} | " + " | ".join(texts[scenario] for texts in NODE_TEXTS.values()) + " |"
+        for scenario, cell in PYTHON.items()
+    ]
+    head = ["| | `openai` for Python | `openai` for Node | AI SDK, `openai-compatible` |", "|---|---|---|---|"]
+    return "\n".join([*head, *rows]) + "\n"
 
 
 def servers() -> str:

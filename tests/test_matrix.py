@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from tests import matrix
-from tests.clients.test_node import SCENARIOS
+from tests.clients.test_node import FILES, SCENARIOS
 from tests.test_readme import README
 
 
@@ -24,6 +24,7 @@ def test_each_cell_of_the_python_client_has_its_tests(scenario: str) -> None:
     assert set(matrix.PYTHON[scenario].tests) - set(there) == set()
 
 
-def test_each_cell_of_the_node_client_has_its_test() -> None:
-    there = re.findall(r'^test\("([^"]+)"', matrix.NODE.read_text(encoding="utf-8"), re.MULTILINE)
-    assert there == SCENARIOS == list(matrix.NODE_TEXTS) == list(matrix.PYTHON)
+@pytest.mark.parametrize("file", FILES)
+def test_each_cell_of_a_client_for_node_has_its_test(file: str) -> None:
+    there = re.findall(r'^test\("([^"]+)"', (matrix.NODE / file).read_text(encoding="utf-8"), re.MULTILINE)
+    assert there == SCENARIOS == list(matrix.NODE_TEXTS[file]) == list(matrix.PYTHON)

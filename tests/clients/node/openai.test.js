@@ -2,22 +2,18 @@
 // each by its name, with CHATCOMPAT_URL and, for what becomes of a stream whose client left, CHATCOMPAT_OBSERVED_URL.
 
 import assert from "node:assert/strict";
-import { randomUUID } from "node:crypto";
 import { test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 
 import OpenAI from "openai";
 import { zodFunction, zodResponseFormat } from "openai/helpers/zod";
 import { z } from "zod";
 
-const model = "caicaini/auto";
-const messages = [
-  { role: "system", content: "You are concise." },
-  { role: "user", content: "Say hello to Zo\u00eb \u{1f44b}" },
-];
-const PIXEL =
-  "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAABJRU5ErkJggg==";
+import { PIXEL, SYSTEM, USER, fateOf, model, newName } from "./support.js";
 
+const messages = [
+  { role: "system", content: SYSTEM },
+  { role: "user", content: USER },
+];
 const open = (url) => new OpenAI({ baseURL: `${url}/v1`, apiKey: "cai_api_test", maxRetries: 0 });
 const client = open(process.env.CHATCOMPAT_URL);
 const completions = client.chat.completions;
@@ -163,18 +159,9 @@ test("errors", async () => {
   }
 });
 
-/** What became of the stream, as the service saw it, once it has ended. */
-async function fateOf(name) {
-  for (;;) {
-    const seen = await (await fetch(`${process.env.CHATCOMPAT_OBSERVED_URL}/observed/${name}`)).json();
-    if (seen.end !== null) return seen;
-    await sleep(20);
-  }
-}
-
 /** Read a stream without an end until its first text, and do with it what `leave` does. */
 async function leftBy(leave) {
-  const name = randomUUID();
+  const name = newName();
   const controller = new AbortController();
   const options = { headers: { "x-observe": name }, signal: controller.signal };
   const endless = open(process.env.CHATCOMPAT_OBSERVED_URL).chat.completions;
