@@ -64,7 +64,8 @@ def _read_reply(output: list[bytes]) -> Expected:
 
 def _read_stream(output: list[bytes]) -> Expected:
     """The chunks of a stream, joined as clients do."""
-    text, thinking, calls = "", "", {}
+    text, thinking = "", ""
+    calls: dict[int, JSON] = {}
     for line in b"".join(output).split(b"\n"):
         if not line.startswith(b"data: {"):
             continue

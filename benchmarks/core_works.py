@@ -80,7 +80,7 @@ def pieces(text: str, count: int) -> list[str]:
 
 def make_tool(index: int) -> JSON:
     """A function tool as an agent offers them."""
-    properties = {
+    properties: JSON = {
         f"argument_{number}": {
             "type": "string",
             "description": prose(60, number),
@@ -121,7 +121,7 @@ def small_request(**more: Any) -> tuple[bytes, Expected]:
 def agent_request() -> tuple[bytes, Expected]:
     """An agent in the middle of its work: 41 messages, 12 tools."""
     system, task = prose(4_000, 1), prose(600, 2)
-    messages = [{"role": "system", "content": system}, {"role": "user", "content": task}]
+    messages: list[JSON] = [{"role": "system", "content": system}, {"role": "user", "content": task}]
     texts, calls, made = [system, task], [], 0
     for turn in range(19):
         said = prose(80, 100 + turn)
@@ -199,7 +199,7 @@ def make_block(index: int, start: JSON, deltas: Sequence[JSON]) -> list[JSON]:
 
 def make_frames(blocks: list[JSON], stop_reason: str) -> list[bytes]:
     """All frames of a stream."""
-    message = {**HEAD, "content": [], "stop_reason": None, "stop_sequence": None, "usage": USAGE}
+    message: JSON = {**HEAD, "content": [], "stop_reason": None, "stop_sequence": None, "usage": USAGE}
     delta = {"stop_reason": stop_reason, "stop_sequence": None}
     events = [
         {"type": "message_start", "message": message},

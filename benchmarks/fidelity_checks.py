@@ -37,8 +37,8 @@ def holds(check: tuple[Any, ...], outcome: Any) -> bool:
     if operation == "error":
         return bool(outcome["error"])
     if operation == "not_whole":
-        return outcome["error"] or outcome["finish_reason"] is None
-    return _COMPARISONS[operation](find(outcome, arguments[0]), *arguments[1:], outcome)
+        return bool(outcome["error"]) or outcome["finish_reason"] is None
+    return bool(_COMPARISONS[operation](find(outcome, arguments[0]), *arguments[1:], outcome))
 
 
 def _is(found: Any, wanted: Any, _: Any) -> bool:

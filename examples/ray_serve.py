@@ -60,7 +60,7 @@ class ChatCompletions:
     """One replica."""
 
 
-app = ChatCompletions.bind()
+app = ChatCompletions.bind()  # type: ignore[attr-defined]  # the decorators give it
 
 
 def main() -> None:

@@ -8,8 +8,10 @@ from typing import Any
 import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-CHAT = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
-REPLY = {
+from chatcompat import ChatCompatMiddleware
+
+CHAT: dict[str, Any] = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
+REPLY: dict[str, Any] = {
     "id": "msg_1",
     "type": "message",
     "role": "assistant",
@@ -19,7 +21,7 @@ REPLY = {
     "stop_sequence": None,
     "usage": {"input_tokens": 3, "output_tokens": 2, "credits_consumed": 7},
 }
-HELLO = [
+HELLO: list[dict[str, Any]] = [
     {"type": "message_start", "message": {**REPLY, "content": [], "stop_reason": None}},
     {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
     {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hel"}},
@@ -181,3 +183,10 @@ class Inner:
 def streaming(events: list[dict[str, Any]] | None = None, **more: Any) -> Inner:
     """A messages app that streams."""
     return Inner([frame(event) for event in (events or HELLO)], media="text/event-stream", **more)
+
+
+async def ask(inner: ASGIApp, body: bytes | None = None, **more: Any) -> Reply:
+    """The whole reply to a chat request, by the middleware around `inner`."""
+    reply = await call(ChatCompatMiddleware(inner), chat() if body is None else body, **more)
+    assert reply.complete
+    return reply

@@ -3,6 +3,7 @@
 import asyncio
 import math
 from contextlib import suppress
+from typing import Any
 
 import anyio
 import pytest
@@ -181,10 +182,19 @@ async def test_a_cancellation_while_its_tasks_end_waits_for_them() -> None:
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_a_block_that_never_waits_has_neither_task_nor_timer(monkeypatch: pytest.MonkeyPatch) -> None:
     loop = asyncio.get_running_loop()
-    made: list[object] = []
-    real = loop.call_at
-    monkeypatch.setattr(loop, "call_at", lambda *args, **named: made.append(args) or real(*args, **named))
-    loop.set_task_factory(lambda loop, task, **named: made.append(task) or asyncio.Task(task, loop=loop, **named))
+    made: list[str] = []
+    set_timer = loop.call_at
+
+    def call_at(*args: Any, **named: Any) -> asyncio.TimerHandle:
+        made.append("timer")
+        return set_timer(*args, **named)
+
+    def new_task(loop: asyncio.AbstractEventLoop, task: Any, **named: Any) -> asyncio.Task[Any]:
+        made.append("task")
+        return asyncio.Task(task, loop=loop, **named)
+
+    monkeypatch.setattr(loop, "call_at", call_at)
+    loop.set_task_factory(new_task)
     try:
         async with new_guard() as guard:
             guard.allow(10)
@@ -196,6 +206,6 @@ async def test_a_block_that_never_waits_has_neither_task_nor_timer(monkeypatch: 
             guard.allow(10)
             guard.start(Beside())
             await asyncio.sleep(0)
-        assert len(made) == 2
+        assert sorted(made) == ["task", "timer"]
     finally:
         loop.set_task_factory(None)

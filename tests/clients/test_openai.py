@@ -26,7 +26,7 @@ PIXEL = (
 
 
 def tool(name: str, **properties: Any) -> ChatCompletionToolParam:
-    schema = {"type": "object", "properties": properties, "required": list(properties)}
+    schema: dict[str, object] = {"type": "object", "properties": properties, "required": list(properties)}
     return {"type": "function", "function": {"name": name, "description": f"Does {name}.", "parameters": schema}}
 
 

@@ -80,7 +80,8 @@ class Server:
         **more: Any,
     ) -> None:
         self.seen = Seen()
-        self.scope = scope(**more) | {"asgi": {"version": "3.0", "spec_version": "2.3" if style == "silent" else "2.4"}}
+        asgi = {"version": "3.0", "spec_version": "2.3" if style == "silent" else "2.4"}
+        self.scope = {**scope(**more), "asgi": asgi}
         self._style = style
         self._requests = [piece if isinstance(piece, dict) else request(piece) for piece in pieces]
         self._gone = leave or anyio.Event()

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -271,11 +272,12 @@ async def test_each_bound_holds_at_the_bound_and_not_above() -> None:
     def deep(levels: int) -> bytes:
         return with_schema(b'{"type":"object","a":' + b"[" * (levels - 1) + b"]" * (levels - 1) + b"}")
 
-    for made, param in (
-        (lambda count: said(*[HI] * count), "messages"),
-        (lambda count: ask(tools=tools[:count]), "tools"),
-        (lambda count: ask(functions=functions[:count]), "functions"),
-    ):
+    asked: dict[str, Callable[[int], bytes]] = {
+        "messages": lambda count: said(*[HI] * count),
+        "tools": lambda count: ask(tools=tools[:count]),
+        "functions": lambda count: ask(functions=functions[:count]),
+    }
+    for param, made in asked.items():
         assert (await serve(app, made(2))).status == 200
         for above in (3, 2000):
             seen = await serve(app, made(above))

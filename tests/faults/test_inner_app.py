@@ -241,7 +241,7 @@ async def test_an_app_that_falls_silent_is_given_up(sent: int, stream: bool) -> 
             await send(message)
         await anyio.sleep_forever()
 
-    limits = {"first_byte_timeout": 60, "idle_timeout": 0.05, "keep_alive": 0.02}
+    limits: dict[str, Any] = {"first_byte_timeout": 60, "idle_timeout": 0.05, "keep_alive": 0.02}
     with anyio.fail_after(2):
         seen = await serve(ChatCompatMiddleware(app, **limits), chat(stream=stream))
     assert seen.fails()

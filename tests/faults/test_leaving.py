@@ -191,7 +191,7 @@ async def test_work_behind_the_last_byte_goes_on_though_the_client_left() -> Non
         await anyio.sleep(0.1)
         done.append(True)
 
-    limits = {"disconnect_grace": 0.01, "idle_timeout": 0.02, "first_byte_timeout": 0.02}
+    limits: dict[str, Any] = {"disconnect_grace": 0.01, "idle_timeout": 0.02, "first_byte_timeout": 0.02}
     seen = await serve(ChatCompatMiddleware(app, **limits))
     assert seen.is_whole()
     assert done

@@ -155,7 +155,7 @@ async def test_a_request_is_bounded_at_its_bound(above: int) -> None:
 
 
 async def test_exchanges_leave_nothing_behind() -> None:
-    apps = [
+    apps: list[Any] = [
         streaming(*HELLO),
         streaming(*HELLO[:3]),
         Inner(),

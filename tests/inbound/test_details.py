@@ -51,7 +51,7 @@ def test_no_two_names_collide_and_each_is_stable() -> None:
 
 def test_the_branches_of_a_schema_are_bounded() -> None:
     def ask(count: int) -> bytes:
-        parameters = {"anyOf": [{"properties": {str(number): {}}} for number in range(count)]}
+        parameters: dict[str, Any] = {"anyOf": [{"properties": {str(number): {}}} for number in range(count)]}
         tool = {"type": "function", "function": {"name": "f", "parameters": parameters}}
         return json.dumps({"model": "m", "messages": HI, "tools": [tool]}).encode()
 

@@ -64,11 +64,11 @@ def deltas_of(block: Any) -> list[Any]:
     return []
 
 
-EMPTY = {"text": {"text": ""}, "thinking": {"thinking": "", "signature": ""}, "tool_use": {"input": {}}}
+EMPTY: dict[str, Any] = {"text": {"text": ""}, "thinking": {"thinking": "", "signature": ""}, "tool_use": {"input": {}}}
 
 
 def events(message: Any) -> bytes:
-    made = [{"type": "message_start", "message": {**message, "content": [], "stop_reason": None}}]
+    made: list[dict[str, Any]] = [{"type": "message_start", "message": {**message, "content": [], "stop_reason": None}}]
     for index, block in enumerate(message["content"]):
         begun = {key: value for key, value in block.items() if key != "citations"} | EMPTY.get(block["type"], {})
         made.append({"type": "content_block_start", "index": index, "content_block": begun})

@@ -143,7 +143,7 @@ def test_only_the_whole_prefill_is_cut_from_the_beginning(texts: list[str], said
         {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}} for text in texts
     ]
     end = [{"type": "content_block_stop", "index": 0}, {"type": "message_delta", "delta": {"stop_reason": "end_turn"}}]
-    events = [start, block, *deltas, *end, {"type": "message_stop"}]
+    events: list[Any] = [start, block, *deltas, *end, {"type": "message_stop"}]
     stream = translation.stream()
     frames = (f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode() for event in events)
     out = b"".join([*map(stream.feed, frames), stream.close()]).decode()

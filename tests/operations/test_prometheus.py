@@ -128,7 +128,7 @@ async def test_models_and_fields_are_bounded() -> None:
 @pytest.mark.parametrize("odd", ["many", -5, {"a": 1}, None, True, 10**40])
 async def test_a_usage_that_cannot_be_added_up_costs_no_other_count(odd: Any) -> None:
     metrics = PrometheusMetrics(registry=CollectorRegistry())
-    usage = {**REPLY["usage"], "credits_consumed": odd}  # type: ignore[dict-item]
+    usage = {**REPLY["usage"], "credits_consumed": odd}
     app = ChatCompatMiddleware(Inner(json.dumps(REPLY | {"usage": usage}).encode()), on_exchange=metrics)
     await call(app, chat())
     found = await page_of(metrics)

@@ -104,7 +104,7 @@ def pieces(draw: st.DrawFn, text: Any) -> list[Any]:
 @st.composite
 def streams_of(draw: st.DrawFn, message: Json) -> tuple[list[Json], Json]:
     """The events of a message, and the message with the usage that they add up to."""
-    nothing = {"content": [], "stop_reason": None, "stop_sequence": None, "stop_details": None}
+    nothing: Json = {"content": [], "stop_reason": None, "stop_sequence": None, "stop_details": None}
     events: list[Json] = [{"type": "message_start", "message": {**message, **nothing}}]
     for index, block in enumerate(message["content"]):
         start, deltas = draw(_deltas_of(block))

@@ -120,7 +120,7 @@ def taken_requests(draw: st.DrawFn, *, prefill: bool = False) -> Json:
     form = draw(st.sampled_from(FORMS))
     fields = TAKEN.of_fields(form) | {"messages": conversations(TAKEN, prefill=prefill)}
     fields = {name: field for name, field in fields.items() if name not in REFUSED}
-    request = draw(objects(fields, required_in(form), 8))
+    request: Json = draw(objects(fields, required_in(form), 8))
     if not request.get("stream"):
         request.pop("stream_options", None)
     if request.get("tools"):

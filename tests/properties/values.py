@@ -103,7 +103,7 @@ def object_schemas(draw: st.DrawFn) -> Any:
     return {**schema, "$defs": {"d": draw(_objects_of(st.just({"type": "string"})))}}
 
 
-OBJECT_SCHEMAS = st.just({}) | object_schemas()
+OBJECT_SCHEMAS: st.SearchStrategy[dict[str, Any]] = st.just({}) | object_schemas()
 SCHEMAS = OBJECT_SCHEMAS | SUBSCHEMAS
 
 # ---------------------------------------------------------------- URLs and files

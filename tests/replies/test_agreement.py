@@ -66,6 +66,7 @@ def test_golden_stream_reads_the_same_collected_and_as_a_stream(name: str) -> No
     status, body = collect([events], of)
     if chunks.error is not None:
         assert status == chunks.error.status
+        assert streamed.error is not None
         assert streamed.error == json.loads(chunks.error.body)["error"]
         collected = json.loads(body)["error"]
         if chunks.started:  # behind the start the code is the native type, before it that of an HTTP error
@@ -199,10 +200,13 @@ def split(whole: Any, at: list[int]) -> list[Any]:
     return [whole[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
 
 
+EMPTY: dict[str, Json] = {"text": {"text": ""}, "tool_use": {"input": {}}}
+
+
 def to_native_events(blocks: list[Block], stop: Json, first: Json, last: Json) -> bytes:
     events = [frame(start(first)), frame(PING)]
     for index, (block, deltas) in enumerate(blocks):
-        empty = {"text": {"text": ""}, "tool_use": {"input": {}}}.get(block["type"], {})
+        empty = EMPTY.get(block["type"], {})
         events.append(frame({"type": "content_block_start", "index": index, "content_block": {**block, **empty}}))
         events += [frame({**delta, "index": index}) for delta in deltas]
         events.append(frame(close_block(index)))

@@ -30,6 +30,7 @@ def with_block(**block: Any) -> bytes:
     return edited(content=[{"type": "text", "text": "SECRET"}, block])
 
 
+NO_OBJECTS: tuple[Any, ...] = (5, [], "{}", True)
 NO_MESSAGE = [
     pytest.param(b"", id="empty"),
     pytest.param(b"[]", id="array"),
@@ -69,10 +70,7 @@ NO_MESSAGE = [
     pytest.param(with_block(type="text", text=None), id="text null"),
     pytest.param(with_block(type="tool_use", id="t", input={}), id="call without name"),
     pytest.param(with_block(type="tool_use", name="f", input={}), id="call without id"),
-    *[
-        pytest.param(with_block(type="tool_use", id="t", name="f", input=x), id=f"input {x!r}")
-        for x in (5, [], "{}", True)
-    ],
+    *[pytest.param(with_block(type="tool_use", id="t", name="f", input=x), id=f"input {x!r}") for x in NO_OBJECTS],
     pytest.param(WHOLE.replace(b"SECRET", b"\xff"), id="bad UTF-8 in text"),
     pytest.param(edited(new="?").replace(b"?", b"\xff"), id="bad UTF-8 in an unknown field"),
     pytest.param(

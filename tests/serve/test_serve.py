@@ -56,7 +56,7 @@ class Served:
 def served(folder: Path, *options: str, **environment: str) -> Iterator[Served]:
     errors = folder / f"errors-{len(list(folder.iterdir()))}"
     command = [sys.executable, "-m", "chatcompat", "serve", *options]
-    more = {"cwd": folder, "env": {**os.environ, "CHATCOMPAT_PORT": "0", **environment}}
+    more: dict[str, Any] = {"cwd": folder, "env": {**os.environ, "CHATCOMPAT_PORT": "0", **environment}}
     with (
         errors.open("w") as stderr,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True, **more) as process,

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from typing import Any
 
 import anyio
 import pytest
@@ -147,7 +148,7 @@ async def test_a_client_that_leaves_closes_the_upstreams_connection(pieces: list
     async with between(falls_silent(*pieces)) as (upstream, there):
         app = ChatCompatMiddleware(upstream, disconnect_grace=20) if chats else upstream
         body, path = (chat(stream=True), "/v1/chat/completions") if chats else (BODY, "/v1/messages")
-        more = {} if chats else {"headers": HEADERS}
+        more: dict[str, Any] = {} if chats else {"headers": HEADERS}
 
         async def leaves() -> None:
             await there.asked.wait()
