@@ -51,6 +51,8 @@ NATIVE: dict[str, Any] = {
 BARE, DECODING, OURS = "bare", "bare, decoding", "chatcompat"
 STREAMS = 10  # a round
 STARTS_WITHIN = 120.0
+# Looked up once: this process then keeps to one of them, and what it starts without `taskset` would too.
+CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
 
 
 class Server:
@@ -84,8 +86,7 @@ class Server:
 
 def on_core(core: int) -> list[str]:
     """What is put before a command to keep it on one of two cores; nothing where there is one."""
-    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
-    return ["taskset", "-c", str(cores[core])] if len(cores) > 1 else []
+    return ["taskset", "-c", str(CORES[core])] if len(CORES) > 1 else []
 
 
 def free_port() -> int:
@@ -273,7 +274,7 @@ def main() -> None:
     if unknown := set(chosen) - PEERS.keys():
         parser.error(f"no such gateway: {', '.join(sorted(unknown))}")
     if hasattr(os, "sched_getaffinity"):
-        os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[-1]})
+        os.sched_setaffinity(0, {CORES[-1]})
     rounds: dict[str, list[dict[str, float]]] = {}
     with serving(options.peers.absolute(), chosen) as (found, missing, gateways):
         for turn in range(options.rounds):

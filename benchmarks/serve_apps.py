@@ -5,6 +5,7 @@ uvicorn --app-dir benchmarks serve_apps:bare
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -50,6 +51,7 @@ FRAMES = [
     ),
     _frame({"type": "message_stop"}),
 ]
+FIRST_WORD = 2  # of the frames
 _JSON = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(REPLY))]
 _SSE = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
 
@@ -79,8 +81,10 @@ async def _answer(scope: Any, body: bytes, streams: bool, send: Any) -> None:
         await send({"type": "http.response.body", "body": REPLY})
         return
     await send({"type": "http.response.start", "status": 200, "headers": _SSE})
-    for frame in FRAMES:
+    for number, frame in enumerate(FRAMES):
         await send({"type": "http.response.body", "body": frame, "more_body": True})
+        if number == FIRST_WORD:
+            await asyncio.sleep(0)  # as in any app that has not all at once: the server writes when nothing else runs
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
