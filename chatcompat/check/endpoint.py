@@ -13,6 +13,7 @@ from chatcompat.sse import EventDecoder
 
 MAX_BYTES: Final = 8 * 1024 * 1024  # of one reply
 MAX_QUOTE: Final = 160  # characters of what was seen
+SHORTEST_KEY: Final = 8  # characters; what is shorter is no secret, but a stand-in, and a part of words
 PATH: Final = "/chat/completions"
 HELLO: Final = "Say hello in one short sentence."
 
@@ -104,7 +105,7 @@ class Endpoint:
 
     def without_key(self, text: str) -> str:
         """The text, the key in it made unreadable: a server may echo it."""
-        return text.replace(self._key, "***") if self._key else text
+        return text.replace(self._key, "***") if self._key and len(self._key) >= SHORTEST_KEY else text
 
     @asynccontextmanager
     async def open(self, method: str, path: str, body: bytes | None = None) -> AsyncIterator[httpx2.Response]:

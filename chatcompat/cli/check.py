@@ -88,10 +88,13 @@ async def _run(
         with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
             task = progress.add_task("", total=len(rules))
             outcomes = []
-            for rule in rules:
+            for number, rule in enumerate(rules, 1):
                 progress.update(task, description=rule.id)
                 outcomes.append(await judge(rule, endpoint, seconds=patience * 5))
                 progress.advance(task)
+                if not console.is_terminal:  # the log of a run that is stopped tells how far it came
+                    said = "holds" if outcomes[-1].why is None else "fails"
+                    print(f"{number}/{len(rules)} {rule.id} {said}", file=sys.stderr, flush=True)
     return asked, outcomes
 
 

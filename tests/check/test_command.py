@@ -31,7 +31,8 @@ def run(*arguments: str) -> int:
 def test_ours_holds_in_a_shell(server: str) -> None:
     command = [sys.executable, "-m", "chatcompat", "check", server]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=os.environ.copy())
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0
+    assert done.stderr.splitlines() == [f"{at}/{len(RULES)} {rule.id} holds" for at, rule in enumerate(RULES, 1)]
     assert f"{len(RULES)} of {len(RULES)} rules hold at {server}/v1 for caicaini/auto" in done.stdout
     assert "fails" not in done.stdout
     assert KEY not in done.stdout
@@ -39,9 +40,10 @@ def test_ours_holds_in_a_shell(server: str) -> None:
 
 def test_what_fails_is_told_with_its_reason(server: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(f"{server}/stream-done/v1/chat/completions", "--only", "stream-done", "--only", "stream-text") == 1
-    told = capsys.readouterr().out
-    assert "wanted [DONE] as the last event; seen:" in told
-    assert "1 of 2 rules hold" in told
+    told = capsys.readouterr()
+    assert "wanted [DONE] as the last event; seen:" in told.out
+    assert "1 of 2 rules hold" in told.out
+    assert told.err.splitlines() == ["1/2 stream-done fails", "2/2 stream-text holds"]
 
 
 def test_the_outcome_as_json(server: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -72,7 +72,11 @@ async def test_what_a_server_sends_is_bounded() -> None:
 
 
 async def test_a_key_that_is_echoed_is_not_shown() -> None:
-    assert "secret" not in await why(endpoint(b"data: secret\n\n", key="secret"))
+    assert KEY not in await why(endpoint(b"data: %b\n\n" % KEY.encode(), key=KEY))
+
+
+async def test_a_stand_in_for_a_key_leaves_what_is_shown_readable() -> None:
+    assert "seen: example" in await why(endpoint(b"data: example\n\n", key="x"))
 
 
 async def test_one_of_many_requests_at_once_that_fails_is_the_reason() -> None:
