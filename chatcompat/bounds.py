@@ -43,7 +43,7 @@ class Limits(Struct, frozen=True, kw_only=True):
             bound = getattr(self, name)
             if name in ("disconnect_grace", "max_continuations"):
                 if not bound >= 0:
-                    raise ValueError(f"{name} must not be below 0, not be {bound}")
+                    raise ValueError(f"{name} must be at least 0, not {bound}")
             elif not bound > 0:
                 raise ValueError(f"{name} must be above 0, not {bound}")
 

@@ -91,7 +91,7 @@ class ChatCompatMiddleware:
             raise TypeError("dialect must be a Dialect, or a function from a model id to a Dialect")
         for name, value in {"path": path, "messages_path": messages_path, "models_path": models_path}.items():
             if value is not None and not value.startswith("/"):
-                raise ValueError(f"{name} must begin with a slash, not be {value!r}")
+                raise ValueError(f"{name} must begin with a slash, and is {value!r}")
         self.app = app
         self._dialect = dialect
         self._path = path
