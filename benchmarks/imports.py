@@ -25,7 +25,8 @@ SERVER = "uvicorn.config, uvicorn.protocols.http.auto, starlette.applications"
 WORKS = {  # the modules to import, and those that are there before
     "its dependencies": (DEPENDENCIES, ""),
     "chatcompat": ("chatcompat", ""),
-    "chatcompat, behind a server": ("chatcompat", SERVER),
+    "its middleware": ("chatcompat.middleware", ""),
+    "its middleware, behind a server": ("chatcompat.middleware", SERVER),
     "litellm": ("litellm", ""),
     "llm-rosetta": ("llm_rosetta", ""),
     "any-llm-sdk": ("any_llm", ""),
