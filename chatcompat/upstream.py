@@ -59,7 +59,7 @@ class Upstream:
     leaves closes the upstream's connection at once. `reuse_connections=False` opens one for each request, for a
     server that closes them without saying so.
 
-    `session` makes the client session, on the running event loop: for certificates, proxies and limits of one's own.
+    `session` makes the client session of the running event loop: for certificates, proxies and limits of one's own.
     Without it proxies are those of the environment, certificates the system's, and connections not limited. The
     lifespan opens and closes it; a server without lifespan opens it with the first request, and `aclose` closes it.
     """
@@ -89,7 +89,7 @@ class Upstream:
         self._idle_timeout = idle_timeout
         self._reuse = reuse_connections
         self._make_session = session or self._default_session
-        self._session: aiohttp.ClientSession | None = None
+        self._sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Forward one request."""
@@ -103,8 +103,8 @@ class Upstream:
             raise broken
 
     async def aclose(self) -> None:
-        """Close all connections; a later request opens new ones."""
-        session, self._session = self._session, None
+        """Close all connections of the running event loop; a later request opens new ones."""
+        session = self._sessions.pop(asyncio.get_running_loop(), None)
         if session is not None:
             await session.close()
 
@@ -112,17 +112,22 @@ class Upstream:
         while True:
             kind = (await receive())["type"]
             if kind == "lifespan.startup":
-                self._open()
+                await self._open()
             else:
                 await self.aclose()
             await send({"type": f"{kind}.complete"})
             if kind == "lifespan.shutdown":
                 return
 
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = self._make_session()
-        return self._session
+    async def _open(self) -> aiohttp.ClientSession:
+        """The session of the running event loop; a test client may have another loop for each request."""
+        loop = asyncio.get_running_loop()
+        session = self._sessions.get(loop)
+        if session is None:
+            session = self._sessions[loop] = self._make_session()
+            for ended in [other for other in self._sessions if other.is_closed()]:
+                await self._sessions.pop(ended).close()
+        return session
 
     def _default_session(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
@@ -145,8 +150,9 @@ class Upstream:
 
     async def _forward(self, target: URL, scope: Scope, receive: Receive, send: Send) -> UpstreamBroken | None:
         exchange = _Exchange(receive, send, self._idle_timeout)
+        session = await self._open()
         ask = partial(
-            self._open().request,
+            session.request,
             scope["method"],
             target,
             headers=[

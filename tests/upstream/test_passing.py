@@ -4,6 +4,8 @@ import asyncio
 import math
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import aiohttp
 import anyio
@@ -208,6 +210,45 @@ async def test_the_lifespan_opens_and_closes_the_pool() -> None:
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
     assert [one.closed for one in made] == [True]
     await upstream.aclose()  # nothing is open
+
+
+class Closing(BaseHTTPRequestHandler):
+    """A server of its own thread that closes each connection."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.wfile.write(WHOLE)
+
+    def log_message(self, *arguments: object) -> None:
+        """Say nothing."""
+
+
+def test_each_event_loop_has_connections_of_its_own() -> None:
+    made: list[aiohttp.ClientSession] = []
+
+    def session() -> aiohttp.ClientSession:
+        made.append(aiohttp.ClientSession())
+        return made[-1]
+
+    async def ask() -> int:
+        assert (await post(upstream)).status == 200
+        return (await post(upstream)).status
+
+    async def ask_and_close() -> int:
+        try:
+            return await ask()
+        finally:
+            await upstream.aclose()
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Closing) as server:
+        threading.Thread(target=server.serve_forever).start()
+        upstream = Upstream(f"http://127.0.0.1:{server.server_port}", session=session)
+        try:
+            assert asyncio.run(ask()) == 200
+            assert asyncio.run(ask_and_close()) == 200
+        finally:
+            server.shutdown()
+    assert [one.closed for one in made] == [True, True]
 
 
 async def test_the_environments_proxy_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
