@@ -225,7 +225,18 @@ async def test_the_environments_proxy_is_asked(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize(
-    "url", ["messages.example", "ftp://a", "http://", "http://user:secret@a", "http://a?b=c", "http://a#b"]
+    "url",
+    [
+        "messages.example",
+        "ftp://a",
+        "http://",
+        "http://user:secret@a",
+        "http://a:secret",
+        "http://a:0",
+        "http://a:65536",
+        "http://a?b=c",
+        "http://a#b",
+    ],
 )
 async def test_a_url_that_is_none_is_refused_and_not_quoted(url: str) -> None:
     with pytest.raises(ValueError, match="url must") as raised:
