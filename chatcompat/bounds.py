@@ -42,7 +42,7 @@ class Limits:
             bound = getattr(self, field.name)
             if field.name in ("disconnect_grace", "max_continuations"):
                 if not bound >= 0:
-                    raise ValueError(f"{field.name} must not be below 0, not be {bound}")
+                    raise ValueError(f"{field.name} must be at least 0, not {bound}")
             elif not bound > 0:
                 raise ValueError(f"{field.name} must be above 0, not {bound}")
 
