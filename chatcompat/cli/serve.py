@@ -100,10 +100,9 @@ def _check(settings: Settings, workers: int) -> None:
 
 def _run(config: uvicorn.Config, inner: str) -> None:
     """Listen, say where, and serve until stopped."""
-    listener = config.bind_socket()
-    listener.listen(config.backlog)  # from here on a connection waits for the server instead of failing
-    print(_WELCOME.format(version=chatcompat.__version__, inner=inner, url=url_of(listener)), flush=True)
-    with suppress(KeyboardInterrupt):
+    with config.bind_socket() as listener, suppress(KeyboardInterrupt):
+        listener.listen(config.backlog)  # from here on a connection waits for the server instead of failing
+        print(_WELCOME.format(version=chatcompat.__version__, inner=inner, url=url_of(listener)), flush=True)
         if config.workers > 1:
             Multiprocess(config, sockets=[listener]).run()
         else:

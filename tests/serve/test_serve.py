@@ -185,11 +185,12 @@ def test_a_file_that_is_named_must_be_there(tmp_path: Path) -> None:
 
 
 def test_several_processes_serve_one_port(tmp_path: Path) -> None:
-    with served(tmp_path, "--workers", "2") as found:
+    with served(tmp_path, "--workers", "2", PYTHONWARNINGS="default::ResourceWarning") as found:
         completion = found.client().chat.completions.create(**CHAT)
         assert completion.choices[0].message.content
         assert found.lines(1)[0]["status"] == 200
         assert found.stop() == 0
+        assert "unclosed <socket" not in found.errors.read_text()
 
 
 def stream_of(found: Served, delay: float) -> tuple[Any, HTTPConnection]:
