@@ -26,7 +26,7 @@ class _CannotRun(Exception):
 
 
 class _Model(msgspec.Struct):
-    id: str
+    id: Annotated[str, msgspec.Meta(min_length=1)]
 
 
 class _Models(msgspec.Struct):
@@ -121,7 +121,7 @@ async def _reach(endpoint: Endpoint, patience: float) -> str:
             if not endpoint.model:
                 endpoint.model = await _first_model(endpoint)
             reply = await endpoint.post()
-    except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError) as error:
+    except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError, Broken) as error:
         text = f"{endpoint.base} does not answer: {type(error).__name__} {error}"
         raise _CannotRun(endpoint.without_key(text)) from None
     _look_at(reply)

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from chatcompat.check import RULES
+from chatcompat.check.endpoint import MAX_BYTES
 from chatcompat.cli import app
 
 KEY = "cai_api_secret_of_ours"
@@ -145,6 +146,11 @@ def test_a_model_is_chosen_from_ids_alone_and_a_quota_is_told(
 ) -> None:
     assert run(other(b'{"data": [{"id": "m"}]}')) == 2
     assert "refuses by its rate limit or quota, with status 429" in capsys.readouterr().err
+
+
+def test_a_reply_without_end_is_told(other: Callable[[bytes], str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(other(b" " * (MAX_BYTES + 1))) == 2
+    assert f"wanted a reply of at most {MAX_BYTES} bytes" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("body", [b"<html>", b'{"object": "list", "data": []}'])
