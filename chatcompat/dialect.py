@@ -101,6 +101,8 @@ class Dialect:
     def __post_init__(self) -> None:
         if not _VERSION.fullmatch(self.version):
             raise ValueError(f"version must be a date like 2023-06-01, not {self.version!r}")
+        if self.reasoning not in ("budget", "effort", "none"):
+            raise ValueError(f"reasoning must be budget, effort or none, not {self.reasoning!r}")
         if self.max_tokens < 1:
             raise ValueError(f"max_tokens must be at least 1, not {self.max_tokens}")
         if not 0 < self.max_temperature <= 2:  # noqa: PLR2004 - the largest value that a client can send

@@ -125,7 +125,7 @@ class ModelsApp:
     A client that sends `anthropic-version` is a native one, and gets the answer of `app` untouched. With `models` the
     answer is made of them, and `app` is not asked; else `app` is, under the promises of the main endpoint. A `dialect`
     that goes by the model's id is asked with an empty one for the list. Raises `TypeError` for `models` that are one
-    string.
+    string, or have an id that is none.
     """
 
     def __init__(
@@ -141,6 +141,8 @@ class ModelsApp:
         self._models: dict[str, bytes] = {}
         if models is not None:
             fields = models if isinstance(models, Mapping) else {model_id: {} for model_id in models}
+            if not all(isinstance(model_id, str) for model_id in fields):
+                raise TypeError("models must be ids, or a mapping by id, and ids are strings")
             known = [{**more, "id": model_id} for model_id, more in fields.items()]
             self._list = _to_list(known)
             self._models = {model["id"]: _encode(to_chat_model(model)) for model in known}

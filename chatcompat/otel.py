@@ -59,6 +59,7 @@ class TracedChatCompatMiddleware(ChatCompatMiddleware):
     def __init__(
         self,
         app: ASGIApp,
+        /,  # so that type checkers take it where Starlette wants a middleware
         *,
         provider: str = "anthropic",
         on_exchange: OnExchange | None = None,

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Final, Protocol
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import anyio
@@ -77,6 +77,8 @@ class Upstream:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
             raise ValueError("url must be http or https, with a host and without credentials")
+        if not _has_port(parts):
+            raise ValueError("url must have a port from 1 to 65535, or none")
         if parts.query or parts.fragment:
             raise ValueError("url must have neither a query nor a fragment")
         times = {"connect": connect_timeout, "first_byte": first_byte_timeout, "idle": idle_timeout}
@@ -279,6 +281,14 @@ def to_end_to_end(headers: Iterable[tuple[bytes, bytes]], left_out: frozenset[by
     lowered = [(bytes(name).lower(), bytes(value)) for name, value in headers]
     named = {option.strip().lower() for name, value in lowered if name == b"connection" for option in value.split(b",")}
     return [(name, value) for name, value in lowered if name not in left_out and name not in named]
+
+
+def _has_port(parts: SplitResult) -> bool:
+    """Whether the port, if there is one, can be; the library's own error would quote it."""
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
 
 
 def _or_none(seconds: float) -> float | None:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
+import anyio
 import httpx2
 import msgspec
 
@@ -14,12 +15,16 @@ from chatcompat.sse import EventDecoder
 MAX_BYTES: Final = 8 * 1024 * 1024  # of one reply
 MAX_QUOTE: Final = 160  # characters of what was seen
 SHORTEST_KEY: Final = 8  # characters; what is shorter is no secret, but a stand-in, and a part of words
+TRIES: Final = 3  # of a request that the endpoint's rate limit refuses
+MAX_PAUSE: Final = 20.0  # seconds between two of them
 PATH: Final = "/chat/completions"
 HELLO: Final = "Say hello in one short sentence."
 
 Json = dict[str, Any]
 T = TypeVar("T")
 _encode = msgspec.json.Encoder().encode
+
+_TELLING: Final = 3  # so many characters of a key are in all keys of its kind
 
 
 class Broken(Exception):
@@ -50,6 +55,12 @@ def read(body: bytes, kind: type[T]) -> T:
         raise Broken(f"{error}; seen: {quote(body)}") from None
 
 
+def _is_closed(error: httpx2.TransportError) -> bool:
+    """Whether the connection was closed before a byte of the reply came."""
+    closed = isinstance(error, httpx2.RemoteProtocolError) and str(error).startswith("Server disconnected")
+    return closed or isinstance(error, httpx2.ReadError | httpx2.WriteError)
+
+
 class Reply(msgspec.Struct):
     """One HTTP reply."""
 
@@ -62,6 +73,14 @@ class Reply(msgspec.Struct):
     def media(self) -> str:
         """The media type, without parameters."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    @property
+    def pause(self) -> float | None:
+        """Seconds to wait for before the same is asked again; None where it is no rate limit that refused."""
+        if self.status != 429:  # noqa: PLR2004
+            return None
+        told = self.headers.get("retry-after", "")
+        return min(float(told), MAX_PAUSE) if told.isascii() and told.isdigit() else 1.0
 
     def ok(self) -> "Reply":
         """The reply, if it is a 200; raises `Broken`."""
@@ -104,18 +123,41 @@ class Endpoint:
         self._headers = {"authorization": f"Bearer {key}"} if key else {}
 
     def without_key(self, text: str) -> str:
-        """The text, the key in it made unreadable: a server may echo it."""
-        return text.replace(self._key, "***") if self._key and len(self._key) >= SHORTEST_KEY else text
+        """The text, the key in it made unreadable: a server may echo it, and a quote may end within it."""
+        if not self._key or len(self._key) < SHORTEST_KEY:
+            return text
+        text = text.replace(self._key, "***")
+        for end in range(len(self._key) - 1, _TELLING, -1):
+            text = text.replace(f"{self._key[:end]}\u2026", "***\u2026")
+        return text
 
     @asynccontextmanager
     async def open(self, method: str, path: str, body: bytes | None = None) -> AsyncIterator[httpx2.Response]:
         """A reply whose body is still to come."""
         headers = self._headers | ({"content-type": "application/json"} if body is not None else {})
-        async with self._client.stream(method, self.base + path, content=body, headers=headers) as response:
+        request = self._client.build_request(method, self.base + path, content=body, headers=headers)
+        try:
+            response = await self._client.send(request, stream=True)
+        except httpx2.TransportError as error:
+            # A server that closes a connection which it said it would keep fails one rule, not any that comes next.
+            if not _is_closed(error):
+                raise
+            response = await self._client.send(request, stream=True)
+        try:
             yield response
+        finally:
+            await response.aclose()
 
     async def send(self, method: str, path: str, body: bytes | None = None) -> Reply:
-        """A whole reply; raises `Broken` where it is too large."""
+        """A whole reply, asked for again where a rate limit refused; raises `Broken` where it is too large."""
+        for _ in range(TRIES - 1):
+            reply = await self._send(method, path, body)
+            if reply.pause is None:
+                return reply
+            await anyio.sleep(reply.pause)
+        return await self._send(method, path, body)
+
+    async def _send(self, method: str, path: str, body: bytes | None) -> Reply:
         async with self.open(method, path, body) as response:
             stream = response.extensions.get("network_stream")
             address = stream.get_extra_info("client_addr") if stream is not None else None

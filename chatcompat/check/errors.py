@@ -56,11 +56,11 @@ async def _method(endpoint: Endpoint) -> None:
 
 RULES: Final = (
     Rule("invalid-json", "what is no JSON is a 400 in the error shape", _invalid_json),
-    Rule("messages-missing", "so is a request without messages", _missing),
-    Rule("messages-empty", "so are no messages", _empty),
-    Rule("role-unknown", "so is an unknown role", _role),
+    Rule("messages-missing", "a request without messages is a 400 in the error shape", _missing),
+    Rule("messages-empty", "an empty list of messages is a 400 in the error shape", _empty),
+    Rule("role-unknown", "an unknown role is a 400 in the error shape", _role),
     Rule("wrong-type", "a value of a wrong type is a 400 whose param names it", _param),
-    Rule("wrong-range", "so is a value out of its range", _range),
+    Rule("wrong-range", "a value out of its range is a 400 whose param names it", _range),
     Rule("error-content-type", "errors are application/json", _media),
     Rule("error-before-stream", "a refused stream is a 400, and no stream", _stream),
     Rule("unknown-path", "an unknown path is a 404", _path),

@@ -44,7 +44,7 @@ async def _schema_stream(endpoint: Endpoint) -> None:
 
 RULES: Final = (
     Rule("json-object", "json_object: the content is a JSON object", _object),
-    Rule("json-object-stream", "so it is in a stream", _object_stream),
+    Rule("json-object-stream", "json_object in a stream: the deltas join to a JSON object", _object_stream),
     Rule("json-schema", "json_schema: the content is JSON that fits the schema", _schema),
-    Rule("json-schema-stream", "so it is in a stream", _schema_stream),
+    Rule("json-schema-stream", "json_schema in a stream: the deltas join to JSON that fits the schema", _schema_stream),
 )

@@ -80,7 +80,8 @@ async def _streamed_scripts(endpoint: Endpoint) -> None:
 async def _two(endpoint: Endpoint) -> None:
     reply = await endpoint.post(n=2)
     if reply.status == 200:  # noqa: PLR2004
-        need(len(reply.completion().choices) == 2, "wanted two choices, or a refusal", reply.body)  # noqa: PLR2004
+        choices = reply.completion().choices
+        need(len(choices) == 2, f"wanted two choices, or a refusal, not {len(choices)}", choices)  # noqa: PLR2004
     else:
         reply.error(400)
 
@@ -103,9 +104,9 @@ RULES: Final = (
     Rule("stop", "a stop sequence ends the answer before it", _stop),
     Rule("stop-list", "each of several stop sequences ends it", _stops),
     Rule("max-tokens", "max_tokens is kept, and the answer finishes with length", _limit),
-    Rule("max-completion-tokens", "so is max_completion_tokens", _newer_limit),
+    Rule("max-completion-tokens", "max_completion_tokens is kept, and the answer finishes with length", _newer_limit),
     Rule("scripts", "text of all scripts survives", _scripts),
-    Rule("scripts-stream", "so it does in a stream", _streamed_scripts),
+    Rule("scripts-stream", "text of all scripts survives in a stream", _streamed_scripts),
     Rule("n", "n is kept, or is a 400", _two),
     Rule("logprobs", "logprobs are there, or a 400", _logprobs),
 )

@@ -2,9 +2,7 @@
 
 from typing import Final
 
-from msgspec import UNSET
-
-from chatcompat.check.endpoint import Endpoint, need
+from chatcompat.check.endpoint import MAX_QUOTE, Endpoint, need
 from chatcompat.check.rule import Rule
 from chatcompat.check.shapes import Chunk, ChunkChoice, Usage
 
@@ -26,14 +24,20 @@ def finish_of(chunks: list[Chunk]) -> list[str]:
     return [choice.finish_reason for choice in choices_of(chunks) if choice.finish_reason is not None]
 
 
+def _usages(chunks: list[Chunk]) -> list[Usage]:
+    return [chunk.usage for chunk in chunks if isinstance(chunk.usage, Usage)]
+
+
 async def _media(endpoint: Endpoint) -> None:
     reply = (await endpoint.post(stream=True)).ok()
     need(reply.media == "text/event-stream", "wanted content-type text/event-stream", reply.headers.get("content-type"))
 
 
 async def _done(endpoint: Endpoint) -> None:
-    data = (await endpoint.post(stream=True)).data()
-    need(data and data[-1] == b"[DONE]", "wanted [DONE] as the last event", data[-1] if data else "")
+    reply = (await endpoint.post(stream=True)).ok()
+    data = reply.data()
+    wanted = "wanted [DONE] as the last event, with its empty line, at the end"
+    need(data and data[-1] == b"[DONE]", wanted, reply.body[-MAX_QUOTE:])
     need(data.count(b"[DONE]") == 1, "wanted one [DONE]", data.count(b"[DONE]"))
 
 
@@ -71,15 +75,17 @@ async def _usage(endpoint: Endpoint) -> None:
     last = chunks[-1]
     usage = last.usage if isinstance(last.usage, Usage) else Usage(0, 0, 0)
     need(usage.total_tokens and not last.choices, "wanted a last chunk with usage and no choices", last)
-    need(not any(isinstance(chunk.usage, Usage) for chunk in chunks[:-1]), "wanted the usage once", chunks[-2:])
+    need(not _usages(chunks[:-1]), "wanted the usage once", _usages(chunks))
     total = usage.prompt_tokens + usage.completion_tokens
     need(usage.total_tokens == total, f"wanted total_tokens to be the sum, {total}", last)
 
 
 async def _no_usage(endpoint: Endpoint) -> None:
     chunks = await endpoint.chunks()
-    told = [chunk for chunk in chunks if chunk.usage is not UNSET and chunk.usage is not None]
-    need(not told and all(chunk.choices for chunk in chunks), "wanted no usage where nobody asked", told or chunks[-1])
+    told = _usages(chunks)
+    need(not told, "wanted no usage where nobody asked", told)
+    empty = [chunk for chunk in chunks if not chunk.choices]
+    need(not empty, "wanted choices in all chunks", empty)
 
 
 async def _same(endpoint: Endpoint) -> None:

@@ -11,18 +11,28 @@ import msgspec
 from cyclopts import Parameter
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from chatcompat.check import RULES, Broken, Endpoint, Outcome, Rule, judge
-from chatcompat.check.endpoint import PATH, quote, read
-from chatcompat.check.shapes import Models
+from chatcompat.check.endpoint import PATH, Reply, quote, read
 
 _UNAUTHORIZED: Final = frozenset({401, 403})
+_NOT_FOUND: Final = 404
 
 
 class _CannotRun(Exception):
     """The endpoint cannot be tested at all."""
+
+
+class _Model(msgspec.Struct):
+    id: Annotated[str, msgspec.Meta(min_length=1)]
+
+
+class _Models(msgspec.Struct):
+    """The least that a model can be chosen from; what else the list must have is a rule of its own."""
+
+    data: Annotated[list[_Model], msgspec.Meta(min_length=1)]
 
 
 def check(
@@ -53,7 +63,7 @@ def check(
         if not (timeout > 0 and math.isfinite(timeout)):
             raise _CannotRun("--timeout must be a number of seconds above 0.")  # noqa: TRY301
         report = _print_json if json else _print_table
-        return report(base, *anyio.run(_run, base, model, api_key or None, rules, timeout))
+        return report(base, *anyio.run(_run, base, model, _sendable(api_key or ""), rules, timeout))
     except _CannotRun as error:
         print(f"chatcompat check: {error}", file=sys.stderr)
         return 2
@@ -70,16 +80,25 @@ def _base(url: str | None) -> str:
     """The URL in front of the endpoint's own path, which may stand at its end; without any path, that of the vendor."""
     if url is None:
         raise _CannotRun("name the URL of the endpoint, such as http://127.0.0.1:8000/v1.")
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.netloc or "@" in parts.netloc:
-        raise _CannotRun("the URL must begin with http:// or https:// and a host, without a credential.")
+    try:
+        parts = urlsplit(url)
+        is_url = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc and parts.port != 0
+    except ValueError:  # of the brackets of an address, or of the port
+        is_url = False
+    if not is_url:
+        raise _CannotRun("the URL must be http:// or https://, a host, perhaps a port and a path, and no credential.")
     base = url.partition("?")[0].partition("#")[0].rstrip("/").removesuffix(PATH)
     return base if urlsplit(base).path else f"{base}/v1"
 
 
-async def _run(
-    base: str, model: str | None, key: str | None, rules: list[Rule], patience: float
-) -> tuple[str, list[Outcome]]:
+def _sendable(key: str) -> str:
+    """The key, which may be empty; what a client library says of one that is no header value would show it."""
+    if not (key.isascii() and key.isprintable()):
+        raise _CannotRun("the API key has a character in it that cannot be sent, such as a line end.")
+    return key
+
+
+async def _run(base: str, model: str | None, key: str, rules: list[Rule], patience: float) -> tuple[str, list[Outcome]]:
     async with httpx2.AsyncClient(timeout=patience) as client:
         asked = await _reach(Endpoint(client, base, model or "", key), patience)
         endpoint = Endpoint(client, base, asked, key)
@@ -103,21 +122,33 @@ async def _reach(endpoint: Endpoint, patience: float) -> str:
     try:
         with anyio.fail_after(patience):
             if not endpoint.model:
-                reply = await endpoint.send("GET", "/models")
-                _look_at(reply.status)
-                endpoint.model = read(reply.ok().body, Models).data[0].id
-            _look_at((await endpoint.post()).status)
-    except (httpx2.HTTPError, TimeoutError) as error:
-        text = f"{endpoint.base} cannot be reached: {type(error).__name__} {error}"
+                endpoint.model = await _first_model(endpoint)
+            reply = await endpoint.post()
+    except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError, Broken) as error:
+        text = f"{endpoint.base} does not answer: {type(error).__name__} {error}"
         raise _CannotRun(endpoint.without_key(text)) from None
-    except (Broken, IndexError):
-        raise _CannotRun("the endpoint does not list its models; name one with --model.") from None
+    _look_at(reply)
+    if reply.status == _NOT_FOUND:
+        text = f"{endpoint.base}{PATH} is not there, or has no model {quote(endpoint.model)}: {quote(reply.body)}"
+        raise _CannotRun(endpoint.without_key(text))
     return endpoint.model
 
 
-def _look_at(status: int) -> None:
-    if status in _UNAUTHORIZED:
-        raise _CannotRun(f"the endpoint refuses the credential, with status {status}; set OPENAI_API_KEY.")
+async def _first_model(endpoint: Endpoint) -> str:
+    reply = await endpoint.send("GET", "/models")
+    _look_at(reply)
+    try:
+        return read(reply.ok().body, _Models).data[0].id
+    except Broken as broken:
+        text = f"no model is listed at {endpoint.base}/models; name one with --model. {broken}"
+        raise _CannotRun(endpoint.without_key(text)) from None
+
+
+def _look_at(reply: Reply) -> None:
+    if reply.status in _UNAUTHORIZED:
+        raise _CannotRun(f"the endpoint refuses the credential, with status {reply.status}; set OPENAI_API_KEY.")
+    if reply.pause is not None:
+        raise _CannotRun(f"the endpoint refuses by its rate limit or quota, with status {reply.status}.")
 
 
 # ---------------------------------------------------------------- what is printed
@@ -132,7 +163,8 @@ def _print_rules(rules: list[Rule]) -> None:
 
 def _print_table(base: str, model: str, outcomes: list[Outcome]) -> int:
     """Print the outcomes as a table, and give the exit status."""
-    table = Table("", "rule", "promise, and what was seen instead", box=None, pad_edge=False)
+    told_column = Column("promise, and what was seen instead", overflow="fold")  # JSON has no blanks to break at
+    table = Table("", "rule", told_column, box=None, pad_edge=False)
     for outcome in outcomes:
         told = Text(outcome.rule.title)
         if outcome.why is not None:

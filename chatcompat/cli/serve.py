@@ -4,7 +4,7 @@ import os
 import socket
 import sys
 from contextlib import suppress
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -34,18 +34,13 @@ curl {url}/v1/chat/completions \\
 DialectName = Literal["native", "native-2026-10-21", "llama-cpp"]
 
 
-def _check_url(_: Any, url: str | None) -> None:
-    if url is not None:
-        Upstream(url)
-
-
 def serve(
     *,
     host: Annotated[str, Parameter(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, Parameter(help="Port to listen on; 0 takes a free one.")] = 8000,
-    upstream: Annotated[
-        str | None, Parameter(help="URL of the messages API; without one, a simulator.", validator=_check_url)
-    ] = None,
+    port: Annotated[
+        int, Parameter(help="Port to listen on; 0 takes a free one.", validator=validators.Number(gte=0, lt=2**16))
+    ] = 8000,
+    upstream: Annotated[str | None, Parameter(help="URL of the messages API; without one, a simulator.")] = None,
     dialect: Annotated[DialectName, Parameter(help="What that API accepts.")] = "native",
     api_key_header: Annotated[
         bool, Parameter(help="Send the bearer credential as x-api-key too, for the vendor's own API.", negative="")
@@ -90,7 +85,12 @@ def serve(
 
 
 def _check(settings: Settings, workers: int) -> None:
-    """Exit with what to do where something is missing, before any process is started."""
+    """Exit with what to do where something is missing or wrong, before any process is started."""
+    if settings.upstream is not None:
+        try:
+            Upstream(settings.upstream)
+        except ValueError as error:  # a validator of the option would quote the URL, and with it a credential
+            sys.exit(f"chatcompat: --upstream: {error}")
     if settings.metrics and workers > 1 and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         sys.exit("chatcompat: --metrics with --workers needs PROMETHEUS_MULTIPROC_DIR, an empty directory")
     for wanted, module in ((settings.metrics, "chatcompat.prometheus"), (settings.traces, "chatcompat.otel")):
@@ -100,10 +100,9 @@ def _check(settings: Settings, workers: int) -> None:
 
 def _run(config: uvicorn.Config, inner: str) -> None:
     """Listen, say where, and serve until stopped."""
-    listener = config.bind_socket()
-    listener.listen(config.backlog)  # from here on a connection waits for the server instead of failing
-    print(_WELCOME.format(version=chatcompat.__version__, inner=inner, url=url_of(listener)), flush=True)
-    with suppress(KeyboardInterrupt):
+    with config.bind_socket() as listener, suppress(KeyboardInterrupt):
+        listener.listen(config.backlog)  # from here on a connection waits for the server instead of failing
+        print(_WELCOME.format(version=chatcompat.__version__, inner=inner, url=url_of(listener)), flush=True)
         if config.workers > 1:
             Multiprocess(config, sockets=[listener]).run()
         else:

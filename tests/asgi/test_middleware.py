@@ -316,7 +316,7 @@ async def test_a_bad_body_is_a_400_and_the_inner_app_is_not_called(body: bytes) 
         ({"messages_path": ""}, "messages_path must begin with a slash"),
         ({"max_body_bytes": 0}, "max_body_bytes must be above 0"),
         ({"keep_alive": 0}, "keep_alive must be above 0"),
-        ({"disconnect_grace": -1}, "disconnect_grace must be at least 0"),
+        ({"disconnect_grace": -1}, "disconnect_grace must be at least 0, not -1"),
     ],
 )
 async def test_options_are_checked_when_they_are_given(option: dict[str, Any], message: str) -> None:

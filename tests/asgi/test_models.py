@@ -209,7 +209,10 @@ async def test_the_option_is_the_list() -> None:
     assert (await get(app, f"{LIST}/m")).json() == model
 
 
-@pytest.mark.parametrize(("options", "error"), [({"models": "m"}, TypeError), ({"models_path": "v1"}, ValueError)])
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [({"models": "m"}, TypeError), ({"models": [1]}, TypeError), ({"models_path": "v1"}, ValueError)],
+)
 def test_options_are_checked(options: dict[str, Any], error: type[Exception]) -> None:
     with pytest.raises(error):
         ChatCompatMiddleware(Inner(), **options)

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from chatcompat.check import RULES
+from chatcompat.check.endpoint import MAX_BYTES
 from chatcompat.cli import app
 
 KEY = "cai_api_secret_of_ours"
@@ -41,7 +42,7 @@ def test_ours_holds_in_a_shell(server: str) -> None:
 def test_what_fails_is_told_with_its_reason(server: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(f"{server}/stream-done/v1/chat/completions", "--only", "stream-done", "--only", "stream-text") == 1
     told = capsys.readouterr()
-    assert "wanted [DONE] as the last event; seen:" in told.out
+    assert "wanted [DONE] as the last event, with its empty line, at the end; seen:" in told.out
     assert "1 of 2 rules hold" in told.out
     assert told.err.splitlines() == ["1/2 stream-done fails", "2/2 stream-text holds"]
 
@@ -72,6 +73,12 @@ def test_the_rules_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
         ["http://user:secret@127.0.0.1/v1"],
         ["http://127.0.0.1/v1", "--only", "none"],
         ["http://127.0.0.1/v1", "--timeout", "0"],
+        ["http://127.0.0.1:secret/v1"],
+        ["http://127.0.0.1:99999/v1"],
+        ["http://[::1/v1"],
+        ["http://127.0.0.1:1/\x01", "--model", "m"],
+        ["http://127.0.0.1:1/v1", "--api-key", "secret\n"],
+        ["http://127.0.0.1:1/v1", "--api-key", "secr\u00e9t"],
     ],
 )
 def test_what_cannot_run_is_a_status_of_its_own(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -82,6 +89,23 @@ def test_what_cannot_run_is_a_status_of_its_own(arguments: list[str], capsys: py
     assert "secret" not in told.err
 
 
+def test_what_fails_is_told_whole_on_a_narrow_screen(
+    server: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    assert run(f"{server}/stream-done/v1", "--only", "stream-done", "--model", "sim-1") == 1
+    told = "".join(line.strip() for line in capsys.readouterr().out.splitlines())
+    assert '"native_finish_reason":"end_turn"}]}' in told
+
+
+@pytest.mark.parametrize(("path", "model"), [("/v1", "no-such-model"), ("/v2", "sim-1")])
+def test_an_endpoint_or_a_model_that_is_not_there_is_told(
+    server: str, path: str, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(server + path, "--model", model) == 2
+    assert f"{path}/chat/completions is not there, or has no model {model}: " in capsys.readouterr().err
+
+
 def test_a_refused_credential_is_told(server: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(server, "--api-key", "invalid") == 2
     assert "refuses the credential, with status 401" in capsys.readouterr().err
@@ -89,7 +113,7 @@ def test_a_refused_credential_is_told(server: str, capsys: pytest.CaptureFixture
 
 @pytest.fixture
 def other() -> Iterator[Callable[[bytes], str]]:
-    """A server that answers each GET with this, and nothing else."""
+    """A server that answers each GET with this, and each POST with a refusal."""
     running: list[ThreadingHTTPServer] = []
 
     def start(body: bytes) -> str:
@@ -99,6 +123,12 @@ def other() -> Iterator[Callable[[bytes], str]]:
                 self.send_header("content-length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
+
+            def do_POST(self) -> None:
+                self.send_response(429)
+                self.send_header("retry-after", "0")
+                self.send_header("content-length", "0")
+                self.end_headers()
 
             def log_message(self, *arguments: object) -> None:
                 pass
@@ -113,9 +143,23 @@ def other() -> Iterator[Callable[[bytes], str]]:
         one.server_close()
 
 
+def test_a_model_is_chosen_from_ids_alone_and_a_quota_is_told(
+    other: Callable[[bytes], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(other(b'{"data": [{"id": "m"}]}')) == 2
+    assert "refuses by its rate limit or quota, with status 429" in capsys.readouterr().err
+
+
+def test_a_reply_without_end_is_told(other: Callable[[bytes], str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(other(b" " * (MAX_BYTES + 1))) == 2
+    assert f"wanted a reply of at most {MAX_BYTES} bytes" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("body", [b"<html>", b'{"object": "list", "data": []}'])
 def test_without_a_list_of_models_one_must_be_named(
     other: Callable[[bytes], str], body: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(other(body)) == 2
-    assert "name one with --model" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "/v1/models; name one with --model" in told
+    assert f"seen: {body.decode()}" in told

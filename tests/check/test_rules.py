@@ -5,7 +5,7 @@ import httpx2
 import pytest
 
 from chatcompat.check import RULES, Endpoint, Outcome, Rule, judge
-from chatcompat.check.endpoint import MAX_BYTES, MAX_QUOTE, Broken, quote
+from chatcompat.check.endpoint import MAX_BYTES, MAX_PAUSE, MAX_QUOTE, Broken, quote
 from chatcompat.check.rule import MAX_WHY
 from tests.check.table import FAULTS
 
@@ -77,6 +77,57 @@ async def test_a_key_that_is_echoed_is_not_shown() -> None:
 
 async def test_a_stand_in_for_a_key_leaves_what_is_shown_readable() -> None:
     assert "seen: example" in await why(endpoint(b"data: example\n\n", key="x"))
+
+
+async def test_a_key_that_a_quotation_ends_within_is_not_shown_either() -> None:
+    told = await why(endpoint(b"data: %bsecret_key\n\n" % (b"x" * (MAX_QUOTE - 4)), key="secret_key"))
+    assert told.endswith("x***\u2026")
+
+
+class Answers:
+    """Gives one answer after the other; an error is raised."""
+
+    def __init__(self, *answers: int | Exception, **headers: str) -> None:
+        self.left, self.headers = list(answers), headers
+
+    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        answer = self.left.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return httpx2.Response(answer, headers=self.headers, content=b"{}")
+
+    async def status(self) -> int:
+        async with httpx2.AsyncClient(transport=httpx2.MockTransport(self)) as client:
+            return (await Endpoint(client, "http://x/v1", "m").post()).status
+
+
+CLOSED = httpx2.RemoteProtocolError("Server disconnected without sending a response.")
+
+
+@pytest.mark.parametrize("error", [CLOSED, httpx2.ReadError(""), httpx2.WriteError("")])
+async def test_a_kept_connection_that_was_closed_is_not_the_next_rules_fault(error: Exception) -> None:
+    assert await Answers(error, 200).status() == 200
+    with pytest.raises(type(error)):
+        await Answers(error, error).status()
+
+
+@pytest.mark.parametrize("error", [httpx2.ConnectError(""), httpx2.RemoteProtocolError("illegal status line")])
+async def test_other_failures_are_not_tried_again(error: Exception) -> None:
+    with pytest.raises(type(error)):
+        await Answers(error, 200).status()
+
+
+async def test_a_rate_limit_is_waited_for_and_is_no_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr(anyio, "sleep", sleep)
+    for told in ("7", "3600", "Mon, 23 Nov 2026 00:00:00 GMT", "-1"):
+        assert await Answers(429, 200, **{"retry-after": told}).status() == 200
+    assert pauses == [7, MAX_PAUSE, 1, 1]
+    assert await Answers(429, 429, 429, 200).status() == 429
 
 
 async def test_one_of_many_requests_at_once_that_fails_is_the_reason() -> None:

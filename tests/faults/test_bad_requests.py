@@ -245,6 +245,13 @@ async def test_a_compressed_body_is_refused_unread() -> None:
     assert not inner.scopes
 
 
+async def test_a_schema_that_is_not_utf8_is_refused() -> None:
+    inner = Inner()
+    seen = await serve(ChatCompatMiddleware(inner), with_schema(b'{"type":"object","default":"\xff"}'))
+    assert (seen.status, json.loads(seen.body)["error"]["code"]) == (400, "invalid_utf8")
+    assert not inner.scopes
+
+
 @pytest.mark.skipif(not json_suite(), reason="CHATCOMPAT_JSONSUITE names no copy of JSONTestSuite")
 async def test_the_json_suite_as_bodies_in_schemas_and_in_arguments() -> None:
     app = ChatCompatMiddleware(inner := Inner())

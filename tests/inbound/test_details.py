@@ -138,7 +138,13 @@ def test_the_report_is_safe_and_bounded(ignored: list[str], header: bytes) -> No
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("version", "today"), ("max_tokens", 0), ("max_temperature", 0), ("max_temperature", 2.5)],
+    [
+        ("version", "today"),
+        ("max_tokens", 0),
+        ("max_temperature", 0),
+        ("max_temperature", 2.5),
+        ("reasoning", "efforts"),
+    ],
 )
 def test_a_dialect_is_checked_when_it_is_made(field: str, value: Any) -> None:
     with pytest.raises(ValueError, match=field):

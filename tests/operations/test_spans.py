@@ -1,6 +1,7 @@
 """The span of an exchange, by the conventions for generative AI."""
 
 import json
+from inspect import Parameter, signature
 from typing import Any
 
 import anyio
@@ -288,3 +289,8 @@ async def test_options_are_the_middlewares_and_its_observer_is_told_too() -> Non
     assert attributes(recorded)["error.type"] == "invalid_request_error"
     with pytest.raises(TypeError, match="wrong"):
         recorded.around(wrong=1)
+
+
+async def test_its_app_can_be_no_option_so_that_type_checkers_take_it_for_a_middleware() -> None:
+    app = signature(TracedChatCompatMiddleware).parameters["app"]
+    assert app.kind is Parameter.POSITIONAL_ONLY

@@ -158,11 +158,19 @@ def test_options_come_from_the_environment_or_from_a_file(tmp_path: Path) -> Non
 
 
 def test_an_option_that_cannot_be_is_an_error(tmp_path: Path) -> None:
-    for options in (["--upstream", "nowhere"], ["--workers", "0"], ["--dialect", "x"]):
+    urls = (
+        ["--upstream", "nowhere"],
+        ["--upstream", "http://user:sk-hidden@x"],
+        ["--upstream", "http://user:sk-hidden"],
+    )
+    for options in (*urls, ["--workers", "0"], ["--dialect", "x"], ["--port", "65536"]):
         command = [sys.executable, "-m", "chatcompat", "serve", *options]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path)
         assert done.returncode != 0
-        assert options[0].strip("-") in (done.stdout + done.stderr).lower()
+        told = (done.stdout + done.stderr).lower()
+        assert options[0].strip("-") in told
+        assert "traceback" not in told
+        assert "sk-hidden" not in told
 
 
 def test_a_file_that_is_named_must_be_there(tmp_path: Path) -> None:
@@ -173,14 +181,16 @@ def test_a_file_that_is_named_must_be_there(tmp_path: Path) -> None:
     )
     assert done.returncode != 0
     assert "missing.toml" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_several_processes_serve_one_port(tmp_path: Path) -> None:
-    with served(tmp_path, "--workers", "2") as found:
+    with served(tmp_path, "--workers", "2", PYTHONWARNINGS="default::ResourceWarning") as found:
         completion = found.client().chat.completions.create(**CHAT)
         assert completion.choices[0].message.content
         assert found.lines(1)[0]["status"] == 200
         assert found.stop() == 0
+        assert "unclosed <socket" not in found.errors.read_text()
 
 
 def stream_of(found: Served, delay: float) -> tuple[Any, HTTPConnection]:

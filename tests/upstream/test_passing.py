@@ -213,7 +213,7 @@ async def test_the_lifespan_opens_and_closes_the_pool() -> None:
 
 
 class Closing(BaseHTTPRequestHandler):
-    """A server of its own thread that closes each connection."""
+    """A server of its own thread."""
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["content-length"]))
@@ -227,7 +227,7 @@ def test_each_event_loop_has_connections_of_its_own() -> None:
     made: list[aiohttp.ClientSession] = []
 
     def session() -> aiohttp.ClientSession:
-        made.append(aiohttp.ClientSession())
+        made.append(aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)))
         return made[-1]
 
     async def ask() -> int:
@@ -266,7 +266,18 @@ async def test_the_environments_proxy_is_asked(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize(
-    "url", ["messages.example", "ftp://a", "http://", "http://user:secret@a", "http://a?b=c", "http://a#b"]
+    "url",
+    [
+        "messages.example",
+        "ftp://a",
+        "http://",
+        "http://user:secret@a",
+        "http://a:secret",
+        "http://a:0",
+        "http://a:65536",
+        "http://a?b=c",
+        "http://a#b",
+    ],
 )
 async def test_a_url_that_is_none_is_refused_and_not_quoted(url: str) -> None:
     with pytest.raises(ValueError, match="url must") as raised:
