@@ -89,9 +89,13 @@ class ChatCompatMiddleware:
     ) -> None:
         if not (isinstance(dialect, Dialect) or callable(dialect)):
             raise TypeError("dialect must be a Dialect, or a function from a model id to a Dialect")
-        for name, value in {"path": path, "messages_path": messages_path, "models_path": models_path}.items():
-            if value is not None and not value.startswith("/"):
+        if isinstance(store, type):
+            raise TypeError(f"store must be a store, not a class: {store.__name__}()")
+        for name, value in {"path": path, "messages_path": messages_path, "models_path": models_path or "/"}.items():
+            if not value.startswith("/"):
                 raise ValueError(f"{name} must begin with a slash, and is {value!r}")
+        if path == messages_path:
+            raise ValueError("path and messages_path must not be the same")
         self.app = app
         self._dialect = dialect
         self._path = path

@@ -1,6 +1,7 @@
 """An ASGI app that forwards the native paths to a messages API elsewhere. Needs the extra `serve`; asyncio only."""
 
 import asyncio
+import logging
 import math
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
@@ -28,6 +29,8 @@ MODEL: Final = "/v1/models/"
 _IN_QUERY: Final = "%/?:@!$&'()*+,;=-._~[]"  # RFC 3986, section 3.4, and what clients send beside it
 _NOT_FORWARDED: Final = HOP_BY_HOP | {b"host", b"expect"}
 _NOT_MADE_UP: Final = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+
+_logger: Final = logging.getLogger(__name__)
 
 _encode = msgspec.json.Encoder().encode
 
@@ -173,11 +176,13 @@ class Upstream:
                     await exchange.run(ask, clock)
             except _ClientLeft:
                 pass
-            except TimeoutError:
-                await exchange.fail(504, "timeout_error", "The upstream messages service did not answer in time.")
-            except (aiohttp.ClientError, OSError):
+            except TimeoutError as error:
                 await exchange.fail(
-                    502, "api_error", "The upstream messages service cannot be reached, or sent no reply."
+                    504, "timeout_error", "The upstream messages service did not answer in time.", error
+                )
+            except (aiohttp.ClientError, OSError) as error:
+                await exchange.fail(
+                    502, "api_error", "The upstream messages service cannot be reached, or sent no reply.", error
                 )
             finally:
                 exchange.watching.cancel()
@@ -258,10 +263,14 @@ class _Exchange:
                 pass
             scope.cancel()
 
-    async def fail(self, status: int, error_type: str, message: str) -> None:
-        """Tell a failure while that can be told; behind the start of a reply only an abort tells it."""
+    async def fail(self, status: int, error_type: str, message: str, error: Exception) -> None:
+        """Tell a failure while that can be told; behind the start of a reply only an abort tells it.
+
+        What failed is for the log alone, and by its kind: its text may quote the upstream.
+        """
         if self._left:
             return
+        _logger.warning("the upstream failed: %s", type(error).__name__)
         if self._started:
             self.broken = UpstreamBroken("The upstream messages service broke off in the middle of its reply.")
         else:

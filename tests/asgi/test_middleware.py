@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from chatcompat import ChatCompatMiddleware, Dialect
+from chatcompat import ChatCompatMiddleware, Dialect, MemoryStore
 from tests.asgi.driver import Inner, call, chat, scope
 from tests.vendor import chat_error, check_messages_request
 
@@ -314,6 +314,8 @@ async def test_a_bad_body_is_a_400_and_the_inner_app_is_not_called(body: bytes) 
     [
         ({"path": "v1"}, "path must begin with a slash"),
         ({"messages_path": ""}, "messages_path must begin with a slash"),
+        ({"models_path": "models"}, "models_path must begin with a slash"),
+        ({"messages_path": "/v1/chat/completions"}, "path and messages_path must not be the same"),
         ({"max_body_bytes": 0}, "max_body_bytes must be above 0"),
         ({"keep_alive": 0}, "keep_alive must be above 0"),
         ({"disconnect_grace": -1}, "disconnect_grace must be at least 0, not -1"),
@@ -324,6 +326,8 @@ async def test_options_are_checked_when_they_are_given(option: dict[str, Any], m
         ChatCompatMiddleware(Inner(), **option)
 
 
-async def test_a_dialect_must_be_one() -> None:
+async def test_a_dialect_and_a_store_must_be_one() -> None:
     with pytest.raises(TypeError, match="dialect must be"):
         ChatCompatMiddleware(Inner(), dialect="2023-06-01")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"store must be a store, not a class: MemoryStore\(\)"):
+        ChatCompatMiddleware(Inner(), store=MemoryStore)  # type: ignore[arg-type]

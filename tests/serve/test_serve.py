@@ -154,7 +154,7 @@ def test_options_come_from_the_environment_or_from_a_file(tmp_path: Path) -> Non
         with pytest.raises(Exception, match="cannot be reached"):
             found.client().chat.completions.create(**CHAT)
         assert found.stop() == 0
-        assert found.errors.read_text() == ""
+        assert found.errors.read_text() == "the upstream failed: ClientConnectorError\n"
 
 
 def test_an_option_that_cannot_be_is_an_error(tmp_path: Path) -> None:
