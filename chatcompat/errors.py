@@ -198,4 +198,5 @@ def to_invalid_request(error: Exception) -> InvalidRequest:
             param=param.removesuffix(".type") or None,
             code="unsupported_value",
         )
-    return InvalidRequest(f"{sentence.replace('`', '')}.", param=param or None, code="invalid_type")
+    code = "invalid_type" if ", got " in sentence else "invalid_value"  # a range says what it wants alone
+    return InvalidRequest(f"{sentence.replace('`', '')}.", param=param or None, code=code)

@@ -85,6 +85,21 @@ def test_a_body_that_is_no_request(body: bytes, code: str | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("field", "code"),
+    [
+        ({"max_tokens": "SECRET"}, "invalid_type"),
+        ({"max_tokens": 0}, "invalid_value"),
+        ({"temperature": 3}, "invalid_value"),
+        ({"stop": ["a"] * 5}, "invalid_value"),
+        ({"reasoning_effort": "huge"}, "unsupported_value"),
+    ],
+)
+def test_the_code_tells_a_type_from_a_range(field: dict[str, object], code: str) -> None:
+    error = refuse({"model": "m", "messages": HI, **field})
+    assert (error.code, error.param) == (code, next(iter(field)))
+
+
+@pytest.mark.parametrize(
     ("body", "param"),
     [
         (b'{"messages":[{"role":"user","content":"SECRET"}]}', "model"),
