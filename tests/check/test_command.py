@@ -47,6 +47,17 @@ def test_what_fails_is_told_with_its_reason(server: str, capsys: pytest.CaptureF
     assert told.err.splitlines() == ["1/2 stream-done fails", "2/2 stream-text holds"]
 
 
+def test_a_terminal_shows_a_bar(
+    server: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert run(server, "--only", "reply-text") == 0
+    told = capsys.readouterr().err
+    assert "reply-text" in told
+    assert "\x1b[" in told
+    assert "holds" not in told
+
+
 def test_the_outcome_as_json(server: str, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--json", "--model", "sim-1", "--only", "stream-done", "reply-text"]
     assert run(f"{server}/stream-done/v1/?x#y", *arguments) == 1
