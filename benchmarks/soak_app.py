@@ -15,7 +15,6 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any, AnyStr, NamedTuple
@@ -126,8 +125,8 @@ def make_plan(nonce: str, *, large: bool) -> Plan:
 
 
 def cut(whole: AnyStr, pieces: int, rng: Random) -> list[AnyStr]:
-    places = [0, *sorted(rng.sample(range(1, len(whole)), pieces - 1)), len(whole)]
-    return [whole[start:end] for start, end in pairwise(places)]
+    places: list[int] = sorted(rng.sample(range(1, len(whole)), pieces - 1))
+    return [whole[start:end] for start, end in zip([0, *places], [*places, len(whole)], strict=True)]
 
 
 def frame(kind: str, **fields: Any) -> bytes:
