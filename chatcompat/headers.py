@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import Final
 
+from chatcompat.errors import InvalidRequest
 from chatcompat.translation import Translation
 
 Headers = list[tuple[bytes, bytes]]
@@ -135,6 +136,13 @@ def to_ignored_header(ignored: Iterable[str]) -> bytes:
 def size_of(headers: Headers) -> int:
     """The bytes of all names and values."""
     return sum(map(len, chain.from_iterable(headers)))
+
+
+def too_large(headers: Headers, max_bytes: int) -> InvalidRequest | None:
+    """The refusal of a request whose headers are larger."""
+    if size_of(headers) <= max_bytes:
+        return None
+    return InvalidRequest(f"The headers are larger than {max_bytes} bytes.", code="headers_too_large", status=431)
 
 
 def media_type(fields: Fields) -> bytes | None:

@@ -20,9 +20,9 @@ from chatcompat.headers import (
     is_json,
     lowered,
     media_type,
-    size_of,
     to_fields,
     to_inner_headers,
+    too_large,
 )
 from chatcompat.keeper import Keeper
 from chatcompat.models import ModelsApp, ModelsOption
@@ -220,10 +220,8 @@ def _unread(status: int | None, error_type: str, began: float) -> ExchangeRecord
 
 def _check_headers(headers: Headers, fields: Fields, limits: Limits) -> None:
     """Refuse a request by its headers, before any of its body is read."""
-    if size_of(headers) > limits.max_header_bytes:
-        raise InvalidRequest(
-            f"The headers are larger than {limits.max_header_bytes} bytes.", code="headers_too_large", status=431
-        )
+    if (refusal := too_large(headers, limits.max_header_bytes)) is not None:
+        raise refusal
     media = media_type(fields)
     if not (media is None or is_json(media)):
         raise InvalidRequest(
@@ -234,7 +232,7 @@ def _check_headers(headers: Headers, fields: Fields, limits: Limits) -> None:
     length = fields.get(b"content-length") or b""
     # The server counts the bytes; a length is read here only to refuse early, and only if it is a plain number.
     if length.isdigit() and (len(length) > 18 or int(length) > limits.max_body_bytes):  # noqa: PLR2004
-        raise _too_large(limits.max_body_bytes)
+        raise _body_too_large(limits.max_body_bytes)
 
 
 async def _read_body(receive: Receive, max_body_bytes: int) -> bytes:
@@ -247,12 +245,12 @@ async def _read_body(receive: Receive, max_body_bytes: int) -> bytes:
         piece = bytes(message.get("body", b""))
         size += len(piece)
         if size > max_body_bytes:
-            raise _too_large(max_body_bytes)
+            raise _body_too_large(max_body_bytes)
         if piece:
             pieces.append(piece)
         more_body = message.get("more_body", False)
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-def _too_large(max_body_bytes: int) -> InvalidRequest:
+def _body_too_large(max_body_bytes: int) -> InvalidRequest:
     return InvalidRequest(f"The request is larger than {max_body_bytes} bytes.", code="request_too_large", status=413)

@@ -14,9 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chatcompat.bounds import Limits
 from chatcompat.dialect import DialectOption
-from chatcompat.errors import DECODE_ERRORS, InvalidReply, InvalidRequest, to_error_body, to_native_error
+from chatcompat.errors import DECODE_ERRORS, InvalidReply, to_error_body, to_native_error
 from chatcompat.exchange import EVENT_STREAM, Exchange
-from chatcompat.headers import Headers, is_encoded, is_json, lowered, media_type, size_of, to_fields, to_inner_headers
+from chatcompat.headers import Headers, is_encoded, is_json, lowered, media_type, to_fields, to_inner_headers, too_large
 from chatcompat.origin import Origin
 from chatcompat.respond import respond
 from chatcompat.scopes import giving, hide_extensions, route_path
@@ -157,9 +157,7 @@ class ModelsApp:
         is_path = not found and (not model_id or (model_id[0] == "/" and model_id != "/"))
         if not is_path or any(name == b"anthropic-version" for name, _ in headers):
             await self._app(scope, receive, send)
-        elif size_of(headers) > self._limits.max_header_bytes:
-            message = f"The headers are larger than {self._limits.max_header_bytes} bytes."
-            refusal = InvalidRequest(message, code="headers_too_large", status=431)
+        elif (refusal := too_large(headers, self._limits.max_header_bytes)) is not None:
             await respond(send, refusal.status, refusal.body)
         elif self._list is None:
             await self._ask(model_id[1:], headers, scope, receive, send)
@@ -239,7 +237,7 @@ class _Pages:
             before, last = last, page.last_id or str(models[-1].get("id") if models else "")
             if last == before:
                 break
-        await _fail(send, _ENDLESS)
+        await respond(send, 502, _ENDLESS)
 
 
 class _Answer:
@@ -261,7 +259,7 @@ class _Answer:
             self._complete = not message.get("more_body", False)
             if len(self.body) > self._bound:
                 self._start, self._complete = None, True
-                await _fail(self._send, _TOO_LARGE)
+                await respond(self._send, 502, _TOO_LARGE)
 
     def page(self) -> _Page | None:
         """The page; None where the answer is anything else, which the exchange tells the client."""
@@ -278,8 +276,3 @@ class _Answer:
         if self._start is not None:
             await self._send(self._start)
             await self._send({"type": "http.response.body", "body": body, "more_body": not self._complete})
-
-
-async def _fail(send: Send, error: bytes) -> None:
-    await send({"type": "http.response.start", "status": 502, "headers": [(b"content-type", b"application/json")]})
-    await send({"type": "http.response.body", "body": error, "more_body": False})

@@ -15,7 +15,9 @@ import msgspec
 from starlette.types import Message, Receive, Scope, Send
 
 from chatcompat.errors import InvalidReply
-from chatcompat.headers import HOP_BY_HOP, Headers
+from chatcompat.headers import HOP_BY_HOP, Headers, lowered
+from chatcompat.respond import respond
+from chatcompat.scopes import route_path
 
 try:
     import aiohttp
@@ -143,10 +145,7 @@ class Upstream:
 
     def _target(self, scope: Scope) -> URL | None:
         """Where a request goes; None for a path that is not forwarded."""
-        path: str = scope["path"]
-        root = scope.get("root_path", "").rstrip("/")
-        if root and path.startswith(f"{root}/"):
-            path = path[len(root) :]
+        path = route_path(scope)
         model = path.removeprefix(MODEL)
         if path not in FORWARDED and (model in ("", path) or not {"", ".", ".."}.isdisjoint(model.split("/"))):
             return None
@@ -279,17 +278,14 @@ class _Exchange:
 
 async def _fail(send: Send, status: int, error_type: str, message: str) -> None:
     """Send a native error."""
-    body = _encode({"type": "error", "error": {"type": error_type, "message": message}})
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+    await respond(send, status, _encode({"type": "error", "error": {"type": error_type, "message": message}}))
 
 
 def to_end_to_end(headers: Iterable[tuple[bytes, bytes]], left_out: frozenset[bytes]) -> Headers:
     """The headers that are not of one connection: neither in `left_out` nor named by `connection`."""
-    lowered = [(bytes(name).lower(), bytes(value)) for name, value in headers]
-    named = {option.strip().lower() for name, value in lowered if name == b"connection" for option in value.split(b",")}
-    return [(name, value) for name, value in lowered if name not in left_out and name not in named]
+    known = lowered(headers)
+    named = {option.strip().lower() for name, value in known if name == b"connection" for option in value.split(b",")}
+    return [(name, value) for name, value in known if name not in left_out and name not in named]
 
 
 def _has_port(parts: SplitResult) -> bool:

@@ -82,10 +82,15 @@ class Reply(msgspec.Struct):
         told = self.headers.get("retry-after", "")
         return min(float(told), MAX_PAUSE) if told.isascii() and told.isdigit() else 1.0
 
+    def having(self, *statuses: int) -> "Reply":
+        """The reply, if the status is one of these; raises `Broken`."""
+        wanted = " or ".join(map(str, statuses))
+        need(self.status in statuses, f"wanted status {wanted}, not {self.status}", self.body)
+        return self
+
     def ok(self) -> "Reply":
         """The reply, if it is a 200; raises `Broken`."""
-        need(self.status == 200, f"wanted status 200, not {self.status}", self.body)  # noqa: PLR2004
-        return self
+        return self.having(200)
 
     def completion(self) -> Completion:
         """The chat completion; raises `Broken`."""
@@ -93,9 +98,7 @@ class Reply(msgspec.Struct):
 
     def error(self, *statuses: int) -> ErrorBody:
         """The error, if the status is one of these; raises `Broken`."""
-        wanted = " or ".join(map(str, statuses))
-        need(self.status in statuses, f"wanted status {wanted}, not {self.status}", self.body)
-        return read(self.body, ErrorBody)
+        return read(self.having(*statuses).body, ErrorBody)
 
     def data(self) -> list[bytes]:
         """The data of the stream's events; raises `Broken`."""

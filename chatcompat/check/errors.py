@@ -24,14 +24,17 @@ async def _role(endpoint: Endpoint) -> None:
     (await endpoint.post([{"role": "nobody", "content": "Hello"}])).error(400)
 
 
-async def _param(endpoint: Endpoint) -> None:
-    error = (await endpoint.post(temperature="hot")).error(400).error
+async def _wrong_temperature(endpoint: Endpoint, temperature: object) -> None:
+    error = (await endpoint.post(temperature=temperature)).error(400).error
     need(error.param is not None and "temperature" in error.param, "wanted param temperature", error)
+
+
+async def _type(endpoint: Endpoint) -> None:
+    await _wrong_temperature(endpoint, "hot")
 
 
 async def _range(endpoint: Endpoint) -> None:
-    error = (await endpoint.post(temperature=3)).error(400).error
-    need(error.param is not None and "temperature" in error.param, "wanted param temperature", error)
+    await _wrong_temperature(endpoint, 3)
 
 
 async def _media(endpoint: Endpoint) -> None:
@@ -45,13 +48,11 @@ async def _stream(endpoint: Endpoint) -> None:
 
 
 async def _path(endpoint: Endpoint) -> None:
-    reply = await endpoint.send("POST", "/no/such/endpoint", endpoint.body())
-    need(reply.status == 404, f"wanted status 404, not {reply.status}", reply.body)  # noqa: PLR2004
+    (await endpoint.send("POST", "/no/such/endpoint", endpoint.body())).having(404)
 
 
 async def _method(endpoint: Endpoint) -> None:
-    reply = await endpoint.send("GET", PATH)
-    need(reply.status == 405, f"wanted status 405, not {reply.status}", reply.body)  # noqa: PLR2004
+    (await endpoint.send("GET", PATH)).having(405)
 
 
 RULES: Final = (
@@ -59,7 +60,7 @@ RULES: Final = (
     Rule("messages-missing", "a request without messages is a 400 in the error shape", _missing),
     Rule("messages-empty", "an empty list of messages is a 400 in the error shape", _empty),
     Rule("role-unknown", "an unknown role is a 400 in the error shape", _role),
-    Rule("wrong-type", "a value of a wrong type is a 400 whose param names it", _param),
+    Rule("wrong-type", "a value of a wrong type is a 400 whose param names it", _type),
     Rule("wrong-range", "a value out of its range is a 400 whose param names it", _range),
     Rule("error-content-type", "errors are application/json", _media),
     Rule("error-before-stream", "a refused stream is a 400, and no stream", _stream),
