@@ -143,7 +143,7 @@ class ChatCompatMiddleware:
             _check_headers(headers, fields, self._limits)
             body = await _read_body(receive, self._limits.max_body_bytes)
             version = fields.get(b"anthropic-version")
-            decoded = decode_chat_request(body)
+            decoded = decode_chat_request(body, self._bounds)
             keeper = self._keeper(fields)
             if keeper is not None:
                 await keeper.restore(decoded.chat)

@@ -3,7 +3,7 @@
 import time
 from typing import Final
 
-from msgspec import UNSET, Raw, Struct
+from msgspec import UNSET, Struct
 
 from chatcompat.bounds import DEFAULT_BOUNDS, RequestBounds
 from chatcompat.chat import ChatCompletionRequest
@@ -78,7 +78,12 @@ def translate(
     ignored is refused. `bounds` say how much a request may hold. Raises `InvalidRequest`.
     """
     return translate_decoded(
-        decode_chat_request(body), dialect=dialect, created=created, version=version, strict=strict, bounds=bounds
+        decode_chat_request(body, bounds),
+        dialect=dialect,
+        created=created,
+        version=version,
+        strict=strict,
+        bounds=bounds,
     )
 
 
@@ -111,7 +116,7 @@ def translate_decoded(
         model=chat.model,
         streaming=bool(chat.stream),
         ignored=ignored,
-        may_pause=tools is not UNSET and any(isinstance(tool, Raw) for tool in tools),
+        may_pause=tools is not UNSET and any(isinstance(tool, dict) for tool in tools),
         origin=_to_origin(chat, outcome, int(time.time()) if created is None else created),
     )
 

@@ -7,11 +7,11 @@ import msgspec
 import pytest
 
 from chatcompat import Dialect, InvalidRequest, translate
+from chatcompat.bounds import DEFAULT_BOUNDS
 from chatcompat.chat import ChatCompletionRequest
 from chatcompat.headers import to_client_headers, to_fields, to_ignored_header, to_inner_headers
 from chatcompat.request.fields import FATES
 from chatcompat.request.names import ToolNames
-from chatcompat.request.schema import MAX_BRANCHES
 from tests.vendor import chat_request_fields
 
 HI = [{"role": "user", "content": "hi"}]
@@ -55,9 +55,9 @@ def test_the_branches_of_a_schema_are_bounded() -> None:
         tool = {"type": "function", "function": {"name": "f", "parameters": parameters}}
         return json.dumps({"model": "m", "messages": HI, "tools": [tool]}).encode()
 
-    assert b'"199":{}' in translate(ask(MAX_BRANCHES)).body
+    assert b'"199":{}' in translate(ask(DEFAULT_BOUNDS.schema_branches)).body
     with pytest.raises(InvalidRequest, match="too many branches"):
-        translate(ask(MAX_BRANCHES + 1))
+        translate(ask(DEFAULT_BOUNDS.schema_branches + 1))
 
 
 # ---------------------------------------------------------------- headers
