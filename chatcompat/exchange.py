@@ -318,7 +318,7 @@ class Exchange:
             self._lose_client()
             raise
         self._sending = False
-        if message["type"] == "http.response.start":
+        if message["type"] == "http.response.start" and not self._left:
             self._sent_status, self._first_byte_at = message["status"], began
 
     async def _send_body(self, body: bytes, *, more_body: bool) -> None:
