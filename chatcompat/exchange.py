@@ -310,7 +310,6 @@ class Exchange:
 
     async def _give(self, message: Message) -> None:
         """Send a message to the client; what the server raises says that nobody takes it."""
-        began = time.monotonic()
         self._sending = True
         try:
             await self._send(message)
@@ -318,8 +317,8 @@ class Exchange:
             self._lose_client()
             raise
         self._sending = False
-        if message["type"] == "http.response.start" and not self._left:
-            self._sent_status, self._first_byte_at = message["status"], began
+        if "status" in message and not self._left:
+            self._sent_status, self._first_byte_at = message["status"], time.monotonic()
 
     async def _send_body(self, body: bytes, *, more_body: bool) -> None:
         if self._first_token_at is None and says_something(body):

@@ -87,7 +87,7 @@ class Told(Struct):
     id: str | None = None
     model: str | None = None
     choices: list[_Chosen] = []
-    usage: dict[str, Raw] | None = None
+    usage: Raw = Raw(b"null")
     error: _Error | None = None
 
     @property
@@ -102,7 +102,8 @@ class Told(Struct):
 
 
 _read_reply = msgspec.json.Decoder(Told).decode  # a completion or an error body that this package wrote
-_read_usage = msgspec.json.Decoder(dict[str, Raw]).decode
+_read_usage = msgspec.json.Decoder(dict[str, Any] | None).decode
+_read_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 def told_by(body: bytes | None, stream: ChunkStream | None) -> Told:
@@ -116,8 +117,8 @@ def told_by(body: bytes | None, stream: ChunkStream | None) -> Told:
     if stream.error is None:
         told.choices = [_Chosen(stream.finish_reason)] if stream.finish_reason is not None else []
         # Where nobody asked for the usage of this stream, that it could not be read was not told.
-        with suppress(InvalidReply, *DECODE_ERRORS):
-            told.usage = _read_usage(msgspec.json.encode(stream.usage))
+        with suppress(InvalidReply):
+            told.usage = Raw(msgspec.json.encode(stream.usage))
     return told
 
 
@@ -129,17 +130,21 @@ def _read(body: bytes) -> Told:
         return Told()
 
 
-def to_usage(raw: dict[str, Raw] | None) -> dict[str, Any] | None:
+def to_usage(raw: Raw) -> dict[str, Any] | None:
     """The fields that can be read; `1e999`, or a number of thousands of digits, would stop who adds it up."""
-    if raw is None:
-        return None
-    usage: dict[str, Any] = {}
-    for name, field in raw.items():
-        with suppress(*DECODE_ERRORS):
-            value = msgspec.json.decode(field)
-            if _is_moderate(value):
-                usage[name] = value
-    return usage
+    try:
+        usage: dict[str, Any] | None = _read_usage(raw)
+        if _is_moderate(usage):
+            return usage
+    except DECODE_ERRORS:
+        pass  # one of its fields cannot be read
+    fields: dict[str, Any] = {}
+    with suppress(*DECODE_ERRORS):
+        for name, field in _read_fields(raw).items():
+            with suppress(*DECODE_ERRORS):
+                if _is_moderate(value := msgspec.json.decode(field)):
+                    fields[name] = value
+    return fields
 
 
 def _is_moderate(value: Any) -> bool:

@@ -30,6 +30,12 @@ from tests.faults.server import streaming as fast
 pytestmark = pytest.mark.anyio
 
 
+async def others() -> None:
+    """Let all that can go on go on: the watcher too, whatever the machine's load."""
+    for _ in range(20):
+        await anyio.lowlevel.checkpoint()
+
+
 class Slowly:
     """The events of a message; no generator, which would have to be closed."""
 
@@ -40,7 +46,7 @@ class Slowly:
         return self
 
     async def __anext__(self) -> bytes:
-        await anyio.sleep(0.002)
+        await others()
         if not self._left:
             raise StopAsyncIteration
         return self._left.pop(0)
@@ -56,7 +62,7 @@ async def streaming(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def whole(scope: Scope, receive: Receive, send: Send) -> None:
     await receive()
-    await anyio.sleep(0.002)
+    await others()
     await send(JSON)
     await send(body(json.dumps(REPLY).encode(), more_body=False))
 
@@ -188,6 +194,36 @@ async def test_a_send_that_fails_anywhere_is_a_client_that_left(app: ASGIApp, st
     else:
         assert (told.error_type, told.finish_reason) == ("client_disconnected", None)
         assert told.status == (None if failing == 1 else 200)
+
+
+async def test_an_app_that_fails_for_nobody_raises_its_own_exception() -> None:
+    class Broken(Exception):
+        pass
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        raise Broken
+
+    async def send(message: Message) -> None:
+        raise OSError
+
+    records: list[ExchangeRecord] = []
+    server = Server(upload([chat()]))
+    with pytest.raises(Broken):
+        await ChatCompatMiddleware(app, on_exchange=records.append)(server.scope, server._receive, send)
+    assert [(told.status, told.error_type) for told in records] == [(None, "client_disconnected")]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"), [(ConnectionResetError, (None, "client_disconnected")), (LookupError, (500, "server_error"))]
+)
+async def test_a_receive_that_fails_makes_a_record(error: type[Exception], told: tuple[int | None, str]) -> None:
+    async def receive() -> Message:
+        raise error
+
+    records: list[ExchangeRecord] = []
+    with pytest.raises(error):
+        await ChatCompatMiddleware(Inner(), on_exchange=records.append)(Server().scope, receive, Server()._send)
+    assert [(record.status, record.error_type) for record in records] == [told]
 
 
 async def test_a_refusal_that_nobody_takes_is_a_client_that_left() -> None:
@@ -355,7 +391,9 @@ def test_of_a_usage_a_record_has_all_that_any_consumer_can_take(usage: dict[str,
 @given(st.binary())
 def test_a_body_that_nobody_can_read_makes_an_empty_record(raw: bytes) -> None:
     for reply in (raw, b'{"usage":%b}' % raw, b'{"choices":[{"finish_reason":%b}]}' % raw):
-        assert isinstance(told_by(reply, None), Told)
+        told = told_by(reply, None)
+        assert isinstance(told, Told)
+        to_usage(told.usage)
     assert isinstance(told_by(b"[" * 100_000, None), Told)
 
 
