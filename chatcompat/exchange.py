@@ -30,7 +30,7 @@ from chatcompat.headers import (
     to_fields,
 )
 from chatcompat.keeper import Keeper
-from chatcompat.record import ExchangeRecord, told_by
+from chatcompat.record import MAX_NAME, ExchangeRecord, bounded, to_usage, told_by
 from chatcompat.respond import respond
 from chatcompat.store import thinking_in
 from chatcompat.stream import PING, ChunkStream
@@ -39,6 +39,7 @@ from chatcompat.translation import Translation
 _logger: Final = logging.getLogger(__name__)
 EVENT_STREAM: Final = b"text/event-stream"
 _NOT_WHOLE: Final = "The messages service ended without a whole reply."
+_MIN_STATUS, _MAX_STATUS = 200, 599  # of a whole reply (RFC 9110, section 15)
 
 
 class Exchange:
@@ -58,6 +59,8 @@ class Exchange:
         self._over: anyio.Event | None = None  # what the inner app waits for, if it does
         self._begun = False  # the client has got the start of its reply
         self._complete = False
+        self._left = False  # the client, before its reply was whole
+        self._stopped = False  # by the server
         self._status = 0  # of the inner reply; 0: it has not begun
         self._headers: Headers = []
         self._fields: Fields = {}
@@ -65,6 +68,7 @@ class Exchange:
         self._collector: CompletionCollector | None = None
         self._pieces: list[bytes] = []
         self._size = 0
+        self._has_begun = False  # a collected reply; blanks and pings before it are no sign of life
         self._sending = False
         self._sent_at = 0.0  # when the client took something last
         self._heard_at = 0.0  # when the inner app sent something last
@@ -78,34 +82,39 @@ class Exchange:
         """Call the inner app and see its reply through; its own exception is raised again unchanged."""
         failure: Exception | None = None
         given_up = True  # what else ends the app's task is the end of its time
-        async with self._guard as guard:
-            guard.allow(self._limits.first_byte_timeout)
-            guard.start(self._watch)
-            try:
-                await app(scope, self.receive, self.send)
-            except Exception as error:  # noqa: BLE001 - raised below, where no task group wraps it
-                failure = error
-            given_up = False
         try:
+            async with self._guard as guard:
+                guard.allow(self._limits.first_byte_timeout)
+                guard.start(self._watch)
+                try:
+                    await app(scope, self.receive, self.send)
+                except Exception as error:  # noqa: BLE001 - raised below, where no task group wraps it
+                    failure = error
+                given_up = guard.cancelled  # and it made something else of that
             if not self._complete and not self._is_over:
                 await self._end(failure, given_up=given_up)
-        finally:
-            if failure is not None:
-                raise failure
+        except BaseException as error:
+            self._stopped = not isinstance(error, Exception)
+            if failure is None or self._stopped:
+                raise
+        if failure is not None:
+            raise failure
 
     def record(self, began: float) -> ExchangeRecord:
         """How the exchange ended; `began` is when it did, as `time.monotonic` tells."""
         told = told_by(self._told, self._stream if self._begun else None)
+        is_whole = self._complete and not self._sending and not self._left
+        cut_off = "cancelled" if self._stopped and not self._left else "client_disconnected"
         return ExchangeRecord(
-            model=self._translation.model,
+            model=self._translation.model[:MAX_NAME],
             streaming=self._translation.streaming,
             status=self._sent_status,
-            finish_reason=told.finish_reason,
-            usage=told.usage,
-            ignored=self._translation.ignored,
+            finish_reason=told.finish_reason if is_whole else None,
+            usage=to_usage(told.usage),
+            ignored=bounded(self._translation.ignored),
             time_to_first_byte=None if self._first_byte_at is None else self._first_byte_at - began,
             duration=time.monotonic() - began,
-            error_type=told.error_type or (None if self._complete else "client_disconnected"),
+            error_type=told.error_type if is_whole else cut_off,
             response_id=told.id,
             response_model=told.model,
             time_to_first_token=None if self._first_token_at is None else self._first_token_at - began,
@@ -128,6 +137,10 @@ class Exchange:
         if self._over is not None:
             self._over.set()
 
+    def _lose_client(self) -> None:
+        self._left = True
+        self._end_waiting()
+
     async def send(self, message: Message) -> None:
         """Take a message of the inner app's reply."""
         kind = message["type"]
@@ -143,7 +156,11 @@ class Exchange:
             if self._first_token_at and more_body and out and not stream.ended and self._beating is None:
                 # Nearly all pieces. Sent from here, since every call between costs as much as the translation.
                 self._sending = True
-                await self._send({"type": "http.response.body", "body": out, "more_body": True})
+                try:
+                    await self._send({"type": "http.response.body", "body": out, "more_body": True})
+                except Exception:
+                    self._lose_client()
+                    raise
                 self._sending = False
                 self._sent_at = self._heard_at = time.monotonic()
             else:
@@ -151,19 +168,20 @@ class Exchange:
         elif kind == "http.response.start":
             await self._take_start(message)
         elif kind != "http.response.trailers":  # trailers would belong to the bytes that are not sent
-            await self._send(message)
+            await self._give(message)
 
     async def _take_start(self, message: Message) -> None:
         """Choose how the body is read, by what it is and not by what was asked for; a second start says nothing."""
         if self._status or self._complete:
             return
-        self._guard.allow(self._limits.idle_timeout)
-        self._status = message["status"]
-        headers = lowered(message.get("headers", ()))
-        if size_of(headers) > self._limits.max_header_bytes:
-            error = InvalidReply("The messages service sent headers that are too large.")
+        status, headers = message["status"], lowered(message.get("headers", ()))
+        is_status = isinstance(status, int) and _MIN_STATUS <= status <= _MAX_STATUS
+        if not is_status or size_of(headers) > self._limits.max_header_bytes:
+            what = "headers that are too large" if is_status else "a status that is none of a reply"
+            error = InvalidReply(f"The messages service sent {what}.")
             await self._reply(error.status, error.body)
             return
+        self._status = int(status)
         self._headers, self._fields = headers, to_fields(headers)
         if self._status != 200 or is_encoded(self._fields):  # noqa: PLR2004
             return
@@ -176,7 +194,6 @@ class Exchange:
 
     async def _collect(self, piece: bytes, more_body: bool) -> None:
         """Take a piece of a reply that is answered when it is whole."""
-        self._guard.allow(self._limits.idle_timeout)
         self._size += len(piece)
         try:
             if not self._status:
@@ -185,8 +202,12 @@ class Exchange:
                 raise InvalidReply("The messages service sent a reply that is too large.")  # noqa: TRY301
             if self._collector is not None:
                 self._collector.feed(piece)
+                self._has_begun = self._collector.started
             else:
                 self._pieces.append(piece)
+                self._has_begun = self._has_begun or bool(piece.strip())
+            if self._has_begun:
+                self._guard.allow(self._limits.idle_timeout)
             if not more_body or (self._collector is not None and self._collector.ended):
                 await self._reply_whole()
         except InvalidReply as error:
@@ -207,8 +228,7 @@ class Exchange:
             if stream.error is not None and not stream.started:
                 await self._reply(stream.error.status, stream.error.body)
                 return
-            if not out:
-                self._guard.allow(self._limits.idle_timeout)
+            if not out:  # the message has not begun, and pings are no sign of it
                 return
             await self._begin_stream()
         if stream.ended:
@@ -260,33 +280,45 @@ class Exchange:
         if self._begun and self._stream is not None:
             out = self._stream.fail(error) if given_up else self._stream.close()
             await self._send_body(out, more_body=False)
-        elif failure is not None and failure is not error:
+        elif failure is not None and failure is not error and not given_up:
             await self._reply(500, to_error_body("The messages service failed.", "server_error"))
         else:
             await self._reply(error.status, error.body)
 
     async def _reply(self, status: int, body: bytes) -> None:
         self._guard.allow(math.inf)
-        self._complete = True
-        self._sent_status, self._first_byte_at, self._told = status, time.monotonic(), body
-        headers = to_client_headers(self._headers, self._translation.ignored, time.time())
-        await respond(self._send, status, body, headers)
+        self._complete, self._told = True, body
+        await respond(self._give, status, body, self._client_headers())
         self._end_waiting()
 
     async def _begin_stream(self) -> None:
         self._begun = True
         self._guard.allow(math.inf)  # from here on `_keep_alive` looks at the clock
-        self._sent_status, self._first_byte_at = 200, time.monotonic()
-        headers = to_client_headers(self._headers, self._translation.ignored, time.time())
+        headers = self._client_headers()
         names = {name for name, _ in headers}
         if b"cache-control" not in names:
             headers.append((b"cache-control", b"no-cache"))
         if b"x-accel-buffering" not in names:
             headers.append((b"x-accel-buffering", b"no"))
         headers.append((b"content-type", b"text/event-stream; charset=utf-8"))
-        await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+        await self._give({"type": "http.response.start", "status": 200, "headers": headers})
         self._sent_at = self._heard_at = time.monotonic()
         self._guard.start(self._keep_alive)
+
+    def _client_headers(self) -> Headers:
+        return to_client_headers(self._headers, self._fields, self._translation.ignored, time.time())
+
+    async def _give(self, message: Message) -> None:
+        """Send a message to the client; what the server raises says that nobody takes it."""
+        self._sending = True
+        try:
+            await self._send(message)
+        except Exception:
+            self._lose_client()
+            raise
+        self._sending = False
+        if "status" in message and not self._left:
+            self._sent_status, self._first_byte_at = message["status"], time.monotonic()
 
     async def _send_body(self, body: bytes, *, more_body: bool) -> None:
         if self._first_token_at is None and says_something(body):
@@ -294,9 +326,7 @@ class Exchange:
         self._complete = not more_body
         if self._beating is not None:
             await self._beating.wait()
-        self._sending = True
-        await self._send({"type": "http.response.body", "body": body, "more_body": more_body})
-        self._sending = False
+        await self._give({"type": "http.response.body", "body": body, "more_body": more_body})
         if more_body:
             self._sent_at = self._heard_at = time.monotonic()
         else:
@@ -311,8 +341,10 @@ class Exchange:
                 pass
         except Exception as error:  # noqa: BLE001 - how Ray Serve says it; whatever failed, nobody is there any more
             _logger.debug("taken for a client that left: %s", type(error).__name__)
-        self._end_waiting()
-        if not self._complete:  # work that goes on behind a complete reply is the inner app's own
+        if self._complete:  # work that goes on behind a complete reply is the inner app's own
+            self._end_waiting()
+        else:
+            self._lose_client()
             await anyio.sleep(self._limits.disconnect_grace)
             self._guard.cancel()
 
@@ -339,7 +371,7 @@ class Exchange:
         try:
             await self._send({"type": "http.response.body", "body": PING, "more_body": True})
         except OSError:  # the client left; the server tells the watcher too
-            self._end_waiting()
+            self._lose_client()
         finally:
             self._beating.set()
             self._beating = None

@@ -11,9 +11,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from chatcompat.bounds import DEFAULT_BOUNDS, Limits, RequestBounds
 from chatcompat.continued import Continued
 from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption
-from chatcompat.errors import InvalidRequest, to_error_body
+from chatcompat.errors import InvalidRequest
 from chatcompat.exchange import Exchange
 from chatcompat.headers import (
+    NOT_POSTED,
     Fields,
     Headers,
     is_encoded,
@@ -56,8 +57,9 @@ class ChatCompatMiddleware:
     `root_path`. Bounds: `max_body_bytes` of a request (413 above), `max_reply_bytes` of a reply in one piece and
     `max_event_bytes` of one stream event (502 or an error frame above), `max_header_bytes` of all headers of a request
     (431 above) and of a reply (502), and `bounds` of what a request holds (400). Seconds: after `keep_alive` of silence
-    in a stream a comment is sent; `first_byte_timeout` and `idle_timeout` are how long `app` may be silent before its
-    reply and in it, before it is cancelled and the client gets a 504 or an error frame (`math.inf`: for ever);
+    in a stream a comment is sent; `first_byte_timeout` is what `app` has until its message begins (headers, pings and
+    blanks do not count), `idle_timeout` how long it may be silent in it, before it is cancelled and the client gets a
+    504 or an error frame (`math.inf`: for ever);
     `disconnect_grace` is how long it has to stop by itself after the client left. `strict` refuses what would
     otherwise be ignored. `on_exchange` is called with an `ExchangeRecord` after each exchange; what it raises is logged
     and goes no further. `store` keeps signed thinking that clients lose, by default in memory; None for nowhere.
@@ -129,9 +131,6 @@ class ChatCompatMiddleware:
             or scope["method"] == "OPTIONS"
         ):
             await self._other(scope, receive, send)
-        elif scope["method"] != "POST":
-            body = to_error_body("This endpoint takes POST only.", "invalid_request_error", code="method_not_allowed")
-            await respond(send, 405, body, [(b"allow", b"POST")])
         else:
             await self._serve(scope, receive, send)
 
@@ -140,6 +139,8 @@ class ChatCompatMiddleware:
         headers = lowered(scope.get("headers", ()))
         fields = to_fields(headers)
         try:
+            if scope["method"] != "POST":
+                raise InvalidRequest("This endpoint takes POST only.", code="method_not_allowed", status=405)  # noqa: TRY301
             _check_headers(headers, fields, self._limits)
             body = await _read_body(receive, self._limits.max_body_bytes)
             version = fields.get(b"anthropic-version")
@@ -158,19 +159,36 @@ class ChatCompatMiddleware:
             self._report(_unread(None, "client_disconnected", began))
             return
         except InvalidRequest as error:
-            self._report(_unread(error.status, "invalid_request_error", began))
-            await respond(send, error.status, error.body)
+            await self._refuse(error, send, began)
             return
+        except OSError:  # of `receive`
+            self._report(_unread(None, "client_disconnected", began))
+            raise
         except Exception:  # of `dialect`; the server answers, as for the inner app's own
             self._report(_unread(500, "server_error", began))
             raise
-        inner = self._inner_scope(scope, to_inner_headers(headers, fields, translation))
+        except BaseException:
+            self._report(_unread(None, "cancelled", began))
+            raise
+        inner = self._inner_scope(scope, to_inner_headers(headers, fields, translation, left_out=NOT_POSTED))
         exchange = Exchange(translation, receive, send, self._limits, keeper)
         try:
             await exchange.run(self._inner_app(translation), inner)
         finally:
             if self._on_exchange is not None:
                 self._report(exchange.record(began))
+
+    async def _refuse(self, error: InvalidRequest, send: Send, began: float) -> None:
+        """Answer a request that the inner app does not get."""
+        record = _unread(None, "cancelled", began)
+        try:
+            await respond(send, error.status, error.body, [(b"allow", b"POST")] * (error.status == 405))  # noqa: PLR2004
+            record = _unread(error.status, "invalid_request_error", began)
+        except Exception:  # of `send`: nobody takes it
+            record = _unread(None, "client_disconnected", began)
+            raise
+        finally:
+            self._report(record)
 
     def _inner_app(self, translation: Translation) -> ASGIApp:
         limits = self._limits

@@ -1,7 +1,6 @@
 """One exchange as bytes: the messages request to send, and the way of its reply back."""
 
 import time
-from typing import Final
 
 from msgspec import UNSET, Struct
 
@@ -9,7 +8,7 @@ from chatcompat.bounds import DEFAULT_BOUNDS, RequestBounds
 from chatcompat.chat import ChatCompletionRequest
 from chatcompat.collect import CompletionCollector
 from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption
-from chatcompat.errors import InvalidRequest, to_chat_error, to_native_error
+from chatcompat.errors import InvalidRequest, to_chat_error, to_native_error, to_param
 from chatcompat.events import decode_message
 from chatcompat.origin import Origin
 from chatcompat.plain_reply import to_plain_completion
@@ -17,9 +16,6 @@ from chatcompat.request import Decoded, Outcome, decode_chat_request, to_message
 from chatcompat.response import to_chat_completion
 from chatcompat.sse import MAX_EVENT_BYTES
 from chatcompat.stream import ChunkStream
-
-MAX_PARAM: Final = 200
-"""How much of a place is told in an error: the names of unknown fields are the client's own."""
 
 
 class Translation(Struct, frozen=True):
@@ -105,7 +101,7 @@ def translate_decoded(
     if strict and ignored:
         raise InvalidRequest(
             "This cannot be honoured as it was sent, and nothing is to be ignored.",
-            param=ignored[0][:MAX_PARAM],
+            param=to_param(ignored[0]),
             code="unsupported_parameter",
         )
     tools = outcome.request.tools

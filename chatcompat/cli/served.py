@@ -12,7 +12,7 @@ from msgspec import Struct
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chatcompat.dialect import PRESETS
-from chatcompat.headers import to_ignored_header
+from chatcompat.headers import to_plain_text
 from chatcompat.middleware import ChatCompatMiddleware
 from chatcompat.record import ExchangeRecord, OnExchange, to_all
 from chatcompat.respond import respond
@@ -94,7 +94,7 @@ def log_exchange(record: ExchangeRecord) -> None:
         "finish_reason": record.finish_reason,
         "error_type": record.error_type,
         "usage": record.usage,
-        "ignored": to_ignored_header(record.ignored).decode(),
+        "ignored": to_plain_text(record.ignored),
         "first_byte_ms": _milliseconds(record.time_to_first_byte),
         "duration_ms": _milliseconds(record.duration),
     }

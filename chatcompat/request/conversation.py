@@ -5,6 +5,7 @@ the native side wants alternating turns and, right behind a turn that calls tool
 all its results. So a user turn is collected until the next assistant message and then written in that order.
 """
 
+import re
 from collections import deque
 from collections.abc import Sequence
 from typing import Any, Final, assert_never
@@ -43,6 +44,8 @@ from chatcompat.request.thinking import arrange
 
 # The native side wants the user to speak first; a chat may begin with the assistant's greeting.
 OPENING: Final = "(The conversation begins with the assistant's message.)"
+
+_PLAIN_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class _Call(Struct):
@@ -242,7 +245,7 @@ class Conversation:
         call = self._next_waiting(message.tool_call_id, "")
         if call is None:
             raise InvalidRequest(
-                f"No call before this message waits for a result with the id {_shown(message.tool_call_id)}.",
+                f"No call before this message waits for a result with {_named(message.tool_call_id)}.",
                 param=f"messages[{index}].tool_call_id",
                 code="unexpected_tool_result",
             )
@@ -274,7 +277,7 @@ class Conversation:
         for call in self._calls:
             if call.outcome is None:
                 raise InvalidRequest(
-                    f"The call with the id {_shown(call.chat_id)} has no result."
+                    f"The call with {_named(call.chat_id)} has no result."
                     if call.chat_id is not None
                     else "The function_call has no result.",
                     param=call.place,
@@ -372,5 +375,6 @@ def missing(place: str) -> InvalidRequest:
     return InvalidRequest("A required field is missing.", param=place, code="missing_required_parameter")
 
 
-def _shown(chat_id: str) -> str:
-    return repr(chat_id if len(chat_id) <= 64 else chat_id[:61] + "...")  # noqa: PLR2004
+def _named(chat_id: str) -> str:
+    """An id in an error; one that is more than an id is not repeated, and `param` names its place."""
+    return f"the id {chat_id!r}" if _PLAIN_ID.fullmatch(chat_id) else "this id"

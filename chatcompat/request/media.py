@@ -30,6 +30,21 @@ IMAGE_MEDIA_TYPES: Final = {
 _PDF: Final = b"application/pdf"
 _PLAIN_TEXT: Final = b"text/plain"
 
+# What an error may repeat of a client's media type: common ones that the native side does not take.
+_REFUSED_MEDIA_TYPES: Final = frozenset(
+    {
+        *(b"image/svg+xml", b"image/bmp", b"image/tiff", b"image/heic", b"image/heif", b"image/avif", b"image/x-icon"),
+        *(b"audio/wav", b"audio/mpeg", b"audio/mp3", b"audio/mp4", b"audio/ogg", b"audio/webm", b"audio/flac"),
+        *(b"video/mp4", b"video/webm", b"video/mpeg", b"video/quicktime"),
+        *(b"text/html", b"text/css", b"text/csv", b"text/markdown", b"text/xml", b"text/javascript"),
+        *(b"application/json", b"application/xml", b"application/zip", b"application/octet-stream"),
+        *(b"application/msword", b"application/rtf", b"application/epub+zip", b"application/vnd.ms-excel"),
+        b"application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        b"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        b"application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    }
+)
+
 # What bare base64 is taken for, by the end of its file's name.
 _MEDIA_TYPES_OF_NAMES: Final = {
     "pdf": _PDF,
@@ -119,9 +134,9 @@ def _to_block(
         return DocumentBlockParam(Base64Source(_PDF.decode(), notes.splice(data)), title=title)
     if media_type == _PLAIN_TEXT:
         return DocumentBlockParam(TextSource("text/plain", _to_text(data, place, notes)), title=title)
-    named = media_type[:40].decode("ascii", "replace")
+    named = f"of type {media_type.decode()!r}" if media_type in _REFUSED_MEDIA_TYPES else "of this type"
     raise InvalidRequest(
-        f"Data of type {named!r} is not supported; send image/jpeg, image/png, image/gif, image/webp, "
+        f"Data {named} is not supported; send image/jpeg, image/png, image/gif, image/webp, "
         "application/pdf or text/plain.",
         param=place,
         code="unsupported_value",

@@ -107,7 +107,7 @@ class _Flattener:
         for word in _COMBINATORS:
             branches = schema.get(word, [])
             if not isinstance(branches, list):
-                raise self._invalid(f'Expected a list of JSON schemas in "{word}".')
+                raise self._invalid("Expected a list of JSON schemas.")
             needed = [self._merge(merged, word, branch, nesting) for branch in branches]
             if word == "allOf":
                 for names in needed:
@@ -181,4 +181,4 @@ class _Flattener:
         return found
 
     def _invalid(self, message: str) -> InvalidRequest:
-        return InvalidRequest(message, param=self._place, code="invalid_schema")
+        return InvalidRequest(f"{message}", param=self._place, code="invalid_schema")
