@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from chatcompat.asked import Asked
 from chatcompat.bounds import DEFAULT_BOUNDS, Limits, RequestBounds
 from chatcompat.continued import Continued
 from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption
@@ -167,18 +168,15 @@ class ChatCompatMiddleware:
         inner = self._inner_scope(scope, to_inner_headers(headers, fields, translation))
         exchange = Exchange(translation, receive, send, self._limits, keeper)
         try:
-            await exchange.run(self._inner_app(translation), inner)
+            await exchange.run(self._inner_app(translation, exchange), inner)
         finally:
             if self._on_exchange is not None:
                 self._report(exchange.record(began))
 
-    def _inner_app(self, translation: Translation) -> ASGIApp:
-        limits = self._limits
-        if not (translation.may_pause and limits.max_continuations):
+    def _inner_app(self, translation: Translation, exchange: Exchange) -> ASGIApp:
+        if not (translation.may_pause and self._limits.max_continuations):
             return self.app
-        return Continued(
-            self.app, translation.body, limit=limits.max_continuations, max_event_bytes=limits.max_event_bytes
-        )
+        return Continued(Asked(self.app, exchange), translation.body, self._limits)
 
     def _keeper(self, fields: Fields) -> Keeper | None:
         """Who keeps thinking for this client; nobody for one without a credential, since it could be anyone's."""

@@ -39,6 +39,8 @@ class Translation(Struct, frozen=True):
     may_pause: bool
     """Whether tools of the service's own are offered: only then can it pause the turn."""
     origin: Origin
+    may_be_unchanged: bool = False
+    """Whether the client asks only for what it does not have yet: a 304 is an answer then."""
 
     def reply(self, body: bytes) -> bytes:
         """The chat completion of a whole messages reply; raises `InvalidReply`."""
