@@ -174,7 +174,8 @@ class Exchange:
         if media_type(self._fields) == EVENT_STREAM:
             bound = self._limits.max_event_bytes
             if self._translation.streaming:
-                self._stream = self._translation.stream(max_event_bytes=bound)
+                held = self._limits.max_reply_bytes
+                self._stream = self._translation.stream(max_event_bytes=bound, max_held_bytes=held)
             else:
                 self._collector = self._translation.collector(max_event_bytes=bound)
 
