@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from anyio.lowlevel import checkpoint
 from starlette.types import Message, Receive, Scope, Send
 
 from chatcompat.asked import Asked
@@ -35,17 +34,17 @@ class Continued:
         await receive()
         exchange = self._app.exchange
         turn, body = Turn(max_bytes=self._limits.max_reply_bytes), self._body
-        for left in range(self._limits.max_continuations, -1, -1):
+        left = self._limits.max_continuations
+        while True:
             first = left == self._limits.max_continuations
             part = _Part(turn, exchange, send, self._limits, first=first, last=left == 0)
             await self._app(_with_length(scope, body), giving(body, receive), part.send)
             if not part.paused:
                 return
             exchange.spent = readable_usage(turn.usage)
-            await checkpoint()  # a client that left meanwhile is noticed here, if the app never waits
-            if exchange.is_over:
+            if not await self._app.is_wanted():
                 return
-            body = continued_body(self._body, turn.content)
+            body, left = continued_body(self._body, turn.content), left - 1
 
 
 class _Part:

@@ -358,6 +358,8 @@ class Exchange:
         An inner app that says nothing for too long is given up. A slow client is no silence.
         """
         interval = self._limits.keep_alive
+        # The patience may change meanwhile: a later part has a time to begin, and then one between its pieces.
+        shortest = min(self._limits.first_byte_timeout, self._limits.idle_timeout)
         while not self._complete:
             now = time.monotonic()
             beat_in = interval if self._sending else self._sent_at + interval - now
@@ -366,8 +368,7 @@ class Exchange:
                 self._guard.cancel()
                 return
             if beat_in > 0:
-                # A part that begins meanwhile may be silent for a shorter time than it had to begin.
-                await anyio.sleep(min(beat_in, left, self._limits.idle_timeout))
+                await anyio.sleep(min(beat_in, left, shortest))
             else:
                 await self._beat()
 

@@ -9,7 +9,6 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import msgspec
-from anyio.lowlevel import checkpoint
 from msgspec import Struct
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -278,8 +277,7 @@ class _Pages:
             before, last = last, page.last_id or _id_of(models)
             if last == before:
                 break
-            await checkpoint()  # a client that left meanwhile is noticed here, if the app never waits
-            if self._app.exchange.is_over:
+            if not await self._app.is_wanted():
                 return
         await self._app.exchange.fail(InvalidReply("The list of models does not end."))
 
