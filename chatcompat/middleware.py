@@ -56,9 +56,11 @@ class ChatCompatMiddleware:
     list of models, from `models` (ids, or further fields by id) or `app`'s own list (None for no such list); all below
     `root_path`. Bounds: `max_body_bytes` of a request (413 above), `max_reply_bytes` of a reply in one piece and
     `max_event_bytes` of one stream event (502 or an error frame above), `max_header_bytes` of all headers of a request
-    (431 above) and of a reply (502), and `bounds` of what a request holds (400). Seconds: after `keep_alive` of silence
-    in a stream a comment is sent; `first_byte_timeout` and `idle_timeout` are how long `app` may be silent before its
-    reply and in it, before it is cancelled and the client gets a 504 or an error frame (`math.inf`: for ever);
+    (431 above) and of a reply (502), and `bounds` of what a request holds (400). `max_reply_bytes` is one bound for all
+    parts of a paused turn, and bounds what is kept of a stream: of a paused turn to continue it, of thinking and JSON
+    until they are whole. Seconds: after `keep_alive` of silence in a stream a comment is sent; `first_byte_timeout` and
+    `idle_timeout` are how long `app` may be silent before its reply, or a part of it, and in it, before it is cancelled
+    and the client gets a 504 or an error frame (`math.inf`: for ever);
     `disconnect_grace` is how long it has to stop by itself after the client left. `strict` refuses what would
     otherwise be ignored. `on_exchange` is called with an `ExchangeRecord` after each exchange; what it raises is logged
     and goes no further. `store` keeps signed thinking that clients lose, by default in memory; None for nowhere.
