@@ -122,7 +122,8 @@ def _grow(
         case ThinkingBlock() as block, SignatureDelta(signature):
             block.signature = signature
         case TextBlock() as block, CitationsDelta(citation):
-            block.citations = [*(block.citations or ()), citation]
+            block.citations = block.citations or []
+            block.citations.append(citation)
 
 
 def _end(message: Message, event: MessageDelta) -> None:

@@ -8,7 +8,7 @@ is awaited inside the inner app's, so a slow client slows the inner app.
 import logging
 import math
 import time
-from typing import Final
+from typing import Any, Final
 
 import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,6 +17,7 @@ from chatcompat.bounds import Limits
 from chatcompat.chunks import says_something
 from chatcompat.collect import CompletionCollector
 from chatcompat.errors import ERROR_TYPES, InvalidReply, status_of, to_chat_error, to_error_body, to_native_error
+from chatcompat.events import incomplete_stream, too_large_reply
 from chatcompat.guard import new_guard
 from chatcompat.headers import (
     Fields,
@@ -69,9 +70,12 @@ class Exchange:
         self._pieces: list[bytes] = []
         self._size = 0
         self._has_begun = False  # a collected reply; blanks and pings before it are no sign of life
+        self._in_parts = False  # the inner app is called more than once, and `hear` counts the bytes
+        self.spent: dict[str, Any] | None = None  # chat usage of the parts that ended, while there is no other
         self._sending = False
         self._sent_at = 0.0  # when the client took something last
         self._heard_at = 0.0  # when the inner app sent something last
+        self._patience = limits.idle_timeout
         self._beating: anyio.Event | None = None
         self._sent_status: int | None = None  # what the client got,
         self._first_byte_at: float | None = None  # when,
@@ -110,7 +114,7 @@ class Exchange:
             streaming=self._translation.streaming,
             status=self._sent_status,
             finish_reason=told.finish_reason if is_whole else None,
-            usage=to_usage(told.usage),
+            usage=to_usage(told.usage) if told.finish_reason or self.spent is None else self.spent,
             ignored=bounded(self._translation.ignored),
             time_to_first_byte=None if self._first_byte_at is None else self._first_byte_at - began,
             duration=time.monotonic() - began,
@@ -188,18 +192,19 @@ class Exchange:
         if media_type(self._fields) == EVENT_STREAM:
             bound = self._limits.max_event_bytes
             if self._translation.streaming:
-                self._stream = self._translation.stream(max_event_bytes=bound)
+                held = self._limits.max_reply_bytes
+                self._stream = self._translation.stream(max_event_bytes=bound, max_held_bytes=held)
             else:
                 self._collector = self._translation.collector(max_event_bytes=bound)
 
     async def _collect(self, piece: bytes, more_body: bool) -> None:
         """Take a piece of a reply that is answered when it is whole."""
-        self._size += len(piece)
+        self._size += 0 if self._in_parts else len(piece)
         try:
             if not self._status:
                 raise InvalidReply("The messages service sent a body before its start.")  # noqa: TRY301
             if self._size > self._limits.max_reply_bytes:
-                raise InvalidReply("The messages service sent a reply that is too large.")  # noqa: TRY301
+                raise too_large_reply()
             if self._collector is not None:
                 self._collector.feed(piece)
                 self._has_begun = self._collector.started
@@ -217,6 +222,40 @@ class Exchange:
                 await self._reply(status, to_chat_error(native, status))
             else:
                 await self._reply(error.status, error.body)
+
+    # ------------------------------------------------------------ an inner app that is called more than once
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the client left or has its whole reply: nobody waits for what another call would give."""
+        return self._is_over or self._complete
+
+    def expect_part(self) -> None:
+        """The inner app is called: it has as long to begin this part as it had for the first."""
+        self._in_parts = True
+        self._wait(self._limits.first_byte_timeout)
+
+    async def hear(self, piece: bytes) -> None:
+        """The inner app sent a piece of a part, whether or not it is passed on now."""
+        reader = self._stream or self._collector
+        if piece and (piece.strip() if reader is None else reader.started):
+            self._wait(self._limits.idle_timeout)
+        self._size += len(piece)
+        if self._size > self._limits.max_reply_bytes and self._stream is None and not self._complete:
+            await self.fail(too_large_reply())
+
+    def _wait(self, seconds: float) -> None:
+        """From now on the inner app may be silent for so long."""
+        self._patience, self._heard_at = seconds, time.monotonic()
+        if not (self._begun or self._complete):
+            self._guard.allow(seconds)
+
+    async def fail(self, error: InvalidReply) -> None:
+        """End the reply with an error: an error frame in a stream that has begun, or else an error reply."""
+        if self._begun and self._stream is not None:
+            await self._send_body(self._stream.fail(error), more_body=False)
+        else:
+            await self._reply(error.status, error.body)
 
     # ------------------------------------------------------------ the client's side
 
@@ -249,6 +288,8 @@ class Exchange:
         elif self._status >= 400:  # noqa: PLR2004
             readable = b"" if is_encoded(self._fields) else body
             await self._reply(self._status, translation.error(self._status, readable))
+        elif self._status == 304 and translation.may_be_unchanged:  # noqa: PLR2004
+            await self._reply(304, b"")
         elif self._status != 200 or not is_json(media_type(self._fields)):  # noqa: PLR2004
             raise InvalidReply("The messages service sent a reply that is neither JSON nor an event stream.")
         elif is_encoded(self._fields):
@@ -274,16 +315,13 @@ class Exchange:
     async def _end(self, failure: Exception | None, *, given_up: bool) -> None:
         """The inner app is done, and its reply is not: say so, in whatever way is still open."""
         if given_up:
-            error = InvalidReply("The messages service was silent for too long.", code="timeout", status=504)
-        else:  # some inner apps say themselves what their reply lacks
-            error = failure if isinstance(failure, InvalidReply) else InvalidReply(_NOT_WHOLE)
-        if self._begun and self._stream is not None:
-            out = self._stream.fail(error) if given_up else self._stream.close()
-            await self._send_body(out, more_body=False)
-        elif failure is not None and failure is not error and not given_up:
-            await self._reply(500, to_error_body("The messages service failed.", "server_error"))
+            await self.fail(InvalidReply("The messages service was silent for too long.", code="timeout", status=504))
+        elif self._begun:
+            await self.fail(incomplete_stream())
+        elif failure is None or isinstance(failure, InvalidReply):  # some inner apps say what their reply lacks
+            await self.fail(failure or InvalidReply(_NOT_WHOLE))
         else:
-            await self._reply(error.status, error.body)
+            await self._reply(500, to_error_body("The messages service failed.", "server_error"))
 
     async def _reply(self, status: int, body: bytes) -> None:
         self._guard.allow(math.inf)
@@ -292,7 +330,7 @@ class Exchange:
         self._end_waiting()
 
     async def _begin_stream(self) -> None:
-        self._begun = True
+        self._begun, self._patience = True, self._limits.idle_timeout
         self._guard.allow(math.inf)  # from here on `_keep_alive` looks at the clock
         headers = self._client_headers()
         names = {name for name, _ in headers}
@@ -353,16 +391,18 @@ class Exchange:
 
         An inner app that says nothing for too long is given up. A slow client is no silence.
         """
-        interval, patience = self._limits.keep_alive, self._limits.idle_timeout
+        interval = self._limits.keep_alive
+        # The patience may change meanwhile: a later part has a time to begin, and then one between its pieces.
+        shortest = min(self._limits.first_byte_timeout, self._limits.idle_timeout)
         while not self._complete:
             now = time.monotonic()
             beat_in = interval if self._sending else self._sent_at + interval - now
-            left = patience if self._sending else self._heard_at + patience - now
+            left = self._patience if self._sending else self._heard_at + self._patience - now
             if left <= 0:
                 self._guard.cancel()
                 return
             if beat_in > 0:
-                await anyio.sleep(min(beat_in, left))
+                await anyio.sleep(min(beat_in, left, shortest))
             else:
                 await self._beat()
 

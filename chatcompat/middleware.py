@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from chatcompat.asked import Asked
 from chatcompat.bounds import DEFAULT_BOUNDS, Limits, RequestBounds
 from chatcompat.continued import Continued
 from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption
@@ -56,10 +57,12 @@ class ChatCompatMiddleware:
     list of models, from `models` (ids, or further fields by id) or `app`'s own list (None for no such list); all below
     `root_path`. Bounds: `max_body_bytes` of a request (413 above), `max_reply_bytes` of a reply in one piece and
     `max_event_bytes` of one stream event (502 or an error frame above), `max_header_bytes` of all headers of a request
-    (431 above) and of a reply (502), and `bounds` of what a request holds (400). Seconds: after `keep_alive` of silence
-    in a stream a comment is sent; `first_byte_timeout` is what `app` has until its message begins (headers, pings and
-    blanks do not count), `idle_timeout` how long it may be silent in it, before it is cancelled and the client gets a
-    504 or an error frame (`math.inf`: for ever);
+    (431 above) and of a reply (502), and `bounds` of what a request holds (400). `max_reply_bytes` is one bound for all
+    parts of a paused turn, and bounds what is kept of a stream: of a paused turn to continue it, of thinking and JSON
+    until they are whole. Seconds: after `keep_alive` of silence in a stream a comment is sent; `first_byte_timeout` is
+    what `app` has until its message, or a part of it, begins (headers, pings and blanks do not count), `idle_timeout`
+    how long it may be silent in it, before it is cancelled and the client gets a 504 or an error frame (`math.inf`: for
+    ever);
     `disconnect_grace` is how long it has to stop by itself after the client left. `strict` refuses what would
     otherwise be ignored. `on_exchange` is called with an `ExchangeRecord` after each exchange; what it raises is logged
     and goes no further. `store` keeps signed thinking that clients lose, by default in memory; None for nowhere.
@@ -173,7 +176,7 @@ class ChatCompatMiddleware:
         inner = self._inner_scope(scope, to_inner_headers(headers, fields, translation, left_out=NOT_POSTED))
         exchange = Exchange(translation, receive, send, self._limits, keeper)
         try:
-            await exchange.run(self._inner_app(translation), inner)
+            await exchange.run(self._inner_app(translation, exchange), inner)
         finally:
             if self._on_exchange is not None:
                 self._report(exchange.record(began))
@@ -190,13 +193,10 @@ class ChatCompatMiddleware:
         finally:
             self._report(record)
 
-    def _inner_app(self, translation: Translation) -> ASGIApp:
-        limits = self._limits
-        if not (translation.may_pause and limits.max_continuations):
+    def _inner_app(self, translation: Translation, exchange: Exchange) -> ASGIApp:
+        if not (translation.may_pause and self._limits.max_continuations):
             return self.app
-        return Continued(
-            self.app, translation.body, limit=limits.max_continuations, max_event_bytes=limits.max_event_bytes
-        )
+        return Continued(Asked(self.app, exchange), translation.body, self._limits)
 
     def _keeper(self, fields: Fields) -> Keeper | None:
         """Who keeps thinking for this client; nobody for one without a credential, since it could be anyone's."""

@@ -4,12 +4,14 @@ A delta that does not belong to its kind of block is skipped, but text that come
 """
 
 from collections.abc import Callable
+from typing import Final
 
 import msgspec
 
 from chatcompat.chunks import ChunkWriter
 from chatcompat.completion import Annotation
 from chatcompat.echo import Echo
+from chatcompat.events import too_large_reply
 from chatcompat.ids import UniqueIds
 from chatcompat.layout import Layout
 from chatcompat.messages import (
@@ -22,6 +24,8 @@ from chatcompat.messages import (
 )
 from chatcompat.origin import Origin
 from chatcompat.response import to_annotations, to_free_text, to_unwrapped
+
+_ENTRY: Final = 100  # bytes that are kept of a block or a citation, whatever it says
 
 _encode = msgspec.json.Encoder().encode
 
@@ -38,13 +42,15 @@ class Reply:
         "ids",
         "json_seen",
         "layout",
+        "left",
         "origin",
         "writer",
     )
 
-    def __init__(self, writer: ChunkWriter, origin: Origin) -> None:
+    def __init__(self, writer: ChunkWriter, origin: Origin, max_held_bytes: int) -> None:
         self.writer = writer
         self.origin = origin
+        self.left = max_held_bytes  # what of the message may still be kept until its block, or all of it, is whole
         self.layout = Layout()
         self.ids = UniqueIds()
         self.echo = Echo(origin.prefill)
@@ -54,6 +60,12 @@ class Reply:
         self.held_text: list[str] = []
         self.held_annotations: list[Annotation] = []
 
+    def hold(self, size: int) -> None:
+        """Count what is kept; raises `InvalidReply` above the bound."""
+        self.left -= size
+        if self.left < 0:
+            raise too_large_reply()
+
     def say(self, text: str) -> None:
         """Send text, or hold it where JSON may follow that it would spoil."""
         self._say(self.echo.cut(text))
@@ -61,6 +73,7 @@ class Reply:
     def _say(self, text: str) -> None:
         self.layout.position += len(text)
         if self.origin.json_tool is not None:
+            self.hold(len(text))
             self.held_text.append(text)
         elif text:
             self.writer.say(text)
@@ -127,6 +140,7 @@ class OpenText(OpenBlock):
         self._reply.say(text)
 
     def add_citation(self, citation: Citation) -> None:
+        self._reply.hold(_ENTRY + len(citation.url or "") + len(citation.title or ""))
         self._citations.append(citation)
 
     def end(self) -> None:
@@ -146,6 +160,7 @@ class OpenThinking(OpenBlock):
 
     def add_thinking(self, thinking: str) -> None:
         if thinking:
+            self._reply.hold(len(thinking))
             self._pieces.append(thinking)
             self._reply.writer.reason(thinking)
 
@@ -193,6 +208,7 @@ class OpenWrapped(OpenCall):
         self._unwrap = unwrap
 
     def add_input(self, partial_json: str) -> None:
+        self._reply.hold(len(partial_json))
         self._pieces.append(partial_json)
 
     def end(self) -> None:
@@ -201,12 +217,14 @@ class OpenWrapped(OpenCall):
 
 def open_block(reply: Reply, block: Block) -> OpenBlock:
     """Begin a block, and send what its beginning says."""
+    reply.hold(_ENTRY)
     match block:
         case TextBlock():
             return OpenText(reply, block)
         case ThinkingBlock():
             return OpenThinking(reply, block)
         case RedactedThinkingBlock(encrypted):
+            reply.hold(len(encrypted))
             reply.layout.add_redacted(encrypted)
             return OpenBlock(reply)
         case ToolUseBlock() if block.name == reply.origin.json_tool:

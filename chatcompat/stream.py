@@ -45,15 +45,20 @@ from chatcompat.sse import MAX_EVENT_BYTES, EventDecoder, encode_comment, encode
 from chatcompat.usage import to_chat_usage
 
 PING: Final = encode_comment(b"ping")
+MAX_HELD_BYTES: Final = 32 * 1024 * 1024
+"""The default bound of what is kept of a message until it is whole: signed thinking, text before JSON."""
+
+_MAX_NAMES: Final = 2_000  # characters of a message's id and model, which every chunk repeats
 
 # How a text delta stands on the wire when a server sends each in a piece of its own.
 _DELTA: Final = b"event: content_block_delta\ndata: "
 _DELTA_START: Final = len(_DELTA)
 # Of these the whole of the most common form: written without white space (some servers pad the end), and with no escape
-# but those that we write alike. Its text goes on as the bytes that came, once they are known to be UTF-8.
+# but those that we write alike. Its text goes on as the bytes that came, once they are known to be UTF-8. Nothing in it
+# can match in two ways, so nothing is kept to go back to: that would cost 60 bytes for each byte of a text of escapes.
 _TEXT: Final = (
     _DELTA + rb'\{"type":"content_block_delta","index":(?:0|[1-9][0-9]{0,5}),"delta":\{"type":"text_delta",'
-    rb'"text":"([ !#-\[\]-~\x80-\xff]*(?:\\[nt"][ !#-\[\]-~\x80-\xff]*)*)"\} *\}\n\n'
+    rb'"text":"([ !#-\[\]-~\x80-\xff]*+(?:\\[nt"][ !#-\[\]-~\x80-\xff]*+)*+)"\} *+\}\n\n'
 )
 _match_text: Final = re.compile(_TEXT).fullmatch
 _find_texts: Final = re.compile(rb"(?:\A|(?<=\n\n))" + _TEXT).findall  # each match is a whole frame
@@ -87,6 +92,7 @@ class ChunkStream:
     __slots__ = (
         "_decoder",
         "_max_event_bytes",
+        "_max_held_bytes",
         "_may_be_plain",
         "_open",
         "_origin",
@@ -101,7 +107,9 @@ class ChunkStream:
         "finish_reason",
     )
 
-    def __init__(self, origin: Origin, *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
+    def __init__(
+        self, origin: Origin, *, max_event_bytes: int = MAX_EVENT_BYTES, max_held_bytes: int = MAX_HELD_BYTES
+    ) -> None:
         self.error: StreamError | None = None
         self.ended = False
         self.finish_reason: str | None = None  # once the message was whole
@@ -109,6 +117,7 @@ class ChunkStream:
         self._may_be_plain = origin.json_tool is None and not origin.prefill
         self._plain = False  # a text delta becomes a chunk, whichever block it is for
         self._max_event_bytes = max_event_bytes
+        self._max_held_bytes = max_held_bytes
         self._decoder = EventDecoder(max_bytes=max_event_bytes)
         self._out: list[bytes] = []
         self._reply: Reply | None = None
@@ -242,8 +251,10 @@ class ChunkStream:
     def _start(self, event: MessageStart) -> None:
         if self.started:
             raise second_start()
+        if len(event.message.id) + len(event.message.model) > _MAX_NAMES:
+            raise InvalidReply("The messages service sent an id and a model that are too long for each of many chunks.")
         self._usage = {**(event.message.usage or {})}
-        self._reply = Reply(ChunkWriter(event.message, self._origin, self._out), self._origin)
+        self._reply = Reply(ChunkWriter(event.message, self._origin, self._out), self._origin, self._max_held_bytes)
         self._plain = self._may_be_plain
 
     def _on_delta(self, event: ContentBlockDelta, reply: Reply) -> None:
@@ -291,7 +302,8 @@ class ChunkStream:
     def _on_block_stop(self, event: ContentBlockStop, _: Reply) -> None:
         self._end(event.index)
 
-    def _on_message_delta(self, event: MessageDelta, _: Reply) -> None:
+    def _on_message_delta(self, event: MessageDelta, reply: Reply) -> None:
+        reply.hold(sum(len(name) + memoryview(count).nbytes for name, count in (event.usage or {}).items()))
         if event.delta.stop_reason is not None:
             self._stop = event.delta
         merge_usage(self._usage, event.usage)

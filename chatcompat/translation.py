@@ -1,5 +1,6 @@
 """One exchange as bytes: the messages request to send, and the way of its reply back."""
 
+import sys
 import time
 
 from msgspec import UNSET, Struct
@@ -15,7 +16,7 @@ from chatcompat.plain_reply import to_plain_completion
 from chatcompat.request import Decoded, Outcome, decode_chat_request, to_messages_request
 from chatcompat.response import to_chat_completion
 from chatcompat.sse import MAX_EVENT_BYTES
-from chatcompat.stream import ChunkStream
+from chatcompat.stream import MAX_HELD_BYTES, ChunkStream
 
 
 class Translation(Struct, frozen=True):
@@ -35,6 +36,8 @@ class Translation(Struct, frozen=True):
     may_pause: bool
     """Whether tools of the service's own are offered: only then can it pause the turn."""
     origin: Origin
+    may_be_unchanged: bool = False
+    """Whether the client asks only for what it does not have yet: a 304 is an answer then."""
 
     def reply(self, body: bytes) -> bytes:
         """The chat completion of a whole messages reply; raises `InvalidReply`."""
@@ -44,13 +47,13 @@ class Translation(Struct, frozen=True):
         """The error body of a native error reply; a body of any other form becomes one too."""
         return to_chat_error(to_native_error(body), status)
 
-    def stream(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> ChunkStream:
+    def stream(self, *, max_event_bytes: int = MAX_EVENT_BYTES, max_held_bytes: int = MAX_HELD_BYTES) -> ChunkStream:
         """A new translator of the reply's stream: `feed` it, `close` it, send what both give."""
-        return ChunkStream(self.origin, max_event_bytes=max_event_bytes)
+        return ChunkStream(self.origin, max_event_bytes=max_event_bytes, max_held_bytes=max_held_bytes)
 
     def stream_reply(self, body: bytes) -> tuple[bytes, ChunkStream]:
         """A whole messages reply as the stream that the client asked for, and how it ended; raises `InvalidReply`."""
-        stream = ChunkStream(self.origin)
+        stream = ChunkStream(self.origin, max_held_bytes=sys.maxsize)  # all of it is there
         return stream.replay(decode_message(body)), stream
 
     def collector(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> CompletionCollector:

@@ -8,7 +8,6 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from chatcompat import ChatCompatMiddleware
-from chatcompat.continuation import add_counts
 from tests.asgi.driver import Reply, call, chat, frame
 from tests.extensions import EXTENSIONS
 from tests.vendor import chat_sse, check_chat_reply, check_messages_request
@@ -257,17 +256,3 @@ async def test_a_client_that_leaves_is_told_to_the_part_that_runs() -> None:
     with anyio.fail_after(2):
         await call(ChatCompatMiddleware(Waiting(PARTS, stream=False)), chat(tools=TOOLS), leave=leave)
     assert told == ["http.disconnect"]
-
-
-def test_usages_are_summed_at_any_depth() -> None:
-    first = {"a": 1, "b": {"c": 1, "d": "x"}, "e": None, "f": "old", "g": True, "h": 2}
-    more = {"a": 2, "b": {"c": 2, "d": "y"}, "e": 5, "f": "new", "g": False, "h": None, "i": None}
-    assert add_counts(first, more) == {
-        "a": 3,
-        "b": {"c": 3, "d": "y"},
-        "e": 5,
-        "f": "new",
-        "g": False,
-        "h": 2,
-        "i": None,
-    }
