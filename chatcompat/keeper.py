@@ -97,7 +97,7 @@ class Keeper:
                 for question in questions:
                     tasks.start_soon(ask, question)
         cancelled = anyio.get_cancelled_exc_class()
-        if scope.cancelled_caught:
+        if scope.cancel_called:
             faults = [TimeoutError(), *(fault for fault in faults if not isinstance(fault, cancelled))]
         for fault in faults:
             if not isinstance(fault, (Exception, cancelled)):
