@@ -227,13 +227,14 @@ async def test_thinking_is_shared_only_where_all_credentials_are(first: Any, sec
     assert await client.signatures(history, headers=one) == ["s"]
 
 
-async def test_thinking_is_found_behind_the_start_of_a_reply() -> None:
+@pytest.mark.parametrize("asked", [[user("hi")], []])
+async def test_thinking_is_found_behind_the_start_of_a_reply(asked: list[Any]) -> None:
     """A start that the client gave, and what went on from it, are two messages of one turn."""
     client = Client(dialect=Dialect(repeats_prefill=True))
     start = {"role": "assistant", "content": "so"}
-    message = await client.ask([user("hi"), start], called("s", {}, text="so what"))
+    message = await client.ask([*asked, start], called("s", {}, text="so what"))
     assert message["content"] == " what"
-    assert await client.signatures([user("hi"), start, message, *results(message)]) == [None], "it begins with text"
+    assert await client.signatures([*asked, start, message, *results(message)]) == [None], "it begins with text"
     assert client.inner.bodies[0]["messages"][1]["content"][1] == called("s")[0]
 
 

@@ -289,3 +289,11 @@ async def test_the_store_in_memory_is_asked_without_a_task(monkeypatch: pytest.M
     await call(app, chat(**WANTED))
     await call(app, answered())
     assert inner.bodies[1]["messages"][1]["content"] == BLOCKS
+
+
+async def test_a_call_that_calls_nothing_is_refused_as_without_a_store() -> None:
+    turn = {"role": "assistant", "tool_calls": [{"id": "c", "type": "function"}]}
+    body = chat(messages=[USER, turn, {"role": "tool", "tool_call_id": "c", "content": "r"}], **WANTED)
+    replies = [await call(ChatCompatMiddleware(Thinker(), store=store), body) for store in (MemoryStore(), None)]
+    assert [reply.status for reply in replies] == [400, 400]
+    assert replies[0].error == replies[1].error

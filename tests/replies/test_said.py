@@ -9,7 +9,7 @@ from chatcompat import translate
 from chatcompat.request import decode_chat_request
 from chatcompat.said import BATCH, MAX_SAID_BYTES, SaidCalls, SaidText, digest_of
 from chatcompat.stream import ChunkStream
-from chatcompat.turns import lost_turns
+from chatcompat.turns import Turn, lost_turns, to_key
 from tests.asgi.driver import HELLO, chat
 
 TRANSLATION = translate(chat())
@@ -98,6 +98,19 @@ def test_arguments_without_end_take_no_space() -> None:
         note(b"x" * 100)
     assert calls.whole() == []
     assert len(kept) <= MAX_SAID_BYTES + 100
+
+
+@pytest.mark.parametrize("arguments", ['{"a": ', "[" * 9_999, '{"a": 1} 2', '{"a": ' + "9" * 5_000 + "}", "\u00e9"])
+def test_arguments_that_are_no_json_are_compared_as_they_are(arguments: str) -> None:
+    """As those that a limit cut off."""
+    stream = begun()
+    delta = {"type": "input_json_delta", "partial_json": arguments}
+    for event in [CALL[0], {"type": "content_block_delta", "index": 2, "delta": delta}, *HELLO[-2:]]:
+        stream.feed(frame(event))
+    turn = stream.thinking
+    assert turn is not None
+    keys = [to_key(b"", b"", Turn(digest_of(""), [("function", "f", said)], [])) for said in (arguments, arguments[1:])]
+    assert to_key(b"", b"", turn) == keys[0] != keys[1]
 
 
 def test_no_text_has_the_digest_of_an_empty_one() -> None:
