@@ -1,7 +1,6 @@
 """What a streamed reply says, as far as the key of its thinking needs it: a digest of its text, and its calls."""
 
 from collections.abc import Callable
-from functools import partial
 from hashlib import blake2b
 from typing import Final, Literal
 
@@ -86,18 +85,17 @@ class SaidCalls:
         """Take the beginning of a call; gives what takes the pieces of its arguments, as JSON text."""
         arguments = bytearray()
         self._calls.append((kind, name, arguments))
-        self._count(CALL_BYTES + len(name))
-        return partial(self._add, arguments)
+        self._left -= CALL_BYTES + len(name)
 
-    def _add(self, arguments: bytearray, piece: bytes) -> None:
-        if self._left >= 0:
-            arguments += piece
-            self._count(len(piece))
+        def add(piece: bytes) -> None:
+            self._left -= len(piece)
+            if self._left >= 0:
+                arguments.extend(piece)
+            else:
+                self._calls.clear()
 
-    def _count(self, size: int) -> None:
-        self._left -= size
-        if self._left < 0:
-            self._calls.clear()
+        add(b"")
+        return add
 
     def whole(self) -> list[Call]:
         """The calls, each with all of its arguments."""
