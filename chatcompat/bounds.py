@@ -69,6 +69,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     first_byte_timeout: float
     idle_timeout: float
     disconnect_grace: float
+    store_timeout: float
     max_continuations: int
 
     def __post_init__(self) -> None:

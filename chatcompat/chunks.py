@@ -83,9 +83,11 @@ class ChunkWriter:
     def _write(self, delta: bytes) -> None:
         self.out += (self._delta, delta, self._tail)
 
-    def say(self, text: str) -> None:
-        """Send a piece of the content."""
-        self.out += (self.text_head, _encode(text), self.text_tail)
+    def say(self, text: str) -> bytes:
+        """Send a piece of the content; gives it as JSON text, without its quotation marks."""
+        encoded = _encode(text)
+        self.out += (self.text_head, encoded, self.text_tail)
+        return encoded[1:-1]
 
     def reason(self, text: str) -> None:
         """Send a piece of the thinking."""

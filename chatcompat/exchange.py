@@ -33,9 +33,9 @@ from chatcompat.headers import (
 from chatcompat.keeper import Keeper
 from chatcompat.record import MAX_NAME, ExchangeRecord, bounded, to_usage, told_by
 from chatcompat.respond import respond
-from chatcompat.store import thinking_in
 from chatcompat.stream import PING, ChunkStream
 from chatcompat.translation import Translation
+from chatcompat.turns import thinking_in
 
 _logger: Final = logging.getLogger(__name__)
 EVENT_STREAM: Final = b"text/event-stream"
@@ -271,9 +271,9 @@ class Exchange:
                 return
             await self._begin_stream()
         if stream.ended:
-            await self._keep(stream.thinking)
-        if out or stream.ended:
-            await self._send_body(out, more_body=not stream.ended)
+            await self._finish(out, stream)
+        elif out:
+            await self._send_body(out, more_body=True)
         else:
             self._heard_at = time.monotonic()
 
@@ -281,10 +281,10 @@ class Exchange:
         """Answer with what the collected body becomes; raises `InvalidReply`."""
         translation, body = self._translation, b"".join(self._pieces)
         if self._collector is not None:
-            completion = self._collector.close()
-            error = self._collector.error
-            await self._keep(None if error else thinking_in(completion))
-            await self._reply(error.status if error else 200, completion)
+            if (error := self._collector.error) is not None:
+                await self._reply(error.status, error.body)
+            else:
+                await self._finish(self._collector.close())
         elif self._status >= 400:  # noqa: PLR2004
             readable = b"" if is_encoded(self._fields) else body
             await self._reply(self._status, translation.error(self._status, readable))
@@ -299,18 +299,21 @@ class Exchange:
             if self._stream.error is not None:
                 await self._reply(self._stream.error.status, self._stream.error.body)
             else:
-                await self._keep(self._stream.thinking)
-                await self._begin_stream()
-                await self._send_body(chunks, more_body=False)
+                await self._finish(chunks, self._stream)
         else:
-            completion = translation.reply(body)
-            await self._keep(thinking_in(completion))
-            await self._reply(200, completion)
+            await self._finish(translation.reply(body))
 
-    async def _keep(self, thinking: tuple[str, bytes] | None) -> None:
-        """Keep thinking before the client can call back with the results."""
-        if thinking is not None and self._keeper is not None:
-            await self._keeper.keep(*thinking)
+    async def _finish(self, body: bytes, stream: ChunkStream | None = None) -> None:
+        """Send a completion, or the last of a stream, when its thinking is kept: then the client can call back."""
+        if stream is not None and not self._begun:
+            await self._begin_stream()
+        try:
+            if self._keeper is not None and (turn := stream.thinking if stream else thinking_in(body)):
+                self._guard.allow(math.inf)  # the inner app has said all: its time is over
+                self._heard_at = math.inf
+                await self._keeper.keep(turn)
+        finally:  # whatever the store does, the reply is whole
+            await (self._reply(200, body) if stream is None else self._send_body(body, more_body=False))
 
     async def _end(self, failure: Exception | None, *, given_up: bool) -> None:
         """The inner app is done, and its reply is not: say so, in whatever way is still open."""

@@ -10,8 +10,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chatcompat.asked import Asked
 from chatcompat.bounds import DEFAULT_BOUNDS, Limits, RequestBounds
+from chatcompat.chat import ChatCompletionRequest
 from chatcompat.continued import Continued
-from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption
+from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption, to_dialect
 from chatcompat.errors import InvalidRequest
 from chatcompat.exchange import Exchange
 from chatcompat.headers import (
@@ -35,6 +36,7 @@ from chatcompat.scopes import hide_extensions, route_path
 from chatcompat.sse import MAX_EVENT_BYTES
 from chatcompat.store import MemoryStore, ThinkingStore
 from chatcompat.translation import Translation, translate_decoded
+from chatcompat.turns import CREDENTIALS
 
 _logger: Final = logging.getLogger(__name__)
 
@@ -65,7 +67,8 @@ class ChatCompatMiddleware:
     ever);
     `disconnect_grace` is how long it has to stop by itself after the client left. `strict` refuses what would
     otherwise be ignored. `on_exchange` is called with an `ExchangeRecord` after each exchange; what it raises is logged
-    and goes no further. `store` keeps signed thinking that clients lose, by default in memory; None for nowhere.
+    and goes no further. `store` keeps signed thinking that clients lose, by default in memory; None for nowhere. A
+    request, and the end of its reply, wait at most `store_timeout` seconds for it, and then go on without.
     `max_continuations`: how often a turn that `app` pauses is gone on with before the client sees it as cut off.
     """
 
@@ -91,6 +94,7 @@ class ChatCompatMiddleware:
         first_byte_timeout: float = 600.0,
         idle_timeout: float = 300.0,
         disconnect_grace: float = 0.5,
+        store_timeout: float = 1.0,
     ) -> None:
         if not (isinstance(dialect, Dialect) or callable(dialect)):
             raise TypeError("dialect must be a Dialect, or a function from a model id to a Dialect")
@@ -119,6 +123,7 @@ class ChatCompatMiddleware:
             first_byte_timeout=first_byte_timeout,
             idle_timeout=idle_timeout,
             disconnect_grace=disconnect_grace,
+            store_timeout=store_timeout,
             max_continuations=max_continuations,
         )
         self._other = app
@@ -148,12 +153,13 @@ class ChatCompatMiddleware:
             body = await _read_body(receive, self._limits.max_body_bytes)
             version = fields.get(b"anthropic-version")
             decoded = decode_chat_request(body, self._bounds)
-            keeper = self._keeper(fields)
+            dialect = to_dialect(self._dialect, decoded.chat.model)
+            keeper = self._keeper(headers, fields, decoded.chat) if dialect.reasoning != "none" else None
             if keeper is not None:
-                await keeper.restore(decoded.chat)
+                await keeper.restore()
             translation = translate_decoded(
                 decoded,
-                dialect=self._dialect,
+                dialect=dialect,
                 version=version.decode("latin-1") if version is not None else None,
                 strict=self._strict,
                 bounds=self._bounds,
@@ -198,10 +204,11 @@ class ChatCompatMiddleware:
             return self.app
         return Continued(Asked(self.app, exchange), translation.body, self._limits)
 
-    def _keeper(self, fields: Fields) -> Keeper | None:
+    def _keeper(self, headers: Headers, fields: Fields, chat: ChatCompletionRequest) -> Keeper | None:
         """Who keeps thinking for this client; nobody for one without a credential, since it could be anyone's."""
-        credential = fields.get(b"x-api-key") or fields.get(b"authorization")
-        return Keeper(self._store, credential) if self._store is not None and credential else None
+        if self._store is None or not any(map(fields.get, CREDENTIALS)):
+            return None
+        return Keeper(self._store, self._limits.store_timeout, headers, chat.messages)
 
     def _report(self, record: ExchangeRecord) -> None:
         if self._on_exchange is None:

@@ -41,7 +41,9 @@ from chatcompat.messages import (
 )
 from chatcompat.open_blocks import OpenBlock, OpenCall, OpenText, Reply, open_block
 from chatcompat.origin import Origin
+from chatcompat.said import BATCH
 from chatcompat.sse import MAX_EVENT_BYTES, EventDecoder, encode_comment, encode_data
+from chatcompat.turns import Turn
 from chatcompat.usage import to_chat_usage
 
 PING: Final = encode_comment(b"ping")
@@ -62,8 +64,6 @@ _TEXT: Final = (
 )
 _match_text: Final = re.compile(_TEXT).fullmatch
 _find_texts: Final = re.compile(rb"(?:\A|(?<=\n\n))" + _TEXT).findall  # each match is a whole frame
-
-_encode = msgspec.json.Encoder().encode
 _decode_delta = msgspec.json.Decoder(ContentBlockDelta | Ping).decode  # of a union the type must be there
 
 
@@ -147,13 +147,9 @@ class ChunkStream:
         return to_chat_usage(self._usage)
 
     @property
-    def thinking(self) -> tuple[str, bytes] | None:
-        """The first call's id and the thinking to keep under it, once the message was whole."""
-        reply = self._reply
-        if reply is None or reply.first_call is None or self.finish_reason is None:
-            return None
-        details = reply.layout.details(places=self._origin.json_tool is None)
-        return (reply.first_call, _encode(details)) if details else None
+    def thinking(self) -> Turn | None:
+        """The turn, if there is thinking to keep for its calls, once the message was whole."""
+        return None if self._reply is None or self.finish_reason is None else self._reply.thinking
 
     def feed(self, piece: bytes) -> bytes:
         """The bytes to send for the next piece of the messages stream; `b""` while there is nothing to say."""
@@ -162,7 +158,10 @@ class ChunkStream:
             found = _match_text(piece) if self._plain else None
             if found is not None and (text := found[1]):
                 if text.isascii():
-                    reply.layout.position += len(text) - text.count(b"\\")
+                    content = reply.content
+                    content.unread += text
+                    if len(content.unread) > BATCH:
+                        content.read()
                     return b"".join((reply.writer.open_text, text, reply.writer.close_text))
                 if chunk := _feed_text(text, reply):
                     return chunk
@@ -202,7 +201,7 @@ class ChunkStream:
             said = b'"'.join(texts).decode()  # a quotation mark between keeps halves of a character apart
         except UnicodeDecodeError:
             return None
-        reply.layout.position += len(said) - len(texts) + 1 - said.count("\\")
+        reply.content.add(b"".join(texts))
         writer = reply.writer
         chunks = b"".join((writer.open_text, writer.between_texts.join(texts), writer.close_text))
         return escape_separators(chunks) if has_separators(said) else chunks
@@ -336,7 +335,7 @@ def _feed_text(text: bytes, reply: Reply) -> bytes | None:
         said = text.decode()
     except UnicodeDecodeError:
         return None
-    reply.layout.position += len(said) - said.count("\\")
+    reply.content.add(text)
     if has_separators(said):
         text = escape_separators(text)
     return b"".join((reply.writer.open_text, text, reply.writer.close_text))

@@ -8,7 +8,7 @@ from msgspec import UNSET, Struct
 from chatcompat.bounds import DEFAULT_BOUNDS, RequestBounds
 from chatcompat.chat import ChatCompletionRequest
 from chatcompat.collect import CompletionCollector
-from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption
+from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption, to_dialect
 from chatcompat.errors import InvalidRequest, to_chat_error, to_native_error, to_param
 from chatcompat.events import decode_message
 from chatcompat.origin import Origin
@@ -97,7 +97,7 @@ def translate_decoded(
 ) -> Translation:
     """Translate a request that was decoded before, as by a caller that looks into it first."""
     chat = decoded.chat
-    accepted = dialect(chat.model) if callable(dialect) else dialect
+    accepted = to_dialect(dialect, chat.model)
     version = version or accepted.version
     outcome = to_messages_request(decoded, dialect=accepted, version=version, bounds=bounds)
     ignored = tuple(dict.fromkeys(outcome.ignored)) if outcome.ignored else ()

@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 from msgspec import UNSET, Raw
 
-from chatcompat.bounds import RequestBounds, check_count
+from chatcompat.bounds import DEFAULT_BOUNDS, RequestBounds, check_count
 from chatcompat.chat import ChatCompletionRequest
 from chatcompat.dialect import Dialect
 from chatcompat.errors import DECODE_ERRORS, InvalidRequest, to_invalid_request
@@ -37,7 +37,7 @@ class Decoded(msgspec.Struct):
     native_tools: dict[int, Raw] = {}  # tools in the native shape, by their index
 
 
-def decode_chat_request(body: bytes, bounds: RequestBounds) -> Decoded:
+def decode_chat_request(body: bytes, bounds: RequestBounds = DEFAULT_BOUNDS) -> Decoded:
     """Decode the body of a request; raises `InvalidRequest`."""
     try:
         try:
