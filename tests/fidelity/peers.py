@@ -10,8 +10,9 @@ from typing import Any
 
 import litellm
 import openai
-from fidelity_ours import JSON, Crashed, Refused, frame, named, normal, read_chunks, read_completion
 from llm_rosetta import ConversionError, ConversionPipeline
+
+from tests.fidelity.ours import JSON, Crashed, Refused, frame, named, normal, read_chunks, read_completion
 
 # ---------------------------------------------------------------- litellm
 

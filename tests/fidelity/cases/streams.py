@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fidelity_cases.forms import (
+from tests.fidelity.cases.forms import (
     EMPTY,
     HI,
     JSON,
@@ -19,7 +19,7 @@ from fidelity_cases.forms import (
     stream,
     use,
 )
-from fidelity_cases.replies import AS_JSON, MAPPED
+from tests.fidelity.cases.replies import AS_JSON, MAPPED
 
 PLAIN = stream(block(0, EMPTY, says("Hel"), says("lo")), ends())
 WITH_TOOLS = asks(HI, tools=[function(), function("g")])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fidelity_cases.forms import HI, REFUSED, Case, asks, function
+from tests.fidelity.cases.forms import HI, REFUSED, Case, asks, function
 
 CHOICE = {
     "anyOf": [

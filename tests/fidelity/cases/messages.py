@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fidelity_cases.forms import (
+from tests.fidelity.cases.forms import (
     HI,
     JSON,
     LOOP,

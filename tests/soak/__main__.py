@@ -1,15 +1,10 @@
-"""Many exchanges at once against a real server, for long, some with a fault: what comes out wrong, and what stays.
+"""Many exchanges at once against a real server, for many minutes, some with a fault.
 
-    pip install -e '.[serve]' && python benchmarks/soak.py --streams 1000 --minutes 10
+    pip install -e '.[serve]' && python -m tests.soak --streams 1000 --minutes 10
 
-uvicorn (uvloop, httptools) runs in a process of its own with the middleware around a messages app, which answers by
-the nonce of each request (`soak_app.py`). The clients are here, on real sockets (`soak_client.py`). Some stall, leave,
-reset their connection, send garbage or half a request; and the app is asked to raise, end early, fall silent, hang, or
-send errors, broken JSON, HTML and events that are too large. A reply without a fault must be right to the byte; one
-with a fault must say so, by an HTTP error, or by an error frame and no end; garbage gets a 400; and of a reply whose
-client left, what came until then must be right. Anything else is a wrong outcome. When the load is over nothing may
-stay: no exchange, no task, no open file, and under it no memory may grow by more than 5 % after the first minute. The
-exit status is 1 if anything is wrong.
+uvicorn (uvloop, httptools) runs in its own process, with the middleware around a messages app that answers by the
+nonce of each request (`app.py`). The clients run here, on real sockets (`client.py`). `README.md` lists the faults and
+says what must hold. The exit status is 1 if anything is wrong.
 """
 
 from __future__ import annotations
@@ -32,10 +27,8 @@ from typing import IO, Any
 
 import uvloop
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from soak_app import STATE_PATH
-from soak_client import BROKEN, FAULTS, LEFT, REFUSED, WHOLE, Connection, Exchange, Wrong, choose, run
+from tests.soak.app import STATE_PATH
+from tests.soak.client import BROKEN, FAULTS, LEFT, REFUSED, WHOLE, Connection, Exchange, Wrong, choose, run
 
 SAMPLE_EVERY = 5.0
 WARM_UP = 60.0
@@ -192,7 +185,7 @@ def table(values: dict[str, Any], header: str = "| | |\n|---|---|") -> str:
 
 
 def start_server(stderr: IO[bytes]) -> tuple[subprocess.Popen[bytes], int]:
-    command = [sys.executable, str(Path(__file__).parent / "soak_app.py")]
+    command = [sys.executable, "-m", "tests.soak.app"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr)
     assert server.stdout is not None
     return server, int(server.stdout.readline())

@@ -14,7 +14,8 @@ from random import Random
 from typing import Any
 
 import msgspec
-from soak_app import ASKED_FOR, Plan, Said, make_plan, said
+
+from tests.soak.app import ASKED_FOR, Plan, Said, make_plan, said
 
 CHAT_PATH = "/v1/chat/completions"
 TOO_LONG = 120.0

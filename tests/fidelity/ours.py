@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any, Protocol
 
-from fidelity_cases import Case
-
 from chatcompat import InvalidReply, InvalidRequest, translate
+from tests.fidelity.cases import Case
 
 JSON = dict[str, Any]
 

@@ -1,12 +1,8 @@
-"""How many of the known cases each translator gets right: chatcompat, litellm and llm-rosetta, side by side.
+"""How many cases each translator gets right: chatcompat, litellm and llm-rosetta, side by side.
 
-    pip install -e '.[bench]' && python benchmarks/fidelity.py
+    pip install -e '.[bench]' && python -m tests.fidelity
 
-Every case is judged by the same checks for all three. The peers run as their documentation has it: litellm through
-`completion` against a canned messages service on loopback, with `drop_params` (so that fields that it does not know are
-no errors) except where a refusal is what is wanted; llm-rosetta through its `ConversionPipeline`. Where a case wants a
-refusal, any error that blames the request passes. The native reply to a request for JSON is a call of the tool that the
-translator made for it: one that makes none leaves the model free to answer in prose.
+All three are judged by the same checks. `README.md` says how each peer is run.
 """
 
 from __future__ import annotations
@@ -19,12 +15,10 @@ from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from fidelity_cases import CASES
-from fidelity_checks import holds
-from fidelity_ours import Crashed, Ours, Translator, outcome
-from fidelity_translators import LiteLLM, Rosetta
+from tests.fidelity.cases import CASES
+from tests.fidelity.checks import holds
+from tests.fidelity.ours import Crashed, Ours, Translator, outcome
+from tests.fidelity.peers import LiteLLM, Rosetta
 
 
 def judge(translator: Translator) -> dict[str, str]:
@@ -59,9 +53,6 @@ def main() -> int:
     parser.add_argument("--verbose", action="store_true", help="name each case that does not hold, and why")
     parser.add_argument("--json", type=Path, help="write the results to this file")
     options = parser.parse_args()
-    names = [case.name for case in CASES]
-    assert len(names) == len(set(names)), "two cases of one name"
-
     translators: list[Translator] = [Ours(), LiteLLM(), Rosetta()]
     results = {f"{one.name} {version(one.name)}": judge(one) for one in translators}
     print(f"Python {platform.python_version()}, {len(CASES)} cases\n\n{table(results)}")

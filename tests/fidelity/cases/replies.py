@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fidelity_cases.forms import HI, Case, asks, function, message, text_block, use
+from tests.fidelity.cases.forms import HI, Case, asks, function, message, text_block, use
 
 CITED = {
     "type": "web_search_result_location",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fidelity_cases.forms import HI, REFUSED, Case, asks
-from fidelity_cases.messages import M0
+from tests.fidelity.cases.forms import HI, REFUSED, Case, asks
+from tests.fidelity.cases.messages import M0
 
 
 def ignored(name: str, value: Any) -> Case:

@@ -1,6 +1,6 @@
-"""The server's side of the soak: what each reply is to be, the inner messages app, and the process that serves both.
+"""The server's side of the soak: the plan of each reply, the inner messages app, and the process that serves it.
 
-Started by `soak.py` as `python soak_app.py`; it prints the port that it listens on.
+The soak starts it as `python -m tests.soak.app`. It prints the port that it listens on.
 """
 
 from __future__ import annotations
