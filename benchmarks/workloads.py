@@ -1,4 +1,4 @@
-"""What the speed of translation is measured on: requests, whole replies and streams, as bytes."""
+"""What is translated: requests, whole replies and streams, as bytes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Expected:
 
 
 @dataclass(frozen=True)
-class Work:
+class Workload:
     """One thing to translate; `native` is what comes back, in the chunks that it comes in."""
 
     name: str
@@ -164,9 +164,9 @@ def make_reply(content: list[JSON], stop_reason: str) -> bytes:
     return encode({**HEAD, "content": content, "stop_reason": stop_reason, "stop_sequence": None, "usage": USAGE})
 
 
-def text_reply() -> tuple[bytes, Expected]:
-    """A reply of 2 kB of text."""
-    text = prose(2_000, 4)
+def text_reply(size: int = 2_000) -> tuple[bytes, Expected]:
+    """A reply of so many characters of text."""
+    text = prose(size, 4)
     return make_reply([{"type": "text", "text": text}], "end_turn"), Expected(texts=(text,))
 
 
@@ -242,20 +242,20 @@ def in_chunks(frames: Sequence[bytes], count: int) -> tuple[bytes, ...]:
     return tuple(b"".join(frames[start : start + count]) for start in range(0, len(frames), count))
 
 
-def make_works() -> list[Work]:
-    """All works, in the order of the table."""
-    works = [
-        Work(f"request {name}", "request", *made)
+def make_workloads() -> list[Workload]:
+    """All workloads, in the order of the table."""
+    workloads = [
+        Workload(f"request {name}", "request", *made)
         for name, made in {"small": small_request(), "agent": agent_request(), "vision": vision_request()}.items()
     ]
     asked, streamed = small_request(), small_request(stream=True, stream_options={"include_usage": True})
     for name, (native, expected) in {"text": text_reply(), "tools": tools_reply()}.items():
-        works.append(Work(f"reply {name}", "reply", asked[0], expected, (native,)))
+        workloads.append(Workload(f"reply {name}", "reply", asked[0], expected, (native,)))
     for name, count, (frames, expected) in (
         ("text", 1, text_frames()),
         ("text, 16 a chunk", 16, text_frames()),
         ("tool arguments", 1, tool_frames()),
         ("thinking", 1, thinking_frames()),
     ):
-        works.append(Work(f"stream {name}", "stream", streamed[0], expected, in_chunks(frames, count), EVENTS))
-    return works
+        workloads.append(Workload(f"stream {name}", "stream", streamed[0], expected, in_chunks(frames, count), EVENTS))
+    return workloads

@@ -1,56 +1,62 @@
-"""What every contender is, chatcompat as the first of them, and the floors below all."""
+"""What every contender does, chatcompat as the first of them, and the floors."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 import msgspec
-from core_works import Work
 
+from benchmarks.workloads import Workload
 from chatcompat import translate
 
 Chunks = Sequence[bytes]
 
-DONE = b"data: [DONE]\n\n"
-
 
 class Contender(Protocol):
-    """Translates bytes to bytes; what can be prepared once for many replies is prepared in `replies` and `streams`."""
+    """Translates bytes to bytes; `replies` and `streams` prepare what many replies can share."""
 
     @property
     def name(self) -> str:
-        """What the tables call it."""
+        """Its name in the tables."""
 
     @property
     def package(self) -> str | None:
-        """The distribution that its version is of."""
+        """Its distribution, for the version."""
 
     def request(self, chat: bytes) -> bytes:
-        """The native request."""
+        """Give the native request."""
 
     def replies(self, chat: bytes) -> Callable[[bytes], bytes]:
-        """What makes a chat completion of a whole native reply."""
+        """Give a function from a native reply to a chat completion."""
 
     def streams(self, chat: bytes) -> Callable[[Chunks], list[bytes]]:
-        """What makes the chunks of a chat stream of the chunks of a native one."""
+        """Give a function from the chunks of a native stream to those of a chat stream."""
 
 
-def bind(contender: Contender, work: Work) -> Callable[[], list[bytes]]:
+def bind(contender: Contender, workload: Workload) -> Callable[[], list[bytes]]:
     """The call that is timed."""
-    if work.kind == "request":
-        return lambda: [contender.request(work.chat)]
-    if work.kind == "reply":
-        reply, native = contender.replies(work.chat), work.native[0]
-        return lambda: [reply(native)]
-    stream = contender.streams(work.chat)
-    return lambda: stream(work.native)
+    match workload.kind:
+        case "request":
+            return lambda: [contender.request(workload.chat)]
+        case "reply":
+            reply, native = contender.replies(workload.chat), workload.native[0]
+            return lambda: [reply(native)]
+        case _:
+            stream = contender.streams(workload.chat)
+            return lambda: stream(workload.native)
 
 
 def data_lines(chunk: bytes) -> list[bytes]:
-    """The data of a chunk's events, for contenders that leave reading them to their caller; takes whole frames only."""
+    """The data of whole frames, for contenders that leave reading them to their caller."""
     return [line[6:] for line in chunk.split(b"\n") if line.startswith(b"data: ")]
+
+
+def chat_stream(convert: Callable[[bytes], Iterable[bytes]], chunks: Chunks) -> list[bytes]:
+    """A chat stream of what `convert` makes of each event."""
+    made = [one for chunk in chunks for data in data_lines(chunk) for one in convert(data)]
+    return [*(b"data: " + one + b"\n\n" for one in made), b"data: [DONE]\n\n"]
 
 
 def dumps(value: object) -> bytes:
@@ -59,8 +65,7 @@ def dumps(value: object) -> bytes:
 
 
 class Ours:
-    name = "chatcompat"
-    package = "chatcompat"
+    name = package = "chatcompat"
 
     def request(self, chat: bytes) -> bytes:
         return translate(chat).body
@@ -108,8 +113,9 @@ class Untranslated:
 
 STDLIB = Untranslated("stdlib json", None, json.loads, dumps)
 GENERIC = Untranslated("generic", "msgspec", msgspec.json.Decoder().decode, msgspec.json.Encoder().encode)
+FLOORS = (STDLIB, GENERIC)
 
 
-def copy_frames(chunks: Chunks) -> list[bytes]:
+def copy_chunks(chunks: Chunks) -> list[bytes]:
     """The floor of a stream: a copy of its chunks."""
     return [bytes(memoryview(chunk)) for chunk in chunks]

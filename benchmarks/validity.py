@@ -1,34 +1,32 @@
-"""Whether what a translator gave is a translation: the texts, calls, thinking and images must still be there."""
+"""Whether an output is a translation: its texts, calls, thinking, images and tools must be those of the workload."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from core_works import JSON, Call, Expected, Work
+from benchmarks.workloads import JSON, Call, Expected, Workload
 
 
-def complaint(work: Work, output: list[bytes]) -> str | None:
-    """Why an output is no translation of the work; None if it is one."""
+def complaint(workload: Workload, output: list[bytes]) -> str | None:
+    """Why an output is no translation of the workload; None if it is one."""
     try:
-        got = _READERS[work.kind](output)
+        got = _READERS[workload.kind](b"".join(output))
     except (KeyError, IndexError, TypeError, ValueError) as error:
         return f"cannot be read: {error!r}"
-    wanted = work.expected
-    heard = "\n".join(got.texts)
-    if missing := [text for text in wanted.texts if text not in heard]:
+    wanted, joined = workload.expected, "\n".join(got.texts)
+    if missing := [text for text in wanted.texts if text not in joined]:
         return f"lost {len(missing)} of {len(wanted.texts)} texts"
     if got.calls != wanted.calls:
-        return f"has {len(got.calls)} calls that should be {len(wanted.calls)}, or other arguments"
+        return f"has {len(got.calls)} calls instead of {len(wanted.calls)}, or other arguments"
     for name in ("thinking", "images", "tools"):
         if getattr(got, name) != getattr(wanted, name):
             return f"lost the {name}"
     return None
 
 
-def _read_request(output: list[bytes]) -> Expected:
-    """A native request."""
-    request = json.loads(b"".join(output))
+def _read_request(output: bytes) -> Expected:
+    request = json.loads(output)
     texts, calls, images = _texts(request.get("system")), [], []
     for message in request["messages"]:
         if message["role"] not in ("user", "assistant"):
@@ -55,29 +53,27 @@ def _texts(content: Any) -> list[str]:
     return texts
 
 
-def _read_reply(output: list[bytes]) -> Expected:
-    """A chat completion."""
-    message = json.loads(b"".join(output))["choices"][0]["message"]
+def _read_reply(output: bytes) -> Expected:
+    message = json.loads(output)["choices"][0]["message"]
     calls = [_call(one["function"]) for one in message.get("tool_calls") or ()]
     return Expected((message.get("content") or "",), tuple(calls), _thinking(message))
 
 
-def _read_stream(output: list[bytes]) -> Expected:
-    """The chunks of a stream, joined as clients do."""
+def _read_stream(output: bytes) -> Expected:
+    """The chunks, joined as clients join them."""
     text, thinking = "", ""
     calls: dict[int, JSON] = {}
-    for line in b"".join(output).split(b"\n"):
-        if not line.startswith(b"data: {"):
-            continue
-        for choice in json.loads(line[6:]).get("choices") or ():
-            delta = choice["delta"]
-            text += delta.get("content") or ""
-            thinking += _thinking(delta)
-            for one in delta.get("tool_calls") or ():
-                call = calls.setdefault(one["index"], {"name": "", "arguments": ""})
-                given = one.get("function") or {}
-                call["name"] += given.get("name") or ""
-                call["arguments"] += given.get("arguments") or ""
+    lines = [line[6:] for line in output.split(b"\n") if line.startswith(b"data: ")]
+    if lines[-1] != b"[DONE]":
+        raise ValueError("no end")
+    for choice in [choice for line in lines[:-1] for choice in json.loads(line).get("choices") or ()]:
+        delta = choice["delta"]
+        text += delta.get("content") or ""
+        thinking += _thinking(delta)
+        for one in delta.get("tool_calls") or ():
+            call = calls.setdefault(one["index"], {"name": "", "arguments": ""})
+            for name in call:
+                call[name] += (one.get("function") or {}).get(name) or ""
     return Expected((text,), tuple(map(_call, calls.values())), thinking)
 
 
