@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -14,8 +15,18 @@ from chatcompat.dialect import PRESETS
 from chatcompat.origin import Origin
 
 Pieces = list[bytes]  # a request or a reply is one piece, a stream one piece an event
-Way = Callable[[Pieces], int]
-"""Runs a document and says how many bytes were made of it."""
+Run = Callable[[Pieces], int]
+"""Takes a document and says how many bytes were made of it; of an error, below 0."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way through the package, and what its cost is held against."""
+
+    run: Run
+    floor: Run
+
+
 
 ERRORS: Final = (InvalidRequest, InvalidReply)
 REFUSED: Final = 0
@@ -23,7 +34,7 @@ REFUSED: Final = 0
 # ---------------------------------------------------------------- requests
 
 
-def _translated(dialect: Dialect) -> Way:
+def _translated(dialect: Dialect) -> Run:
     def way(pieces: Pieces) -> int:
         try:
             return len(translate(pieces[0], dialect=dialect, created=1).body)
@@ -32,8 +43,6 @@ def _translated(dialect: Dialect) -> Way:
 
     return way
 
-
-REQUEST_WAYS: Final[dict[str, Way]] = {name: _translated(dialect) for name, dialect in PRESETS.items()}
 
 # ---------------------------------------------------------------- replies
 
@@ -54,7 +63,7 @@ ASKED: Final[dict[str, Translation]] = {
 }
 
 
-def _whole(asked: Translation) -> Way:
+def _whole(asked: Translation) -> Run:
     def way(pieces: Pieces) -> int:
         try:
             return len(asked.reply(pieces[0]))
@@ -64,7 +73,7 @@ def _whole(asked: Translation) -> Way:
     return way
 
 
-def _replayed(asked: Translation) -> Way:
+def _replayed(asked: Translation) -> Run:
     def way(pieces: Pieces) -> int:
         try:
             out, stream = asked.stream_reply(pieces[0])
@@ -96,7 +105,7 @@ def cut_anywhere(pieces: Pieces) -> Pieces:
 CUTS: Final = {"one piece": in_one, "pieces of 1 kB": cut_anywhere}
 
 
-def _streamed(asked: Translation, cut: Callable[[Pieces], Pieces]) -> Way:
+def _streamed(asked: Translation, cut: Callable[[Pieces], Pieces]) -> Run:
     def way(pieces: Pieces) -> int:
         stream = asked.stream()
         made = sum(len(stream.feed(piece)) for piece in cut(pieces)) + len(stream.close())
@@ -105,7 +114,7 @@ def _streamed(asked: Translation, cut: Callable[[Pieces], Pieces]) -> Way:
     return way
 
 
-def _collected(asked: Translation, cut: Callable[[Pieces], Pieces]) -> Way:
+def _collected(asked: Translation, cut: Callable[[Pieces], Pieces]) -> Run:
     def way(pieces: Pieces) -> int:
         collector = asked.collector()
         try:
@@ -124,16 +133,22 @@ _PAUSING: Final = (
     b'{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":%b,'
     b'"tools":[{"type":"web_search_20250305","name":"web_search"}]}'
 )
+_GONE_ON: Final = b'{"id":"msg_2","model":"m","content":[],"stop_reason":"end_turn"}'
 SSE: Final = b"text/event-stream"
 JSON: Final = b"application/json"
 
 
 def _app(pieces: Pieces, media: bytes) -> ASGIApp:
+    """A messages app that sends these pieces; called once more, as for a turn that it paused, it has little to add."""
+    called = False
+
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal called
         await receive()
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", media)]})
-        for piece in pieces:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", JSON if called else media)]})
+        for piece in [_GONE_ON] if called else pieces:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
+        called = True
         await send({"type": "http.response.body", "body": b""})
 
     return app
@@ -159,31 +174,17 @@ async def _exchange(app: ASGIApp, body: bytes) -> int:
     return made
 
 
-def _paused(cut: Callable[[Pieces], Pieces], media: bytes, *, streaming: bool) -> Way:
+def _may_pause(cut: Callable[[Pieces], Pieces], media: bytes, *, streaming: bool) -> Way:
+    """By the middleware; its floor has the same app without it."""
     body = _PAUSING % (b"true" if streaming else b"false")
 
-    def way(pieces: Pieces) -> int:
-        app = ChatCompatMiddleware(_app(cut(pieces), media))
-        return asyncio.run(_exchange(app, body))
+    def run(pieces: Pieces) -> int:
+        return asyncio.run(_exchange(ChatCompatMiddleware(_app(cut(pieces), media)), body))
 
-    return way
+    def floor(pieces: Pieces) -> int:
+        return asyncio.run(_exchange(_app(cut(pieces), media), body)) + generic(pieces)
 
-
-REPLY_WAYS: Final[dict[str, Way]] = {
-    **{f"{name}, whole": _whole(asked) for name, asked in ASKED.items()},
-    **{f"{name}, as a stream": _replayed(asked) for name, asked in ASKED.items()},
-    "a turn that may pause, whole": _paused(as_events, JSON, streaming=False),
-    "a turn that may pause, as a stream": _paused(as_events, JSON, streaming=True),
-}
-STREAM_WAYS: Final[dict[str, Way]] = {
-    **{name: _streamed(asked, as_events) for name, asked in ASKED.items()},
-    **{f"{name}, collected": _collected(asked, as_events) for name, asked in ASKED.items()},
-    **{f"text, {how}": _streamed(ASKED["text"], cut) for how, cut in CUTS.items()},
-    **{f"text, collected, {how}": _collected(ASKED["text"], cut) for how, cut in CUTS.items()},
-    **{f"a turn that may pause, {how}": _paused(cut, SSE, streaming=True) for how, cut in CUTS.items()},
-    "a turn that may pause": _paused(as_events, SSE, streaming=True),
-    "a turn that may pause, collected": _paused(as_events, SSE, streaming=False),
-}
+    return Way(run, floor)
 
 
 # ---------------------------------------------------------------- msgspec alone
@@ -205,3 +206,35 @@ def generic(pieces: Pieces) -> int:
 def _payloads(pieces: Pieces) -> Iterator[bytes]:
     for piece in pieces:
         yield piece.partition(b"\ndata: ")[2].rstrip(b"\n")
+
+
+# ---------------------------------------------------------------- all ways
+
+REQUEST_WAYS: Final[dict[str, Way]] = {
+    name: Way(_translated(dialect), generic) for name, dialect in PRESETS.items()
+}
+REPLY_WAYS: Final[dict[str, Way]] = {
+    **{f"{name}, whole": Way(_whole(asked), generic) for name, asked in ASKED.items()},
+    **{f"{name}, as a stream": Way(_replayed(asked), generic) for name, asked in ASKED.items()},
+    "may pause, whole": _may_pause(as_events, JSON, streaming=False),
+    "may pause, as a stream": _may_pause(as_events, JSON, streaming=True),
+}
+STREAM_WAYS: Final[dict[str, Way]] = {
+    **{name: Way(_streamed(asked, as_events), generic) for name, asked in ASKED.items()},
+    **{f"{name}, collected": Way(_collected(asked, as_events), generic) for name, asked in ASKED.items()},
+    **{f"text, {how}": Way(_streamed(ASKED["text"], cut), generic) for how, cut in CUTS.items()},
+    **{f"text, collected, {how}": Way(_collected(ASKED["text"], cut), generic) for how, cut in CUTS.items()},
+    **{f"may pause, {how}": _may_pause(cut, SSE, streaming=True) for how, cut in CUTS.items()},
+    "may pause": _may_pause(as_events, SSE, streaming=True),
+    "may pause, collected": _may_pause(as_events, SSE, streaming=False),
+}
+# Those that have all code in them: for the many shapes of the walk.
+FEW: Final = frozenset(
+    {"native", "native-2026-10-21"}
+    | {"text, whole", "wrapped JSON, as a stream", "may pause, whole"}
+    | {"text", "wrapped JSON, collected", "may pause"}
+)
+
+
+def few(ways: dict[str, Way]) -> dict[str, Way]:
+    return {name: way for name, way in ways.items() if name in FEW}
