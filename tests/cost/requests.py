@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from tests.cost.fills import CUT_OFF, OBJECTS, SCHEMAS, STRINGS, Fill, many, nested, quoted
-from tests.cost.shapes import URLS, Shape, dumps
+from tests.cost.shapes import URLS, Shape
 
 MIB: Final = 1024 * 1024
 Make = Callable[[int], bytes]
@@ -335,5 +335,6 @@ def completed(document: Any) -> Any:
     return document
 
 
-def in_bytes(document: Any) -> bytes:
-    return dumps(completed(document))
+def extent(request: bytes) -> int:
+    """How many messages and tools stand in it, at most."""
+    return sum(request.count(name) for name in (b'"role":', b'"function":{', b'"custom":{', b'"input_schema":'))

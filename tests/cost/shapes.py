@@ -238,8 +238,8 @@ def _objects(kind: inspect.StructType) -> dict[str, Fill]:
 PLAIN: Final = ("many", "letters", "many properties")
 
 
-def pairs(found: list[Place]) -> Iterator[Shape]:
-    """Two places grown at once, in one object where they can be."""
+def pairs(found: list[Place], *, near: bool = False) -> Iterator[Shape]:
+    """Two places grown at once, in one object where they can be; `near` leaves those that stand beside each other."""
     plain = [
         (place, fill)
         for place in found
@@ -247,9 +247,17 @@ def pairs(found: list[Place]) -> Iterator[Shape]:
     ]
     for number, (place, fill) in enumerate(plain):
         for other, second in plain[:number]:
+            if near and not _are_near(place.name, other.name):
+                continue
             document = merged(place.document, _renamed(other.document))
             if document is not None:
                 yield Shape(f"{other.name} and {place.name}", _filled_twice(document, fill, second))
+
+
+def _are_near(one: str, other: str) -> bool:
+    """Whether both are fields of one object, or one of a field's own items."""
+    above, its = one.rpartition(".")[0], other.rpartition(".")[0]
+    return above == its or above.rpartition(".")[0] == its or above == its.rpartition(".")[0]
 
 
 def _plain_fill(place: Place) -> Fill | None:
