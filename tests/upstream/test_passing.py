@@ -84,12 +84,12 @@ async def test_headers_pass_but_for_those_of_one_connection() -> None:
     sent = [line.lower() for line in there.lines(0)[1:] if not line.startswith(b"Host")]
     assert sent == [
         b"content-type: application/json",
-        b"content-length: 12",
         b"authorization: bearer k",
         b"x-api-key: k",
         b"anthropic-version: 2023-06-01",
         b"anthropic-beta: a",
         b"anthropic-beta: b",
+        b"content-length: 12",
     ]
     assert there.lines(0)[1] == b"Host: " + there.url.removeprefix("http://").encode()
     assert reply.status == 429
