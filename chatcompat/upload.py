@@ -82,6 +82,9 @@ class Upload(aiohttp.Payload):
             _to_latin_1(writer)
         while True:
             piece = memoryview(self._piece)
+            self._allow(math.inf)
+            while self._more and self._taken == self._length:
+                await self._next()  # the piece that makes the request whole waits for the word that nothing follows
             for start in range(0, len(piece), _PIECE):
                 self._allow(self.patience)
                 await writer.write(piece[start : start + _PIECE])
