@@ -285,7 +285,7 @@ async def test_a_url_that_is_none_is_refused_and_not_quoted(url: str) -> None:
     assert "secret" not in str(raised.value)
 
 
-@pytest.mark.parametrize("name", ["connect_timeout", "first_byte_timeout", "idle_timeout"])
+@pytest.mark.parametrize("name", ["connect_timeout", "upload_timeout", "first_byte_timeout", "idle_timeout"])
 @pytest.mark.parametrize("seconds", [0, -1, math.nan])
 async def test_times_are_above_zero(name: str, seconds: float) -> None:
     with pytest.raises(ValueError, match=name):

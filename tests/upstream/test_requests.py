@@ -14,7 +14,7 @@ from chatcompat.upstream import METHODS
 from tests.asgi.driver import Reply, call, scope
 from tests.faults.server import Server, request, upload
 from tests.upstream.origin import STREAM_HEAD, Script, chunk, falls_silent, says
-from tests.upstream.support import BODY, HEADERS, MESSAGE, WHOLE, between, post
+from tests.upstream.support import BODY, END_OF_STREAM, HEADERS, MESSAGE, WHOLE, between, post
 
 pytestmark = pytest.mark.anyio
 
@@ -228,6 +228,33 @@ async def test_a_reply_before_the_end_of_a_body_passes() -> None:
         reply = await served(upstream, messages, pause=0, headers=HEADERS)
         await there.left.wait()
         assert (reply.status, reply.body, there.connections) == (413, b"{}", 1)
+
+
+async def test_the_rest_of_a_body_is_sent_beside_its_reply() -> None:
+    begun = anyio.Event()
+    sent: list[Message] = []
+    messages = upload([BODY[:5], BODY[5:7], BODY[7:]])
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(5)
+        await says(STREAM_HEAD)(reader, writer)
+        writer.write(chunk(await reader.readexactly(len(BODY) - 5)) + END_OF_STREAM)
+
+    async def receive() -> Message:
+        if len(messages) < 3:
+            await begun.wait()
+        if messages:
+            return messages.pop(0)
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+        begun.set()
+
+    async with between(script, reads=False, first_byte_timeout=5) as (upstream, _):
+        await upstream(scope("/v1/messages", headers=HEADERS), receive, send)
+    assert b"".join(message.get("body", b"") for message in sent) == BODY[5:]
 
 
 @pytest.mark.parametrize("stops", ["leaves", "is silent", "sends too much"])
