@@ -23,7 +23,7 @@ _encode = msgspec.json.Encoder().encode
 class PatientConfig(uvicorn.Config):
     """uvicorn's configuration, with the seconds that a client has for the head of a request."""
 
-    def __init__(self, app: str, *, request_timeout: float, **options: Any) -> None:
+    def __init__(self, app: ASGIApp | str, *, request_timeout: float, **options: Any) -> None:
         super().__init__(app, http=PatientProtocol, **options)
         self.request_timeout = request_timeout
 
@@ -49,8 +49,8 @@ class PatientProtocol(HttpToolsProtocol):
         self._head_bytes += len(data)
         super().data_received(data)
         if self.transport.is_closing() or self.transport.get_protocol() is not self:
-            self._stop_clock()  # the connection is closed, or a websocket's
-        elif self._in_head and self._head_bytes > MAX_HEAD_BYTES:
+            return  # the connection is closed, or a websocket's
+        if self._in_head and self._head_bytes > MAX_HEAD_BYTES:
             self._refuse(b"431 Request Header Fields Too Large", f"The headers are larger than {MAX_HEAD_BYTES} bytes.")
         elif self._clock is None and not self._is_answering():
             self._start_clock()

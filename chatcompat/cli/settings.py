@@ -24,10 +24,11 @@ def config_file() -> Path | None:
 
 def check_settings(_app: App, _commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
     """Exit where a variable or a table is none of ours: an option that nobody reads looks as if it were set."""
-    known = {PREFIX + name.lstrip("-").upper().replace("-", "_") for argument in arguments for name in argument.names}
-    for variable in sorted(os.environ):
-        if variable.startswith(PREFIX) and variable not in known | {CONFIG}:
-            _exit(f"the environment variable {variable} is not an option of serve", _nearest(variable, known))
+    known = {name.lstrip("-").upper().replace("-", "_") for argument in arguments for name in argument.names}
+    for variable in sorted(set(os.environ) - {CONFIG}):
+        name = variable.removeprefix(PREFIX)
+        if name != variable and name not in known:
+            _exit(f"the environment variable {variable} is not an option of serve", _nearest(name, known, PREFIX))
     path = config_file()
     if path is None:
         if CONFIG in os.environ:
@@ -46,8 +47,8 @@ SOURCES: Final = (check_settings, Env(PREFIX, command=False), Toml(os.environ.ge
 """The command line wins, then the environment, then the file."""
 
 
-def _nearest(name: str, known: Collection[str]) -> str:
-    return next((f"; did you mean {near}?" for near in get_close_matches(name, known, 1)), "")
+def _nearest(name: str, known: Collection[str], prefix: str = "") -> str:
+    return "".join(f"; did you mean {prefix}{near}?" for near in get_close_matches(name, known, 1))
 
 
 def _exit(message: str, hint: str = "") -> NoReturn:

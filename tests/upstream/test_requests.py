@@ -191,7 +191,7 @@ async def served(upstream: Any, messages: list[Message], *, pause: float, header
 @pytest.mark.parametrize("headers", [[JSON, LENGTH], [JSON]])
 @pytest.mark.parametrize("pieces", [[], [BODY[:5]]])
 async def test_a_client_that_stops_is_a_408_of_its_own(pieces: list[bytes], headers: Any) -> None:
-    options = {"upload_timeout": 0.2, "first_byte_timeout": 0.1}
+    options: dict[str, Any] = {"upload_timeout": 0.2, "first_byte_timeout": 0.1}
     async with between(falls_silent(), **options) as (upstream, there):
         messages = [request(piece, more_body=True) for piece in pieces]
         status, error_type, message = native(await served(upstream, messages, pause=0, headers=headers))
