@@ -10,7 +10,8 @@ import pytest
 import chatcompat
 
 PACKAGE = Path(chatcompat.__file__).parent
-SHELL = {"__init__.py", "__main__.py", "asyncio_guard.py", "continued.py", "exchange.py", "guard.py", "middleware.py"}
+SHELL = {"__init__.py", "__main__.py", "asked.py", "asyncio_guard.py", "continued.py", "exchange.py", "guard.py"}
+SHELL |= {"middleware.py"}
 SHELL |= {"models.py", "respond.py", "scopes.py", "upstream.py"}
 EXTRAS = {"otel.py", "prometheus.py"}
 CORE = sorted(
