@@ -5,6 +5,10 @@ from typing import Final
 
 Fill = Callable[[int], bytes]
 
+# Depths and digits that Python itself does not read: so that all sizes are on one side of these bounds.
+UNREADABLE: Final = 1_200
+MANY_DIGITS: Final = 4_400
+
 
 def string_of(unit: str) -> Fill:
     """A string of one unit again and again; the unit is written as it stands in JSON."""
@@ -34,6 +38,11 @@ def object_of(member: str, before: str = "", after: str = "") -> Fill:
     return fill
 
 
+def digits(size: int) -> bytes:
+    """A number that no integer type holds."""
+    return b"1" * (MANY_DIGITS + size)
+
+
 def many(item: str, size: int) -> bytes:
     """The items of a list or object, with commas between them."""
     width = len(item.encode()) + 1 + (4 if "#" in item else 0)
@@ -48,11 +57,16 @@ def nested(opening: str, closing: str, depth: int | None = None) -> Fill:
 
     def fill(size: int) -> bytes:
         if depth is None:
-            count = max(1, size // len(opening + closing))
+            count = UNREADABLE + size // len(opening + closing)
             return (opening * count + "0" + closing * count).encode()
         return b"[%b]" % many(opening * depth + "0" + closing * depth, size)
 
     return fill
+
+
+def in_object(fill: Fill) -> Fill:
+    """The one value of an object."""
+    return lambda size: b'{"a":%b}' % fill(size)
 
 
 def quoted(fill: Fill) -> Fill:
@@ -94,7 +108,7 @@ OBJECTS: Final[dict[str, Fill]] = {
     "keys": object_of('"k#":0'),
     "equal keys": object_of('"a":0'),
     "escaped keys": object_of('"\\u006b#":0'),
-    "digits": lambda size: b'{"a":%b}' % (b"1" * size),
+    "digits": lambda size: b'{"a":%b}' % digits(size),
     "large numbers": list_of("123456789012345678901234567890", '{"a":', "}"),
     "small numbers": list_of("0", '{"a":', "}"),
     "floats": list_of("1e300", '{"a":', "}"),
@@ -103,7 +117,7 @@ OBJECTS: Final[dict[str, Fill]] = {
     "deep and a long string": lambda size: b'{"a":%b,"b":%b}' % (_DEEP.encode(), STRINGS["letters"](size)),
     "deep and long quotations": lambda size: b'{"a":%b,"b":%b}' % (_DEEP.encode(), STRINGS["quotes"](size)),
     "deep and many strings": list_of('"a"', '{"a":' + _DEEP + ',"b":', "}"),
-    **{f"a string of {name}": (lambda fill: lambda size: b'{"a":%b}' % fill(size))(fill) for name, fill in STRINGS.items()},
+    **{f"a string of {name}": in_object(fill) for name, fill in STRINGS.items()},
 }
 
 # JSON that is cut off, as a token limit leaves it.
@@ -131,9 +145,9 @@ def _chain(size: int) -> bytes:
 
 def _merged_references(size: int) -> bytes:
     """References to two large definitions with one property in common."""
-    form = '{"type":"string","description":"%s"}'
     definitions = [
-        '"d%d":{"properties":{"a":%s}}' % (number, form % (letter * (size // 2))) for number, letter in enumerate("xy")
+        f'"d{number}":{{"properties":{{"a":{{"type":"string","description":"{letter * (size // 2)}"}}}}}}'
+        for number, letter in enumerate("xy")
     ]
     references = ",".join(f'{{"$ref":"#/$defs/d{number % 2}"}}' for number in range(99))
     return ('{"type":"object","allOf":[' + references + '],"$defs":{' + ",".join(definitions) + "}}").encode()
@@ -165,7 +179,7 @@ def _pointers(size: int) -> bytes:
     steps = 99
     place = '{"a":' * steps + '{"type":"object","description":"' + "x" * size + '"}' + "}" * steps
     pointer = "#/$defs" + "/a" * (steps + 1)
-    references = ",".join('{"$ref":"%s"}' % pointer for _ in range(99))
+    references = ",".join([f'{{"$ref":"{pointer}"}}'] * 99)
     return ('{"type":"object","allOf":[' + references + '],"$defs":{"a":' + place + "}}").encode()
 
 
@@ -177,7 +191,9 @@ def _doubling(size: int) -> bytes:
         for number in range(count)
     ]
     return (
-        '{"type":"object","allOf":[{"$ref":"#/$defs/d0"}],"$defs":{' + ",".join([*definitions, f'"d{count}":{{}}']) + "}}"
+        '{"type":"object","allOf":[{"$ref":"#/$defs/d0"}],"$defs":{'
+        + ",".join([*definitions, f'"d{count}":{{}}'])
+        + "}}"
     ).encode()
 
 
@@ -203,7 +219,7 @@ SCHEMAS: Final[dict[str, Fill]] = {
         '"k#":{"$ref":"#/$defs/d"}', _schema('"$defs":{"d":{"type":"string"}},"properties":'), "}"
     ),
     "many references from one definition": object_of(
-        '"k#":{"$ref":"#/$defs/d#"}', _schema('"$defs":{"d":'+_schema('"properties":{}}') + '},"properties":'), "}"
+        '"k#":{"$ref":"#/$defs/d#"}', _schema('"$defs":{"d":' + _schema('"properties":{}}') + '},"properties":'), "}"
     ),
     "required names": list_of('"k#"', _schema('"properties":{},"required":'), "}"),
     "equal required names": list_of('"k"', _schema('"properties":{},"required":'), "}"),

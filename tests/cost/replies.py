@@ -120,26 +120,25 @@ def _input(fill: Fill, stop: str = "end_turn") -> Callable[[int], bytes]:
 CITATION: Final = '{"type":"web_search_result_location","url":"http://x","title":"t"}'
 REPLIES: Final[dict[str, tuple[Callable[[int], bytes], int]]] = {
     "calls of one id": (_reply('{"type":"tool_use","id":"toolu_1","name":"f","input":{}}'), 2 * MIB),
-    "calls of different ids": (_reply('{"type":"tool_use","id":"toolu_#","name":"f","input":{}}'), 4 * MIB),
-    "JSON documents": (_reply('{"type":"tool_use","id":"x","name":"x","input":{"value":1}}'), 4 * MIB),
-    "texts": (_reply('{"type":"text","text":"a"}'), 4 * MIB),
-    "long texts": (_reply('{"type":"text","text":"%s"}' % ("a" * 1000)), 16 * MIB),
+    "calls of different ids": (_reply('{"type":"tool_use","id":"toolu_#","name":"f","input":{}}'), 2 * MIB),
+    "JSON documents": (_reply('{"type":"tool_use","id":"x","name":"x","input":{"value":1}}'), 2 * MIB),
+    "texts": (_reply('{"type":"text","text":"a"}'), 2 * MIB),
+    "long texts": (_reply('{"type":"text","text":"%s"}' % ("a" * 1000)), 8 * MIB),
     "texts and thinking": (
-        _reply('{"type":"text","text":"a"},{"type":"thinking","thinking":"t","signature":"s"}'), 4 * MIB
+        _reply('{"type":"text","text":"a"},{"type":"thinking","thinking":"t","signature":"s"}'),
+        2 * MIB,
     ),
-    "thinking": (_reply('{"type":"thinking","thinking":"a","signature":"s"}'), 4 * MIB),
-    "thinking without a signature": (_reply('{"type":"thinking","thinking":"aaaaaaaa"}'), 4 * MIB),
-    "redacted thinking": (_reply('{"type":"redacted_thinking","data":"d"}'), 4 * MIB),
-    "citations": (_reply('{"type":"text","text":"a","citations":[' + CITATION + "]}"), 4 * MIB),
-    "blocks of an unknown type": (_reply('{"type":"new","x":[1]}'), 4 * MIB),
+    "thinking": (_reply('{"type":"thinking","thinking":"a","signature":"s"}'), 2 * MIB),
+    "thinking without a signature": (_reply('{"type":"thinking","thinking":"aaaaaaaa"}'), 2 * MIB),
+    "redacted thinking": (_reply('{"type":"redacted_thinking","data":"d"}'), 2 * MIB),
+    "citations": (_reply('{"type":"text","text":"a","citations":[' + CITATION + "]}"), 2 * MIB),
+    "blocks of an unknown type": (_reply('{"type":"new","x":[1]}'), 2 * MIB),
     "paused, texts": (_reply('{"type":"text","text":"a"}', "pause_turn"), 2 * MIB),
     "paused, calls": (_reply('{"type":"server_tool_use","id":"#","name":"f","input":{}}', "pause_turn"), 2 * MIB),
     **{f"input: {name}": (_input(fill), 2 * MIB) for name, fill in OBJECTS.items()},
     **{f"paused, input: {name}": (_input(fill, "pause_turn"), MIB) for name, fill in OBJECTS.items()},
-    "usage": (
-        lambda size: b'{"id":"m","model":"m","content":[],"usage":{%b}}' % many('"u#":{"v":1}', size), 4 * MIB
-    ),
-    "not a message": (lambda size: b"[" * size, 4 * MIB),
+    "usage": (lambda size: b'{"id":"m","model":"m","content":[],"usage":{%b}}' % many('"u#":{"v":1}', size), 2 * MIB),
+    "not a message": (lambda size: b"[" * size, 2 * MIB),
 }
 
 
@@ -192,7 +191,8 @@ def _input_pieces(fill: Fill, piece: int, stop: str = "end_turn") -> Stream:
 def _one_delta(fill: Fill) -> Stream:
     """One text delta, written as servers do."""
     before, after = framed(START, _block_start(BLOCKS["text_delta"])), framed(_block_stop(), END, STOP)
-    head = b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":'
+    head = b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":'
+    head += b'{"type":"text_delta","text":'
     return lambda size: [*before, head + fill(size) + b"}}\n\n", *after]
 
 
@@ -208,7 +208,7 @@ _TEXT_DELTA: Final = {"type": "text_delta", "text": "a"}
 
 STREAMS: Final[dict[str, tuple[Stream, int]]] = {
     **{
-        f"{name}{how}": (_deltas(block, delta, stop=stop), 2 * MIB)
+        f"{name}{how}": (_deltas(block, delta, stop=stop), MIB // 2)
         for how, stop in {"": "end_turn", ", paused": "pause_turn"}.items()
         for name, block, delta in (
             ("text deltas", TEXT, _TEXT_DELTA),
@@ -222,7 +222,7 @@ STREAMS: Final[dict[str, tuple[Stream, int]]] = {
         )
     },
     **{
-        f"{name}{how}": (_blocks(block, stop=stop), 2 * MIB)
+        f"{name}{how}": (_blocks(block, stop=stop), MIB // 2)
         for how, stop in {"": "end_turn", ", paused": "pause_turn"}.items()
         for name, block in (
             ("text blocks", {"type": "text", "text": "a"}),
@@ -232,43 +232,37 @@ STREAMS: Final[dict[str, tuple[Stream, int]]] = {
             ("blocks of an unknown type", {"type": "new"}),
         )
     },
-    "text blocks that stay open": (_blocks({"type": "text", "text": "a"}, closed=False), 2 * MIB),
-    "calls that stay open": (_blocks(USE, closed=False), 2 * MIB),
-    "thinking blocks that stay open": (_blocks({"type": "thinking", "thinking": "t"}, closed=False), 2 * MIB),
-    "text blocks of one index": (_blocks({"type": "text", "text": "a"}, closed=False, numbered=False), 2 * MIB),
-    "usage deltas": (
-        lambda size: framed(START, *[END] * (size // 110), STOP), 2 * MIB
-    ),
+    "text blocks that stay open": (_blocks({"type": "text", "text": "a"}, closed=False), MIB // 2),
+    "calls that stay open": (_blocks(USE, closed=False), MIB // 2),
+    "thinking blocks that stay open": (_blocks({"type": "thinking", "thinking": "t"}, closed=False), MIB // 2),
+    "text blocks of one index": (_blocks({"type": "text", "text": "a"}, closed=False, numbered=False), MIB // 2),
+    "usage deltas": (lambda size: framed(START, *[END] * (size // 110), STOP), MIB // 2),
     "usage of many names": (
         lambda size: [
             *framed(START),
-            *(
-                frame(b'{"type":"message_delta","delta":{},"usage":{"u%d":1}}' % number)
-                for number in range(size // 80)
-            ),
+            *(frame(b'{"type":"message_delta","delta":{},"usage":{"u%d":1}}' % number) for number in range(size // 80)),
             *framed(END, STOP),
         ],
-        2 * MIB,
+        MIB // 2,
     ),
-    "pings": (lambda size: framed(START, *[{"type": "ping"}] * (size // 40), END, STOP), 2 * MIB),
-    "events of an unknown type": (lambda size: framed(START, *[{"type": "new"}] * (size // 40), END, STOP), 2 * MIB),
+    "pings": (lambda size: framed(START, *[{"type": "ping"}] * (size // 40), END, STOP), MIB // 2),
+    "events of an unknown type": (lambda size: framed(START, *[{"type": "new"}] * (size // 40), END, STOP), MIB // 2),
     **{f"one text delta of {name}": (_one_delta(fill), 2 * MIB) for name, fill in STRINGS.items()},
     "one text delta of escapes and letters": (_one_delta(string_of("\\na")), 4 * MIB),
     **{
-        f"input: {name}": (_input_pieces(fill, 1000), 2 * MIB)
+        f"input: {name}": (_input_pieces(fill, 1000), MIB)
         for name, fill in {**OBJECTS, **CUT_OFF}.items()
         if name not in ("deep objects", "deep lists")
     },
     "input in small pieces": (_input_pieces(OBJECTS["a string of letters"], 4), MIB),
     "input in small pieces, paused": (_input_pieces(OBJECTS["a string of letters"], 4, "pause_turn"), MIB),
-    "input: a prefill of spaces": (_input_pieces(lambda size: b" " * size + b"{}", 1000), 2 * MIB),
-    "empty lines": (_lines(b"\n"), 2 * MIB),
-    "lines that end in CR": (_lines(b"\r"), 2 * MIB),
-    "comments": (_lines(b":\n\n"), 2 * MIB),
-    "lines of no field": (_lines(b"x\n"), 2 * MIB),
-    "data lines": (_lines(b"data:\n"), 2 * MIB),
-    "data lines of CRLF": (_lines(b"data: x\r\n"), 2 * MIB),
+    "input: a prefill of spaces": (_input_pieces(lambda size: b" " * size + b"{}", 1000), MIB // 2),
+    "empty lines": (_lines(b"\n"), MIB // 2),
+    "lines that end in CR": (_lines(b"\r"), MIB // 2),
+    "comments": (_lines(b":\n\n"), MIB // 2),
+    "lines of no field": (_lines(b"x\n"), MIB // 2),
+    "data lines": (_lines(b"data:\n"), MIB // 2),
+    "data lines of CRLF": (_lines(b"data: x\r\n"), MIB // 2),
     "a line without end": (lambda size: [*framed(START), b"data: " + b"a" * size], 4 * MIB),
     "a comment without end": (lambda size: [*framed(START), b":" + b"a" * size], 4 * MIB),
 }
-

@@ -155,22 +155,23 @@ def _field(name: str, fill: Fill) -> Make:
 # Those of the first measurement by name, then the rest of each kind.
 KNOWN: Final[dict[str, tuple[Make, int]]] = {
     "calls of one id": (_answered("c"), 32 * MIB),
-    "calls of one id that is not native": (_answered("c:d"), 4 * MIB),
-    "calls of different ids": (_answered("call_#"), 32 * MIB),
-    "calls answered backwards": (_answered_backwards, 32 * MIB),
-    "calls in many turns of one id": (_turns_of_one_id, 32 * MIB),
-    "calls whose ids clash": (_clashing_ids, 4 * MIB),
-    "function calls of one name": (_function_calls, 16 * MIB),
-    "messages of one call": (_call_messages, 16 * MIB),
-    "calls without an answer": (lambda size: chat(
-        f'{USER},{{"role":"assistant","tool_calls":[{many(CALL % "c#", size).decode()}]}}'
-    ), 32 * MIB),
-    **{f"response_format: {name}": (_schema(fill), 4 * MIB) for name, fill in {**SCHEMAS, **OBJECTS}.items()},
-    **{f"parameters: {name}": (_parameters(fill), 4 * MIB) for name, fill in {**SCHEMAS, **OBJECTS}.items()},
-    **{f"native tool: {name}": (_native_tool(fill), 4 * MIB) for name, fill in {**SCHEMAS, **OBJECTS}.items()},
-    **{f"arguments: {name}": (_arguments(fill), 4 * MIB) for name, fill in {**OBJECTS, **CUT_OFF}.items()},
-    **{f"image: {name}": (_image(fill), 4 * MIB) for name, fill in {**URLS, **STRINGS}.items()},
-    **{f"file: {name}": (_file(fill), 4 * MIB) for name, fill in {**URLS, **STRINGS}.items()},
+    "calls of one id that is not native": (_answered("c:d"), MIB),
+    "calls of different ids": (_answered("call_#"), 4 * MIB),
+    "calls answered backwards": (_answered_backwards, 4 * MIB),
+    "calls in many turns of one id": (_turns_of_one_id, 4 * MIB),
+    "calls whose ids clash": (_clashing_ids, MIB),
+    "function calls of one name": (_function_calls, 4 * MIB),
+    "messages of one call": (_call_messages, 4 * MIB),
+    "calls without an answer": (
+        lambda size: chat(f'{USER},{{"role":"assistant","tool_calls":[{many(CALL % "c#", size).decode()}]}}'),
+        4 * MIB,
+    ),
+    **{f"response_format: {name}": (_schema(fill), MIB) for name, fill in {**SCHEMAS, **OBJECTS}.items()},
+    **{f"parameters: {name}": (_parameters(fill), MIB) for name, fill in {**SCHEMAS, **OBJECTS}.items()},
+    **{f"native tool: {name}": (_native_tool(fill), MIB) for name, fill in {**SCHEMAS, **OBJECTS}.items()},
+    **{f"arguments: {name}": (_arguments(fill), MIB) for name, fill in {**OBJECTS, **CUT_OFF}.items()},
+    **{f"image: {name}": (_image(fill), MIB) for name, fill in {**URLS, **STRINGS}.items()},
+    **{f"file: {name}": (_file(fill), MIB) for name, fill in {**URLS, **STRINGS}.items()},
     "32 MB: arguments, deep and a long string": (_arguments(OBJECTS["deep and a long string"]), 32 * MIB),
     "32 MB: arguments, deep and quotations": (_arguments(OBJECTS["deep and long quotations"]), 30 * MIB),
     "32 MB: image, data: and semicolons": (_image(URLS["data: and semicolons"]), 32 * MIB),
@@ -182,73 +183,81 @@ KNOWN: Final[dict[str, tuple[Make, int]]] = {
     "32 MB: lists of depth 400 beside an unknown field": (_unknown(nested("[", "]", 400)), 32 * MIB),
     "unknown fields of the request": (lambda size: chat(USER, "," + many('"u#":0', size).decode()), 18 * MIB),
     "unknown fields of one message": (
-        lambda size: chat('{"role":"user","content":"hi",' + many('"u#":0', size).decode() + "}"), 18 * MIB
+        lambda size: chat('{"role":"user","content":"hi",' + many('"u#":0', size).decode() + "}"),
+        18 * MIB,
     ),
-    "unknown fields of many messages": (_messages('{"role":"user","content":"hi","u#":0}'), 4 * MIB),
-    "unknown fields in many parts": (_parts('{"type":"text","text":"hi","u#":0}'), 16 * MIB),
-    "unknown fields beside lists of depth 100": (_unknown(nested("[", "]", 100)), 16 * MIB),
+    "unknown fields of many messages": (_messages('{"role":"user","content":"hi","u#":0}'), MIB),
+    "unknown fields in many parts": (_parts('{"type":"text","text":"hi","u#":0}'), 4 * MIB),
+    "unknown fields beside lists of depth 100": (_unknown(nested("[", "]", 100)), 4 * MIB),
     "unknown field beside parts": (
-        lambda size: chat('{"role":"user","content":[' + many('{"type":"text","text":"hi"}', size).decode() + "]}", ',"zz":1'),
-        32 * MIB,
+        lambda size: chat(
+            '{"role":"user","content":[' + many('{"type":"text","text":"hi"}', size).decode() + "]}", ',"zz":1'
+        ),
+        4 * MIB,
     ),
     "unknown field beside empty messages": (
-        lambda size: chat(many('{"role":"user","content":"hi"}', size).decode(), ',"zz":1'), 3 * MIB
+        lambda size: chat(many('{"role":"user","content":"hi"}', size).decode(), ',"zz":1'),
+        2 * MIB,
     ),
     "equal fields beside an unknown one": (
-        lambda size: chat(USER, ',"zz":1,' + many('"user":"u"', size).decode()), 16 * MIB
+        lambda size: chat(USER, ',"zz":1,' + many('"user":"u"', size).decode()),
+        4 * MIB,
     ),
     "details of content": (_details('{"type":"content","length":1}'), 32 * MIB),
-    "details of content, not ASCII": (_details('{"type":"content","length":1}', "\U0001f642"), 16 * MIB),
+    "details of content, not ASCII": (_details('{"type":"content","length":1}', "\U0001f642"), 4 * MIB),
     "details of content and thinking": (
-        _details('{"type":"content","length":1},{"type":"reasoning.text","text":"t","signature":"s"}'), 16 * MIB
+        _details('{"type":"content","length":1},{"type":"reasoning.text","text":"t","signature":"s"}'),
+        4 * MIB,
     ),
-    "details of no length": (_details('{"type":"content"}'), 16 * MIB),
-    "details of calls": (_details('{"type":"tool_call"}'), 16 * MIB),
-    "details of encrypted thinking": (_details('{"type":"reasoning.encrypted","data":"d"}'), 16 * MIB),
+    "details of no length": (_details('{"type":"content"}'), 4 * MIB),
+    "details of calls": (_details('{"type":"tool_call"}'), 4 * MIB),
+    "details of encrypted thinking": (_details('{"type":"reasoning.encrypted","data":"d"}'), 4 * MIB),
     "text parts": (_parts('{"type":"text","text":"a"}'), 32 * MIB),
-    "marked parts": (_parts('{"type":"text","text":"a","cache_control":{"type":"ephemeral"}}'), 32 * MIB),
-    "refusal parts": (_parts('{"type":"refusal","refusal":"a"}', "assistant"), 32 * MIB),
-    "image parts": (_parts('{"type":"image_url","image_url":{"url":"http://x"}}'), 32 * MIB),
-    "data parts": (_parts('{"type":"image_url","image_url":{"url":"data:image/png;base64,A"}}'), 32 * MIB),
-    "escaped data parts": (_parts('{"type":"image_url","image_url":{"url":"data:image\\/png;base64,A"}}'), 16 * MIB),
-    "file parts": (_parts('{"type":"file","file":{"file_id":"f"}}'), 16 * MIB),
-    "text files": (_parts('{"type":"file","file":{"file_data":"data:text/plain;base64,YQ=="}}'), 16 * MIB),
-    "user messages": (_messages(USER), 3 * MIB),
-    "system messages": (_messages('{"role":"system","content":"hi"}'), 3 * MIB),
-    "system messages in the middle": (
-        _messages('{"role":"system","content":"hi"}', USER, USER), 3 * MIB
-    ),
-    "assistant messages": (_messages('{"role":"assistant","content":"hi"}'), 4 * MIB),
+    "marked parts": (_parts('{"type":"text","text":"a","cache_control":{"type":"ephemeral"}}'), 4 * MIB),
+    "refusal parts": (_parts('{"type":"refusal","refusal":"a"}', "assistant"), 4 * MIB),
+    "image parts": (_parts('{"type":"image_url","image_url":{"url":"http://x"}}'), 4 * MIB),
+    "data parts": (_parts('{"type":"image_url","image_url":{"url":"data:image/png;base64,A"}}'), 4 * MIB),
+    "escaped data parts": (_parts('{"type":"image_url","image_url":{"url":"data:image\\/png;base64,A"}}'), 4 * MIB),
+    "file parts": (_parts('{"type":"file","file":{"file_id":"f"}}'), 4 * MIB),
+    "text files": (_parts('{"type":"file","file":{"file_data":"data:text/plain;base64,YQ=="}}'), 4 * MIB),
+    "user messages": (_messages(USER), 2 * MIB),
+    "system messages": (_messages('{"role":"system","content":"hi"}'), 2 * MIB),
+    "system messages in the middle": (_messages('{"role":"system","content":"hi"}', USER, USER), 2 * MIB),
+    "assistant messages": (_messages('{"role":"assistant","content":"hi"}'), MIB),
     "assistant messages at the end": (
-        _messages('{"role":"assistant","content":"hi"}', '{"role":"assistant","content":"hi"}', USER), 4 * MIB
+        _messages('{"role":"assistant","content":"hi"}', '{"role":"assistant","content":"hi"}', USER),
+        MIB,
     ),
-    "messages with names": (_messages('{"role":"user","name":"n","content":"hi"}'), 4 * MIB),
-    "blank messages": (_messages('{"role":"assistant","content":" "}'), 4 * MIB),
-    "tools": (_tools('{"type":"function","function":{"name":"f#","description":"PAD"}}'), 16 * MIB),
-    "tools of names that are not native": (_tools('{"type":"function","function":{"name":"f:#PAD"}}'), 16 * MIB),
-    "native tools": (_tools('{"name":"f#","input_schema":{"x":"PAD"}}'), 16 * MIB),
+    "messages with names": (_messages('{"role":"user","name":"n","content":"hi"}'), MIB),
+    "blank messages": (_messages('{"role":"assistant","content":" "}'), MIB),
+    "tools": (_tools('{"type":"function","function":{"name":"f#","description":"PAD"}}'), 4 * MIB),
+    "tools of names that are not native": (_tools('{"type":"function","function":{"name":"f:#PAD"}}'), 4 * MIB),
+    "native tools": (_tools('{"name":"f#","input_schema":{"x":"PAD"}}'), 4 * MIB),
     "native tools, one chosen": (
         _tools(
             '{"name":"f#","input_schema":{"x":"PAD"}}', ',"tool_choice":{"type":"function","function":{"name":"f1"}}'
         ),
-        16 * MIB,
+        4 * MIB,
     ),
-    "native toolsets": (_tools('{"type":"toolset_20260101","x":"PAD"}'), 16 * MIB),
+    "native toolsets": (_tools('{"type":"toolset_20260101","x":"PAD"}'), 4 * MIB),
     "custom tools": (
         _tools(
             '{"type":"custom","custom":{"name":"f#","format":{"type":"grammar","grammar":{"syntax":"lark",'
             '"definition":"PAD"}}}}'
         ),
-        16 * MIB,
+        4 * MIB,
     ),
-    "functions": (lambda size: chat(USER, ',"functions":[' + many('{"name":"f#"}', min(size, 16_000)).decode() + "]"), MIB),
+    "functions": (
+        lambda size: chat(USER, ',"functions":[' + many('{"name":"f#"}', min(size, 16_000)).decode() + "]"),
+        MIB,
+    ),
     "allowed tools": (
         lambda size: chat(
             USER,
             ',"tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":{"type":"allowed_tools",'
             '"allowed_tools":{"mode":"auto","tools":[' + many('{"name":"f"}', size).decode() + "]}}",
         ),
-        16 * MIB,
+        4 * MIB,
     ),
     "called names that are not offered": (
         lambda size: chat(
@@ -260,7 +269,7 @@ KNOWN: Final[dict[str, tuple[Make, int]]] = {
                 size,
             ).decode()
         ),
-        4 * MIB,
+        MIB,
     ),
     "names that the JSON tool would have": (
         lambda size: chat(
@@ -274,35 +283,35 @@ KNOWN: Final[dict[str, tuple[Make, int]]] = {
         ),
         MIB,
     ),
-    "stop sequences of spaces": (
-        lambda size: chat(USER, ',"stop":["' + " " * size + '"]'), 16 * MIB
-    ),
+    "stop sequences of spaces": (lambda size: chat(USER, ',"stop":["' + " " * size + '"]'), 4 * MIB),
     "text of spaces": (lambda size: chat('{"role":"user","content":"' + " " * size + '"},' + USER), 32 * MIB),
     "a prefill that ends in spaces": (
-        lambda size: chat(USER + ',{"role":"assistant","content":"a' + " " * size + '"}'), 32 * MIB
+        lambda size: chat(USER + ',{"role":"assistant","content":"a' + " " * size + '"}'),
+        32 * MIB,
     ),
     "a prefill of many parts": (
         lambda size: chat(
             USER + ',{"role":"assistant","content":[' + many('{"type":"text","text":"a"}', size).decode() + "]}"
         ),
-        16 * MIB,
+        4 * MIB,
     ),
-    "logit_bias": (_field("logit_bias", lambda size: b"{%b}" % many('"#":1', size)), 16 * MIB),
-    "metadata": (_field("metadata", lambda size: b"{%b}" % many('"k#":"v"', size)), 16 * MIB),
-    "prediction": (_field("prediction", OBJECTS["empty objects"]), 16 * MIB),
-    "audio": (_field("audio", OBJECTS["deep lists"]), 16 * MIB),
-    "a role": (lambda size: chat('{"role":"' + "a" * size + '"}'), 16 * MIB),
-    "a role of error places": (lambda size: chat('{"role":"' + " - at `$." * (size // 9) + '"}'), 16 * MIB),
-    "not JSON": (lambda size: b"{" * size, 16 * MIB),
-    "not UTF-8": (lambda size: b'{"model":"' + b"\xff" * size + b'"}', 16 * MIB),
+    "logit_bias": (_field("logit_bias", lambda size: b"{%b}" % many('"#":1', size)), 4 * MIB),
+    "metadata": (_field("metadata", lambda size: b"{%b}" % many('"k#":"v"', size)), 4 * MIB),
+    "prediction": (_field("prediction", OBJECTS["empty objects"]), 4 * MIB),
+    "audio": (_field("audio", OBJECTS["deep lists"]), 4 * MIB),
+    "a role": (lambda size: chat('{"role":"' + "a" * size + '"}'), 4 * MIB),
+    "a role of error places": (lambda size: chat('{"role":"' + " - at `$." * (size // 9) + '"}'), 4 * MIB),
+    "not JSON": (lambda size: b"{" * size, 4 * MIB),
+    "not UTF-8": (lambda size: b'{"model":"' + b"\xff" * size + b'"}', 4 * MIB),
     "not UTF-8 in a schema": (
-        lambda size: chat(USER, ',"tools":[{"type":"function","function":{"name":"f","parameters":{"x":"PAD"}}}]').replace(
-            b"PAD", b"\xc3\xa9" * (size // 2) + b"\xff"
-        ),
-        16 * MIB,
+        lambda size: chat(
+            USER, ',"tools":[{"type":"function","function":{"name":"f","parameters":{"x":"PAD"}}}]'
+        ).replace(b"PAD", b"\xc3\xa9" * (size // 2) + b"\xff"),
+        4 * MIB,
     ),
     "text and bytes that are not ASCII": (
-        lambda size: chat('{"role":"user","content":"' + "\u00e9" * (size // 2) + '"}'), 32 * MIB
+        lambda size: chat('{"role":"user","content":"' + "\u00e9" * (size // 2) + '"}'),
+        32 * MIB,
     ),
 }
 

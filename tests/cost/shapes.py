@@ -12,7 +12,19 @@ from typing import Any, Final
 import msgspec
 from msgspec import inspect
 
-from tests.cost.fills import CUT_OFF, OBJECTS, SCHEMAS, STRINGS, Fill, list_of, many, nested, object_of, quoted, string_of
+from tests.cost.fills import (
+    CUT_OFF,
+    OBJECTS,
+    SCHEMAS,
+    STRINGS,
+    Fill,
+    digits,
+    list_of,
+    many,
+    nested,
+    object_of,
+    quoted,
+)
 
 HOLES: Final = ("\x00first", "\x00second")
 HOLE: Final = HOLES[0]
@@ -37,7 +49,7 @@ DEEP: Final[dict[str, Fill]] = {
 }
 WRONG: Final = {name: DEEP[name] for name in ("lists of depth 400", "empty objects")}  # where no list can be
 NUMBERS: Final[dict[str, Fill]] = {
-    "digits": lambda size: b"1" * size,
+    "digits": digits,
     "fraction": lambda size: b"0." + b"0" * size + b"1",
 }
 JSON_FIELDS: Final = ("arguments", "input", "partial_json", "text")  # strings that are read as JSON somewhere
@@ -176,7 +188,10 @@ def _places_of_struct(kind: inspect.StructType, name: str, wrap: Wrap) -> Iterat
     for field in kind.fields:
         around = _minimal_struct(kind, without=field.encode_name)
         yield from _places(
-            field.type, f"{name}.{field.encode_name}".lstrip("."), field.encode_name, _in_field(wrap, around, field.encode_name)
+            field.type,
+            f"{name}.{field.encode_name}".lstrip("."),
+            field.encode_name,
+            _in_field(wrap, around, field.encode_name),
         )
 
 
@@ -221,10 +236,12 @@ def _objects(kind: inspect.StructType) -> dict[str, Fill]:
         "many unknown fields": beside('"u#":0'),
         "many equal unknown fields": beside('"u":0'),
         "unknown fields of escapes": beside('"\\u0000#":0'),
-        "an unknown field of depth 100": lambda size: (text[:-1] + ("," if len(text) > 2 else "")).encode()
-        + b'"u":%b}' % nested("[", "]", 100)(size),
-        "an unknown field of a long name": lambda size: (text[:-1] + ("," if len(text) > 2 else "")).encode()
-        + b"%b:0}" % STRINGS["letters"](size),
+        "an unknown field of depth 100": lambda size: (
+            (text[:-1] + ("," if len(text) > 2 else "")).encode() + b'"u":%b}' % nested("[", "]", 100)(size)
+        ),
+        "an unknown field of a long name": lambda size: (
+            (text[:-1] + ("," if len(text) > 2 else "")).encode() + b"%b:0}" % STRINGS["letters"](size)
+        ),
         **DEEP,
     }
     for field in kind.fields:

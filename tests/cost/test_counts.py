@@ -91,4 +91,3 @@ def test_each_place_of_a_stream_costs_in_proportion() -> None:
 @pytest.mark.parametrize("name", STREAMS)
 def test_a_hostile_stream_costs_in_proportion(name: str) -> None:
     assert found([(name, STREAMS[name][0])], few(STREAM_WAYS), LARGER) == []
-

@@ -24,8 +24,7 @@ def raw(unit: bytes, before: bytes = b"", after: bytes = b"") -> Worst:
 
 
 _DELTA: Final = (
-    b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,'
-    b'"delta":{"type":"text_delta","text":"'
+    b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"'
 )
 # The text that each has most work with: what it nearly takes, without what has to stand behind.
 WORST: Final[dict[str, Worst]] = {

@@ -27,7 +27,6 @@ class Way:
     floor: Run
 
 
-
 ERRORS: Final = (InvalidRequest, InvalidReply)
 REFUSED: Final = 0
 
@@ -145,7 +144,9 @@ def _app(pieces: Pieces, media: bytes) -> ASGIApp:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         nonlocal called
         await receive()
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", JSON if called else media)]})
+        await send(
+            {"type": "http.response.start", "status": 200, "headers": [(b"content-type", JSON if called else media)]}
+        )
         for piece in [_GONE_ON] if called else pieces:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         called = True
@@ -210,9 +211,7 @@ def _payloads(pieces: Pieces) -> Iterator[bytes]:
 
 # ---------------------------------------------------------------- all ways
 
-REQUEST_WAYS: Final[dict[str, Way]] = {
-    name: Way(_translated(dialect), generic) for name, dialect in PRESETS.items()
-}
+REQUEST_WAYS: Final[dict[str, Way]] = {name: Way(_translated(dialect), generic) for name, dialect in PRESETS.items()}
 REPLY_WAYS: Final[dict[str, Way]] = {
     **{f"{name}, whole": Way(_whole(asked), generic) for name, asked in ASKED.items()},
     **{f"{name}, as a stream": Way(_replayed(asked), generic) for name, asked in ASKED.items()},
