@@ -14,9 +14,17 @@ import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chatcompat.bounds import Limits
-from chatcompat.chunks import says_something
+from chatcompat.chunks import PING
 from chatcompat.collect import CompletionCollector
-from chatcompat.errors import ERROR_TYPES, InvalidReply, status_of, to_chat_error, to_error_body, to_native_error
+from chatcompat.errors import (
+    ERROR_TYPES,
+    ErrorReply,
+    InvalidReply,
+    status_of,
+    to_chat_error,
+    to_error_reply,
+    to_native_error,
+)
 from chatcompat.guard import new_guard
 from chatcompat.headers import (
     Fields,
@@ -30,10 +38,10 @@ from chatcompat.headers import (
     to_fields,
 )
 from chatcompat.keeper import Keeper
-from chatcompat.record import ExchangeRecord, told_by
+from chatcompat.record import ExchangeRecord
 from chatcompat.respond import respond
-from chatcompat.store import thinking_in
-from chatcompat.stream import PING, ChunkStream
+from chatcompat.stream import ChunkStream
+from chatcompat.summary import ReplySummary
 from chatcompat.translation import Translation
 
 _logger: Final = logging.getLogger(__name__)
@@ -72,7 +80,7 @@ class Exchange:
         self._sent_status: int | None = None  # what the client got,
         self._first_byte_at: float | None = None  # when,
         self._first_token_at: float | None = None  # when the first piece of a streamed one,
-        self._told: bytes | None = None  # and the body, if it was one in one piece
+        self._summary = ReplySummary()  # and what it was
 
     async def run(self, app: ASGIApp, scope: Scope) -> None:
         """Call the inner app and see its reply through; its own exception is raised again unchanged."""
@@ -95,19 +103,19 @@ class Exchange:
 
     def record(self, began: float) -> ExchangeRecord:
         """How the exchange ended; `began` is when it did, as `time.monotonic` tells."""
-        told = told_by(self._told, self._stream if self._begun else None)
+        summary = self._summary
         return ExchangeRecord(
             model=self._translation.model,
             streaming=self._translation.streaming,
             status=self._sent_status,
-            finish_reason=told.finish_reason,
-            usage=told.usage,
+            finish_reason=summary.finish_reason or None,
+            usage=summary.usage,
             ignored=self._translation.ignored,
             time_to_first_byte=None if self._first_byte_at is None else self._first_byte_at - began,
             duration=time.monotonic() - began,
-            error_type=told.error_type or (None if self._complete else "client_disconnected"),
-            response_id=told.id,
-            response_model=told.model,
+            error_type=summary.error_type or (None if self._complete else "client_disconnected"),
+            response_id=summary.id or None,
+            response_model=summary.model or None,
             time_to_first_token=None if self._first_token_at is None else self._first_token_at - began,
         )
 
@@ -162,7 +170,7 @@ class Exchange:
         headers = lowered(message.get("headers", ()))
         if size_of(headers) > self._limits.max_header_bytes:
             error = InvalidReply("The messages service sent headers that are too large.")
-            await self._reply(error.status, error.body)
+            await self._reply_error(error.reply)
             return
         self._headers, self._fields = headers, to_fields(headers)
         if self._status != 200 or is_encoded(self._fields):  # noqa: PLR2004
@@ -192,10 +200,9 @@ class Exchange:
         except InvalidReply as error:
             native = to_native_error(b"".join(self._pieces))
             if native.type in ERROR_TYPES:  # an error that was sent as if it were a reply
-                status = status_of(native)
-                await self._reply(status, to_chat_error(native, status))
+                await self._reply_error(to_chat_error(native, status_of(native)))
             else:
-                await self._reply(error.status, error.body)
+                await self._reply_error(error.reply)
 
     # ------------------------------------------------------------ the client's side
 
@@ -205,14 +212,14 @@ class Exchange:
             out += stream.close()
         if not self._begun:
             if stream.error is not None and not stream.started:
-                await self._reply(stream.error.status, stream.error.body)
+                await self._reply_error(stream.error)
                 return
             if not out:
                 self._guard.allow(self._limits.idle_timeout)
                 return
-            await self._begin_stream()
+            await self._begin_stream(stream)
         if stream.ended:
-            await self._keep(stream.thinking)
+            await self._keep(stream.summary)
         if out or stream.ended:
             await self._send_body(out, more_body=not stream.ended)
         else:
@@ -223,32 +230,31 @@ class Exchange:
         translation, body = self._translation, b"".join(self._pieces)
         if self._collector is not None:
             completion = self._collector.close()
-            error = self._collector.error
-            await self._keep(None if error else thinking_in(completion))
-            await self._reply(error.status if error else 200, completion)
+            if self._collector.error is not None:
+                await self._reply_error(self._collector.error)
+            else:
+                await self._reply_completion(completion, self._collector.summary)
         elif self._status >= 400:  # noqa: PLR2004
             readable = b"" if is_encoded(self._fields) else body
-            await self._reply(self._status, translation.error(self._status, readable))
+            await self._reply_error(translation.error_reply(self._status, readable))
         elif self._status != 200 or not is_json(media_type(self._fields)):  # noqa: PLR2004
             raise InvalidReply("The messages service sent a reply that is neither JSON nor an event stream.")
         elif is_encoded(self._fields):
             raise InvalidReply("The messages service sent a compressed reply, which was not asked for.")
         elif translation.streaming:
-            chunks, self._stream = translation.stream_reply(body)
-            if self._stream.error is not None:
-                await self._reply(self._stream.error.status, self._stream.error.body)
+            chunks, stream = translation.stream_reply(body)
+            if stream.error is not None:
+                await self._reply_error(stream.error)
             else:
-                await self._keep(self._stream.thinking)
-                await self._begin_stream()
+                await self._keep(stream.summary)
+                await self._begin_stream(stream)
                 await self._send_body(chunks, more_body=False)
         else:
-            completion = translation.reply(body)
-            await self._keep(thinking_in(completion))
-            await self._reply(200, completion)
+            await self._reply_completion(*translation.whole_reply(body))
 
-    async def _keep(self, thinking: tuple[str, bytes] | None) -> None:
+    async def _keep(self, summary: ReplySummary) -> None:
         """Keep thinking before the client can call back with the results."""
-        if thinking is not None and self._keeper is not None:
+        if self._keeper is not None and (thinking := summary.thinking) is not None:
             await self._keeper.keep(*thinking)
 
     async def _end(self, failure: Exception | None, *, given_up: bool) -> None:
@@ -261,20 +267,28 @@ class Exchange:
             out = self._stream.fail(error) if given_up else self._stream.close()
             await self._send_body(out, more_body=False)
         elif failure is not None and failure is not error:
-            await self._reply(500, to_error_body("The messages service failed.", "server_error"))
+            await self._reply_error(to_error_reply(500, "The messages service failed.", "server_error"))
         else:
-            await self._reply(error.status, error.body)
+            await self._reply_error(error.reply)
 
-    async def _reply(self, status: int, body: bytes) -> None:
+    async def _reply_completion(self, completion: bytes, summary: ReplySummary) -> None:
+        await self._keep(summary)
+        await self._reply(200, completion, summary)
+
+    async def _reply_error(self, error: ErrorReply) -> None:
+        await self._reply(error.status, error.body, ReplySummary(error_type=error.type))
+
+    async def _reply(self, status: int, body: bytes, summary: ReplySummary) -> None:
         self._guard.allow(math.inf)
         self._complete = True
-        self._sent_status, self._first_byte_at, self._told = status, time.monotonic(), body
+        self._sent_status, self._first_byte_at, self._summary = status, time.monotonic(), summary
         headers = to_client_headers(self._headers, self._translation.ignored, time.time())
         await respond(self._send, status, body, headers)
         self._end_waiting()
 
-    async def _begin_stream(self) -> None:
+    async def _begin_stream(self, stream: ChunkStream) -> None:
         self._begun = True
+        self._stream, self._summary = stream, stream.summary
         self._guard.allow(math.inf)  # from here on `_keep_alive` looks at the clock
         self._sent_status, self._first_byte_at = 200, time.monotonic()
         headers = to_client_headers(self._headers, self._translation.ignored, time.time())
@@ -289,7 +303,7 @@ class Exchange:
         self._guard.start(self._keep_alive)
 
     async def _send_body(self, body: bytes, *, more_body: bool) -> None:
-        if self._first_token_at is None and says_something(body):
+        if self._first_token_at is None and self._stream is not None and self._stream.has_content:
             self._first_token_at = time.monotonic()
         self._complete = not more_body
         if self._beating is not None:

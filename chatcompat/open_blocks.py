@@ -5,7 +5,7 @@ A delta that does not belong to its kind of block is skipped, but text that come
 
 from collections.abc import Callable
 
-import msgspec
+from msgspec import Raw
 
 from chatcompat.chunks import ChunkWriter
 from chatcompat.completion import Annotation
@@ -15,47 +15,71 @@ from chatcompat.layout import Layout
 from chatcompat.messages import (
     Block,
     Citation,
+    Message,
+    MessageHead,
     RedactedThinkingBlock,
+    StopDelta,
     TextBlock,
     ThinkingBlock,
     ToolUseBlock,
 )
 from chatcompat.origin import Origin
-from chatcompat.response import to_annotations, to_free_text, to_unwrapped
+from chatcompat.response import (
+    CompletionWriter,
+    to_annotations,
+    to_completion_id,
+    to_finish_reason,
+    to_free_text,
+    to_refusal,
+    to_unwrapped,
+)
+from chatcompat.summary import ReplySummary
+from chatcompat.usage import to_chat_usage
 
-_encode = msgspec.json.Encoder().encode
+Writer = ChunkWriter | CompletionWriter
+"""Where a reply is written: as the chunks of a stream, or as one completion."""
 
 
 class Reply:
-    """What has been said of a streamed message so far."""
+    """What a message has said so far, and the writer that it is told to."""
 
     __slots__ = (
         "calls",
         "echo",
-        "first_call",
         "held_annotations",
         "held_text",
         "ids",
         "json_seen",
         "layout",
         "origin",
+        "started",
+        "summary",
         "writer",
     )
 
-    def __init__(self, writer: ChunkWriter, origin: Origin) -> None:
+    def __init__(self, writer: Writer, origin: Origin) -> None:
         self.writer = writer
         self.origin = origin
+        self.summary = ReplySummary()
         self.layout = Layout()
         self.ids = UniqueIds()
         self.echo = Echo(origin.prefill)
+        self.started = False
         self.calls = 0
-        self.first_call: str | None = None
         self.json_seen = False
         self.held_text: list[str] = []
         self.held_annotations: list[Annotation] = []
 
+    def begin(self, message: MessageHead | Message) -> None:
+        """Open the reply."""
+        summary = self.summary
+        summary.id, summary.model = to_completion_id(message.id), message.model
+        summary.native_usage = {**(message.usage or {})}
+        self.writer.begin(summary)
+        self.started = True
+
     def say(self, text: str) -> None:
-        """Send text, or hold it where JSON may follow that it would spoil."""
+        """Write text, or hold it where JSON may follow that it would spoil."""
         self._say(self.echo.cut(text))
 
     def _say(self, text: str) -> None:
@@ -66,22 +90,32 @@ class Reply:
             self.writer.say(text)
 
     def annotate(self, annotations: list[Annotation]) -> None:
-        """Send citations, or hold them with their text."""
+        """Write citations, or hold them with their text."""
         if self.origin.json_tool is not None:
             self.held_annotations += annotations
         elif annotations:
             self.writer.annotate(annotations)
 
-    def end(self) -> None:
-        """Send what stood back until the whole message was there."""
+    def end(self, stop: StopDelta | Message) -> None:
+        """Write what stood back until the whole message was there, and the end; raises `InvalidReply`."""
+        writer, summary = self.writer, self.summary
+        # Read before anything is written: a usage that cannot be read is an error, and nothing follows an end.
+        usage = to_chat_usage(summary.native_usage) if writer.needs_usage else None
         self._say(self.echo.rest())
         if not self.json_seen:
             if text := "".join(self.held_text):
-                self.writer.say(text)
+                writer.say(text)
             if self.held_annotations:
-                self.writer.annotate(self.held_annotations)
+                writer.annotate(self.held_annotations)
         if details := self.layout.details(places=not self.json_seen):
-            self.writer.detail(details)
+            summary.details = details
+            writer.detail(details)
+        if refusal := to_refusal(stop.stop_reason, stop.stop_details):
+            writer.refuse(refusal)
+        summary.finish_reason = to_finish_reason(
+            stop.stop_reason, has_calls=self.calls > 0, legacy=self.origin.legacy_functions
+        )
+        writer.finish(stop, usage)
 
 
 class OpenBlock:
@@ -117,10 +151,10 @@ class OpenText(OpenBlock):
     __slots__ = ("_citations", "_start")
 
     def __init__(self, reply: Reply, block: TextBlock) -> None:
-        super().__init__(reply)
+        self._reply = reply
         reply.layout.end_text()
         self._start = reply.layout.position
-        self._citations = list(block.citations or ())
+        self._citations = block.citations or []
         reply.say(block.text)
 
     def add_text(self, text: str) -> None:
@@ -130,7 +164,8 @@ class OpenText(OpenBlock):
         self._citations.append(citation)
 
     def end(self) -> None:
-        self._reply.annotate(to_annotations(self._citations, self._start, self._reply.layout.position))
+        if self._citations:
+            self._reply.annotate(to_annotations(self._citations, self._start, self._reply.layout.position))
 
 
 class OpenThinking(OpenBlock):
@@ -139,7 +174,7 @@ class OpenThinking(OpenBlock):
     __slots__ = ("_pieces", "_signature")
 
     def __init__(self, reply: Reply, block: ThinkingBlock) -> None:
-        super().__init__(reply)
+        self._reply = reply
         self._pieces: list[str] = []
         self._signature = block.signature
         self.add_thinking(block.thinking)
@@ -159,11 +194,11 @@ class OpenThinking(OpenBlock):
 class OpenCall(OpenBlock):
     """A function call, or the JSON that the client asked for: each piece of input is sent as it comes."""
 
-    __slots__ = ("_fallback", "_head", "_sent", "_tail")
+    __slots__ = ("_fallback", "_sent", "_write")
 
-    def __init__(self, reply: Reply, around: tuple[bytes, bytes], fallback: bytes) -> None:
-        super().__init__(reply)
-        self._head, self._tail = around
+    def __init__(self, reply: Reply, write: Callable[[str], None], fallback: Raw) -> None:
+        self._reply = reply
+        self._write = write
         self._fallback = fallback
         self._sent = False
 
@@ -173,11 +208,11 @@ class OpenCall(OpenBlock):
     def add_input(self, partial_json: str) -> None:
         if partial_json:
             self._sent = True
-            self._reply.writer.out += (self._head, _encode(partial_json), self._tail)
+            self._write(partial_json)
 
     def end(self) -> None:
         if not self._sent:  # a call without arguments sends none natively, and clients want an object
-            self.add_input(self._fallback.decode())
+            self.add_input(bytes(self._fallback).decode())
 
 
 class OpenWrapped(OpenCall):
@@ -185,10 +220,8 @@ class OpenWrapped(OpenCall):
 
     __slots__ = ("_pieces", "_unwrap")
 
-    def __init__(
-        self, reply: Reply, around: tuple[bytes, bytes], fallback: bytes, unwrap: Callable[[str], str]
-    ) -> None:
-        super().__init__(reply, around, fallback)
+    def __init__(self, reply: Reply, write: Callable[[str], None], fallback: Raw, unwrap: Callable[[str], str]) -> None:
+        super().__init__(reply, write, fallback)
         self._pieces: list[str] = []
         self._unwrap = unwrap
 
@@ -196,7 +229,7 @@ class OpenWrapped(OpenCall):
         self._pieces.append(partial_json)
 
     def end(self) -> None:
-        super().add_input(self._unwrap("".join(self._pieces) or self._fallback.decode()))
+        super().add_input(self._unwrap("".join(self._pieces) or bytes(self._fallback).decode()))
 
 
 def open_block(reply: Reply, block: Block) -> OpenBlock:
@@ -219,10 +252,10 @@ def _open_json(reply: Reply, block: ToolUseBlock) -> OpenBlock:
     if reply.json_seen:
         return OpenBlock(reply)  # a second document would spoil the first
     reply.json_seen = True
-    around = reply.writer.text_head, reply.writer.text_tail
+    reply.writer.say("")  # the content is a text from here on, even if its JSON is cut off before it begins
     if reply.origin.json_wrapped:
-        return OpenWrapped(reply, around, bytes(block.input), to_unwrapped)
-    return OpenCall(reply, around, bytes(block.input))
+        return OpenWrapped(reply, reply.writer.say, block.input, to_unwrapped)
+    return OpenCall(reply, reply.writer.say, block.input)
 
 
 def _open_call(reply: Reply, block: ToolUseBlock) -> OpenBlock:
@@ -233,8 +266,16 @@ def _open_call(reply: Reply, block: ToolUseBlock) -> OpenBlock:
     if origin.legacy_functions and index:
         return OpenBlock(reply)  # there is room for one
     call_id, name = reply.ids.unique(block.id), origin.tool_names.get(block.name, block.name)
-    reply.first_call = reply.first_call or call_id
+    if not (index or origin.legacy_functions):
+        reply.summary.first_call = call_id
     if block.name in origin.custom_tools:
-        around = reply.writer.custom_call(index, call_id, name)
-        return OpenWrapped(reply, around, bytes(block.input), to_free_text)
-    return OpenCall(reply, reply.writer.call(index, call_id, name), bytes(block.input))
+        return OpenWrapped(reply, reply.writer.custom_call(index, call_id, name), block.input, to_free_text)
+    return OpenCall(reply, reply.writer.call(index, call_id, name), block.input)
+
+
+def write_message(message: Message, reply: Reply) -> None:
+    """Write a message that came whole; raises `InvalidReply`."""
+    reply.begin(message)
+    for block in message.content:
+        open_block(reply, block).end()
+    reply.end(message)

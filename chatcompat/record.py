@@ -1,15 +1,8 @@
 """What a service is told of each exchange: numbers and names, and nothing of the conversation."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
-
-import msgspec
-from msgspec import Struct
-
-from chatcompat.errors import InvalidReply
-from chatcompat.stream import ChunkStream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,52 +55,3 @@ def to_all(*observers: OnExchange) -> OnExchange:
             raise ExceptionGroup("observers of an exchange failed", failures)
 
     return tell
-
-
-class _Chosen(Struct):
-    """How a choice ended."""
-
-    finish_reason: str
-
-
-class _Error(Struct):
-    type: str
-
-
-class Told(Struct):
-    """What a reply's own bytes tell."""
-
-    id: str | None = None
-    model: str | None = None
-    choices: list[_Chosen] = []
-    usage: dict[str, Any] | None = None
-    error: _Error | None = None
-
-    @property
-    def finish_reason(self) -> str | None:
-        """The finish reason of a completion."""
-        return self.choices[0].finish_reason if self.choices else None
-
-    @property
-    def error_type(self) -> str | None:
-        """The type of an error."""
-        return self.error.type if self.error is not None else None
-
-
-_read_reply = msgspec.json.Decoder(Told).decode  # a completion or an error body that this package wrote
-
-
-def told_by(body: bytes | None, stream: ChunkStream | None) -> Told:
-    """What a body in one piece told, or else a stream; of one that failed, its error."""
-    if body is not None:
-        return _read_reply(body)
-    if stream is None:
-        return Told()
-    told = Told() if stream.error is None else _read_reply(stream.error.body)
-    told.id, told.model = stream.completion_id, stream.model
-    if stream.error is None:
-        told.choices = [_Chosen(stream.finish_reason)] if stream.finish_reason is not None else []
-        # Where nobody asked for the usage of this stream, that it could not be read was not told.
-        with suppress(InvalidReply):
-            told.usage = msgspec.json.decode(msgspec.json.encode(stream.usage))
-    return told

@@ -12,7 +12,6 @@ from hashlib import blake2b
 from typing import Final, Protocol
 
 import msgspec
-from msgspec import Struct
 
 from chatcompat.chat import AssistantMessage, ChatCompletionRequest, ReasoningDetail, ToolMessage
 
@@ -86,39 +85,7 @@ def to_key(credential: bytes, call_id: str) -> bytes:
 
 # ---------------------------------------------------------------- what is kept, and what is missed
 
-_encode = msgspec.json.Encoder().encode
-
 decode_details = msgspec.json.Decoder(list[ReasoningDetail]).decode
-
-
-class _Call(Struct):
-    id: str
-
-
-class _Message(Struct):
-    tool_calls: list[_Call] = []
-    reasoning_details: list[ReasoningDetail] = []
-
-
-class _Choice(Struct):
-    message: _Message
-
-
-class _Completion(Struct):
-    choices: list[_Choice]
-
-
-_completion = msgspec.json.Decoder(_Completion).decode
-
-
-def thinking_in(completion: bytes) -> tuple[str, bytes] | None:
-    """The first call's id and the thinking to keep under it, in a completion that this package wrote."""
-    if b'"reasoning_details":' not in completion:
-        return None
-    message = _completion(completion).choices[0].message
-    if not (message.tool_calls and message.reasoning_details):
-        return None
-    return message.tool_calls[0].id, _encode(message.reasoning_details)
 
 
 def lost_turns(chat: ChatCompletionRequest) -> Iterator[tuple[AssistantMessage, str]]:

@@ -7,16 +7,17 @@ from msgspec import UNSET, Raw, Struct
 
 from chatcompat.bounds import DEFAULT_BOUNDS, RequestBounds
 from chatcompat.chat import ChatCompletionRequest
-from chatcompat.collect import CompletionCollector
+from chatcompat.collect import CompletionCollector, to_chat_completion
 from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption
-from chatcompat.errors import InvalidRequest, to_chat_error, to_native_error
+from chatcompat.errors import ErrorReply, InvalidRequest, to_chat_error, to_native_error
 from chatcompat.events import decode_message
+from chatcompat.fast_text import FastChunkStream
 from chatcompat.origin import Origin
 from chatcompat.plain_reply import to_plain_completion
 from chatcompat.request import Decoded, Outcome, decode_chat_request, to_messages_request
-from chatcompat.response import to_chat_completion
 from chatcompat.sse import MAX_EVENT_BYTES
 from chatcompat.stream import ChunkStream
+from chatcompat.summary import ReplySummary
 
 MAX_PARAM: Final = 200
 """How much of a place is told in an error: the names of unknown fields are the client's own."""
@@ -42,15 +43,23 @@ class Translation(Struct, frozen=True):
 
     def reply(self, body: bytes) -> bytes:
         """The chat completion of a whole messages reply; raises `InvalidReply`."""
+        return self.whole_reply(body)[0]
+
+    def whole_reply(self, body: bytes) -> tuple[bytes, ReplySummary]:
+        """The chat completion of a whole messages reply, and what it was; raises `InvalidReply`."""
         return to_plain_completion(body, self.origin) or to_chat_completion(decode_message(body), self.origin)
 
     def error(self, status: int, body: bytes) -> bytes:
         """The error body of a native error reply; a body of any other form becomes one too."""
+        return self.error_reply(status, body).body
+
+    def error_reply(self, status: int, body: bytes) -> ErrorReply:
+        """The error reply of a native one."""
         return to_chat_error(to_native_error(body), status)
 
     def stream(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> ChunkStream:
         """A new translator of the reply's stream: `feed` it, `close` it, send what both give."""
-        return ChunkStream(self.origin, max_event_bytes=max_event_bytes)
+        return FastChunkStream(self.origin, max_event_bytes=max_event_bytes)
 
     def stream_reply(self, body: bytes) -> tuple[bytes, ChunkStream]:
         """A whole messages reply as the stream that the client asked for, and how it ended; raises `InvalidReply`."""

@@ -60,3 +60,8 @@ def to_chat_usage(usage: Usage) -> dict[str, Any]:
     if details is not None and details.thinking_tokens is not None:
         counted["completion_tokens_details"] = {"reasoning_tokens": details.thinking_tokens}
     return counted | extras if counted.keys().isdisjoint(extras) else extras | counted
+
+
+def to_plain_usage(usage: dict[str, Any]) -> dict[str, Any]:
+    """A chat usage with the values of native fields decoded."""
+    return {name: msgspec.json.decode(value) if isinstance(value, Raw) else value for name, value in usage.items()}
