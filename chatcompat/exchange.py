@@ -8,7 +8,7 @@ is awaited inside the inner app's, so a slow client slows the inner app.
 import logging
 import math
 import time
-from typing import Final
+from typing import Final, Protocol
 
 import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -42,20 +42,46 @@ from chatcompat.record import ExchangeRecord
 from chatcompat.respond import respond
 from chatcompat.stream import ChunkStream
 from chatcompat.summary import ReplySummary
-from chatcompat.translation import Translation
 
 _logger: Final = logging.getLogger(__name__)
 EVENT_STREAM: Final = b"text/event-stream"
 _NOT_WHOLE: Final = "The messages service ended without a whole reply."
 
 
+class Served(Protocol):
+    """The request that an exchange serves, and the way of its reply back; a `Translation` is one."""
+
+    @property
+    def body(self) -> bytes:
+        """What the inner app receives."""
+
+    @property
+    def model(self) -> str:
+        """As the client named it."""
+
+    @property
+    def streaming(self) -> bool:
+        """Whether the client asked for a stream."""
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """Places of what was not sent on."""
+
+    def whole_reply(self, body: bytes) -> tuple[bytes, ReplySummary]:
+        """The client's body for a reply that came whole, and what it was; raises `InvalidReply`."""
+
+    def error_reply(self, status: int, body: bytes) -> ErrorReply:
+        """The client's error for an error of the inner app."""
+
+    def event_reader(self, *, max_event_bytes: int) -> ChunkStream | CompletionCollector | None:
+        """What reads an event stream; None where such a reply is none. To a client's stream it is a `ChunkStream`."""
+
+
 class Exchange:
     """Stands between the server and the inner app for one translated request."""
 
-    def __init__(
-        self, translation: Translation, receive: Receive, send: Send, limits: Limits, keeper: Keeper | None
-    ) -> None:
-        self._translation = translation
+    def __init__(self, served: Served, receive: Receive, send: Send, limits: Limits, keeper: Keeper | None) -> None:
+        self._served = served
         self._receive = receive
         self._send = send
         self._limits = limits
@@ -105,12 +131,12 @@ class Exchange:
         """How the exchange ended; `began` is when it did, as `time.monotonic` tells."""
         summary = self._summary
         return ExchangeRecord(
-            model=self._translation.model,
-            streaming=self._translation.streaming,
+            model=self._served.model,
+            streaming=self._served.streaming,
             status=self._sent_status,
             finish_reason=summary.finish_reason or None,
             usage=summary.usage,
-            ignored=self._translation.ignored,
+            ignored=self._served.ignored,
             time_to_first_byte=None if self._first_byte_at is None else self._first_byte_at - began,
             duration=time.monotonic() - began,
             error_type=summary.error_type or (None if self._complete else "client_disconnected"),
@@ -125,7 +151,7 @@ class Exchange:
         """The translated request once; then, when it is so, that the client is gone."""
         if not self._body_given:
             self._body_given = True
-            return {"type": "http.request", "body": self._translation.body, "more_body": False}
+            return {"type": "http.request", "body": self._served.body, "more_body": False}
         if not self._is_over:
             self._over = self._over or anyio.Event()
             await self._over.wait()
@@ -176,11 +202,11 @@ class Exchange:
         if self._status != 200 or is_encoded(self._fields):  # noqa: PLR2004
             return
         if media_type(self._fields) == EVENT_STREAM:
-            bound = self._limits.max_event_bytes
-            if self._translation.streaming:
-                self._stream = self._translation.stream(max_event_bytes=bound)
+            reader = self._served.event_reader(max_event_bytes=self._limits.max_event_bytes)
+            if isinstance(reader, ChunkStream):
+                self._stream = reader
             else:
-                self._collector = self._translation.collector(max_event_bytes=bound)
+                self._collector = reader
 
     async def _collect(self, piece: bytes, more_body: bool) -> None:
         """Take a piece of a reply that is answered when it is whole."""
@@ -227,7 +253,7 @@ class Exchange:
 
     async def _reply_whole(self) -> None:
         """Answer with what the collected body becomes; raises `InvalidReply`."""
-        translation, body = self._translation, b"".join(self._pieces)
+        served, body = self._served, b"".join(self._pieces)
         if self._collector is not None:
             completion = self._collector.close()
             if self._collector.error is not None:
@@ -236,13 +262,15 @@ class Exchange:
                 await self._reply_completion(completion, self._collector.summary)
         elif self._status >= 400:  # noqa: PLR2004
             readable = b"" if is_encoded(self._fields) else body
-            await self._reply_error(translation.error_reply(self._status, readable))
+            await self._reply_error(served.error_reply(self._status, readable))
         elif self._status != 200 or not is_json(media_type(self._fields)):  # noqa: PLR2004
             raise InvalidReply("The messages service sent a reply that is neither JSON nor an event stream.")
         elif is_encoded(self._fields):
             raise InvalidReply("The messages service sent a compressed reply, which was not asked for.")
-        elif translation.streaming:
-            chunks, stream = translation.stream_reply(body)
+        elif served.streaming:
+            stream = served.event_reader(max_event_bytes=self._limits.max_event_bytes)
+            assert isinstance(stream, ChunkStream)  # noqa: S101 - the client asked for one
+            chunks = stream.replay(body)
             if stream.error is not None:
                 await self._reply_error(stream.error)
             else:
@@ -250,7 +278,7 @@ class Exchange:
                 await self._begin_stream(stream)
                 await self._send_body(chunks, more_body=False)
         else:
-            await self._reply_completion(*translation.whole_reply(body))
+            await self._reply_completion(*served.whole_reply(body))
 
     async def _keep(self, summary: ReplySummary) -> None:
         """Keep thinking before the client can call back with the results."""
@@ -282,7 +310,7 @@ class Exchange:
         self._guard.allow(math.inf)
         self._complete = True
         self._sent_status, self._first_byte_at, self._summary = status, time.monotonic(), summary
-        headers = to_client_headers(self._headers, self._translation.ignored, time.time())
+        headers = to_client_headers(self._headers, self._served.ignored, time.time())
         await respond(self._send, status, body, headers)
         self._end_waiting()
 
@@ -291,7 +319,7 @@ class Exchange:
         self._stream, self._summary = stream, stream.summary
         self._guard.allow(math.inf)  # from here on `_keep_alive` looks at the clock
         self._sent_status, self._first_byte_at = 200, time.monotonic()
-        headers = to_client_headers(self._headers, self._translation.ignored, time.time())
+        headers = to_client_headers(self._headers, self._served.ignored, time.time())
         names = {name for name, _ in headers}
         if b"cache-control" not in names:
             headers.append((b"cache-control", b"no-cache"))

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import Final
 
+from chatcompat.dialect import Dialect
 from chatcompat.errors import InvalidRequest
-from chatcompat.translation import Translation
 
 Headers = list[tuple[bytes, bytes]]
 Fields = Mapping[bytes, bytes]
@@ -71,19 +71,19 @@ def to_fields(headers: Headers) -> Fields:
     return dict(reversed(headers))
 
 
-def to_inner_headers(headers: Headers, fields: Fields, translation: Translation) -> Headers:
-    """The client's headers for the inner app, with those of the new body.
+def to_inner_headers(headers: Headers, fields: Fields, *, dialect: Dialect, version: str, length: int) -> Headers:
+    """The client's headers for the inner app, with those of the new body, which has `length` bytes.
 
     Credentials pass as they came. Compression is not offered, since the reply must be read here. `openai-*` name
     things of another vendor.
     """
     inner = [(name, value) for name, value in headers if name not in _NOT_SENT_IN and not name.startswith(b"openai-")]
     if b"anthropic-version" not in fields:
-        inner.append((b"anthropic-version", translation.version.encode()))
-    if translation.dialect.api_key_header and b"x-api-key" not in fields:
+        inner.append((b"anthropic-version", version.encode()))
+    if dialect.api_key_header and b"x-api-key" not in fields:
         inner += [(b"x-api-key", key) for name, value in inner if name == b"authorization" and (key := _bearer(value))]
     inner.append((b"content-type", b"application/json"))
-    inner.append((b"content-length", b"%d" % len(translation.body)))
+    inner.append((b"content-length", b"%d" % length))
     return inner
 
 

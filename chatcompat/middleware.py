@@ -164,7 +164,11 @@ class ChatCompatMiddleware:
         except Exception:  # of `dialect`; the server answers, as for the inner app's own
             self._report(_unread(500, "server_error", began))
             raise
-        inner = self._inner_scope(scope, to_inner_headers(headers, fields, translation))
+        length = len(translation.body)
+        inner_headers = to_inner_headers(
+            headers, fields, dialect=translation.dialect, version=translation.version, length=length
+        )
+        inner = self._inner_scope(scope, inner_headers)
         exchange = Exchange(translation, receive, send, self._limits, keeper)
         try:
             await exchange.run(self._inner_app(translation), inner)

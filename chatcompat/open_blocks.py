@@ -4,6 +4,7 @@ A delta that does not belong to its kind of block is skipped, but text that come
 """
 
 from collections.abc import Callable
+from typing import assert_never
 
 from msgspec import Raw
 
@@ -233,19 +234,19 @@ class OpenWrapped(OpenCall):
 
 
 def open_block(reply: Reply, block: Block) -> OpenBlock:
-    """Begin a block, and send what its beginning says."""
+    """Begin a block, and write what its beginning says."""
     match block:
         case TextBlock():
             return OpenText(reply, block)
+        case ToolUseBlock():
+            return _open_json(reply, block) if block.name == reply.origin.json_tool else _open_call(reply, block)
         case ThinkingBlock():
             return OpenThinking(reply, block)
         case RedactedThinkingBlock(encrypted):
             reply.layout.add_redacted(encrypted)
             return OpenBlock(reply)
-        case ToolUseBlock() if block.name == reply.origin.json_tool:
-            return _open_json(reply, block)
         case _:
-            return _open_call(reply, block)
+            assert_never(block)
 
 
 def _open_json(reply: Reply, block: ToolUseBlock) -> OpenBlock:

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 from chatcompat.chunks import ChunkWriter, escape_separators
 from chatcompat.errors import ErrorReply, InvalidReply, status_of, to_chat_error, to_stream_error
-from chatcompat.events import SkippedBlock, incomplete_stream, read_events
+from chatcompat.events import SkippedBlock, decode_message, incomplete_stream, read_events
 from chatcompat.message_reader import MessageReader
-from chatcompat.messages import Event, Message
+from chatcompat.messages import Event
 from chatcompat.open_blocks import write_message
 from chatcompat.origin import Origin
 from chatcompat.sse import MAX_EVENT_BYTES, EventDecoder, encode_data
@@ -62,8 +62,9 @@ class ChunkStream:
             self._fail(error.reply)
         return self._flush()
 
-    def replay(self, message: Message) -> bytes:
-        """The whole stream of a message that came in one piece."""
+    def replay(self, body: bytes) -> bytes:
+        """The whole stream of a messages reply that came in one piece; raises `InvalidReply` if it is no message."""
+        message = decode_message(body)
         try:
             write_message(message, self._reader.reply)
             self.ended = True

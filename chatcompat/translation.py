@@ -61,14 +61,14 @@ class Translation(Struct, frozen=True):
         """A new translator of the reply's stream: `feed` it, `close` it, send what both give."""
         return FastChunkStream(self.origin, max_event_bytes=max_event_bytes)
 
-    def stream_reply(self, body: bytes) -> tuple[bytes, ChunkStream]:
-        """A whole messages reply as the stream that the client asked for, and how it ended; raises `InvalidReply`."""
-        stream = ChunkStream(self.origin)
-        return stream.replay(decode_message(body)), stream
-
     def collector(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> CompletionCollector:
         """A translator of a messages stream into the whole completion that the client asked for."""
         return CompletionCollector(self.origin, max_event_bytes=max_event_bytes)
+
+    def event_reader(self, *, max_event_bytes: int) -> ChunkStream | CompletionCollector:
+        """A translator of a messages stream into what the client asked for: a stream or a whole completion."""
+        translator = self.stream if self.streaming else self.collector
+        return translator(max_event_bytes=max_event_bytes)
 
 
 def translate(
