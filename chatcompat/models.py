@@ -180,9 +180,8 @@ class ModelsApp:
     async def _ask(self, model_id: str, headers: Headers, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with what the inner app knows."""
         dialect = self._dialect(model_id) if callable(self._dialect) else self._dialect
-        served, app = (
-            (_OneModel(model_id), self._app) if model_id else (_ModelList(""), _Pages(self._app, self._limits))
-        )
+        served = _OneModel(model_id) if model_id else _ModelList(model_id)
+        app = self._app if model_id else _Pages(self._app, self._limits)
         asked = to_inner_headers(headers, to_fields(headers), dialect=dialect, version=dialect.version, length=0)
         inner = {**scope, "headers": [header for header in asked if not header[0].startswith(b"content-")]}
         hide_extensions(inner)
