@@ -17,7 +17,7 @@ from chatcompat.chat import (
 from chatcompat.dialect import Dialect
 from chatcompat.errors import InvalidRequest
 from chatcompat.messages import MessageParam, ToolParam, ToolUseBlockParam
-from chatcompat.request.choice import allowed_names
+from chatcompat.request.choice import Tools, allowed_names
 from chatcompat.request.free_json import prove
 from chatcompat.request.names import ToolNames
 from chatcompat.request.native import name_of
@@ -32,8 +32,6 @@ _FREE_TEXT: Final = Raw(
 WEB_SEARCH: Final = "web_search"
 
 _encode = msgspec.json.Encoder().encode
-
-Tools = list[ToolParam | Raw]
 
 
 def to_tools(
