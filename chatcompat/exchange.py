@@ -8,13 +8,13 @@ is awaited inside the inner app's, so a slow client slows the inner app.
 import logging
 import math
 import time
-from typing import Final, Protocol
+from enum import Enum
+from typing import Final
 
 import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chatcompat.bounds import Limits
-from chatcompat.chunks import PING
 from chatcompat.collect import CompletionCollector
 from chatcompat.errors import (
     ERROR_TYPES,
@@ -37,9 +37,11 @@ from chatcompat.headers import (
     to_client_headers,
     to_fields,
 )
+from chatcompat.keep_alive import KeepAlive
 from chatcompat.keeper import Keeper
 from chatcompat.record import ExchangeRecord
 from chatcompat.respond import respond
+from chatcompat.served import Served
 from chatcompat.stream import ChunkStream
 from chatcompat.summary import ReplySummary
 
@@ -48,37 +50,21 @@ EVENT_STREAM: Final = b"text/event-stream"
 _NOT_WHOLE: Final = "The messages service ended without a whole reply."
 
 
-class Served(Protocol):
-    """The request that an exchange serves, and the way of its reply back; a `Translation` is one."""
+class Phase(Enum):
+    """How far the client's reply is."""
 
-    @property
-    def body(self) -> bytes:
-        """What the inner app receives."""
-
-    @property
-    def model(self) -> str:
-        """As the client named it."""
-
-    @property
-    def streaming(self) -> bool:
-        """Whether the client asked for a stream."""
-
-    @property
-    def ignored(self) -> tuple[str, ...]:
-        """Places of what was not sent on."""
-
-    def whole_reply(self, body: bytes) -> tuple[bytes, ReplySummary]:
-        """The client's body for a reply that came whole, and what it was; raises `InvalidReply`."""
-
-    def error_reply(self, status: int, body: bytes) -> ErrorReply:
-        """The client's error for an error of the inner app."""
-
-    def event_reader(self, *, max_event_bytes: int) -> ChunkStream | CompletionCollector | None:
-        """What reads an event stream; None where such a reply is none. To a client's stream it is a `ChunkStream`."""
+    WAITING = "nothing was sent"
+    STREAMING = "the start of a stream was sent"
+    DONE = "the whole reply was sent, or its last piece is on its way"
 
 
 class Exchange:
-    """Stands between the server and the inner app for one translated request."""
+    """Stands between the server and the inner app for one translated request.
+
+    Its phase only goes forward: from WAITING to STREAMING with the first chunk (`_begin_stream`) and to DONE with the
+    last (`_send_body`); or from WAITING to DONE at once, with a reply or an error in one piece (`_reply`). What the
+    inner app sends in DONE is dropped. A client that leaves ends the exchange in the phase that it is in.
+    """
 
     def __init__(self, served: Served, receive: Receive, send: Send, limits: Limits, keeper: Keeper | None) -> None:
         self._served = served
@@ -90,8 +76,7 @@ class Exchange:
         self._body_given = False
         self._is_over = False  # the reply is complete, or nobody is there to read it
         self._over: anyio.Event | None = None  # what the inner app waits for, if it does
-        self._begun = False  # the client has got the start of its reply
-        self._complete = False
+        self._phase = Phase.WAITING
         self._status = 0  # of the inner reply; 0: it has not begun
         self._headers: Headers = []
         self._fields: Fields = {}
@@ -99,10 +84,7 @@ class Exchange:
         self._collector: CompletionCollector | None = None
         self._pieces: list[bytes] = []
         self._size = 0
-        self._sending = False
-        self._sent_at = 0.0  # when the client took something last
-        self._heard_at = 0.0  # when the inner app sent something last
-        self._beating: anyio.Event | None = None
+        self._keep_alive = KeepAlive(send, self._guard, limits)
         self._sent_status: int | None = None  # what the client got,
         self._first_byte_at: float | None = None  # when,
         self._first_token_at: float | None = None  # when the first piece of a streamed one,
@@ -121,7 +103,7 @@ class Exchange:
                 failure = error
             given_up = False
         try:
-            if not self._complete and not self._is_over:
+            if self._phase is not Phase.DONE and not self._is_over:
                 await self._end(failure, given_up=given_up)
         finally:
             if failure is not None:
@@ -139,7 +121,7 @@ class Exchange:
             ignored=self._served.ignored,
             time_to_first_byte=None if self._first_byte_at is None else self._first_byte_at - began,
             duration=time.monotonic() - began,
-            error_type=summary.error_type or (None if self._complete else "client_disconnected"),
+            error_type=summary.error_type or (None if self._phase is Phase.DONE else "client_disconnected"),
             response_id=summary.id or None,
             response_model=summary.model or None,
             time_to_first_token=None if self._first_token_at is None else self._first_token_at - began,
@@ -166,7 +148,7 @@ class Exchange:
         """Take a message of the inner app's reply."""
         kind = message["type"]
         if kind == "http.response.body":
-            if self._complete:
+            if self._phase is Phase.DONE:
                 return  # the rest of a reply that has been answered is of no account
             piece, more_body = bytes(message.get("body", b"")), message.get("more_body", False)
             stream = self._stream
@@ -174,12 +156,13 @@ class Exchange:
                 await self._collect(piece, more_body)
                 return
             out = stream.feed(piece)
-            if self._first_token_at and more_body and out and not stream.ended and self._beating is None:
+            alive = self._keep_alive
+            if self._first_token_at and more_body and out and not stream.ended and alive.beat is None:
                 # Nearly all pieces. Sent from here, since every call between costs as much as the translation.
-                self._sending = True
+                alive.sending = True
                 await self._send({"type": "http.response.body", "body": out, "more_body": True})
-                self._sending = False
-                self._sent_at = self._heard_at = time.monotonic()
+                alive.sending = False
+                alive.sent_at = alive.heard_at = time.monotonic()
             else:
                 await self._forward(stream, out, more_body)
         elif kind == "http.response.start":
@@ -189,7 +172,7 @@ class Exchange:
 
     async def _take_start(self, message: Message) -> None:
         """Choose how the body is read, by what it is and not by what was asked for; a second start says nothing."""
-        if self._status or self._complete:
+        if self._status or self._phase is Phase.DONE:
             return
         self._guard.allow(self._limits.idle_timeout)
         self._status = message["status"]
@@ -236,7 +219,7 @@ class Exchange:
         """Send what a piece of a stream has become; the start waits for the first chunk."""
         if not more_body:
             out += stream.close()
-        if not self._begun:
+        if self._phase is Phase.WAITING:
             if stream.error is not None and not stream.started:
                 await self._reply_error(stream.error)
                 return
@@ -247,9 +230,9 @@ class Exchange:
         if stream.ended:
             await self._keep(stream.summary)
         if out or stream.ended:
-            await self._send_body(out, more_body=not stream.ended)
+            await self._send_body(stream, out)
         else:
-            self._heard_at = time.monotonic()
+            self._keep_alive.heard_at = time.monotonic()
 
     async def _reply_whole(self) -> None:
         """Answer with what the collected body becomes; raises `InvalidReply`."""
@@ -276,7 +259,7 @@ class Exchange:
             else:
                 await self._keep(stream.summary)
                 await self._begin_stream(stream)
-                await self._send_body(chunks, more_body=False)
+                await self._send_body(stream, chunks)
         else:
             await self._reply_completion(*served.whole_reply(body))
 
@@ -291,9 +274,9 @@ class Exchange:
             error = InvalidReply("The messages service was silent for too long.", code="timeout", status=504)
         else:  # some inner apps say themselves what their reply lacks
             error = failure if isinstance(failure, InvalidReply) else InvalidReply(_NOT_WHOLE)
-        if self._begun and self._stream is not None:
+        if self._phase is Phase.STREAMING and self._stream is not None:
             out = self._stream.fail(error) if given_up else self._stream.close()
-            await self._send_body(out, more_body=False)
+            await self._send_body(self._stream, out)
         elif failure is not None and failure is not error:
             await self._reply_error(to_error_reply(500, "The messages service failed.", "server_error"))
         else:
@@ -308,16 +291,16 @@ class Exchange:
 
     async def _reply(self, status: int, body: bytes, summary: ReplySummary) -> None:
         self._guard.allow(math.inf)
-        self._complete = True
+        self._phase = Phase.DONE
         self._sent_status, self._first_byte_at, self._summary = status, time.monotonic(), summary
         headers = to_client_headers(self._headers, self._served.ignored, time.time())
         await respond(self._send, status, body, headers)
         self._end_waiting()
 
     async def _begin_stream(self, stream: ChunkStream) -> None:
-        self._begun = True
+        self._phase = Phase.STREAMING
         self._stream, self._summary = stream, stream.summary
-        self._guard.allow(math.inf)  # from here on `_keep_alive` looks at the clock
+        self._guard.allow(math.inf)  # from here on the keep-alive looks at the clock
         self._sent_status, self._first_byte_at = 200, time.monotonic()
         headers = to_client_headers(self._headers, self._served.ignored, time.time())
         names = {name for name, _ in headers}
@@ -326,22 +309,16 @@ class Exchange:
         if b"x-accel-buffering" not in names:
             headers.append((b"x-accel-buffering", b"no"))
         headers.append((b"content-type", b"text/event-stream; charset=utf-8"))
-        await self._send({"type": "http.response.start", "status": 200, "headers": headers})
-        self._sent_at = self._heard_at = time.monotonic()
-        self._guard.start(self._keep_alive)
+        await self._keep_alive.send({"type": "http.response.start", "status": 200, "headers": headers})
+        self._guard.start(lambda: self._keep_alive.run(self._end_waiting))
 
-    async def _send_body(self, body: bytes, *, more_body: bool) -> None:
-        if self._first_token_at is None and self._stream is not None and self._stream.has_content:
+    async def _send_body(self, stream: ChunkStream, body: bytes) -> None:
+        if self._first_token_at is None and stream.has_content:
             self._first_token_at = time.monotonic()
-        self._complete = not more_body
-        if self._beating is not None:
-            await self._beating.wait()
-        self._sending = True
-        await self._send({"type": "http.response.body", "body": body, "more_body": more_body})
-        self._sending = False
-        if more_body:
-            self._sent_at = self._heard_at = time.monotonic()
-        else:
+        if stream.ended:
+            self._phase = Phase.DONE
+        await self._keep_alive.send({"type": "http.response.body", "body": body, "more_body": not stream.ended})
+        if stream.ended:
             self._end_waiting()
 
     # ------------------------------------------------------------ beside the inner app
@@ -354,36 +331,6 @@ class Exchange:
         except Exception as error:  # noqa: BLE001 - how Ray Serve says it; whatever failed, nobody is there any more
             _logger.debug("taken for a client that left: %s", type(error).__name__)
         self._end_waiting()
-        if not self._complete:  # work that goes on behind a complete reply is the inner app's own
+        if self._phase is not Phase.DONE:  # work that goes on behind a complete reply is the inner app's own
             await anyio.sleep(self._limits.disconnect_grace)
             self._guard.cancel()
-
-    async def _keep_alive(self) -> None:
-        """Send a comment whenever nothing was sent for a while, so that no proxy closes the connection.
-
-        An inner app that says nothing for too long is given up. A slow client is no silence.
-        """
-        interval, patience = self._limits.keep_alive, self._limits.idle_timeout
-        while not self._complete:
-            now = time.monotonic()
-            beat_in = interval if self._sending else self._sent_at + interval - now
-            left = patience if self._sending else self._heard_at + patience - now
-            if left <= 0:
-                self._guard.cancel()
-                return
-            if beat_in > 0:
-                await anyio.sleep(min(beat_in, left))
-            else:
-                await self._beat()
-
-    async def _beat(self) -> None:
-        self._beating, began = anyio.Event(), time.monotonic()
-        try:
-            await self._send({"type": "http.response.body", "body": PING, "more_body": True})
-        except OSError:  # the client left; the server tells the watcher too
-            self._end_waiting()
-        finally:
-            self._beating.set()
-            self._beating = None
-        self._sent_at = time.monotonic()
-        self._heard_at += self._sent_at - began  # the client took that long, and the inner app may wait behind it

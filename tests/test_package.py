@@ -11,7 +11,7 @@ import chatcompat
 
 PACKAGE = Path(chatcompat.__file__).parent
 SHELL = {"__init__.py", "__main__.py", "asyncio_guard.py", "continued.py", "exchange.py", "guard.py", "middleware.py"}
-SHELL |= {"models.py", "respond.py", "scopes.py", "upstream.py"}
+SHELL |= {"keep_alive.py", "models.py", "respond.py", "scopes.py", "upstream.py"}
 EXTRAS = {"otel.py", "prometheus.py"}
 CORE = sorted(
     path for path in PACKAGE.rglob("*.py") if path.name not in SHELL | EXTRAS or path.parent.name == "request"
