@@ -148,13 +148,13 @@ class Exchange:
         """Take a message of the inner app's reply."""
         kind = message["type"]
         if kind == "http.response.body":
-            if self._phase is Phase.DONE:
-                return  # the rest of a reply that has been answered is of no account
             piece, more_body = bytes(message.get("body", b"")), message.get("more_body", False)
             stream = self._stream
             if stream is None:
                 await self._collect(piece, more_body)
                 return
+            if stream.ended:
+                return  # the rest of a reply that is whole is of no account
             out = stream.feed(piece)
             alive = self._keep_alive
             if self._first_token_at and more_body and out and not stream.ended and alive.beat is None:
@@ -192,7 +192,9 @@ class Exchange:
                 self._collector = reader
 
     async def _collect(self, piece: bytes, more_body: bool) -> None:
-        """Take a piece of a reply that is answered when it is whole."""
+        """Take a piece of a reply that is answered when it is whole; what comes behind an answer is dropped."""
+        if self._phase is Phase.DONE:
+            return
         self._guard.allow(self._limits.idle_timeout)
         self._size += len(piece)
         try:
