@@ -102,8 +102,9 @@ class Reply:
         writer, summary = self.writer, self.summary
         # Read before anything is written: a usage that cannot be read is an error, and nothing follows an end.
         usage = to_chat_usage(summary.native_usage) if writer.needs_usage else None
-        self._say(self.echo.rest())
-        if not self.json_seen:
+        if rest := self.echo.rest():
+            self._say(rest)
+        if self.held_text and not self.json_seen:
             if text := "".join(self.held_text):
                 writer.say(text)
             if self.held_annotations:
