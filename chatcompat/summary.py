@@ -14,7 +14,7 @@ from chatcompat.usage import to_chat_usage, to_plain_usage
 _encode = msgspec.json.Encoder().encode
 
 
-class ReplySummary(Struct):
+class ReplySummary(Struct, gc=False):
     """What a reply was, or is so far. What is not known yet is empty."""
 
     id: str = ""
