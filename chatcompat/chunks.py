@@ -1,6 +1,6 @@
 """The bytes of chunks: what all chunks of a stream share is built once, and each chunk is joined around its delta."""
 
-import re
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -8,19 +8,17 @@ import msgspec
 from chatcompat.chat import ReasoningDetail
 from chatcompat.completion import Annotation
 from chatcompat.errors import InvalidReply
-from chatcompat.messages import MessageHead, StopDelta
 from chatcompat.origin import Origin
-from chatcompat.response import to_completion_id, to_finish_reason, to_refusal
-from chatcompat.sse import encode_data
+from chatcompat.response import Stop
+from chatcompat.said import Call, SaidCalls, SaidText
+from chatcompat.sse import encode_comment, encode_data
+from chatcompat.summary import ReplySummary
 from chatcompat.usage import to_service_tier
 
 DONE: Final = encode_data(b"[DONE]")
+PING: Final = encode_comment(b"ping")
 
-_MAX_NAMES: Final = 2_000  # characters of a message's id and model: every chunk repeats them
-
-# A delta with something in it that is not the role; in a text the quotation marks would be escaped.
-says_something: Final = re.compile(rb'"delta":\{"(?!role")').search
-"""Whether chunks have any of the reply itself: text, thinking, a call, a refusal."""
+_MAX_NAMES: Final = 2_000  # characters of a completion's id and model: every chunk repeats them
 
 # Ends of line to some clients' readers, though not to the standard; in JSON an escape says the same.
 _LINE_SEPARATORS: Final = (
@@ -55,28 +53,38 @@ class ChunkWriter:
         "_delta",
         "_origin",
         "_shared",
+        "_summary",
         "_tail",
         "between_texts",
+        "calls",
         "close_text",
-        "completion_id",
-        "model",
+        "content",
+        "has_content",
+        "needs_usage",
         "open_text",
         "out",
         "text_head",
         "text_tail",
     )
 
-    def __init__(self, message: MessageHead, origin: Origin, out: list[bytes]) -> None:
-        if len(message.id) + len(message.model) > _MAX_NAMES:
-            raise InvalidReply("The messages service sent a message whose id or model is too long.")
-        tier = to_service_tier(message.usage or {}) if origin.service_tier else None
-        named = b'"service_tier":%b,' % _encode(tier) if origin.service_tier else b""
-        self.out = out
+    def __init__(self, origin: Origin) -> None:
+        self.out: list[bytes] = []
+        self.has_content = False  # whether a chunk came after the opening one
+        self.needs_usage = origin.include_usage
+        self.content = SaidText()
+        self.calls = SaidCalls()
         self._origin = origin
-        self.completion_id, self.model = to_completion_id(message.id), message.model
+
+    def begin(self, summary: ReplySummary) -> None:
+        """Open the reply whose id, model and first usage the summary has; raises `InvalidReply`."""
+        if len(summary.id) + len(summary.model) > _MAX_NAMES:
+            raise InvalidReply("The messages service sent a message whose id or model is too long.")
+        origin, self._summary = self._origin, summary
+        tier = to_service_tier(summary.native_usage) if origin.service_tier else None
+        named = b'"service_tier":%b,' % _encode(tier) if origin.service_tier else b""
         self._shared = escape_separators(
             b'data: {"id":%b,"object":"chat.completion.chunk","created":%d,"model":%b,%b"choices":'
-            % (_encode(self.completion_id), origin.created, _encode(self.model), named)
+            % (_encode(summary.id), origin.created, _encode(summary.model), named)
         )
         self._delta = self._shared + b'[{"index":0,"delta":'
         self._close = b',"usage":null}\n\n' if origin.include_usage else b"}\n\n"
@@ -86,59 +94,83 @@ class ChunkWriter:
         # The same around a text that is JSON already, and between two.
         self.open_text, self.close_text = self.text_head + b'"', b'"' + self.text_tail
         self.between_texts = self.close_text + self.open_text
-        self._write(b'{"role":"assistant","content":""}')
+        self.out += (self._delta, b'{"role":"assistant","content":""}', self._tail)
+
+    def ping(self) -> None:
+        """Show that the connection is alive."""
+        self.out.append(PING)
 
     def _write(self, delta: bytes) -> None:
+        self.has_content = True
         self.out += (self._delta, delta, self._tail)
 
-    def say(self, text: str) -> bytes:
-        """Send a piece of the content; gives it as JSON text, without its quotation marks."""
-        encoded = _encode(text)
-        self.out += (self.text_head, encoded, self.text_tail)
-        return encoded[1:-1]
+    def say(self, text: str) -> None:
+        """Add a piece of the content."""
+        if text:
+            self.has_content = True
+            encoded = _encode(text)
+            self.content.add(encoded[1:-1])
+            self.out += (self.text_head, encoded, self.text_tail)
 
     def reason(self, text: str) -> None:
-        """Send a piece of the thinking."""
+        """Add a piece of the thinking."""
         self._write(b'{"reasoning_content":%b}' % _encode(text))
 
     def detail(self, details: list[ReasoningDetail]) -> None:
-        """Send signed thinking and its places."""
+        """Add the signed thinking and its places."""
         self._write(b'{"reasoning_details":%b}' % _encode(details))
 
     def annotate(self, annotations: list[Annotation]) -> None:
-        """Send the citations of a piece of the content."""
+        """Add the citations of a piece of the content."""
         self._write(b'{"annotations":%b}' % _encode(annotations))
 
-    def call(self, index: int, call_id: str, name: str) -> tuple[bytes, bytes]:
-        """Send the first delta of a function call; gives what stands around each piece of its arguments."""
+    def refuse(self, refusal: str) -> None:
+        """Add why the model refused."""
+        self._write(b'{"refusal":%b}' % _encode(refusal))
+
+    def call(self, index: int, call_id: str, name: str) -> Callable[[str], None]:
+        """Open a function call; gives what adds a piece of its arguments."""
         if self._origin.legacy_functions:
             self._write(b'{"function_call":{"name":%b,"arguments":""}}' % _encode(name))
-            return self._delta + b'{"function_call":{"arguments":', b"}}" + self._tail
+            return self._writer(b'{"function_call":{"arguments":', b"}}", self.calls.begin("function", name))
         self._write(
             b'{"tool_calls":[{"index":%d,"id":%b,"type":"function","function":{"name":%b,"arguments":""}}]}'
             % (index, _encode(call_id), _encode(name))
         )
-        return b'%b{"tool_calls":[{"index":%d,"function":{"arguments":' % (self._delta, index), b"}}]}" + self._tail
+        note = self.calls.begin("function", name)
+        return self._writer(b'{"tool_calls":[{"index":%d,"function":{"arguments":' % index, b"}}]}", note)
 
-    def custom_call(self, index: int, call_id: str, name: str) -> tuple[bytes, bytes]:
-        """Send the first delta of a custom call; gives what stands around its input."""
+    def custom_call(self, index: int, call_id: str, name: str) -> Callable[[str], None]:
+        """Open a custom call; gives what adds a piece of its input."""
         self._write(
             b'{"tool_calls":[{"index":%d,"id":%b,"type":"custom","custom":{"name":%b,"input":""}}]}'
             % (index, _encode(call_id), _encode(name))
         )
-        return b'%b{"tool_calls":[{"index":%d,"custom":{"input":' % (self._delta, index), b"}}]}" + self._tail
+        note = self.calls.begin("custom", name)
+        return self._writer(b'{"tool_calls":[{"index":%d,"custom":{"input":' % index, b"}}]}", note)
 
-    def finish(self, stop: StopDelta, *, has_calls: bool, usage: dict[str, Any] | None) -> str:
-        """Send the end: a refusal, the finish reason, which it gives, the usage if there is one, and `[DONE]`."""
-        if refusal := to_refusal(stop.stop_reason, stop.stop_details):
-            self._write(b'{"refusal":%b}' % _encode(refusal))
-        reason = to_finish_reason(stop.stop_reason, has_calls=has_calls, legacy=self._origin.legacy_functions)
+    def _writer(self, before: bytes, behind: bytes, note: Callable[[bytes], None]) -> Callable[[str], None]:
+        """What writes each piece of a string in a delta of one form, and notes it."""
+        out, head, tail = self.out, self._delta + before, behind + self._tail
+
+        def write(piece: str) -> None:
+            encoded = _encode(piece)
+            note(encoded)
+            out.extend((head, encoded, tail))
+
+        return write
+
+    def said_calls(self) -> list[Call]:
+        """The calls that were written; none if they are too large to be kept."""
+        return self.calls.whole()
+
+    def finish(self, stop: Stop, usage: dict[str, Any] | None) -> None:
+        """End the reply with the summary's finish reason."""
         matched = b',"stop_sequence":' + _encode(stop.stop_sequence) if stop.stop_sequence else b""
         self.out.append(
             b'%b{},"logprobs":null,"finish_reason":%b,"native_finish_reason":%b%b}]%b'
-            % (self._delta, _encode(reason), _encode(stop.stop_reason), matched, self._close)
+            % (self._delta, _encode(self._summary.finish_reason), _encode(stop.stop_reason), matched, self._close)
         )
         if usage is not None:
             self.out.append(b'%b[],"usage":%b}\n\n' % (self._shared, _encode(usage)))
         self.out.append(DONE)
-        return reason

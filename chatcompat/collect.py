@@ -1,12 +1,23 @@
-"""Stream events -> one chat completion, for clients that asked for a whole reply of an app that streams."""
+"""Messages, whole or as a stream -> one chat completion."""
 
-from chatcompat.builder import MessageBuilder
-from chatcompat.events import SkippedBlock, incomplete_stream, read_events
-from chatcompat.messages import ErrorEvent, Event, Message
+from chatcompat.errors import status_of, to_chat_error
+from chatcompat.events import incomplete_stream, read_events
+from chatcompat.message_reader import MessageReader
+from chatcompat.messages import Message
+from chatcompat.open_blocks import Reply, write_message
 from chatcompat.origin import Origin
-from chatcompat.response import to_chat_completion
+from chatcompat.response import CompletionWriter
 from chatcompat.sse import MAX_EVENT_BYTES, EventDecoder
-from chatcompat.stream import StreamError, to_failure
+from chatcompat.stream import StreamError
+from chatcompat.summary import ReplySummary
+
+
+def to_chat_completion(message: Message, origin: Origin) -> tuple[bytes, ReplySummary]:
+    """The completion of a whole message, and its summary; raises `InvalidReply`."""
+    writer = CompletionWriter(origin)
+    reply = Reply(writer, origin)
+    write_message(message, reply)
+    return writer.body, reply.summary
 
 
 class CompletionCollector:
@@ -18,39 +29,33 @@ class CompletionCollector:
 
     def __init__(self, origin: Origin, *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self.error: StreamError | None = None
-        self._origin = origin
         self._decoder = EventDecoder(max_bytes=max_event_bytes)
-        self._builder = MessageBuilder()
-        self._message: Message | None = None
+        self._writer = CompletionWriter(origin)
+        self._reader = MessageReader(self._writer, origin)
+        self.summary: ReplySummary = self._reader.reply.summary
 
     @property
     def ended(self) -> bool:
         """Whether all has been said: the rest of the messages stream is of no account."""
-        return self.error is not None or self._message is not None
+        return self.error is not None or self._reader.ended
 
     @property
     def started(self) -> bool:
         """Whether the message has begun."""
-        return self._builder.started
+        return self._reader.reply.started
 
     def feed(self, piece: bytes) -> bytes:
         """Take the next piece; raises `InvalidReply`."""
         if not self.ended:
-            # Reading stops at the end: what a server sends behind it cannot spoil the reply.
-            any(self._ends(event) for event in read_events(self._decoder, piece))
+            failure = self._reader.read(read_events(self._decoder, piece))
+            if failure is not None:
+                self.error = to_chat_error(failure.error, status_of(failure.error))
         return b""
 
     def close(self) -> bytes:
         """The completion; raises `InvalidReply`."""
         if self.error is not None:
             return self.error.body
-        if self._message is None:
+        if not self._reader.ended:
             raise incomplete_stream()
-        return to_chat_completion(self._message, self._origin)
-
-    def _ends(self, event: Event | SkippedBlock | None) -> bool:
-        if isinstance(event, ErrorEvent):
-            self.error = to_failure(event, started=False)
-        else:
-            self._message = self._builder.add(event)
-        return self.ended
+        return self._writer.body

@@ -58,7 +58,12 @@ class InvalidReply(ChatCompatError):
     @property
     def body(self) -> bytes:
         """The error body to answer with."""
-        return to_error_body(self.message, "server_error", code=self.code)
+        return self.reply.body
+
+    @property
+    def reply(self) -> "ErrorReply":
+        """The error reply to answer with."""
+        return to_error_reply(self.status, self.message, "server_error", self.code)
 
 
 # ---------------------------------------------------------------- wire
@@ -69,6 +74,21 @@ _encode = msgspec.json.Encoder().encode
 def to_error_body(message: str, error_type: str, *, param: str | None = None, code: str | None = None) -> bytes:
     """The bytes of `{"error": {...}}`."""
     return _encode(ErrorBody(ErrorObject(message=message, type=error_type, param=param, code=code)))
+
+
+class ErrorReply(msgspec.Struct, frozen=True):
+    """An error as an HTTP reply, or as the last frame of a stream."""
+
+    status: int
+    """The HTTP status; in a stream, the one that it would have had."""
+    body: bytes
+    type: str
+    """`type` of the error in the body."""
+
+
+def to_error_reply(status: int, message: str, error_type: str, code: str | None = None) -> ErrorReply:
+    """An error reply without a `param`."""
+    return ErrorReply(status, to_error_body(message, error_type, code=code), error_type)
 
 
 # ---------------------------------------------------------------- tables
@@ -103,8 +123,8 @@ def status_of(error: NativeError) -> int:
     return ERROR_TYPES.get(error.type, (UNKNOWN_ERROR_STATUS,))[0]
 
 
-def to_chat_error(error: NativeError, status: int) -> bytes:
-    """A native error as the body of an HTTP error reply; the message is kept word for word."""
+def to_chat_error(error: NativeError, status: int) -> ErrorReply:
+    """A native error as an HTTP error reply; the message is kept word for word."""
     if error.type in ERROR_TYPES:
         error_type, code = ERROR_TYPES[error.type][1:]
     else:
@@ -115,14 +135,14 @@ def to_chat_error(error: NativeError, status: int) -> bytes:
         code = "context_length_exceeded"
     elif error.type == "not_found_error" and _ABOUT_MODEL.search(error.message):
         code = "model_not_found"
-    return to_error_body(error.message or _no_message(status), error_type, code=code)
+    return to_error_reply(status, error.message or _no_message(status), error_type, code)
 
 
-def to_stream_error(error: NativeError) -> bytes:
-    """A native `error` event as the body of the stream's last frame; its own type stays in `code`."""
+def to_stream_error(error: NativeError) -> ErrorReply:
+    """A native `error` event as the stream's last frame; its own type stays in `code`."""
     status = status_of(error)
     error_type = ERROR_TYPES[error.type][1] if error.type in ERROR_TYPES else "server_error"
-    return to_error_body(error.message or _no_message(status), error_type, code=error.type or None)
+    return to_error_reply(status, error.message or _no_message(status), error_type, error.type or None)
 
 
 def _no_message(status: int) -> str:

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import Final
 
+from chatcompat.dialect import Dialect
 from chatcompat.errors import InvalidRequest
-from chatcompat.translation import Translation
 
 Headers = list[tuple[bytes, bytes]]
 Fields = Mapping[bytes, bytes]
@@ -94,9 +94,15 @@ def to_fields(headers: Headers) -> Fields:
 
 
 def to_inner_headers(
-    headers: Headers, fields: Fields, translation: Translation, *, left_out: Set[bytes] = _NOT_SENT_IN
+    headers: Headers,
+    fields: Fields,
+    *,
+    dialect: Dialect,
+    version: str,
+    length: int,
+    left_out: Set[bytes] = _NOT_SENT_IN,
 ) -> Headers:
-    """The client's headers for the inner app, with those of the new body.
+    """The client's headers for the inner app, with those of the new body, which has `length` bytes.
 
     Credentials pass as they came. Compression is not offered, since the reply must be read here. `openai-*` name
     things of another vendor.
@@ -104,11 +110,11 @@ def to_inner_headers(
     if named := _named_by_connection(headers, fields):
         left_out |= named
     inner = [(name, value) for name, value in headers if name not in left_out and not name.startswith(b"openai-")]
-    inner.append((b"anthropic-version", translation.version.encode("latin-1")))
-    if translation.dialect.api_key_header and b"x-api-key" not in fields:
+    inner.append((b"anthropic-version", version.encode("latin-1")))
+    if dialect.api_key_header and b"x-api-key" not in fields:
         inner += [(b"x-api-key", key) for name, value in inner if name == b"authorization" and (key := _bearer(value))]
     inner.append((b"content-type", b"application/json"))
-    inner.append((b"content-length", b"%d" % len(translation.body)))
+    inner.append((b"content-length", b"%d" % length))
     return inner
 
 

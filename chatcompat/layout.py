@@ -18,11 +18,6 @@ class Layout:
         self._details: list[ReasoningDetail] = []
         self._signed = False
 
-    def add_text(self, text: str) -> None:
-        """Take a whole block of text."""
-        self.end_text()
-        self.position += len(text)
-
     def end_text(self) -> None:
         """Let what comes stand behind the text so far."""
         if self.position > self._placed:

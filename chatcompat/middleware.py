@@ -179,7 +179,15 @@ class ChatCompatMiddleware:
         except BaseException:
             self._report(_unread(None, "cancelled", began))
             raise
-        inner = self._inner_scope(scope, to_inner_headers(headers, fields, translation, left_out=NOT_POSTED))
+        inner_headers = to_inner_headers(
+            headers,
+            fields,
+            dialect=translation.dialect,
+            version=translation.version,
+            length=len(translation.body),
+            left_out=NOT_POSTED,
+        )
+        inner = self._inner_scope(scope, inner_headers)
         exchange = Exchange(translation, receive, send, self._limits, keeper)
         try:
             await exchange.run(self._inner_app(translation, exchange), inner)

@@ -15,13 +15,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from chatcompat.asked import Asked
 from chatcompat.bounds import Limits
 from chatcompat.dialect import DialectOption
-from chatcompat.errors import DECODE_ERRORS, InvalidReply, to_error_body, to_native_error
-from chatcompat.exchange import EVENT_STREAM, Exchange
+from chatcompat.errors import DECODE_ERRORS, ErrorReply, InvalidReply, to_chat_error, to_error_body, to_native_error
+from chatcompat.exchange import Exchange
 from chatcompat.headers import Headers, is_encoded, is_json, lowered, media_type, to_fields, to_inner_headers, too_large
-from chatcompat.origin import Origin
 from chatcompat.respond import respond
 from chatcompat.scopes import giving, hide_extensions, route_path
-from chatcompat.translation import Translation
+from chatcompat.summary import ReplySummary
 
 ModelsOption = Iterable[str] | Mapping[str, Mapping[str, Any]]
 """Ids of models, or their further fields by id (`created` in seconds since the epoch, `owned_by`, any other)."""
@@ -84,38 +83,49 @@ def _to_list(models: Iterable[Mapping[str, Any]]) -> bytes:
     return _encode({"object": "list", "data": [to_chat_model(model) for model in models]})
 
 
-def _not_found(message: str = "") -> bytes:
-    message = message or "This model does not exist."
-    return to_error_body(message, "invalid_request_error", param="model", code="model_not_found")
+def _not_found(message: str = "") -> ErrorReply:
+    error_type = "invalid_request_error"
+    body = to_error_body(message or "This model does not exist.", error_type, param="model", code="model_not_found")
+    return ErrorReply(404, body, error_type)
 
 
-def _undecodable() -> InvalidReply:
-    return InvalidReply("The messages service sent something else than models.")
+class _ModelList:
+    """A request for the list, as an exchange serves it."""
 
+    body = b""
+    streaming = False
+    ignored = ()
 
-class _ModelList(Translation, frozen=True):
-    """A request for the list."""
+    def __init__(self, model: str, *, may_be_unchanged: bool) -> None:
+        self.model = model
+        self.may_be_unchanged = may_be_unchanged
 
-    def reply(self, body: bytes) -> bytes:
+    def whole_reply(self, body: bytes) -> tuple[bytes, ReplySummary]:
         try:
-            return _to_list(_decode_page(body).data)
+            return self._to_chat(body), ReplySummary()
         except DECODE_ERRORS:
-            raise _undecodable() from None
+            raise InvalidReply("The messages service sent something else than models.") from None
+
+    def _to_chat(self, body: bytes) -> bytes:
+        return _to_list(_decode_page(body).data)
+
+    def error_reply(self, status: int, body: bytes) -> ErrorReply:
+        return to_chat_error(to_native_error(body), status)
+
+    def event_reader(self, *, max_event_bytes: int, max_held_bytes: int) -> None:
+        """There is no event stream of models."""
 
 
-class _OneModel(Translation, frozen=True):
+class _OneModel(_ModelList):
     """A request for one model."""
 
-    def reply(self, body: bytes) -> bytes:
-        try:
-            return _encode(to_chat_model(_decode_model(body)))
-        except DECODE_ERRORS:
-            raise _undecodable() from None
+    def _to_chat(self, body: bytes) -> bytes:
+        return _encode(to_chat_model(_decode_model(body)))
 
-    def error(self, status: int, body: bytes) -> bytes:
+    def error_reply(self, status: int, body: bytes) -> ErrorReply:
         if status == 404:  # noqa: PLR2004
             return _not_found(to_native_error(body).message)
-        return Translation.error(self, status, body)
+        return super().error_reply(status, body)
 
 
 # ---------------------------------------------------------------- ASGI
@@ -175,32 +185,21 @@ class ModelsApp:
         elif (model := self._models.get(model_id[1:])) is not None:
             await respond(send, 200, model)
         else:
-            await respond(send, 404, _not_found())
+            await respond(send, 404, _not_found().body)
 
     async def _ask(self, model_id: str, headers: Headers, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with what the inner app knows."""
         dialect = self._dialect(model_id) if callable(self._dialect) else self._dialect
-        kind = _OneModel if model_id else _ModelList
-        translation = kind(
-            body=b"",
-            dialect=dialect,
-            version=dialect.version,
-            model=model_id,
-            streaming=False,
-            ignored=(),
-            may_pause=False,
-            origin=Origin(created=0, include_usage=False),
-            may_be_unchanged=any(name in _CONDITIONS for name, _ in headers),
-        )
-        asked = to_inner_headers(headers, to_fields(headers), translation)
+        is_conditional = any(name in _CONDITIONS for name, _ in headers)
+        served = (_OneModel if model_id else _ModelList)(model_id, may_be_unchanged=is_conditional)
+        asked = to_inner_headers(headers, to_fields(headers), dialect=dialect, version=dialect.version, length=0)
         asked = [header for header in asked if header[0] not in _CONDITIONS | _OF_A_PART]
         asked = [header for header in asked if not header[0].startswith(b"content-")]
         asked += [header for header in headers if header[0] in _CONDITIONS]
         inner = {**scope, "method": "GET", "headers": asked}
         hide_extensions(inner)
-        exchange = Exchange(translation, receive, send, self._limits, None)
-        app = self._app if model_id else _Pages(Asked(self._app, exchange))
-        await exchange.run(_Plain(app), inner)
+        exchange = Exchange(served, receive, send, self._limits, None)
+        await exchange.run(self._app if model_id else _Pages(Asked(self._app, exchange)), inner)
 
 
 def _varied(send: Send) -> Send:
@@ -226,24 +225,6 @@ def _without_body(send: Send) -> Send:
         await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
 
     return send_head
-
-
-class _Plain:
-    """An app whose replies are no event stream: there is none of models."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_plain(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = lowered(message.get("headers", ()))
-                if media_type(to_fields(headers)) == EVENT_STREAM:
-                    headers = [header for header in headers if header[0] != b"content-type"]
-                message = {**message, "headers": headers}
-            await send(message)
-
-        await self._app(scope, receive, send_plain)
 
 
 class _Pages:

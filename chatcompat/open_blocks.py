@@ -3,10 +3,11 @@
 A delta that does not belong to its kind of block is skipped, but text that comes in a tool's block is not lost.
 """
 
+import sys
 from collections.abc import Callable
-from typing import Final
+from typing import Final, assert_never
 
-import msgspec
+from msgspec import Raw
 
 from chatcompat.chunks import ChunkWriter
 from chatcompat.completion import Annotation
@@ -17,55 +18,74 @@ from chatcompat.layout import Layout
 from chatcompat.messages import (
     Block,
     Citation,
+    Message,
+    MessageHead,
     RedactedThinkingBlock,
+    StopDelta,
     TextBlock,
     ThinkingBlock,
     ToolUseBlock,
 )
 from chatcompat.origin import Origin
-from chatcompat.response import to_annotations, to_free_text, to_unwrapped
-from chatcompat.said import SaidCalls, SaidText
+from chatcompat.response import (
+    CompletionWriter,
+    to_annotations,
+    to_completion_id,
+    to_finish_reason,
+    to_free_text,
+    to_refusal,
+    to_unwrapped,
+)
+from chatcompat.said import KeptText
+from chatcompat.summary import ReplySummary
 from chatcompat.turns import Turn
+from chatcompat.usage import to_chat_usage
 
-Note = Callable[[bytes], None]
-"""Takes what a call says, as JSON text."""
+Writer = ChunkWriter | CompletionWriter
+"""Where a reply is written: as the chunks of a stream, or as one completion."""
 
 _ENTRY: Final = 100  # bytes that are kept of a block or a citation, whatever it says
 
-_encode = msgspec.json.Encoder().encode
-
 
 class Reply:
-    """What has been said of a streamed message so far."""
+    """What a message has said so far, and the writer that it is told to."""
 
     __slots__ = (
         "_layout",
         "calls",
-        "content",
         "echo",
         "held_annotations",
         "held_text",
         "ids",
-        "json_text",
+        "json_seen",
         "left",
         "origin",
-        "said_calls",
+        "started",
+        "summary",
         "writer",
     )
 
-    def __init__(self, writer: ChunkWriter, origin: Origin, max_held_bytes: int) -> None:
+    def __init__(self, writer: Writer, origin: Origin, max_held_bytes: int = sys.maxsize) -> None:
         self.writer = writer
         self.origin = origin
-        self.left = max_held_bytes  # what of the message may still be kept until its block, or all of it, is whole
+        self.left = max_held_bytes  # what may still be kept until its block, or all of the message, is whole
+        self.summary = ReplySummary()
         self._layout = Layout()
-        self.content = SaidText()
-        self.said_calls = SaidCalls()
         self.ids = UniqueIds()
         self.echo = Echo(origin.prefill)
+        self.started = False
         self.calls = 0
-        self.json_text: SaidText | None = None  # the content, once there is JSON
-        self.held_text: list[str] = []
+        self.json_seen = False
+        self.held_text = KeptText()
         self.held_annotations: list[Annotation] = []
+
+    def begin(self, message: MessageHead | Message) -> None:
+        """Open the reply; raises `InvalidReply`."""
+        summary = self.summary
+        summary.id, summary.model = to_completion_id(message.id), message.model
+        summary.native_usage = {**(message.usage or {})}
+        self.writer.begin(summary)
+        self.started = True
 
     def hold(self, size: int) -> None:
         """Count what is kept; raises `InvalidReply` above the bound."""
@@ -76,45 +96,50 @@ class Reply:
     @property
     def layout(self) -> Layout:
         """Where things stand, with the text so far."""
-        self._layout.position = self.content.length
+        said = self.writer.content if self.origin.json_tool is None else self.held_text
+        self._layout.position = said.length
         return self._layout
 
-    @property
-    def thinking(self) -> Turn | None:
-        """The turn, if there is thinking to keep for its calls."""
-        details = self.layout.details(places=self.json_text is None)
-        calls = self.said_calls.whole() if details else None
-        return Turn((self.json_text or self.content).digest, calls, details) if calls else None
-
     def say(self, text: str) -> None:
-        """Send text, or hold it where JSON may follow that it would spoil."""
+        """Write text, or hold it where JSON may follow that it would spoil."""
         self._say(self.echo.cut(text))
 
     def _say(self, text: str) -> None:
         if self.origin.json_tool is not None:
             self.hold(len(text))
-            self.held_text.append(text)
-            self.content.add(_encode(text)[1:-1])
+            self.held_text.add(text)
         elif text:
-            self.content.add(self.writer.say(text))
+            self.writer.say(text)
 
     def annotate(self, annotations: list[Annotation]) -> None:
-        """Send citations, or hold them with their text."""
+        """Write citations, or hold them with their text."""
         if self.origin.json_tool is not None:
             self.held_annotations += annotations
         elif annotations:
             self.writer.annotate(annotations)
 
-    def end(self) -> None:
-        """Send what stood back until the whole message was there."""
-        self._say(self.echo.rest())
-        if self.json_text is None:
-            if text := "".join(self.held_text):
-                self.writer.say(text)
+    def end(self, stop: StopDelta | Message) -> None:
+        """Write what stood back until the whole message was there, and the end; raises `InvalidReply`."""
+        writer, summary = self.writer, self.summary
+        # Read before anything is written: a usage that cannot be read is an error, and nothing follows an end.
+        usage = to_chat_usage(summary.native_usage) if writer.needs_usage else None
+        if rest := self.echo.rest():
+            self._say(rest)
+        if not self.json_seen:
+            if text := self.held_text.text:
+                writer.say(text)
             if self.held_annotations:
-                self.writer.annotate(self.held_annotations)
-        if details := self.layout.details(places=self.json_text is None):
-            self.writer.detail(details)
+                writer.annotate(self.held_annotations)
+        if details := self.layout.details(places=not self.json_seen):
+            writer.detail(details)
+            if calls := writer.said_calls():
+                summary.thinking = Turn(writer.content.digest, calls, details)
+        if refusal := to_refusal(stop.stop_reason, stop.stop_details):
+            writer.refuse(refusal)
+        summary.finish_reason = to_finish_reason(
+            stop.stop_reason, has_calls=self.calls > 0, legacy=self.origin.legacy_functions
+        )
+        writer.finish(stop, usage)
 
 
 class OpenBlock:
@@ -164,7 +189,8 @@ class OpenText(OpenBlock):
         self._citations.append(citation)
 
     def end(self) -> None:
-        self._reply.annotate(to_annotations(self._citations, self._start, self._reply.layout.position))
+        if self._citations:
+            self._reply.annotate(to_annotations(self._citations, self._start, self._reply.layout.position))
 
 
 class OpenThinking(OpenBlock):
@@ -194,13 +220,12 @@ class OpenThinking(OpenBlock):
 class OpenCall(OpenBlock):
     """A function call, or the JSON that the client asked for: each piece of input is sent as it comes."""
 
-    __slots__ = ("_fallback", "_head", "_note", "_sent", "_tail")
+    __slots__ = ("_fallback", "_sent", "_write")
 
-    def __init__(self, reply: Reply, around: tuple[bytes, bytes], fallback: bytes, note: Note) -> None:
+    def __init__(self, reply: Reply, write: Callable[[str], None], fallback: Raw) -> None:
         super().__init__(reply)
-        self._head, self._tail = around
+        self._write = write
         self._fallback = fallback
-        self._note = note
         self._sent = False
 
     def add_text(self, text: str) -> None:
@@ -209,13 +234,11 @@ class OpenCall(OpenBlock):
     def add_input(self, partial_json: str) -> None:
         if partial_json:
             self._sent = True
-            encoded = _encode(partial_json)
-            self._note(encoded[1:-1])
-            self._reply.writer.out += (self._head, encoded, self._tail)
+            self._write(partial_json)
 
     def end(self) -> None:
         if not self._sent:  # a call without arguments sends none natively, and clients want an object
-            self.add_input(self._fallback.decode())
+            self.add_input(bytes(self._fallback).decode())
 
 
 class OpenWrapped(OpenCall):
@@ -223,10 +246,8 @@ class OpenWrapped(OpenCall):
 
     __slots__ = ("_pieces", "_unwrap")
 
-    def __init__(
-        self, reply: Reply, around: tuple[bytes, bytes], fallback: bytes, note: Note, unwrap: Callable[[str], str]
-    ) -> None:
-        super().__init__(reply, around, fallback, note)
+    def __init__(self, reply: Reply, write: Callable[[str], None], fallback: Raw, unwrap: Callable[[str], str]) -> None:
+        super().__init__(reply, write, fallback)
         self._pieces: list[str] = []
         self._unwrap = unwrap
 
@@ -235,35 +256,35 @@ class OpenWrapped(OpenCall):
         self._pieces.append(partial_json)
 
     def end(self) -> None:
-        super().add_input(self._unwrap("".join(self._pieces) or self._fallback.decode()))
+        super().add_input(self._unwrap("".join(self._pieces) or bytes(self._fallback).decode()))
 
 
 def open_block(reply: Reply, block: Block) -> OpenBlock:
-    """Begin a block, and send what its beginning says."""
+    """Begin a block, and write what its beginning says."""
     reply.hold(_ENTRY)
     match block:
         case TextBlock():
             return OpenText(reply, block)
+        case ToolUseBlock():
+            return _open_json(reply, block) if block.name == reply.origin.json_tool else _open_call(reply, block)
         case ThinkingBlock():
             return OpenThinking(reply, block)
         case RedactedThinkingBlock(encrypted):
             reply.hold(len(encrypted))
             reply.layout.add_redacted(encrypted)
             return OpenBlock(reply)
-        case ToolUseBlock() if block.name == reply.origin.json_tool:
-            return _open_json(reply, block)
         case _:
-            return _open_call(reply, block)
+            assert_never(block)
 
 
 def _open_json(reply: Reply, block: ToolUseBlock) -> OpenBlock:
-    if reply.json_text is not None:
+    if reply.json_seen:
         return OpenBlock(reply)  # a second document would spoil the first
-    reply.json_text = SaidText()
-    around = reply.writer.text_head, reply.writer.text_tail
+    reply.json_seen = True
+    reply.writer.say("")  # the content is a text from here on, even if its JSON is cut off before it begins
     if reply.origin.json_wrapped:
-        return OpenWrapped(reply, around, bytes(block.input), reply.json_text.add, to_unwrapped)
-    return OpenCall(reply, around, bytes(block.input), reply.json_text.add)
+        return OpenWrapped(reply, reply.writer.say, block.input, to_unwrapped)
+    return OpenCall(reply, reply.writer.say, block.input)
 
 
 def _open_call(reply: Reply, block: ToolUseBlock) -> OpenBlock:
@@ -275,7 +296,13 @@ def _open_call(reply: Reply, block: ToolUseBlock) -> OpenBlock:
         return OpenBlock(reply)  # there is room for one
     call_id, name = reply.ids.unique(block.id), origin.tool_names.get(block.name, block.name)
     if block.name in origin.custom_tools:
-        around, note = reply.writer.custom_call(index, call_id, name), reply.said_calls.begin("custom", name)
-        return OpenWrapped(reply, around, bytes(block.input), note, to_free_text)
-    around, note = reply.writer.call(index, call_id, name), reply.said_calls.begin("function", name)
-    return OpenCall(reply, around, bytes(block.input), note)
+        return OpenWrapped(reply, reply.writer.custom_call(index, call_id, name), block.input, to_free_text)
+    return OpenCall(reply, reply.writer.call(index, call_id, name), block.input)
+
+
+def write_message(message: Message, reply: Reply) -> None:
+    """Write a message that came whole; raises `InvalidReply`."""
+    reply.begin(message)
+    for block in message.content:
+        open_block(reply, block).end()
+    reply.end(message)

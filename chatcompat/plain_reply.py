@@ -11,7 +11,9 @@ from chatcompat.completion import ReplyFunction, ReplyMessage, ReplyToolCall
 from chatcompat.errors import DECODE_ERRORS
 from chatcompat.messages import Usage
 from chatcompat.origin import Origin
-from chatcompat.response import Calls, to_completion
+from chatcompat.response import Calls, to_completion, to_completion_id, to_finish_reason
+from chatcompat.summary import ReplySummary
+from chatcompat.usage import to_chat_usage
 
 
 class _Text(Struct, tag_field="type", tag="text", gc=False):
@@ -38,7 +40,7 @@ class _Message(Struct):
 _decode = msgspec.json.Decoder(_Message).decode
 
 
-def to_plain_completion(body: bytes, origin: Origin) -> bytes | None:
+def to_plain_completion(body: bytes, origin: Origin) -> tuple[bytes, ReplySummary] | None:
     """The completion of a messages reply that is at most one text and calls of functions; None for any other."""
     if origin.prefill or origin.json_tool is not None or origin.legacy_functions or origin.custom_tools:
         return None
@@ -63,4 +65,12 @@ def to_plain_completion(body: bytes, origin: Origin) -> bytes | None:
             return None
         ids.add(block.id)
         calls.append(ReplyToolCall(block.id, ReplyFunction(origin.tool_names.get(block.name, block.name), arguments)))
-    return to_completion(message, ReplyMessage(text, None, calls or UNSET), bool(calls), origin)
+    usage = message.usage or {}
+    summary = ReplySummary(
+        to_completion_id(message.id),
+        message.model,
+        to_finish_reason(message.stop_reason, has_calls=bool(calls)),
+        usage,
+    )
+    reply = ReplyMessage(text, None, calls or UNSET)
+    return to_completion(reply, summary, message, to_chat_usage(usage), origin), summary

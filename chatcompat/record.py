@@ -1,21 +1,13 @@
 """What a service is told of each exchange: numbers and names, and nothing of the conversation."""
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
-
-import msgspec
-from msgspec import Raw, Struct
-
-from chatcompat.errors import DECODE_ERRORS, InvalidReply
-from chatcompat.stream import ChunkStream
 
 MAX_NAME: Final = 200
 """Characters of what a client named."""
 MAX_IGNORED: Final = 64
 """Names in `ignored`; where there are more, one further entry says how many."""
-_MAX_NUMBER: Final = 2**63
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,91 +61,6 @@ def to_all(*observers: OnExchange) -> OnExchange:
             raise ExceptionGroup("observers of an exchange failed", failures)
 
     return tell
-
-
-class _Chosen(Struct):
-    """How a choice ended."""
-
-    finish_reason: str
-
-
-class _Error(Struct):
-    type: str
-
-
-class Told(Struct):
-    """What a reply's own bytes tell."""
-
-    id: str | None = None
-    model: str | None = None
-    choices: list[_Chosen] = []
-    usage: Raw = Raw(b"null")
-    error: _Error | None = None
-
-    @property
-    def finish_reason(self) -> str | None:
-        """The finish reason of a completion."""
-        return self.choices[0].finish_reason if self.choices else None
-
-    @property
-    def error_type(self) -> str | None:
-        """The type of an error."""
-        return self.error.type if self.error is not None else None
-
-
-_read_reply = msgspec.json.Decoder(Told).decode  # a completion or an error body that this package wrote
-_read_usage = msgspec.json.Decoder(dict[str, Any] | None).decode
-_read_fields = msgspec.json.Decoder(dict[str, Raw]).decode
-
-
-def told_by(body: bytes | None, stream: ChunkStream | None) -> Told:
-    """What a body in one piece told, or else a stream; of one that failed, its error."""
-    if body is not None:
-        return _read(body)
-    if stream is None:
-        return Told()
-    told = Told() if stream.error is None else _read(stream.error.body)
-    told.id, told.model = stream.completion_id, stream.model
-    if stream.error is None:
-        told.choices = [_Chosen(stream.finish_reason)] if stream.finish_reason is not None else []
-        # Where nobody asked for the usage of this stream, that it could not be read was not told.
-        with suppress(InvalidReply):
-            told.usage = Raw(msgspec.json.encode(stream.usage))
-    return told
-
-
-def _read(body: bytes) -> Told:
-    """What can be read of our own bytes: a reply's extra fields are in them as the inner app sent them."""
-    try:
-        return _read_reply(body)
-    except DECODE_ERRORS:
-        return Told()
-
-
-def to_usage(raw: Raw) -> dict[str, Any] | None:
-    """The fields that can be read; `1e999`, or a number of thousands of digits, would stop who adds it up."""
-    try:
-        usage: dict[str, Any] | None = _read_usage(raw)
-        if _is_moderate(usage):
-            return usage
-    except DECODE_ERRORS:
-        pass  # one of its fields cannot be read
-    fields: dict[str, Any] = {}
-    with suppress(*DECODE_ERRORS):
-        for name, field in _read_fields(raw).items():
-            with suppress(*DECODE_ERRORS):
-                if _is_moderate(value := msgspec.json.decode(field)):
-                    fields[name] = value
-    return fields
-
-
-def _is_moderate(value: Any) -> bool:
-    """Whether each integer in a decoded value is one of 64 bits."""
-    if isinstance(value, dict):
-        return all(map(_is_moderate, value.values()))
-    if isinstance(value, list):
-        return all(map(_is_moderate, value))
-    return not isinstance(value, int) or -_MAX_NUMBER <= value < _MAX_NUMBER
 
 
 def bounded(ignored: Sequence[str]) -> tuple[str, ...]:

@@ -1,12 +1,13 @@
-"""Message -> chat completion, and the plain values that whole and streamed replies share."""
+"""The writer of whole completions, and the plain values that completions and chunks share."""
 
 import re
-from collections.abc import Iterable
-from typing import Final, Protocol
+from collections.abc import Callable, Iterable
+from typing import Any, Final, Protocol
 
 import msgspec
 from msgspec import UNSET, Raw, Struct
 
+from chatcompat.chat import ReasoningDetail
 from chatcompat.completion import (
     Annotation,
     ChatCompletion,
@@ -18,22 +19,12 @@ from chatcompat.completion import (
     ReplyToolCall,
     URLCitation,
 )
-from chatcompat.echo import Echo
 from chatcompat.errors import DECODE_ERRORS
-from chatcompat.ids import UniqueIds
-from chatcompat.layout import Layout
-from chatcompat.messages import (
-    Citation,
-    Message,
-    RedactedThinkingBlock,
-    StopDetails,
-    TextBlock,
-    ThinkingBlock,
-    ToolUseBlock,
-    Usage,
-)
+from chatcompat.messages import Citation, StopDetails
 from chatcompat.origin import Origin
-from chatcompat.usage import to_chat_usage, to_service_tier
+from chatcompat.said import Call, KeptText
+from chatcompat.summary import ReplySummary
+from chatcompat.usage import to_service_tier
 
 FINISH_REASONS: Final = {
     "end_turn": "stop",
@@ -51,90 +42,120 @@ _encode = msgspec.json.Encoder().encode
 Calls = list[ReplyToolCall | ReplyCustomCall]
 
 
-def to_chat_completion(message: Message, origin: Origin) -> bytes:
-    """The reply's bytes; raises `InvalidReply`."""
-    reply, has_calls = _to_reply_message(message, origin)
-    return to_completion(message, reply, has_calls, origin)
+class Stop(Protocol):
+    """Why a message ended."""
 
-
-class Ended(Protocol):
-    """What ends a message."""
-
-    id: str
-    model: str
     stop_reason: str | None
     stop_sequence: str | None
-    usage: Usage | None
 
 
-def to_completion(message: Ended, reply: ReplyMessage, has_calls: bool, origin: Origin) -> bytes:
-    """The completion around a reply's message; raises `InvalidReply`."""
-    usage = message.usage or {}
+def to_completion(
+    reply: ReplyMessage, summary: ReplySummary, stop: Stop, usage: dict[str, Any], origin: Origin
+) -> bytes:
+    """The completion around a reply's message."""
     choice = Choice(
         index=0,
         message=reply,
-        finish_reason=to_finish_reason(message.stop_reason, has_calls=has_calls, legacy=origin.legacy_functions),
+        finish_reason=summary.finish_reason,
         logprobs=None,
-        native_finish_reason=message.stop_reason,
-        stop_sequence=message.stop_sequence or UNSET,
+        native_finish_reason=stop.stop_reason,
+        stop_sequence=stop.stop_sequence or UNSET,
     )
     return _encode(
         ChatCompletion(
-            id=to_completion_id(message.id),
+            id=summary.id,
             created=origin.created,
-            model=message.model,
+            model=summary.model,
             choices=[choice],
-            usage=to_chat_usage(usage),
+            usage=usage,
             service_tier=to_service_tier(usage) if origin.service_tier else UNSET,
         )
     )
 
 
-def _to_reply_message(message: Message, origin: Origin) -> tuple[ReplyMessage, bool]:
-    """The message, and whether there are calls in it."""
-    texts, thinking, annotations = list[str](), list[str](), list[Annotation]()
-    json_text: str | None = None
-    calls, ids, layout, echo = Calls(), UniqueIds(), Layout(), Echo(origin.prefill)
-    for block in message.content:
-        match block:
-            case TextBlock():
-                start, said = layout.position, echo.cut(block.text)
-                texts.append(said)
-                layout.add_text(said)
-                annotations += to_annotations(block.citations or (), start, layout.position)
-            case ThinkingBlock():
-                thinking.append(block.thinking)
-                layout.add_thinking(block.thinking, block.signature)
-            case RedactedThinkingBlock():
-                layout.add_redacted(block.data)
-            case ToolUseBlock() if block.name != origin.json_tool:
-                calls.append(_to_tool_call(block, ids, origin))
-                layout.add_call()
-            case ToolUseBlock() if json_text is None:
-                given = bytes(block.input).decode()
-                json_text = to_unwrapped(given) if origin.json_wrapped else given
-            case _:
-                pass  # a second JSON document would spoil the first
-    texts.append(rest := echo.rest())
-    layout.position += len(rest)
-    legacy = calls[0].function if origin.legacy_functions and calls and isinstance(calls[0], ReplyToolCall) else UNSET
-    reply = ReplyMessage(
-        content=("".join(texts) or None) if json_text is None else json_text,
-        refusal=to_refusal(message.stop_reason, message.stop_details),
-        tool_calls=calls if calls and legacy is UNSET else UNSET,
-        function_call=legacy,
-        annotations=annotations if annotations and json_text is None else UNSET,
-        reasoning_content="".join(thinking) or UNSET,
-        reasoning_details=layout.details(places=json_text is None) or UNSET,
-    )
-    return reply, bool(calls)
+class CompletionWriter:
+    """Collects one completion; `body` has its bytes once it is finished."""
 
+    __slots__ = ("_calls", "_message", "_origin", "_summary", "_thinking", "body", "content")
+    needs_usage = True
 
-def _to_tool_call(block: ToolUseBlock, ids: UniqueIds, origin: Origin) -> ReplyToolCall | ReplyCustomCall:
-    name, call_id = origin.tool_names.get(block.name, block.name), ids.unique(block.id)
-    if block.name in origin.custom_tools:
-        return ReplyCustomCall(call_id, ReplyCustom(name, to_free_text(bytes(block.input).decode())))
-    return ReplyToolCall(call_id, ReplyFunction(name, bytes(block.input).decode()))
+    def __init__(self, origin: Origin) -> None:
+        self.body = b""
+        self.content = KeptText()
+        self._origin = origin
+        self._message = ReplyMessage(content=None, refusal=None)
+        self._thinking: list[str] = []
+        self._calls: list[tuple[ReplyToolCall | ReplyCustomCall, list[str]]] = []  # each with the pieces of its input
+
+    def begin(self, summary: ReplySummary) -> None:
+        """Open the reply whose id, model and first usage the summary has."""
+        self._summary = summary
+
+    def ping(self) -> None:
+        """A completion has no place for this."""
+
+    def say(self, text: str) -> None:
+        """Add a piece of the content."""
+        self.content.add(text)
+
+    def reason(self, text: str) -> None:
+        """Add a piece of the thinking."""
+        self._thinking.append(text)
+
+    def detail(self, details: list[ReasoningDetail]) -> None:
+        """Add the signed thinking and its places."""
+        self._message.reasoning_details = details
+
+    def annotate(self, annotations: list[Annotation]) -> None:
+        """Add the citations of a piece of the content."""
+        if self._message.annotations is UNSET:
+            self._message.annotations = []
+        self._message.annotations += annotations
+
+    def refuse(self, refusal: str) -> None:
+        """Add why the model refused."""
+        self._message.refusal = refusal
+
+    def call(self, _: int, call_id: str, name: str) -> Callable[[str], None]:
+        """Open a function call; gives what adds a piece of its arguments."""
+        pieces: list[str] = []
+        self._calls.append((ReplyToolCall(call_id, ReplyFunction(name, "")), pieces))
+        return pieces.append
+
+    def custom_call(self, _: int, call_id: str, name: str) -> Callable[[str], None]:
+        """Open a custom call; gives what adds a piece of its input."""
+        pieces: list[str] = []
+        self._calls.append((ReplyCustomCall(call_id, ReplyCustom(name, "")), pieces))
+        return pieces.append
+
+    def said_calls(self) -> list[Call]:
+        """The calls that were written."""
+        return [
+            ("function", call.function.name, "".join(pieces))
+            if isinstance(call, ReplyToolCall)
+            else ("custom", call.custom.name, "".join(pieces))
+            for call, pieces in self._calls
+        ]
+
+    def finish(self, stop: Stop, usage: dict[str, Any] | None) -> None:
+        """End the reply with the summary's finish reason."""
+        message = self._message
+        if self.content.pieces:
+            message.content = self.content.text
+        if self._thinking:
+            message.reasoning_content = "".join(self._thinking)
+        calls = Calls()
+        for call, pieces in self._calls:
+            calls.append(call)
+            if isinstance(call, ReplyToolCall):
+                call.function.arguments = "".join(pieces)
+                if self._origin.legacy_functions:
+                    message.function_call = call.function
+            else:
+                call.custom.input = "".join(pieces)
+        if calls and message.function_call is UNSET:
+            message.tool_calls = calls
+        self.body = to_completion(message, self._summary, stop, usage or {}, self._origin)
 
 
 def to_completion_id(message_id: str) -> str:

@@ -1,8 +1,8 @@
-"""What a streamed reply says, as far as the key of its thinking needs it: a digest of its text, and its calls."""
+"""What a reply says, as far as the key of its thinking needs it: a digest of its text, and its calls."""
 
 from collections.abc import Callable
 from hashlib import blake2b
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -15,6 +15,8 @@ MAX_SAID_BYTES: Final = 1024 * 1024
 CALL_BYTES: Final = 64
 """What a call counts beside its name and arguments, so that there is a bound on calls that say nothing."""
 
+_PIECES: Final = 1024
+
 Kind = Literal["function", "custom"]
 
 Call = tuple[Kind, str, str]
@@ -23,7 +25,7 @@ Call = tuple[Kind, str, str]
 _decode = msgspec.json.Decoder(str).decode
 
 
-def _to_text(unquoted: bytearray) -> str:
+def _to_text(unquoted: bytes | bytearray) -> str:
     return _decode(b"".join((b'"', unquoted, b'"')))
 
 
@@ -72,31 +74,80 @@ class SaidText:
         return self._digest.digest()
 
 
+class KeptText:
+    """The same of a text whose pieces are kept anyway."""
+
+    __slots__ = ("length", "pieces")
+
+    def __init__(self) -> None:
+        self.pieces: list[str] = []
+        self.length = 0
+
+    def add(self, piece: str) -> None:
+        """Take a piece."""
+        self.pieces.append(piece)
+        self.length += len(piece)
+
+    @property
+    def text(self) -> str:
+        """The text so far."""
+        return "".join(self.pieces)
+
+    @property
+    def digest(self) -> bytes:
+        """The digest of the text so far."""
+        return digest_of(self.text)
+
+
+class _SaidCall(NamedTuple):
+    """A call whose arguments come in pieces: JSON texts with their quotation marks, and many of them joined."""
+
+    kind: Kind
+    name: str
+    pieces: list[bytes]
+    batches: list[bytes]
+
+    def join(self) -> None:
+        """Join the pieces, so that many small ones take no more space than one large one."""
+        self.batches.append(b"".join([piece[1:-1] for piece in self.pieces]))
+        self.pieces.clear()
+
+    def whole(self) -> Call:
+        """The call with all of its arguments."""
+        self.join()
+        return self.kind, self.name, _to_text(b"".join(self.batches))
+
+
 class SaidCalls:
     """The calls of a reply that comes in pieces; none of a reply whose calls are too large."""
 
     __slots__ = ("_calls", "_left")
 
     def __init__(self) -> None:
-        self._calls: list[tuple[Kind, str, bytearray]] = []
+        self._calls: list[_SaidCall] = []
         self._left = MAX_SAID_BYTES
 
     def begin(self, kind: Kind, name: str) -> Callable[[bytes], None]:
-        """Take the beginning of a call; gives what takes the pieces of its arguments, as JSON text."""
-        arguments = bytearray()
-        self._calls.append((kind, name, arguments))
-        self._left -= CALL_BYTES + len(name)
+        """Take the beginning of a call; gives what takes the pieces of its arguments, each a JSON text."""
+        call = _SaidCall(kind, name, [], [])
+        self._calls.append(call)
+        pieces = call.pieces
 
         def add(piece: bytes) -> None:
-            self._left -= len(piece)
-            if self._left >= 0:
-                arguments.extend(piece)
-            else:
+            self._left -= len(piece) - 2
+            if self._left < 0:
                 self._calls.clear()
+                pieces.clear()
+                call.batches.clear()
+                return
+            pieces.append(piece)
+            if len(pieces) == _PIECES:
+                call.join()
 
-        add(b"")
+        self._left -= CALL_BYTES + len(name)
+        add(b'""')
         return add
 
     def whole(self) -> list[Call]:
         """The calls, each with all of its arguments."""
-        return [(kind, name, _to_text(arguments)) for kind, name, arguments in self._calls]
+        return [call.whole() for call in self._calls]

@@ -38,10 +38,6 @@ class EventDecoder:
 
     def feed(self, piece: bytes) -> list[bytes]:
         """The data of each event that `piece` completes; raises `EventTooLarge`."""
-        if self.idle and piece[-2:] == b"\n\n" and len(piece) <= self._max_bytes:
-            events = _whole_events(piece)
-            if events is not None:
-                return events
         events = self._feed_lines(piece)
         self.idle = not (self._at_start or self._line or self._data or self._skip_lf)
         return events
@@ -88,22 +84,6 @@ class EventDecoder:
             return b""
         self._at_start = False
         return start.removeprefix(_BOM)
-
-
-def _whole_events(piece: bytes) -> list[bytes] | None:
-    """The common form, taken without a look at each line: whole `event:`, `data:` frames with LF ends.
-
-    Gives nothing for any other form.
-    """
-    if b"\r" in piece:
-        return None
-    events: list[bytes] = []
-    for frame in piece[:-2].split(b"\n\n"):
-        name, found, data = frame.partition(b"\ndata: ")
-        if not found or not name.startswith(b"event: ") or b"\n" in name or b"\n" in data:
-            return None
-        events.append(data)
-    return events
 
 
 def encode_data(data: bytes) -> bytes:

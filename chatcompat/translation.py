@@ -1,22 +1,23 @@
 """One exchange as bytes: the messages request to send, and the way of its reply back."""
 
-import sys
 import time
+from typing import ClassVar
 
 from msgspec import UNSET, Struct
 
 from chatcompat.bounds import DEFAULT_BOUNDS, RequestBounds
 from chatcompat.chat import ChatCompletionRequest
-from chatcompat.collect import CompletionCollector
+from chatcompat.collect import CompletionCollector, to_chat_completion
 from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption, to_dialect
-from chatcompat.errors import InvalidRequest, to_chat_error, to_native_error, to_param
+from chatcompat.errors import ErrorReply, InvalidRequest, to_chat_error, to_native_error, to_param
 from chatcompat.events import decode_message
+from chatcompat.fast_text import FastChunkStream
 from chatcompat.origin import Origin
 from chatcompat.plain_reply import to_plain_completion
 from chatcompat.request import Decoded, Outcome, decode_chat_request, to_messages_request
-from chatcompat.response import to_chat_completion
 from chatcompat.sse import MAX_EVENT_BYTES
 from chatcompat.stream import MAX_HELD_BYTES, ChunkStream
+from chatcompat.summary import ReplySummary
 
 
 class Translation(Struct, frozen=True):
@@ -36,29 +37,37 @@ class Translation(Struct, frozen=True):
     may_pause: bool
     """Whether tools of the service's own are offered: only then can it pause the turn."""
     origin: Origin
-    may_be_unchanged: bool = False
-    """Whether the client asks only for what it does not have yet: a 304 is an answer then."""
+    may_be_unchanged: ClassVar[bool] = False
 
     def reply(self, body: bytes) -> bytes:
         """The chat completion of a whole messages reply; raises `InvalidReply`."""
+        return self.whole_reply(body)[0]
+
+    def whole_reply(self, body: bytes) -> tuple[bytes, ReplySummary]:
+        """The chat completion of a whole messages reply, and what it was; raises `InvalidReply`."""
         return to_plain_completion(body, self.origin) or to_chat_completion(decode_message(body), self.origin)
 
     def error(self, status: int, body: bytes) -> bytes:
         """The error body of a native error reply; a body of any other form becomes one too."""
+        return self.error_reply(status, body).body
+
+    def error_reply(self, status: int, body: bytes) -> ErrorReply:
+        """The error reply of a native one."""
         return to_chat_error(to_native_error(body), status)
 
     def stream(self, *, max_event_bytes: int = MAX_EVENT_BYTES, max_held_bytes: int = MAX_HELD_BYTES) -> ChunkStream:
         """A new translator of the reply's stream: `feed` it, `close` it, send what both give."""
-        return ChunkStream(self.origin, max_event_bytes=max_event_bytes, max_held_bytes=max_held_bytes)
-
-    def stream_reply(self, body: bytes) -> tuple[bytes, ChunkStream]:
-        """A whole messages reply as the stream that the client asked for, and how it ended; raises `InvalidReply`."""
-        stream = ChunkStream(self.origin, max_held_bytes=sys.maxsize)  # all of it is there
-        return stream.replay(decode_message(body)), stream
+        return FastChunkStream(self.origin, max_event_bytes=max_event_bytes, max_held_bytes=max_held_bytes)
 
     def collector(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> CompletionCollector:
         """A translator of a messages stream into the whole completion that the client asked for."""
         return CompletionCollector(self.origin, max_event_bytes=max_event_bytes)
+
+    def event_reader(self, *, max_event_bytes: int, max_held_bytes: int) -> ChunkStream | CompletionCollector:
+        """A translator of a messages stream into what the client asked for: a stream or a whole completion."""
+        if self.streaming:
+            return self.stream(max_event_bytes=max_event_bytes, max_held_bytes=max_held_bytes)
+        return self.collector(max_event_bytes=max_event_bytes)
 
 
 def translate(

@@ -49,25 +49,6 @@ class Turn(Struct, frozen=True):
     details: list[ReasoningDetail]
 
 
-class _Choice(Struct):
-    message: AssistantMessage
-
-
-class _Completion(Struct):
-    choices: list[_Choice]
-
-
-_completion = msgspec.json.Decoder(_Completion).decode
-
-
-def thinking_in(completion: bytes) -> Turn | None:
-    """The turn of a completion that this package wrote, if there is thinking to keep for its calls."""
-    if b'"reasoning_details":' not in completion:
-        return None
-    turn = to_turn(_completion(completion).choices[0].message)
-    return turn if turn.calls and turn.details else None
-
-
 def to_turn(message: AssistantMessage) -> Turn:
     """What a message says: the same of one that this package sent and of one that came back."""
     calls: list[Call] = []

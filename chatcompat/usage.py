@@ -18,6 +18,7 @@ _NULL: Final = Raw(b"null")
 _encode = msgspec.json.Encoder().encode
 # A count may be of any size, but Python writes no integer of more than 4,300 digits: a sum must stay below.
 _MAX_BITS: Final = 14_000
+_MAX_NUMBER: Final = 2**63
 
 _count = msgspec.json.Decoder(int | None).decode
 _any = msgspec.json.Decoder().decode
@@ -72,15 +73,30 @@ def to_chat_usage(usage: Usage) -> dict[str, Any]:
 
 
 def readable_usage(usage: Usage) -> dict[str, Any] | None:
-    """Usage under chat names as plain values, without what cannot be read; None if the tokens cannot."""
+    """Usage under chat names as plain values; None if the tokens cannot be read.
+
+    A field that cannot be read is left out, and one with a number beyond 64 bits: `1e999`, or a number of thousands of
+    digits, would stop who adds it up.
+    """
     readable: dict[str, Any] = {}
     try:
         for name, value in to_chat_usage(usage).items():
             with suppress(*DECODE_ERRORS):
-                readable[name] = _any(value) if isinstance(value, Raw) else value
+                field = _any(value) if isinstance(value, Raw) else value
+                if _is_moderate(field):
+                    readable[name] = field
     except InvalidReply:
         return None
     return readable
+
+
+def _is_moderate(value: Any) -> bool:
+    """Whether each integer in a decoded value is one of 64 bits."""
+    if isinstance(value, dict):
+        return all(map(_is_moderate, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_moderate, value))
+    return not isinstance(value, int) or -_MAX_NUMBER <= value < _MAX_NUMBER
 
 
 def add_counts(total: Usage, more: Usage) -> Usage:

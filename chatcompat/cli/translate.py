@@ -83,7 +83,7 @@ def _translate_reply(translation: Translation) -> int:
         native = to_native_error(body)
         if native.type not in ERROR_TYPES:
             raise
-        _write(to_chat_error(native, status_of(native)) + b"\n")
+        _write(to_chat_error(native, status_of(native)).body + b"\n")
         return 1
     return 0
 

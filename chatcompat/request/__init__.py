@@ -9,17 +9,17 @@ from chatcompat.bounds import DEFAULT_BOUNDS, RequestBounds, check_count
 from chatcompat.chat import ChatCompletionRequest
 from chatcompat.dialect import Dialect
 from chatcompat.errors import DECODE_ERRORS, InvalidRequest, to_invalid_request
-from chatcompat.messages import MessagesRequest, TextBlockParam, ToolChoiceParam
-from chatcompat.request.choice import loosen, to_tool_choice, unforce
+from chatcompat.messages import MessagesRequest, TextBlockParam
+from chatcompat.request.choice import ToolDecision, decide_tools
 from chatcompat.request.conversation import Conversation, leading_system
 from chatcompat.request.fields import check_unsent, set_values
 from chatcompat.request.names import ToolNames
 from chatcompat.request.native import take_native_tools
 from chatcompat.request.notes import Notes, joined
-from chatcompat.request.output import Output, force_json, to_output
+from chatcompat.request.output import Output, to_output
 from chatcompat.request.plain import to_plain_request
 from chatcompat.request.reasoning import set_reasoning
-from chatcompat.request.tools import Tools, declare_called, to_tools
+from chatcompat.request.tools import declare_called, to_tools
 from chatcompat.request.unknown import without_unknown
 
 _decode = msgspec.json.Decoder(ChatCompletionRequest).decode
@@ -122,24 +122,19 @@ def _to_messages_request(decoded: Decoded, dialect: Dialect, version: str, notes
     check_unsent(chat, notes.ignored)
     tools = to_tools(chat, decoded.native_tools, names, notes, dialect)
     output = to_output(chat.response_format, names, dialect, bounds)
-    wanted = to_tool_choice(chat, names)
-    choice = force_json(wanted, tools, output)
-    forced = wanted is not None and wanted.type in ("any", "tool")
-    if wanted is not None and forced and not dialect.forced_tools:
-        choice = unforce(wanted, chat, notes.ignored)
+    decision = decide_tools(chat, tools, names, output, dialect)
+    notes.ignored += decision.ignored
     conversation = Conversation(dialect, names, notes)
     request = _to_request(chat, conversation, notes, dialect)
-    _set_tools(request, tools, choice, offered=bool(names.offered))
-    if not dialect.exact_tool_choice:
-        loosen(request, chat, notes.ignored)
+    _set_tools(request, decision)
     if output.config is not None:
         request.output_config = output.config
     if output.instruction is not None:
-        if not forced:  # else the JSON tool is not offered
+        if decision.offers_json:
             request.system = [*(request.system or []), output.instruction]
         notes.ignored.append("response_format")
     set_values(chat, request, dialect, version, notes.ignored)
-    set_reasoning(chat.reasoning_effort, request, dialect, notes.ignored)
+    set_reasoning(chat.reasoning_effort, request, dialect, notes.ignored, forces_call=decision.forces_call)
     notes.keep_last_breakpoints()
     return Outcome(request, notes.ignored, notes.media, names, output, conversation.repeated)
 
@@ -165,10 +160,8 @@ def _to_request(
     return request
 
 
-def _set_tools(request: MessagesRequest, tools: Tools, choice: ToolChoiceParam | None, *, offered: bool) -> None:
-    if not offered and (called := declare_called(request.messages, tools)):
-        tools = [*called, *tools]
-        choice = choice or ToolChoiceParam("none")
-    if tools:
+def _set_tools(request: MessagesRequest, decision: ToolDecision) -> None:
+    called = declare_called(request.messages, decision.tools) if decision.declares_called else []
+    if tools := [*called, *decision.tools]:
         request.tools = tools
-        request.tool_choice = choice or UNSET
+        request.tool_choice = decision.choice or UNSET

@@ -9,10 +9,9 @@ from chatcompat.bounds import RequestBounds, grows_too_much
 from chatcompat.chat import ResponseFormat
 from chatcompat.dialect import Dialect
 from chatcompat.errors import InvalidRequest
-from chatcompat.messages import JSONOutputFormat, OutputConfig, TextBlockParam, ToolChoiceParam, ToolParam
+from chatcompat.messages import JSONOutputFormat, OutputConfig, TextBlockParam, ToolParam
 from chatcompat.request.free_json import check_depth, read_schema
 from chatcompat.request.names import ToolNames
-from chatcompat.request.tools import Tools
 
 JSON_TOOL: Final = "respond_with_json"
 _DESCRIPTION: Final = "Give your whole answer to the user as the input of this tool."
@@ -74,22 +73,6 @@ def to_output(
     if not output.forced:
         output.instruction = TextBlockParam(_INSTRUCTION.format(name=tool.name))
     return output
-
-
-def force_json(choice: ToolChoiceParam | None, tools: Tools, output: Output) -> ToolChoiceParam | None:
-    """Add the JSON tool, and choose so that the reply is JSON or a call that the client asked for.
-
-    Where the client forces a call, its reply is that call and the tool is left out.
-    """
-    if output.tool is None or (choice is not None and choice.type in ("any", "tool")):
-        return choice
-    alone = not tools or (choice is not None and choice.type == "none")
-    tools.append(output.tool)
-    if not output.forced:
-        return ToolChoiceParam("auto", disable_parallel_tool_use=alone)
-    if alone:
-        return ToolChoiceParam("tool", name=output.tool.name, disable_parallel_tool_use=True)
-    return ToolChoiceParam("any", disable_parallel_tool_use=choice is not None and choice.disable_parallel_tool_use)
 
 
 def _free_name(names: ToolNames) -> str:

@@ -23,7 +23,9 @@ MIN_BUDGET: Final = 1_024
 _MIN_TOP_P: Final = 0.95
 
 
-def set_reasoning(effort: str | None, request: MessagesRequest, dialect: Dialect, ignored: list[str]) -> None:
+def set_reasoning(
+    effort: str | None, request: MessagesRequest, dialect: Dialect, ignored: list[str], *, forces_call: bool
+) -> None:
     """Turn thinking on or off in a request that is otherwise done.
 
     Where two things cannot both be had natively, a forced call wins over thinking, and thinking over sampling.
@@ -34,7 +36,7 @@ def set_reasoning(effort: str | None, request: MessagesRequest, dialect: Dialect
         _turn_off(request, dialect, ignored)
     elif dialect.reasoning == "effort":
         _set_effort(effort, request, dialect, ignored)
-    elif dialect.reasoning == "none" or not _set_budget(effort, request, dialect):
+    elif dialect.reasoning == "none" or not _set_budget(effort, request, dialect, forces_call):
         ignored.append("reasoning_effort")
     else:
         _unset_sampling(request, ignored)
@@ -65,10 +67,9 @@ def _config(request: MessagesRequest) -> OutputConfig:
     return request.output_config
 
 
-def _set_budget(effort: str, request: MessagesRequest, dialect: Dialect) -> bool:
+def _set_budget(effort: str, request: MessagesRequest, dialect: Dialect, forces_call: bool) -> bool:
     budget = min(dialect.budgets.get(effort, 0), request.max_tokens // 2)
-    forced = request.tool_choice is not UNSET and request.tool_choice.type in ("any", "tool")
-    if budget < MIN_BUDGET or forced or _has_lost_thinking(request):
+    if budget < MIN_BUDGET or forces_call or _has_lost_thinking(request):
         return False
     request.thinking = ThinkingEnabled(budget)
     return True

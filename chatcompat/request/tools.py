@@ -17,7 +17,7 @@ from chatcompat.chat import (
 from chatcompat.dialect import Dialect
 from chatcompat.errors import InvalidRequest
 from chatcompat.messages import MessageParam, ToolParam, ToolUseBlockParam
-from chatcompat.request.choice import allowed_names
+from chatcompat.request.choice import Tools, allowed_names
 from chatcompat.request.names import ToolNames
 from chatcompat.request.native import read_native_tool
 from chatcompat.request.notes import Notes
@@ -32,8 +32,6 @@ _FREE_TEXT: Final[dict[str, Any]] = {
 }
 
 WEB_SEARCH: Final = "web_search"
-
-Tools = list[ToolParam | dict[str, Any]]
 
 
 def to_tools(

@@ -65,7 +65,10 @@ def test_the_branches_of_a_schema_are_bounded() -> None:
 
 def inner(headers: list[tuple[bytes, bytes]], dialect: Dialect | None = None) -> dict[bytes, bytes]:
     body = json.dumps({"model": "m", "messages": HI}).encode()
-    return dict(to_inner_headers(headers, to_fields(headers), translate(body, dialect=dialect or Dialect())))
+    of = translate(body, dialect=dialect or Dialect())
+    return dict(
+        to_inner_headers(headers, to_fields(headers), dialect=of.dialect, version=of.version, length=len(of.body))
+    )
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,8 @@ def both(translation: Translation, message: Any) -> tuple[Any, str]:
     choice = completion["choices"][0]
     whole = {key: value for key, value in choice["message"].items() if key != "refusal"}
     assert streamed(translation, message) == (whole, choice["finish_reason"])
-    replayed, stream = translation.stream_reply(raw)
+    stream = translation.stream()
+    replayed = stream.replay(raw)
     assert stream.error is None
     collector = translation.collector()
     collector.feed(events(message))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from chatcompat import Translation
 from chatcompat.request import decode_chat_request
-from chatcompat.turns import Turn, thinking_in, to_key, to_turn
+from chatcompat.turns import Turn, to_key, to_turn
 from tests.properties.client import as_history, read_stream
 from tests.properties.replies import ASKED, dumps, frames, messages, pieces, streams_of
 from tests.properties.strategies import PROPERTY
@@ -25,7 +25,7 @@ def key(turn: Turn | None) -> bytes | None:
 def streamed(raw: list[bytes], asked: Translation) -> tuple[bytes, Turn | None]:
     """What the client gets, and the turn that is kept."""
     stream = asked.stream()
-    return b"".join([*map(stream.feed, raw), stream.close()]), stream.thinking
+    return b"".join([*map(stream.feed, raw), stream.close()]), stream.summary.thinking
 
 
 def sent_back(chunks: bytes) -> Turn:
@@ -43,7 +43,7 @@ def test_a_turn_is_the_same_whole_streamed_and_sent_back(
 ) -> None:
     message["content"] = data.draw(st.permutations([*message["content"], SIGNED, CALL]))
     events, _ = data.draw(streams_of(message))
-    whole = thinking_in(asked.reply(dumps(message).encode()))
+    whole = asked.whole_reply(dumps(message).encode())[1].thinking
     chunks, turn = streamed(data.draw(pieces(frames(events))), asked)
     assert whole is not None
     assert turn is not None

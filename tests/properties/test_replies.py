@@ -33,7 +33,7 @@ def test_any_message_reads_the_same_whole_and_streamed(
     whole = read_whole(completion)
     note(f"finish_reason {whole['end']['finish_reason']}")
     assert json.loads(collect(cut, of)) == json.loads(completion)
-    for chunks in (stream(cut, of), of.stream_reply(raw)[0]):
+    for chunks in (stream(cut, of), of.stream().replay(raw)):
         assert chat_sse(chunks, include_usage=True, allow=ALLOWED) == []
         assert read_stream(chunks) == whole
 

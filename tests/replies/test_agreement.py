@@ -130,7 +130,8 @@ def read_everywhere(pieces: list[bytes], message: bytes, of: Translation) -> Rea
     """What a client reads, the same in all four ways."""
     streamed = stream(pieces, of)
     assert chat_sse(streamed, include_usage=True, allow=ALLOWED) == []
-    replayed, ended = of.stream_reply(message)
+    ended = of.stream()
+    replayed = ended.replay(message)
     assert ended.error is None
     assert chat_sse(replayed, include_usage=True, allow=ALLOWED) == []
     whole = of.reply(message)

@@ -10,15 +10,12 @@ from typing import Any
 import pytest
 from msgspec import Raw
 
+import chatcompat.fast_text
 import chatcompat.response
-import chatcompat.stream
-from chatcompat.builder import MessageBuilder
 from chatcompat.continuation import StreamPart, Turn
 from chatcompat.echo import Echo
 from chatcompat.errors import InvalidReply
-from chatcompat.events import decode_event
 from chatcompat.response import to_unwrapped
-from chatcompat.stream import ChunkStream
 from tests.replies.cost import built
 from tests.replies.support import Json, frame, frames, start, translation
 
@@ -62,22 +59,10 @@ def part() -> StreamPart:
     return StreamPart(Turn(max_bytes=10**6), first=True, last=False, max_event_bytes=10**6)
 
 
-class _Builder:
-    """A builder of messages as something that is fed."""
-
-    def __init__(self) -> None:
-        self.builder = MessageBuilder()
-
-    def feed(self, piece: bytes) -> bytes:
-        for data in piece.split(b"\n\n")[:-1]:
-            self.builder.add(decode_event(data.partition(b"data: ")[2]))
-        return b""
-
-
 READERS: dict[str, Callable[[], Any]] = {
     "a turn that may pause": part,
-    "a message": _Builder,
-    **{f"a stream, {name}": partial(lambda name: ChunkStream(request(name).origin), name) for name in REQUESTS},
+    **{f"a message, {name}": partial(lambda name: request(name).collector(), name) for name in REQUESTS},
+    **{f"a stream, {name}": partial(lambda name: request(name).stream(), name) for name in REQUESTS},
 }
 
 
@@ -114,7 +99,9 @@ def test_a_repeated_prefill_is_cut_off_however_it_comes(text: str, size: int) ->
 # ---------------------------------------------------------------- regular expressions
 
 
-@pytest.mark.parametrize("pattern", [chatcompat.stream._TEXT.decode("latin-1"), chatcompat.response._WRAPPING.pattern])
+@pytest.mark.parametrize(
+    "pattern", [chatcompat.fast_text._TEXT.decode("latin-1"), chatcompat.response._WRAPPING.pattern]
+)
 def test_no_pattern_that_sees_a_models_text_keeps_what_it_matched(pattern: str) -> None:
     bare = re.sub(r"\[(?:\\.|[^\]\\])*\]|\\.", "C", pattern)  # without classes and escapes
     assert re.findall(r"[*+]\+", bare)

@@ -84,7 +84,7 @@ SENTENCE = "The messages service sent a reply that is not a message."
 
 @pytest.mark.parametrize("body", NO_MESSAGE)
 def test_what_is_no_message_is_refused_and_not_quoted(body: bytes) -> None:
-    for reply in (translation(CHAT).reply, translation(STREAMED).stream_reply, translation(AS_JSON).reply):
+    for reply in (translation(CHAT).reply, translation(STREAMED).stream().replay, translation(AS_JSON).reply):
         with pytest.raises(InvalidReply) as raised:
             reply(body)
         assert (raised.value.status, str(raised.value)) == (502, SENTENCE)
@@ -112,13 +112,16 @@ UNREADABLE_USAGE: list[Json] = [
 def test_usage_that_cannot_be_counted_is_an_error_where_it_is_told(usage: Json) -> None:
     with pytest.raises(InvalidReply, match=r"^The messages service sent a usage that cannot be read\.$"):
         translation(CHAT).reply(edited(usage=usage))
-    chunks, ended = translation(WITH_USAGE).stream_reply(edited(usage=usage))
+    ended = translation(WITH_USAGE).stream()
+    chunks = ended.replay(edited(usage=usage))
     error = ended.error
     assert error is not None
     assert error.status == 502
     assert chunks.endswith(b"data: %b\n\n" % error.body)
     assert chat_sse(chunks, include_usage=True) == []
-    assert translation(STREAMED).stream_reply(edited(usage=usage))[1].error is None  # nobody asked for it
+    ended = translation(STREAMED).stream()
+    assert ended.replay(edited(usage=usage)).endswith(b"data: [DONE]\n\n")  # nobody asked for it
+    assert ended.error is None
 
 
 def test_large_counts_stay_exact() -> None:

@@ -62,7 +62,7 @@ def test_the_text_is_noted_exactly(piece: str, form: dict[str, Any], run: int) -
         stream.feed(b"".join(frames[at : at + run]))
     for event in [TEXT[1], *CALL, *HELLO[-2:]]:
         stream.feed(frame(event))
-    turn = stream.thinking
+    turn = stream.summary.thinking
     assert turn is not None
     assert turn.text == digest_of("".join(texts))
     assert [(detail.type, detail.length) for detail in turn.details] == [
@@ -75,13 +75,12 @@ def test_the_text_is_noted_exactly(piece: str, form: dict[str, Any], run: int) -
 @pytest.mark.parametrize("form", FORMS)
 def test_text_without_end_takes_no_space(form: dict[str, Any]) -> None:
     stream = begun()
-    assert stream._reply is not None
     for _ in range(BATCH // 50):
         stream.feed(frame(said("x" * 100), **form))
-        assert len(stream._reply.content.unread) <= BATCH
+        assert len(stream._writer.content.unread) <= BATCH
 
 
-@pytest.mark.parametrize("piece", [b"", b"x" * 100])
+@pytest.mark.parametrize("piece", [b'""', b'"%b"' % (b"x" * 100)])
 def test_calls_without_end_take_no_space(piece: bytes) -> None:
     calls = SaidCalls()
     for _ in range(MAX_SAID_BYTES // 50):
@@ -93,11 +92,23 @@ def test_calls_without_end_take_no_space(piece: bytes) -> None:
 def test_arguments_without_end_take_no_space() -> None:
     calls = SaidCalls()
     note = calls.begin("function", "f")
-    kept = calls._calls[0][2]
+    (kept,) = calls._calls
     for _ in range(2 * MAX_SAID_BYTES // 100):
-        note(b"x" * 100)
+        note(b'"%b"' % (b"x" * 100))
+        assert sum(map(len, kept.pieces + kept.batches)) <= 1.1 * MAX_SAID_BYTES
     assert calls.whole() == []
-    assert len(kept) <= MAX_SAID_BYTES
+    assert kept.pieces == kept.batches == []
+
+
+@pytest.mark.parametrize("count", [1, 1023, 1024, 5000])
+def test_many_small_pieces_of_arguments_are_joined(count: int) -> None:
+    calls = SaidCalls()
+    note = calls.begin("function", "f")
+    (kept,) = calls._calls
+    for _ in range(count):
+        note(b'"x\\n"')
+    assert len(kept.pieces) < 1024
+    assert calls.whole() == [("function", "f", "x\n" * count)]
 
 
 @pytest.mark.parametrize("arguments", ['{"a": ', "[" * 9_999, '{"a": 1} 2', '{"a": ' + "9" * 5_000 + "}", "\u00e9"])
@@ -107,7 +118,7 @@ def test_arguments_that_are_no_json_are_compared_as_they_are(arguments: str) -> 
     delta = {"type": "input_json_delta", "partial_json": arguments}
     for event in [CALL[0], {"type": "content_block_delta", "index": 2, "delta": delta}, *HELLO[-2:]]:
         stream.feed(frame(event))
-    turn = stream.thinking
+    turn = stream.summary.thinking
     assert turn is not None
     keys = [to_key(b"", b"", Turn(digest_of(""), [("function", "f", said)], [])) for said in (arguments, arguments[1:])]
     assert to_key(b"", b"", turn) == keys[0] != keys[1]
