@@ -11,7 +11,7 @@ largest sizes with both axes logarithmic: 1 is linear, 2 is quadratic.
 
 It fails (status 1) above a slope of 1.3 where the time is more than 5 ms; above 8 times generic's time, or 5 ms where
 that is more; above 2 times generic's memory and a quarter MiB; where the inner body is larger than the request and 2 kB
-for each message and tool; and where anything but a refusal is raised.
+for each message and tool and 100 bytes for each part; and where anything but a refusal is raised.
 """
 
 from __future__ import annotations
@@ -37,8 +37,9 @@ from core_allocator import keep_freed_memory
 from core_report import describe_machine, describe_versions, headline, markdown, number
 
 from chatcompat.chat import ChatCompletionRequest
+from tests.cost.completed import completed, most_bytes
 from tests.cost.replies import REPLIES, STREAMS, generated_replies, generated_streams
-from tests.cost.requests import completed, known_shapes
+from tests.cost.requests import known_shapes
 from tests.cost.shapes import Place, pairs, places
 from tests.cost.ways import REPLY_WAYS, REQUEST_WAYS, STREAM_WAYS, Pieces, Run, Way, few
 
@@ -51,7 +52,6 @@ FLOOR = 0.005  # seconds that any input may cost, and below which a slope is noi
 TIMES = 8
 MEMORY_TIMES = 2
 MEMORY_FLOOR = 256 * KIB
-EACH = 2_000  # bytes that a message or a tool may add to the inner body
 PATIENCE = 10.0  # seconds of one run
 ENOUGH = 0.3  # a run above this and the budget is the last of its shape
 GENERATED, PAIRED = MIB, 128 * KIB
@@ -229,10 +229,7 @@ def slope(seconds: list[float]) -> float:
 
 def check_size(row: Row, pieces: Pieces) -> None:
     """The inner body against the one that came."""
-    if row.group not in ("request", "generated request", "pair") or row.made <= len(pieces[0]) + EACH:
-        return
-    messages = pieces[0].count(b'"role":') + pieces[0].count(b'"function":') + pieces[0].count(b'"custom":')
-    if row.made > len(pieces[0]) + EACH * (messages + 1):
+    if row.group in ("request", "generated request", "pair") and row.made > most_bytes(pieces[0]):
         fault = f"a body of {row.made / len(pieces[0]):.1f} times the size"
         row.faults = [fault]
 
