@@ -2,13 +2,12 @@
 
     pip install -e '.[bench]' && python benchmarks/imports.py
 
-Each is imported in a fresh interpreter, compiled before, in turns; medians of the rounds are told. "Behind a server" is
-what is added where uvicorn is there already, with most of the standard library that is needed.
+Each is imported in fresh interpreters, compiled before, in turns; the table shows medians. "Behind a server" is what is
+added where uvicorn is imported already, with most of the standard library that chatcompat needs.
 """
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 import json
 import os
@@ -18,11 +17,13 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from core_report import describe_machine, describe_versions, headline, markdown, number
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.report import headline, make_parser, markdown, number
 
 DEPENDENCIES = "starlette, anyio, msgspec"
 SERVER = "uvicorn.config, uvicorn.protocols.http.auto, starlette.applications"
-WORKS = {  # the modules to import, and those that are there before
+IMPORTS = {  # the modules to import, and those imported before
     "its dependencies": (DEPENDENCIES, ""),
     "chatcompat": ("chatcompat", ""),
     "its middleware": ("chatcompat.middleware", ""),
@@ -36,41 +37,32 @@ TIMED = "import time; {}began = time.perf_counter(); import {}; print((time.perf
 
 
 def milliseconds_of(modules: str, before: str, environment: dict[str, str]) -> float:
-    """Milliseconds that a fresh interpreter takes for the import."""
+    """Milliseconds that the import takes in a fresh interpreter."""
     code = TIMED.format(f"import {before}; " if before else "", modules)
     command = [sys.executable, "-c", code]
-    told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
-    return float(told.split()[-1])
+    output = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    return float(output.split()[-1])
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=15, help="how often each is imported (15)")
-    parser.add_argument("--json", type=Path, help="write the results to this file")
-    options = parser.parse_args()
-    works = {name: work for name, work in WORKS.items() if importlib.util.find_spec(work[0].partition(",")[0])}
-    rounds: dict[str, list[float]] = {name: [] for name in works}
+    options = make_parser(__doc__, rounds=15).parse_args()
+    imports = {name: one for name, one in IMPORTS.items() if importlib.util.find_spec(one[0].partition(",")[0])}
+    rounds: dict[str, list[float]] = {name: [] for name in imports}
     with tempfile.TemporaryDirectory() as compiled:
         environment = os.environ | {"PYTHONPYCACHEPREFIX": compiled, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         for turn in range(options.rounds + 1):
-            for name, work in works.items():
-                taken = milliseconds_of(*work, environment)
+            for name, one in imports.items():
+                taken = milliseconds_of(*one, environment)
                 if turn:  # the first compiles
                     rounds[name].append(taken)
     results = {name: median(taken) for name, taken in rounds.items()}
     base = results["its dependencies"]
-    machine = describe_machine() | {"allocator": "malloc as it comes"}
-    versions = describe_versions(["chatcompat", "starlette", "anyio", "msgspec", "uvicorn", "litellm", "llm-rosetta"])
-    print(headline(machine, versions), end="\n\n")
-    print(
-        markdown(
-            ["", "ms", "of its dependencies"], [[name, number(ms), f"{ms / base:.1f}x"] for name, ms in results.items()]
-        )
-    )
+    head = headline(["chatcompat", "starlette", "anyio", "msgspec", "uvicorn", "litellm", "llm-rosetta"])
+    rows = [[name, number(ms), f"{ms / base:.1f}x"] for name, ms in results.items()]
+    print(head, markdown(["", "ms", "of its dependencies"], rows), sep="\n\n")
     if options.json:
-        told = {"machine": machine, "versions": versions, "results": results}
-        options.json.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+        options.json.write_text(json.dumps({"machine": head, "results": results}, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -2,39 +2,34 @@
 
     python benchmarks/scale.py
 
-In process. Requests of ever more messages, ever more tools and an ever larger image are translated; streams of 100 text
-events run through `ChatCompatMiddleware` at once, each going on by one event in its turn, and what the same exchanges
-cost with the inner app alone is taken off. Time is the median of rounds in which all sizes take turns, memory the peak
-above what there was before, as `tracemalloc` sees it. The slope is that of the line through the upper half of the sizes
-with both axes logarithmic: 1 is linear, 2 is quadratic. The floor is what the machine makes of the same sizes without
-chatcompat: msgspec that decodes and encodes the request, and the inner app alone. Freed memory is kept
-(`core_allocator.py`) unless `--give-back` is asked for.
+In process. Requests of more and more messages, more and more tools and a larger and larger image are translated.
+Streams of 100 text events run through `ChatCompatMiddleware` at once, one event each in turn, and the cost of the same
+exchanges with the inner app alone is subtracted. Time is the median of rounds in which all sizes take turns; memory is
+the peak above what there was before. The slope is that of the line through the upper half of the sizes, both axes
+logarithmic: 1 is linear, 2 is quadratic. The floor is the same size without chatcompat: msgspec that decodes and
+encodes the request, or the inner app alone.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import gc
 import json
 import math
 import sys
-import tracemalloc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import linear_regression, median
-from time import perf_counter
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from core_allocator import keep_freed_memory
-from core_asgi import exchanges, messages_app
-from core_ours import GENERIC
-from core_report import describe_machine, describe_versions, headline, markdown, number
-from core_works import (
+from benchmarks.asgi import exchanges, messages_app
+from benchmarks.core.contenders import GENERIC
+from benchmarks.report import headline, make_parser, markdown, number
+from benchmarks.timing import Run, interleave, keep_freed_memory, peak_memory
+from benchmarks.workloads import (
     JSON,
     chat_request,
     make_call,
@@ -45,10 +40,8 @@ from core_works import (
     text_frames,
     vision_request,
 )
-
 from chatcompat import ChatCompatMiddleware, translate
 
-SAMPLE_SECONDS = 0.02
 STEEPEST = 1.15  # a slope up to this is called linear: caches and allocators add a little of their own
 STREAM_EVENTS = 100
 
@@ -59,23 +52,16 @@ STREAMS = (1, 3, 10, 30, 100, 300, 1_000, 2_000)
 
 
 @dataclass(frozen=True)
-class Point:
-    """One size: the work, and the same without chatcompat."""
-
-    size: int
-    run: Callable[[], object]
-    floor: Callable[[], object]
-
-
-@dataclass(frozen=True)
 class Series:
-    """Work of growing size; `parts` is how many things one size has that are told the cost of."""
+    """Work of growing size. Each size has `parts` parts, and the table shows the cost of one."""
 
     name: str
     part: str
-    points: tuple[Point, ...]
+    sizes: Sequence[int]
+    run: Callable[[int], Run]
+    floor: Callable[[int], Run]
     parts: int = 1
-    above: bool = False  # what the floor costs is taken off
+    above: bool = False  # whether the cost of the floor is subtracted
 
 
 # ---------------------------------------------------------------- what grows
@@ -99,27 +85,30 @@ def tools_body(count: int) -> bytes:
 
 def request_series(name: str, part: str, sizes: Sequence[int], make: Callable[[int], bytes]) -> Series:
     """Requests of growing size."""
-    bodies = [(size, make(size)) for size in sizes]
-    points = tuple(Point(size, partial(translate, body), partial(GENERIC.request, body)) for size, body in bodies)
-    return Series(name, part, points)
+    bodies = {size: make(size) for size in sizes}
+    return Series(
+        name,
+        part,
+        sizes,
+        lambda size: partial(translate, bodies[size]),
+        lambda size: partial(GENERIC.request, bodies[size]),
+    )
 
 
 def stream_series(sizes: Sequence[int], loop: asyncio.AbstractEventLoop) -> Series:
-    """Ever more streams at once."""
+    """More and more streams at once."""
     frames, _ = text_frames(STREAM_EVENTS)
     body, _ = small_request(stream=True)
     app = messages_app(frames, in_turn=True)
+
+    def runs(app: Any) -> Callable[[int], Run]:
+        return lambda count: lambda: loop.run_until_complete(exchanges(app, body, count))
+
     wrapped = ChatCompatMiddleware(app)
-
-    def run(app: Any, count: int) -> None:
-        loop.run_until_complete(exchanges(app, body, count))
-
-    points = tuple(Point(size, partial(run, wrapped, size), partial(run, app, size)) for size in sizes)
-    return Series("concurrent streams", "event", points, STREAM_EVENTS, above=True)
+    return Series("concurrent streams", "event", sizes, runs(wrapped), runs(app), STREAM_EVENTS, above=True)
 
 
 def all_series(loop: asyncio.AbstractEventLoop) -> list[Series]:
-    """Everything that is measured."""
     return [
         request_series("messages", "message", MESSAGES, messages_body),
         request_series("tools", "tool", TOOLS, tools_body),
@@ -131,44 +120,6 @@ def all_series(loop: asyncio.AbstractEventLoop) -> list[Series]:
 # ---------------------------------------------------------------- how it is measured
 
 
-def sample(run: Callable[[], object], calls: int) -> float:
-    """Seconds of one call."""
-    began = perf_counter()
-    for _ in range(calls):
-        run()
-    return (perf_counter() - began) / calls
-
-
-def times(points: Sequence[Point], rounds: int) -> list[tuple[float, float]]:
-    """Seconds of each size and of its floor: the medians of rounds in which all take turns."""
-    calls = []
-    for point in points:
-        point.run()
-        point.floor()
-        calls.append(max(1, round(SAMPLE_SECONDS / max(sample(point.run, 1), 1e-8))))
-    taken: list[list[tuple[float, float]]] = [[] for _ in points]
-    gc.collect()
-    gc.freeze()
-    for _ in range(rounds):
-        for point, some, count in zip(points, taken, calls, strict=True):
-            some.append((sample(point.run, count), sample(point.floor, count)))
-    gc.unfreeze()
-    return [(median(run for run, _ in some), median(floor for _, floor in some)) for some in taken]
-
-
-def peak(run: Callable[[], object]) -> int:
-    """The most memory that a call has at once, above what there was before."""
-    run()
-    gc.collect()
-    tracemalloc.start()
-    before = tracemalloc.get_traced_memory()[0]
-    kept = run()  # the result counts: a caller has it
-    most = tracemalloc.get_traced_memory()[1] - before
-    del kept
-    tracemalloc.stop()
-    return most
-
-
 def slope(sizes: Sequence[int], values: Sequence[float]) -> float:
     """Of the line through the upper half of the sizes, on logarithmic axes."""
     middle = (math.log(sizes[0]) + math.log(sizes[-1])) / 2
@@ -178,73 +129,55 @@ def slope(sizes: Sequence[int], values: Sequence[float]) -> float:
 
 
 def measure(series: Series, rounds: int) -> JSON:
-    """A series' points and slopes."""
-    sizes = [point.size for point in series.points]
-    seconds = times(series.points, rounds)
-    spent = [run - floor if series.above else run for run, floor in seconds]
-    memory = [peak(point.run) - (peak(point.floor) if series.above else 0) for point in series.points]
-    slopes = {"time": slope(sizes, spent), "memory": slope(sizes, memory)}
-    return {
-        "part": series.part,
-        "parts": series.parts,
-        "points": [
-            {"size": size, "us": time * 1e6, "floor_us": floor * 1e6, "peak_bytes": most}
-            for size, time, (_, floor), most in zip(sizes, spent, seconds, memory, strict=True)
-        ],
-        "slopes": slopes,
-        "floor_slope": slope(sizes, [floor for _, floor in seconds]),
-        "linear": {name: value <= STEEPEST for name, value in slopes.items()},
-    }
+    """Seconds and peak bytes of each size, and seconds of its floor."""
+    runs = {(size, False): series.run(size) for size in series.sizes}
+    runs |= {(size, True): series.floor(size) for size in series.sizes}
+    taken = {key: median(times) for key, times in interleave(runs, rounds).items()}
+    peaks = {key: peak_memory(run) for key, run in runs.items() if series.above or not key[1]}
+    found: JSON = {"size": series.sizes, "floor": [taken[size, True] for size in series.sizes]}
+    found["time"] = [taken[size, False] - series.above * taken[size, True] for size in series.sizes]
+    found["memory"] = [peaks[size, False] - (peaks[size, True] if series.above else 0) for size in series.sizes]
+    return found | {"slopes": {name: slope(series.sizes, found[name]) for name in ("time", "memory", "floor")}}
 
 
-# ---------------------------------------------------------------- how it is told
-
-
-def table(name: str, series: JSON) -> str:
-    """A series as a Markdown table with its slopes below."""
-    part, parts = series["part"], series["parts"]
-    factor, each = (1e3, "ns") if part == "byte" else (1, "µs")
+def table(series: Series, found: JSON) -> str:
+    """A series as a Markdown table, with its slopes below."""
+    factor, each = (1e9, "ns") if series.part == "byte" else (1e6, "µs")
     rows = [
         [
-            f"{point['size']:,}",
-            number(point["us"] / 1e3),
-            number(point["us"] / point["size"] / parts * factor),
-            number(point["floor_us"] / point["size"] / parts * factor),
-            number(point["peak_bytes"] / 1e3),
-            number(point["peak_bytes"] / point["size"]),
+            f"{size:,}",
+            number(seconds * 1e3),
+            number(seconds / size / series.parts * factor),
+            number(floor / size / series.parts * factor),
+            number(peak / 1e3),
+            number(peak / size),
         ]
-        for point in series["points"]
+        for size, seconds, floor, peak in zip(*(found[key] for key in ("size", "time", "floor", "memory")), strict=True)
     ]
-    head = [name, "ms", f"{each} per {part}", "the floor's", "peak kB", f"bytes per {'stream' if parts > 1 else part}"]
+    head = [series.name, "ms", f"{each} per {series.part}", "the floor's", "peak kB"]
+    head.append(f"bytes per {'stream' if series.parts > 1 else series.part}")
+    slopes = found["slopes"]
     verdicts = [
-        f"{what} {number(value)}, {'linear' if series['linear'][what] else 'steeper than linear'}"
-        for what, value in series["slopes"].items()
+        f"{what} {number(slopes[what])}, {'linear' if slopes[what] <= STEEPEST else 'steeper than linear'}"
+        for what in ("time", "memory")
     ]
-    told = f"Slope of the upper half: {'; '.join(verdicts)}; the floor's time {number(series['floor_slope'])}."
-    return f"{markdown(head, rows)}\n\n{told}\n"
+    below = f"Slope of the upper half: {'; '.join(verdicts)}; the floor's time {number(slopes['floor'])}."
+    return f"{markdown(head, rows)}\n\n{below}\n"
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", type=Path, help="write the results to this file")
-    parser.add_argument("--rounds", type=int, default=7, help="how often each size is timed (%(default)s)")
-    parser.add_argument("--give-back", action="store_true", help="let the allocator give freed memory back")
-    options = parser.parse_args()
-    allocator = "the allocator as it is" if options.give_back else keep_freed_memory()
-    machine = {**describe_machine(), "allocator": allocator}
-    versions = describe_versions(["chatcompat", "msgspec", "anyio", "starlette"])
-    print(headline(machine, versions), "\n", flush=True)
+def main() -> None:
+    options = make_parser(__doc__, rounds=7).parse_args()
+    head = headline(["chatcompat", "msgspec", "anyio", "starlette"], keep_freed_memory())
+    print(head, end="\n\n", flush=True)
     loop = asyncio.new_event_loop()
     results: dict[str, JSON] = {}
     for series in all_series(loop):
         results[series.name] = measure(series, options.rounds)
-        print(table(series.name, results[series.name]), flush=True)
+        print(table(series, results[series.name]), flush=True)
     loop.close()
     if options.json:
-        got = {"machine": machine, "versions": versions, "rounds": options.rounds, "series": results}
-        options.json.write_text(json.dumps(got, indent=1), encoding="utf-8")
-    return 0
+        options.json.write_text(json.dumps({"machine": head, "series": results}, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -74,6 +74,11 @@ class AsyncioGuard:
         if cancelled is not None:
             raise cancelled
 
+    @property
+    def cancelled(self) -> bool:
+        """Whether the block was cancelled here."""
+        return self._cancelled > 0
+
     def start(self, task: Beside) -> None:
         """Start a task beside the block, as soon as the block waits."""
         if self._first_wait is not None:

@@ -59,6 +59,11 @@ class MessageBuilder:
         self._content: list[_Growing] = []
         self._open: dict[int, _Growing | None] = {}  # None: a block of an unknown type
 
+    @property
+    def started(self) -> bool:
+        """Whether the message has begun."""
+        return self._message is not None
+
     def add(self, event: Event | SkippedBlock | None) -> Message | None:
         """Take the next event; gives the message once it is whole. Raises `InvalidReply`."""
         message = self._message
@@ -117,7 +122,8 @@ def _grow(
         case ThinkingBlock() as block, SignatureDelta(signature):
             block.signature = signature
         case TextBlock() as block, CitationsDelta(citation):
-            block.citations = [*(block.citations or ()), citation]
+            block.citations = block.citations or []
+            block.citations.append(citation)
 
 
 def _end(message: Message, event: MessageDelta) -> None:

@@ -28,6 +28,11 @@ class CompletionCollector:
         """Whether all has been said: the rest of the messages stream is of no account."""
         return self.error is not None or self._message is not None
 
+    @property
+    def started(self) -> bool:
+        """Whether the message has begun."""
+        return self._builder.started
+
     def feed(self, piece: bytes) -> bytes:
         """Take the next piece; raises `InvalidReply`."""
         if not self.ended:

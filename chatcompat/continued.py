@@ -2,86 +2,83 @@
 
 from typing import Final
 
-import msgspec
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
-from chatcompat.continuation import PAUSE, StreamPart, Turn, continued_body
+from chatcompat.asked import Asked
+from chatcompat.bounds import Limits
+from chatcompat.continuation import StreamPart, Turn, continued_body, not_continued
+from chatcompat.errors import InvalidReply
+from chatcompat.events import too_large_event
+from chatcompat.exchange import EVENT_STREAM, Exchange
 from chatcompat.headers import is_encoded, lowered, media_type, to_fields
 from chatcompat.scopes import giving
-from chatcompat.sse import EventTooLarge
+from chatcompat.usage import readable_usage
 
-_encode = msgspec.json.Encoder().encode
-
-_FAILED: Final = (
-    b'{"type":"error","error":{"type":"api_error",'
-    b'"message":"The messages service did not go on with a turn that it had paused."}}'
-)
-_ERROR_START: Final = {
-    "type": "http.response.start",
-    "status": 502,
-    "headers": [(b"content-type", b"application/json")],
-}
+_OK: Final = 200
 
 
 class Continued:
-    """Calls `app` again for as long as it pauses the turn, at most `limit` times.
+    """Calls `app` again for as long as it pauses the turn, at most `max_continuations` times.
 
     The parts of a stream are passed on as they come, as one stream. A reply in one piece is passed on when its last
     part is there.
     """
 
-    def __init__(self, app: ASGIApp, body: bytes, *, limit: int, max_event_bytes: int) -> None:
+    def __init__(self, app: Asked, body: bytes, limits: Limits) -> None:
         self._app = app
         self._body = body
-        self._limit = limit
-        self._max_event_bytes = max_event_bytes
+        self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; its body is the one given at construction."""
         await receive()
-        turn, body, left, paused = Turn(), self._body, self._limit, True
-        while paused:
-            first, last = left == self._limit, left == 0
-            part = _Part(turn, send, first=first, last=last, max_event_bytes=self._max_event_bytes)
+        exchange = self._app.exchange
+        turn, body = Turn(max_bytes=self._limits.max_reply_bytes), self._body
+        left = self._limits.max_continuations
+        while True:
+            first = left == self._limits.max_continuations
+            part = _Part(turn, exchange, send, self._limits, first=first, last=left == 0)
             await self._app(_with_length(scope, body), giving(body, receive), part.send)
-            if paused := part.paused:
-                body, left = continued_body(self._body, turn.content), left - 1
+            if not part.paused:
+                return
+            exchange.spent = readable_usage(turn.usage)
+            if not await self._app.is_wanted():
+                return
+            body, left = continued_body(self._body, turn.content), left - 1
 
 
 class _Part:
     """What the inner app sends for one part of the turn."""
 
-    def __init__(self, turn: Turn, send: Send, *, first: bool, last: bool, max_event_bytes: int) -> None:
+    def __init__(self, turn: Turn, exchange: Exchange, send: Send, limits: Limits, *, first: bool, last: bool) -> None:
         self.paused = False
         self._turn = turn
+        self._exchange = exchange
         self._send = send
         self._first = first
         self._last = last
         self._start: Message | None = None
         self._stream: StreamPart | None = None
-        self._max_event_bytes = max_event_bytes
-        self._pieces: list[bytes] = []
+        self._max_event_bytes = limits.max_event_bytes
+        self._held = bytearray()
 
     async def send(self, message: Message) -> None:
         """Take a message of the inner app's reply."""
         if message["type"] == "http.response.start":
             await self._take_start(message)
-        elif message["type"] == "http.response.body" and self._start is not None:
-            piece, more_body = bytes(message.get("body", b"")), bool(message.get("more_body", False))
-            if self._stream is not None:
-                await self._pass_on(self._stream, piece, more_body)
-            else:
-                self._pieces.append(piece)
-                if not more_body:
-                    await self._end_whole(self._start, b"".join(self._pieces))
-        else:
+        elif message["type"] != "http.response.body" or self._start is None:
             await self._send(message)
+        elif not self.paused:  # what follows a pause is of no account
+            try:
+                await self._take_body(self._start, bytes(message.get("body", b"")), message.get("more_body", False))
+            except InvalidReply as error:
+                await self._exchange.fail(error)
 
     async def _take_start(self, message: Message) -> None:
         self._start = message
         fields = to_fields(lowered(message.get("headers", ())))
-        plain = message["status"] == 200 and not is_encoded(fields)  # noqa: PLR2004
-        streams = plain and media_type(fields) == b"text/event-stream"
+        plain = message["status"] == _OK and not is_encoded(fields)
+        streams = plain and media_type(fields) == EVENT_STREAM
         if streams and self._first:
             self._turn.streams = True
             await self._send(message)
@@ -90,35 +87,35 @@ class _Part:
                 self._turn, first=self._first, last=self._last, max_event_bytes=self._max_event_bytes
             )
 
-    async def _pass_on(self, stream: StreamPart, piece: bytes, more_body: bool) -> None:
-        try:
-            told = stream.feed(piece)
-        except EventTooLarge:
-            await self._fail(_FAILED)
+    async def _take_body(self, start: Message, piece: bytes, more_body: bool) -> None:
+        stream = self._stream
+        if stream is None:
+            self._held += piece
+            if not more_body:
+                await self._end_whole(start, bytes(self._held))
             return
+        out = stream.feed(piece)
         self.paused = stream.paused
-        if told or not self.paused:
-            await self._tell(told, more_body=more_body or self.paused)
+        if out or not self.paused:
+            await self._tell(out, more_body=more_body or self.paused or stream.too_large)
+        if stream.too_large and not self.paused and not self._exchange.is_over:
+            raise too_large_event()
 
     async def _end_whole(self, start: Message, body: bytes) -> None:
-        message = self._turn.take_message(body) if start["status"] == 200 else None  # noqa: PLR2004
-        if self._turn.streams or (message is None and not self._first and start["status"] == 200):  # noqa: PLR2004
-            await self._fail(_FAILED if start["status"] == 200 else body)  # noqa: PLR2004
-        elif message is not None and message.get("stop_reason") == PAUSE and not self._last:
-            self.paused = True
-        else:
-            await self._send(start)
-            joined = message is not None and not self._first
-            await self._tell(_encode(message) if joined else body, more_body=False)
-
-    async def _fail(self, error: bytes) -> None:
-        """Tell that the turn did not go on, in the form in which it began."""
+        """Take a part that is no stream: the message, or an error instead of one."""
         if self._turn.streams:
-            lines = error.replace(b"\r", b"\n").replace(b"\n", b"\ndata: ")
+            if start["status"] == _OK:
+                raise not_continued()
+            lines = body.replace(b"\r", b"\n").replace(b"\n", b"\ndata: ")
             await self._tell(b"event: error\ndata: %b\n\n" % lines, more_body=False)
-        else:
-            await self._send(dict(_ERROR_START))
-            await self._tell(error, more_body=False)
+            return
+        message: bytes | None = body
+        if start["status"] == _OK:
+            message = self._turn.take_message(body, first=self._first, last=self._last)
+        self.paused = message is None
+        if message is not None:
+            await self._send(start)
+            await self._tell(message, more_body=False)
 
     async def _tell(self, body: bytes, *, more_body: bool) -> None:
         await self._send({"type": "http.response.body", "body": body, "more_body": more_body})

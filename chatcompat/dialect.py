@@ -116,6 +116,12 @@ class Dialect:
 DialectOption = Dialect | Callable[[str], Dialect]
 """One dialect for all models, or a function from the request's model id to its dialect."""
 
+
+def to_dialect(option: DialectOption, model: str) -> Dialect:
+    """The dialect of a model."""
+    return option(model) if callable(option) else option
+
+
 DEFAULT_DIALECT: Final = Dialect()
 
 NATIVE_2026: Final = Dialect(

@@ -4,24 +4,26 @@
 class Echo:
     """Takes the text of a reply as it comes and leaves the prefill out; text that begins otherwise stays whole."""
 
-    __slots__ = ("_held", "_prefill")
+    __slots__ = ("_matched", "_prefill")
 
     def __init__(self, prefill: str) -> None:
         self._prefill = prefill
-        self._held = ""
+        self._matched = 0  # characters of it that came: the text that is held
 
     def cut(self, text: str) -> str:
         """What of the next text is the reply's own; while it may be the prefill it is held."""
-        prefill = self._prefill
+        prefill, before = self._prefill, self._matched
         if not prefill:
             return text
-        text = self._held + text
-        if len(text) < len(prefill) and prefill.startswith(text):
-            self._held = text
-            return ""
-        self._held = self._prefill = ""
-        return text.removeprefix(prefill)
+        repeated = min(len(text), len(prefill) - before)
+        if not prefill.startswith(text[:repeated], before):
+            self._prefill = ""
+            return prefill[:before] + text
+        self._matched += repeated
+        if self._matched == len(prefill):
+            self._prefill = ""
+        return text[repeated:]
 
     def rest(self) -> str:
         """What is still held when the reply ends: it was not the prefill."""
-        return self._held
+        return self._prefill[: self._matched]

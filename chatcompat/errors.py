@@ -167,17 +167,35 @@ def to_native_error(body: bytes) -> NativeError:
 
 # ---------------------------------------------------------------- decode errors of a client's request
 
-_LOCATION: Final = re.compile(r" - at `(?:key in )?\$\.?(.*)`$", re.DOTALL)
-_MISSING: Final = re.compile(r"^Object missing required field `(\w+)`")
-_INVALID_TAG: Final = re.compile(r"^Invalid (?:enum )?value '([\w./-]{1,40})'$")
+# msgspec's messages for JSON, as "SENTENCE - at `$.PATH`". In a path are the names of our own fields and indices, and
+# `[...]` for a key that the client made. The path is the end: a sentence may quote the client, and look like one.
+_LOCATION: Final = re.compile(r" - at `(?:key in )?\$\.?((?:\.?\w+|\[(?:\d+|\.\.\.)\])*)`\Z", re.ASCII)
+_MISSING: Final = re.compile(r"Object missing required field `(\w+)`", re.ASCII)
+_QUOTING: Final = re.compile(r"Invalid (?:enum )?value (['\"])(.*)\1", re.DOTALL)
+_TYPE: Final = "(?:object|array|str|int|float|bool|null)"
+_EXPECTING: Final = re.compile(
+    rf"Expected `{_TYPE}(?: \| {_TYPE})*`(?:, got `{_TYPE}`| (?:of length )?[<>]=? -?[\d.]+)?"
+)
+_OUT_OF_RANGE: Final = re.compile(r"(?:Integer value|Number) out of range")
+
+# What an error may repeat of a `role` or `type`: words of the two APIs, each of which is refused somewhere.
+_KNOWN_WORDS: Final = frozenset(
+    {
+        *("system", "developer", "user", "assistant", "tool", "function", "model"),
+        *("text", "refusal", "image_url", "file", "input_audio", "audio", "video", "video_url", "input_video"),
+        *("input_text", "output_text", "input_image", "input_file", "image", "document", "search_result"),
+        *("thinking", "redacted_thinking", "reasoning", "tool_use", "tool_result", "server_tool_use"),
+        *("function_call", "function_call_output", "custom", "allowed_tools", "mcp", "web_search", "file_search"),
+        *("code_interpreter", "computer_use_preview", "image_generation", "json_object", "json_schema", "any"),
+    }
+)
+
+_PLAIN_STEP: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}(?:\[\d*\])?")
+_MAX_STEPS: Final = 8
 
 
 def to_invalid_request(error: Exception) -> InvalidRequest:
-    """A decoder's error as a sentence for the client: what was expected, where, and nothing that it sent.
-
-    msgspec writes the place as `$.messages[0].content` at the end of its message; that becomes `param`. It quotes
-    the value of an unknown tag, which may be of any size: only a plain word is repeated.
-    """
+    """A decoder's error as a sentence for the client: what was expected, where, and nothing that it sent."""
     if isinstance(error, RecursionError):
         return InvalidRequest("The request is nested too deeply.", code="nested_too_deeply")
     if isinstance(error, UnicodeDecodeError):
@@ -187,16 +205,26 @@ def to_invalid_request(error: Exception) -> InvalidRequest:
     sentence, param = str(error), ""
     if found := _LOCATION.search(sentence):
         sentence, param = sentence[: found.start()], found[1]
-    if missing := _MISSING.match(sentence):
+    if missing := _MISSING.fullmatch(sentence):
         param = f"{param}.{missing[1]}" if param else missing[1]
         return InvalidRequest("A required field is missing.", param=param, code="missing_required_parameter")
-    if sentence.startswith("Invalid "):
-        word = _INVALID_TAG.match(sentence)
-        named = f" {word[1]!r}" if word else ""
+    if quoting := _QUOTING.fullmatch(sentence):
+        named = f" {quoting[2]!r}" if quoting[2] in _KNOWN_WORDS else ""
         return InvalidRequest(
             f"The value{named} is not supported here.",
             param=param.removesuffix(".type") or None,
             code="unsupported_value",
         )
+    if not (_EXPECTING.fullmatch(sentence) or _OUT_OF_RANGE.fullmatch(sentence)):
+        sentence = "This is not valid here"  # a message of another release; it may quote the client
     code = "invalid_type" if ", got " in sentence else "invalid_value"  # a range says what it wants alone
     return InvalidRequest(f"{sentence.replace('`', '')}.", param=param or None, code=code)
+
+
+def to_param(path: str) -> str:
+    """A path for `param`: what a client made up is `*` unless it looks like the name of a field."""
+    steps = path.split(".", _MAX_STEPS)
+    for index, step in enumerate(steps):
+        if index == _MAX_STEPS or _PLAIN_STEP.fullmatch(step) is None:
+            return ".".join([*steps[:index], "*"])
+    return path

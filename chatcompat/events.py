@@ -89,7 +89,7 @@ def read_events(decoder: EventDecoder, piece: bytes) -> Iterator[Event | Skipped
 
 def _read_until_too_large(payloads: list[bytes]) -> Iterator[Event | SkippedBlock | None]:
     yield from map(decode_event, payloads)
-    raise InvalidReply("The messages service sent an event that is too large.")
+    raise too_large_event()
 
 
 def decode_event(payload: bytes) -> Event | SkippedBlock | None:
@@ -198,3 +198,13 @@ def incomplete_stream() -> InvalidReply:
     return InvalidReply(
         "The messages service ended its stream before the message was complete.", code="incomplete_stream"
     )
+
+
+def too_large_event() -> InvalidReply:
+    """The error for an event above the bound."""
+    return InvalidReply("The messages service sent an event that is too large.")
+
+
+def too_large_reply() -> InvalidReply:
+    """The error for a reply above the bound."""
+    return InvalidReply("The messages service sent a reply that is too large.")

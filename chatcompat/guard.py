@@ -28,6 +28,10 @@ class Guard(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None: ...
 
+    @property
+    def cancelled(self) -> bool:
+        """Whether the block was cancelled here, whatever it makes of that."""
+
     def start(self, task: Beside) -> None:
         """Start a task beside the block."""
 
@@ -71,6 +75,10 @@ class _AnyioGuard:
     ) -> bool | None:
         self._tasks.cancel_scope.cancel()
         return await self._tasks.__aexit__(kind, error, traceback)
+
+    @property
+    def cancelled(self) -> bool:
+        return self._tasks.cancel_scope.cancel_called
 
     def start(self, task: Beside) -> None:
         self._tasks.start_soon(task)

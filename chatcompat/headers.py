@@ -4,7 +4,7 @@ Names are lower case, as ASGI wants them in replies; requests are lowered by the
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Final
@@ -20,8 +20,10 @@ Fields = Mapping[bytes, bytes]
 HOP_BY_HOP: Final = frozenset(
     {
         b"connection",
+        b"http2-settings",
         b"keep-alive",
         b"proxy-authenticate",
+        b"proxy-authentication-info",
         b"proxy-authorization",
         b"proxy-connection",
         b"te",
@@ -30,22 +32,40 @@ HOP_BY_HOP: Final = frozenset(
         b"upgrade",
     }
 )
-# These describe the bytes of a body, and the body is another one now.
+# These describe or sign the bytes of a body, and the body is another one now. `content-language` is true of both.
 OF_THE_BODY: Final = frozenset(
     {
         b"accept-ranges",
         b"content-digest",
+        b"content-disposition",
         b"content-encoding",
         b"content-length",
+        b"content-location",
         b"content-md5",
+        b"content-range",
         b"content-type",
+        b"delta-base",
         b"digest",
         b"etag",
+        b"im",
+        b"last-modified",
         b"repr-digest",
+        b"signature",
+        b"signature-input",
     }
 )
-_NOT_SENT_IN: Final = HOP_BY_HOP | OF_THE_BODY | {b"accept-encoding", b"expect"}
-_NOT_SENT_OUT: Final = HOP_BY_HOP | OF_THE_BODY
+# These ask for a part, a coding, a digest or a signature of a reply that is rewritten. The version is sent anew.
+_NOT_SENT_IN: Final = (
+    HOP_BY_HOP
+    | OF_THE_BODY
+    | {b"a-im", b"accept-encoding", b"accept-signature", b"anthropic-version", b"expect", b"if-range", b"range"}
+    | {b"want-content-digest", b"want-digest", b"want-repr-digest"}
+)
+# Conditions on something else: the client knows no validator of what the inner app makes of a `POST`.
+NOT_POSTED: Final = _NOT_SENT_IN | {b"if-match", b"if-modified-since", b"if-none-match", b"if-unmodified-since"}
+_NOT_SENT_OUT: Final = HOP_BY_HOP | OF_THE_BODY | {b"location"}  # no redirect is told
+
+_USUAL_CONNECTION: Final = frozenset({b"", b"close", b"keep-alive"})
 
 # Native headers under the names that chat-completions clients read.
 _READ_AS: Final = {b"request-id": b"x-request-id"} | {
@@ -54,8 +74,10 @@ _READ_AS: Final = {b"request-id": b"x-request-id"} | {
     for which in (b"limit", b"remaining", b"reset")
 }
 
-# RFC 9110, section 5.5: a server refuses a reply for these, or lets them forge another.
-_UNSENDABLE: Final = re.compile(rb"[\r\n\x00]")
+# RFC 9110, sections 5.5 and 5.6.2: servers refuse a reply with any other byte, or let it forge another header.
+_IN_VALUES: Final = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
+_IN_NAMES: Final = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
+
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9_.\[\]-]")
 _MAX_NAME: Final = 64
 _MAX_IGNORED: Final = 32
@@ -71,20 +93,32 @@ def to_fields(headers: Headers) -> Fields:
     return dict(reversed(headers))
 
 
-def to_inner_headers(headers: Headers, fields: Fields, translation: Translation) -> Headers:
+def to_inner_headers(
+    headers: Headers, fields: Fields, translation: Translation, *, left_out: Set[bytes] = _NOT_SENT_IN
+) -> Headers:
     """The client's headers for the inner app, with those of the new body.
 
     Credentials pass as they came. Compression is not offered, since the reply must be read here. `openai-*` name
     things of another vendor.
     """
-    inner = [(name, value) for name, value in headers if name not in _NOT_SENT_IN and not name.startswith(b"openai-")]
-    if b"anthropic-version" not in fields:
-        inner.append((b"anthropic-version", translation.version.encode()))
+    if named := _named_by_connection(headers, fields):
+        left_out |= named
+    inner = [(name, value) for name, value in headers if name not in left_out and not name.startswith(b"openai-")]
+    inner.append((b"anthropic-version", translation.version.encode("latin-1")))
     if translation.dialect.api_key_header and b"x-api-key" not in fields:
         inner += [(b"x-api-key", key) for name, value in inner if name == b"authorization" and (key := _bearer(value))]
     inner.append((b"content-type", b"application/json"))
     inner.append((b"content-length", b"%d" % len(translation.body)))
     return inner
+
+
+def _named_by_connection(headers: Headers, fields: Fields) -> Set[bytes]:
+    """The names in `connection`: headers that belong to it too (RFC 9110, section 7.6.1)."""
+    first = fields.get(b"connection")
+    if first is None or (first in _USUAL_CONNECTION and len(fields) == len(headers)):
+        return frozenset()
+    options = b",".join([value for name, value in headers if name == b"connection"]).split(b",")
+    return {option.strip().lower() for option in options}
 
 
 def _bearer(value: bytes) -> bytes:
@@ -93,14 +127,18 @@ def _bearer(value: bytes) -> bytes:
     return token.strip() if scheme.lower() == b"bearer" else b""
 
 
-def to_client_headers(headers: Headers, ignored: Iterable[str], now: float) -> Headers:
+def to_client_headers(headers: Headers, fields: Fields, ignored: Sequence[str], now: float) -> Headers:
     """The inner app's headers for the client; those of the body are for the caller to add.
 
     `now` is the time in seconds since the epoch: the native side tells when a limit resets, clients read in how long.
     """
-    client = [header for header in headers if header[0] not in _NOT_SENT_OUT]
-    if _UNSENDABLE.search(b"".join(chain.from_iterable(client))):
-        client = [header for header in client if not _UNSENDABLE.search(b"".join(header))]
+    left_out: Set[bytes] = _NOT_SENT_OUT
+    if named := _named_by_connection(headers, fields):
+        left_out |= named
+    client = [header for header in headers if header[0] not in left_out]
+    if client and not _can_be_sent(client):
+        stripped = [(name, value.strip(b" \t")) for name, value in client]
+        client = [header for header in stripped if _can_be_sent([header])]
     if renamed := [header for header in client if header[0] in _READ_AS]:
         fields = to_fields(client)
         for name, value in renamed:
@@ -109,6 +147,17 @@ def to_client_headers(headers: Headers, ignored: Iterable[str], now: float) -> H
     if report := to_ignored_header(ignored):
         client.append((b"x-chatcompat-ignored", report))
     return client
+
+
+def _can_be_sent(headers: Headers) -> bool:
+    """Whether servers take all of them: names are tokens, values have no control characters, and no space around."""
+    names, values = [name for name, _ in headers], [value for _, value in headers]
+    return (
+        not b"".join(names).translate(None, _IN_NAMES)
+        and not b"".join(values).translate(None, _IN_VALUES)
+        and [value.strip(b" \t") for value in values] == values
+        and b"" not in names
+    )
 
 
 def _to_duration(reset: bytes, now: float) -> bytes:
@@ -124,13 +173,17 @@ def _to_duration(reset: bytes, now: float) -> bytes:
     return (f"{hours}h" * bool(hours) + f"{minutes}m" * bool(hours or minutes) + f"{seconds}s").encode()
 
 
-def to_ignored_header(ignored: Iterable[str]) -> bytes:
-    """Names of what was ignored, safe as a header: client-made names lose what is not a plain character."""
-    names = [_UNSAFE.sub("_", name[:_MAX_NAME]) for name in ignored]
-    shown = names[:_MAX_IGNORED]
-    if len(names) > _MAX_IGNORED:
-        shown.append("...")
-    return ", ".join(shown).encode()
+def to_ignored_header(ignored: Sequence[str]) -> bytes:
+    """Names of what was ignored, safe as a header."""
+    shown = to_plain_text(ignored[:_MAX_IGNORED])
+    if len(ignored) > _MAX_IGNORED:
+        shown += f", ... {len(ignored) - _MAX_IGNORED} more"
+    return shown.encode()
+
+
+def to_plain_text(ignored: Iterable[str]) -> str:
+    """Names of what was ignored; what is not a plain character in them is lost, since clients make them."""
+    return ", ".join([_UNSAFE.sub("_", name[:_MAX_NAME]) for name in ignored])
 
 
 def size_of(headers: Headers) -> int:

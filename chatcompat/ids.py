@@ -17,16 +17,21 @@ def to_native_id(chat_id: str) -> str:
 class UniqueIds:
     """Keeps the ids of one conversation or reply apart."""
 
-    __slots__ = ("_seen",)
+    __slots__ = ("_counts",)
 
     def __init__(self) -> None:
-        self._seen: set[str] = set()
+        self._counts: dict[str, int] = {}  # each id that was given, and how many numbers were tried behind it
 
     def unique(self, call_id: str) -> str:
         """`call_id`, or where it was given before one like it that was not."""
-        unique, count = call_id, 1
-        while unique in self._seen:
+        counts = self._counts
+        if call_id not in counts:
+            counts[call_id] = 1
+            return call_id
+        count, unique = counts[call_id], call_id
+        while unique in counts:
             count += 1
             unique = f"{call_id}_{count}"
-        self._seen.add(unique)
+        counts[call_id] = count
+        counts[unique] = 1
         return unique

@@ -5,7 +5,7 @@ Replies are read tolerantly: fields that we do not know are skipped here, and bl
 we do not know in `chatcompat.events`.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 
@@ -33,7 +33,7 @@ class Base64Source(Struct, tag_field="type", tag="base64", gc=False):
 
 
 class URLSource(Struct, tag_field="type", tag="url", gc=False):
-    url: Raw
+    url: str
 
 
 class ImageBlockParam(Struct, tag_field="type", tag="image", omit_defaults=True, gc=False):
@@ -62,7 +62,7 @@ ContentBlockParam = TextBlockParam | ImageBlockParam | DocumentBlockParam
 class ToolUseBlockParam(Struct, tag_field="type", tag="tool_use", omit_defaults=True, gc=False):
     id: str
     name: str
-    input: Raw
+    input: dict[str, Any]
     cache_control: CacheControl | None = None
 
 
@@ -94,7 +94,7 @@ class MessageParam(Struct):
 
 class ToolParam(Struct, omit_defaults=True):
     name: str
-    input_schema: Raw
+    input_schema: dict[str, Any]
     description: str | UnsetType = UNSET
     strict: bool = False
     cache_control: CacheControl | None = None
@@ -111,7 +111,7 @@ class MetadataParam(Struct):
 
 
 class JSONOutputFormat(Struct, tag_field="type", tag="json_schema"):
-    schema: Raw
+    schema: dict[str, Any]
 
 
 class OutputConfig(Struct, omit_defaults=True):
@@ -141,7 +141,7 @@ class MessagesRequest(Struct, kw_only=True):
     max_tokens: int
     system: list[TextBlockParam] | UnsetType = UNSET
     messages: list[MessageParam]
-    tools: list[ToolParam | Raw] | UnsetType = UNSET  # raw: a native tool, as it came
+    tools: list[ToolParam | dict[str, Any]] | UnsetType = UNSET  # a dict: a tool that came in the native shape
     tool_choice: ToolChoiceParam | UnsetType = UNSET
     temperature: float | UnsetType = UNSET
     top_p: float | UnsetType = UNSET

@@ -8,12 +8,15 @@ from urllib.parse import quote
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from chatcompat.asked import Asked
 from chatcompat.bounds import DEFAULT_BOUNDS, Limits, RequestBounds
+from chatcompat.chat import ChatCompletionRequest
 from chatcompat.continued import Continued
-from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption
-from chatcompat.errors import InvalidRequest, to_error_body
+from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption, to_dialect
+from chatcompat.errors import InvalidRequest
 from chatcompat.exchange import Exchange
 from chatcompat.headers import (
+    NOT_POSTED,
     Fields,
     Headers,
     is_encoded,
@@ -33,6 +36,7 @@ from chatcompat.scopes import hide_extensions, route_path
 from chatcompat.sse import MAX_EVENT_BYTES
 from chatcompat.store import MemoryStore, ThinkingStore
 from chatcompat.translation import Translation, translate_decoded
+from chatcompat.turns import CREDENTIALS
 
 _logger: Final = logging.getLogger(__name__)
 
@@ -55,12 +59,16 @@ class ChatCompatMiddleware:
     list of models, from `models` (ids, or further fields by id) or `app`'s own list (None for no such list); all below
     `root_path`. Bounds: `max_body_bytes` of a request (413 above), `max_reply_bytes` of a reply in one piece and
     `max_event_bytes` of one stream event (502 or an error frame above), `max_header_bytes` of all headers of a request
-    (431 above) and of a reply (502), and `bounds` of what a request holds (400). Seconds: after `keep_alive` of silence
-    in a stream a comment is sent; `first_byte_timeout` and `idle_timeout` are how long `app` may be silent before its
-    reply and in it, before it is cancelled and the client gets a 504 or an error frame (`math.inf`: for ever);
+    (431 above) and of a reply (502), and `bounds` of what a request holds (400). `max_reply_bytes` is one bound for all
+    parts of a paused turn, and bounds what is kept of a stream: of a paused turn to continue it, of thinking and JSON
+    until they are whole. Seconds: after `keep_alive` of silence in a stream a comment is sent; `first_byte_timeout` is
+    what `app` has until its message, or a part of it, begins (headers, pings and blanks do not count), `idle_timeout`
+    how long it may be silent in it, before it is cancelled and the client gets a 504 or an error frame (`math.inf`: for
+    ever);
     `disconnect_grace` is how long it has to stop by itself after the client left. `strict` refuses what would
     otherwise be ignored. `on_exchange` is called with an `ExchangeRecord` after each exchange; what it raises is logged
-    and goes no further. `store` keeps signed thinking that clients lose, by default in memory; None for nowhere.
+    and goes no further. `store` keeps signed thinking that clients lose, by default in memory; None for nowhere. A
+    request, and the end of its reply, wait at most `store_timeout` seconds for it, and then go on without.
     `max_continuations`: how often a turn that `app` pauses is gone on with before the client sees it as cut off.
     """
 
@@ -86,6 +94,7 @@ class ChatCompatMiddleware:
         first_byte_timeout: float = 600.0,
         idle_timeout: float = 300.0,
         disconnect_grace: float = 0.5,
+        store_timeout: float = 1.0,
     ) -> None:
         if not (isinstance(dialect, Dialect) or callable(dialect)):
             raise TypeError("dialect must be a Dialect, or a function from a model id to a Dialect")
@@ -114,6 +123,7 @@ class ChatCompatMiddleware:
             first_byte_timeout=first_byte_timeout,
             idle_timeout=idle_timeout,
             disconnect_grace=disconnect_grace,
+            store_timeout=store_timeout,
             max_continuations=max_continuations,
         )
         self._other = app
@@ -129,9 +139,6 @@ class ChatCompatMiddleware:
             or scope["method"] == "OPTIONS"
         ):
             await self._other(scope, receive, send)
-        elif scope["method"] != "POST":
-            body = to_error_body("This endpoint takes POST only.", "invalid_request_error", code="method_not_allowed")
-            await respond(send, 405, body, [(b"allow", b"POST")])
         else:
             await self._serve(scope, receive, send)
 
@@ -140,16 +147,19 @@ class ChatCompatMiddleware:
         headers = lowered(scope.get("headers", ()))
         fields = to_fields(headers)
         try:
+            if scope["method"] != "POST":
+                raise InvalidRequest("This endpoint takes POST only.", code="method_not_allowed", status=405)  # noqa: TRY301
             _check_headers(headers, fields, self._limits)
             body = await _read_body(receive, self._limits.max_body_bytes)
             version = fields.get(b"anthropic-version")
-            decoded = decode_chat_request(body)
-            keeper = self._keeper(fields)
+            decoded = decode_chat_request(body, self._bounds)
+            dialect = to_dialect(self._dialect, decoded.chat.model)
+            keeper = self._keeper(headers, fields, decoded.chat) if dialect.reasoning != "none" else None
             if keeper is not None:
-                await keeper.restore(decoded.chat)
+                await keeper.restore()
             translation = translate_decoded(
                 decoded,
-                dialect=self._dialect,
+                dialect=dialect,
                 version=version.decode("latin-1") if version is not None else None,
                 strict=self._strict,
                 bounds=self._bounds,
@@ -158,32 +168,47 @@ class ChatCompatMiddleware:
             self._report(_unread(None, "client_disconnected", began))
             return
         except InvalidRequest as error:
-            self._report(_unread(error.status, "invalid_request_error", began))
-            await respond(send, error.status, error.body)
+            await self._refuse(error, send, began)
             return
+        except OSError:  # of `receive`
+            self._report(_unread(None, "client_disconnected", began))
+            raise
         except Exception:  # of `dialect`; the server answers, as for the inner app's own
             self._report(_unread(500, "server_error", began))
             raise
-        inner = self._inner_scope(scope, to_inner_headers(headers, fields, translation))
+        except BaseException:
+            self._report(_unread(None, "cancelled", began))
+            raise
+        inner = self._inner_scope(scope, to_inner_headers(headers, fields, translation, left_out=NOT_POSTED))
         exchange = Exchange(translation, receive, send, self._limits, keeper)
         try:
-            await exchange.run(self._inner_app(translation), inner)
+            await exchange.run(self._inner_app(translation, exchange), inner)
         finally:
             if self._on_exchange is not None:
                 self._report(exchange.record(began))
 
-    def _inner_app(self, translation: Translation) -> ASGIApp:
-        limits = self._limits
-        if not (translation.may_pause and limits.max_continuations):
-            return self.app
-        return Continued(
-            self.app, translation.body, limit=limits.max_continuations, max_event_bytes=limits.max_event_bytes
-        )
+    async def _refuse(self, error: InvalidRequest, send: Send, began: float) -> None:
+        """Answer a request that the inner app does not get."""
+        record = _unread(None, "cancelled", began)
+        try:
+            await respond(send, error.status, error.body, [(b"allow", b"POST")] * (error.status == 405))  # noqa: PLR2004
+            record = _unread(error.status, "invalid_request_error", began)
+        except Exception:  # of `send`: nobody takes it
+            record = _unread(None, "client_disconnected", began)
+            raise
+        finally:
+            self._report(record)
 
-    def _keeper(self, fields: Fields) -> Keeper | None:
+    def _inner_app(self, translation: Translation, exchange: Exchange) -> ASGIApp:
+        if not (translation.may_pause and self._limits.max_continuations):
+            return self.app
+        return Continued(Asked(self.app, exchange), translation.body, self._limits)
+
+    def _keeper(self, headers: Headers, fields: Fields, chat: ChatCompletionRequest) -> Keeper | None:
         """Who keeps thinking for this client; nobody for one without a credential, since it could be anyone's."""
-        credential = fields.get(b"x-api-key") or fields.get(b"authorization")
-        return Keeper(self._store, credential) if self._store is not None and credential else None
+        if self._store is None or not any(map(fields.get, CREDENTIALS)):
+            return None
+        return Keeper(self._store, self._limits.store_timeout, headers, chat.messages)
 
     def _report(self, record: ExchangeRecord) -> None:
         if self._on_exchange is None:

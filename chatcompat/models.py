@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from chatcompat.asked import Asked
 from chatcompat.bounds import Limits
 from chatcompat.dialect import DialectOption
 from chatcompat.errors import DECODE_ERRORS, InvalidReply, to_error_body, to_native_error
@@ -29,10 +30,10 @@ MAX_PAGES: Final = 100
 _PAGE_SIZE: Final = 1000  # models; the most that the native service gives at once
 _PAGING: Final = frozenset({b"", b"after_id", b"before_id", b"limit"})
 _OWNER: Final = "system"  # chat clients want a name, and the native side has none
+_CONDITIONS: Final = frozenset({b"if-modified-since", b"if-none-match"})
+_OF_A_PART: Final = frozenset({b"if-range", b"range"})  # of another body than the client gets
+_VARY: Final = b"anthropic-version"
 _RENAMED: Final = frozenset({"created", "created_at", "id", "object", "owned_by", "type"})
-
-_TOO_LARGE: Final = b'{"error":{"type":"api_error","message":"The list of models is too large."}}'
-_ENDLESS: Final = b'{"error":{"type":"api_error","message":"The list of models does not end."}}'
 
 _encode = msgspec.json.Encoder().encode
 _decode_model = msgspec.json.Decoder(dict[str, Any]).decode
@@ -71,8 +72,9 @@ def _created(native: Mapping[str, Any]) -> int:
     """Seconds since the epoch; 0 where the time is not known, as the native side says that too."""
     if type(created := native.get("created")) is int:
         return created
+    created_at = native.get("created_at")
     try:
-        instant = datetime.fromisoformat(str(native.get("created_at")))
+        instant = datetime.fromisoformat(created_at if isinstance(created_at, str) else "")
     except ValueError:
         return 0
     return int((instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)).timestamp())
@@ -120,12 +122,12 @@ class _OneModel(Translation, frozen=True):
 
 
 class ModelsApp:
-    """Serves `GET path` and `GET path/{id}` in the chat shape, and passes all else on to `app`.
+    """Serves `GET path` and `GET path/{id}` in the chat shape, `HEAD` too, and passes all else on to `app`.
 
-    A client that sends `anthropic-version` is a native one, and gets the answer of `app` untouched. With `models` the
-    answer is made of them, and `app` is not asked; else `app` is, under the promises of the main endpoint. A `dialect`
-    that goes by the model's id is asked with an empty one for the list. Raises `TypeError` for `models` that are one
-    string, or have an id that is none.
+    A client that sends `anthropic-version` is a native one, and gets the answer of `app`. Since that header decides,
+    caches are told that it does. With `models` the answer is made of them, and `app` is not asked; else `app` is,
+    under the promises of the main endpoint. A `dialect` that goes by the model's id is asked with an empty one for the
+    list. Raises `TypeError` for `models` that are one string, or have an id that is none.
     """
 
     def __init__(
@@ -149,15 +151,22 @@ class ModelsApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http" or scope["method"] != "GET" or self._path not in scope["path"]:
+        if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD") or self._path not in scope["path"]:
             await self._app(scope, receive, send)
             return
         found, _, model_id = route_path(scope).partition(self._path)
         headers = lowered(scope.get("headers", ()))
         is_path = not found and (not model_id or (model_id[0] == "/" and model_id != "/"))
-        if not is_path or any(name == b"anthropic-version" for name, _ in headers):
+        if not is_path:
             await self._app(scope, receive, send)
-        elif (refusal := too_large(headers, self._limits.max_header_bytes)) is not None:
+            return
+        send = _varied(send)
+        if any(name == _VARY for name, _ in headers):
+            await self._app(scope, receive, send)
+            return
+        if scope["method"] == "HEAD":
+            send = _without_body(send)
+        if (refusal := too_large(headers, self._limits.max_header_bytes)) is not None:
             await respond(send, refusal.status, refusal.body)
         elif self._list is None:
             await self._ask(model_id[1:], headers, scope, receive, send)
@@ -171,7 +180,7 @@ class ModelsApp:
     async def _ask(self, model_id: str, headers: Headers, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with what the inner app knows."""
         dialect = self._dialect(model_id) if callable(self._dialect) else self._dialect
-        kind, app = (_OneModel, self._app) if model_id else (_ModelList, _Pages(self._app, self._limits))
+        kind = _OneModel if model_id else _ModelList
         translation = kind(
             body=b"",
             dialect=dialect,
@@ -181,11 +190,42 @@ class ModelsApp:
             ignored=(),
             may_pause=False,
             origin=Origin(created=0, include_usage=False),
+            may_be_unchanged=any(name in _CONDITIONS for name, _ in headers),
         )
         asked = to_inner_headers(headers, to_fields(headers), translation)
-        inner = {**scope, "headers": [header for header in asked if not header[0].startswith(b"content-")]}
+        asked = [header for header in asked if header[0] not in _CONDITIONS | _OF_A_PART]
+        asked = [header for header in asked if not header[0].startswith(b"content-")]
+        asked += [header for header in headers if header[0] in _CONDITIONS]
+        inner = {**scope, "method": "GET", "headers": asked}
         hide_extensions(inner)
-        await Exchange(translation, receive, send, self._limits, None).run(_Plain(app), inner)
+        exchange = Exchange(translation, receive, send, self._limits, None)
+        app = self._app if model_id else _Pages(Asked(self._app, exchange))
+        await exchange.run(_Plain(app), inner)
+
+
+def _varied(send: Send) -> Send:
+    """A `send` that tells caches that the answer depends on `anthropic-version`."""
+
+    async def send_varied(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = lowered(message.get("headers", ()))
+            names = [value for name, value in headers if name == b"vary"]
+            if _VARY not in b",".join(names).lower().replace(b" ", b"").split(b","):
+                names.append(_VARY)
+            headers = [header for header in headers if header[0] != b"vary"]
+            message = {**message, "headers": [*headers, (b"vary", b", ".join(names))]}
+        await send(message)
+
+    return send_varied
+
+
+def _without_body(send: Send) -> Send:
+    """A `send` for `HEAD`: the headers stay those of `GET`, its `content-length` too."""
+
+    async def send_head(message: Message) -> None:
+        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+    return send_head
 
 
 class _Plain:
@@ -209,9 +249,8 @@ class _Plain:
 class _Pages:
     """An app that reads the list of `app` page by page, and sends it as one."""
 
-    def __init__(self, app: ASGIApp, limits: Limits) -> None:
+    def __init__(self, app: Asked) -> None:
         self._app = app
-        self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, which has no body."""
@@ -219,13 +258,14 @@ class _Pages:
         asked = [pair for pair in scope.get("query_string", b"").split(b"&") if pair.partition(b"=")[0] not in _PAGING]
         asked.append(b"limit=%d" % _PAGE_SIZE)
         models: list[dict[str, Any]] = []
-        left = self._limits.max_reply_bytes
         last: str | None = None
         for _ in range(MAX_PAGES):
-            answer = _Answer(send, left)
-            more = [] if last is None else [b"after_id=" + quote(last, safe="").encode()]
-            await self._app({**scope, "query_string": b"&".join([*asked, *more])}, giving(b"", receive), answer.send)
-            left -= len(answer.body)
+            answer = _Answer(send)
+            inner = {**scope, "query_string": b"&".join(asked)}
+            if last is not None:
+                inner["query_string"] += b"&after_id=" + quote(last, safe="").encode()
+                inner["headers"] = [header for header in scope["headers"] if header[0] not in _CONDITIONS]
+            await self._app(inner, giving(b"", receive), answer.send)
             page = answer.page()
             if page is None or (not page.has_more and not models):
                 await answer.pass_on(answer.body)
@@ -234,21 +274,28 @@ class _Pages:
             if not page.has_more:
                 await answer.pass_on(_encode({"data": models}))
                 return
-            before, last = last, page.last_id or str(models[-1].get("id") if models else "")
+            before, last = last, page.last_id or _id_of(models)
             if last == before:
                 break
-        await respond(send, 502, _ENDLESS)
+            if not await self._app.is_wanted():
+                return
+        await self._app.exchange.fail(InvalidReply("The list of models does not end."))
+
+
+def _id_of(models: list[dict[str, Any]]) -> str:
+    """The id of the last model; of none, nothing, which is no model's."""
+    last = models[-1].get("id") if models else None
+    return last if isinstance(last, str) else ""
 
 
 class _Answer:
-    """Holds one page until it is whole; at most `bound` bytes of it."""
+    """Holds one page until it is whole."""
 
-    def __init__(self, send: Send, bound: int) -> None:
+    def __init__(self, send: Send) -> None:
         self.body = bytearray()
         self._send = send
-        self._bound = bound
         self._start: Message | None = None
-        self._complete = False  # it came whole, or was answered for its size
+        self._complete = False
 
     async def send(self, message: Message) -> None:
         """Take a message of the inner app's reply."""
@@ -257,9 +304,6 @@ class _Answer:
         elif message["type"] == "http.response.body" and not self._complete:
             self.body += message.get("body", b"")
             self._complete = not message.get("more_body", False)
-            if len(self.body) > self._bound:
-                self._start, self._complete = None, True
-                await respond(self._send, 502, _TOO_LARGE)
 
     def page(self) -> _Page | None:
         """The page; None where the answer is anything else, which the exchange tells the client."""

@@ -1,15 +1,21 @@
 """What a service is told of each exchange: numbers and names, and nothing of the conversation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
-from chatcompat.errors import InvalidReply
+from chatcompat.errors import DECODE_ERRORS, InvalidReply
 from chatcompat.stream import ChunkStream
+
+MAX_NAME: Final = 200
+"""Characters of what a client named."""
+MAX_IGNORED: Final = 64
+"""Names in `ignored`; where there are more, one further entry says how many."""
+_MAX_NUMBER: Final = 2**63
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +23,7 @@ class ExchangeRecord:
     """One exchange, as it ended."""
 
     model: str | None
-    """As the client named it; None where the request could not be read."""
+    """As the client named it, at most 200 characters; None where the request could not be read."""
     streaming: bool
     """Whether the client asked for a stream."""
     status: int | None
@@ -25,15 +31,16 @@ class ExchangeRecord:
     finish_reason: str | None
     """None if the reply was not whole."""
     usage: dict[str, Any] | None
-    """Tokens under chat names, and the native fields that have none."""
+    """Tokens under chat names, and the native fields that have none, but for those with a number beyond 64 bits."""
     ignored: tuple[str, ...]
-    """Places of what was not sent on."""
+    """Places of what was not sent on: at most 64 of at most 200 characters, and `... 7 more`."""
     time_to_first_byte: float | None
     """Seconds from the start of the request to the start of the reply."""
     duration: float
     """Seconds until the inner app was done."""
     error_type: str | None
-    """`type` of the error that the client got, or `client_disconnected`."""
+    """`type` of the error that the client got; `client_disconnected` where it left before its reply was whole, and
+    `cancelled` where the server stopped the exchange."""
     response_id: str | None = None
     """The completion's id; None if it had not begun."""
     response_model: str | None = None
@@ -80,7 +87,7 @@ class Told(Struct):
     id: str | None = None
     model: str | None = None
     choices: list[_Chosen] = []
-    usage: dict[str, Any] | None = None
+    usage: Raw = Raw(b"null")
     error: _Error | None = None
 
     @property
@@ -95,19 +102,63 @@ class Told(Struct):
 
 
 _read_reply = msgspec.json.Decoder(Told).decode  # a completion or an error body that this package wrote
+_read_usage = msgspec.json.Decoder(dict[str, Any] | None).decode
+_read_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 def told_by(body: bytes | None, stream: ChunkStream | None) -> Told:
     """What a body in one piece told, or else a stream; of one that failed, its error."""
     if body is not None:
-        return _read_reply(body)
+        return _read(body)
     if stream is None:
         return Told()
-    told = Told() if stream.error is None else _read_reply(stream.error.body)
+    told = Told() if stream.error is None else _read(stream.error.body)
     told.id, told.model = stream.completion_id, stream.model
     if stream.error is None:
         told.choices = [_Chosen(stream.finish_reason)] if stream.finish_reason is not None else []
         # Where nobody asked for the usage of this stream, that it could not be read was not told.
         with suppress(InvalidReply):
-            told.usage = msgspec.json.decode(msgspec.json.encode(stream.usage))
+            told.usage = Raw(msgspec.json.encode(stream.usage))
     return told
+
+
+def _read(body: bytes) -> Told:
+    """What can be read of our own bytes: a reply's extra fields are in them as the inner app sent them."""
+    try:
+        return _read_reply(body)
+    except DECODE_ERRORS:
+        return Told()
+
+
+def to_usage(raw: Raw) -> dict[str, Any] | None:
+    """The fields that can be read; `1e999`, or a number of thousands of digits, would stop who adds it up."""
+    try:
+        usage: dict[str, Any] | None = _read_usage(raw)
+        if _is_moderate(usage):
+            return usage
+    except DECODE_ERRORS:
+        pass  # one of its fields cannot be read
+    fields: dict[str, Any] = {}
+    with suppress(*DECODE_ERRORS):
+        for name, field in _read_fields(raw).items():
+            with suppress(*DECODE_ERRORS):
+                if _is_moderate(value := msgspec.json.decode(field)):
+                    fields[name] = value
+    return fields
+
+
+def _is_moderate(value: Any) -> bool:
+    """Whether each integer in a decoded value is one of 64 bits."""
+    if isinstance(value, dict):
+        return all(map(_is_moderate, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_moderate, value))
+    return not isinstance(value, int) or -_MAX_NUMBER <= value < _MAX_NUMBER
+
+
+def bounded(ignored: Sequence[str]) -> tuple[str, ...]:
+    """The names as a record has them."""
+    names = [name[:MAX_NAME] for name in ignored[:MAX_IGNORED]]
+    if len(ignored) > MAX_IGNORED:
+        names.append(f"... {len(ignored) - MAX_IGNORED} more")
+    return tuple(names)

@@ -92,18 +92,18 @@ def to_completion(message: Ended, reply: ReplyMessage, has_calls: bool, origin: 
 
 def _to_reply_message(message: Message, origin: Origin) -> tuple[ReplyMessage, bool]:
     """The message, and whether there are calls in it."""
-    text, thinking, annotations = "", "", list[Annotation]()
+    texts, thinking, annotations = list[str](), list[str](), list[Annotation]()
     json_text: str | None = None
     calls, ids, layout, echo = Calls(), UniqueIds(), Layout(), Echo(origin.prefill)
     for block in message.content:
         match block:
             case TextBlock():
-                said = echo.cut(block.text)
-                annotations += to_annotations(block.citations or (), len(text), len(text) + len(said))
-                text += said
+                start, said = layout.position, echo.cut(block.text)
+                texts.append(said)
                 layout.add_text(said)
+                annotations += to_annotations(block.citations or (), start, layout.position)
             case ThinkingBlock():
-                thinking += block.thinking
+                thinking.append(block.thinking)
                 layout.add_thinking(block.thinking, block.signature)
             case RedactedThinkingBlock():
                 layout.add_redacted(block.data)
@@ -115,15 +115,16 @@ def _to_reply_message(message: Message, origin: Origin) -> tuple[ReplyMessage, b
                 json_text = to_unwrapped(given) if origin.json_wrapped else given
             case _:
                 pass  # a second JSON document would spoil the first
-    text += echo.rest()
+    texts.append(rest := echo.rest())
+    layout.position += len(rest)
     legacy = calls[0].function if origin.legacy_functions and calls and isinstance(calls[0], ReplyToolCall) else UNSET
     reply = ReplyMessage(
-        content=(text or None) if json_text is None else json_text,
+        content=("".join(texts) or None) if json_text is None else json_text,
         refusal=to_refusal(message.stop_reason, message.stop_details),
         tool_calls=calls if calls and legacy is UNSET else UNSET,
         function_call=legacy,
         annotations=annotations if annotations and json_text is None else UNSET,
-        reasoning_content=thinking or UNSET,
+        reasoning_content="".join(thinking) or UNSET,
         reasoning_details=layout.details(places=json_text is None) or UNSET,
     )
     return reply, bool(calls)
@@ -178,7 +179,7 @@ class _Wrapped(Struct):
 
 
 _wrapped = msgspec.json.Decoder(_Wrapped).decode
-_WRAPPING: Final = re.compile(r'\s*\{\s*"value"\s*:\s*')
+_WRAPPING: Final = re.compile(r'[ \t\n\r]*+\{[ \t\n\r]*+"value"[ \t\n\r]*+:[ \t\n\r]*+')
 
 
 def to_unwrapped(given: str) -> str:
@@ -186,7 +187,8 @@ def to_unwrapped(given: str) -> str:
     try:
         return bytes(_wrapped(given).value).decode()
     except DECODE_ERRORS:
-        return _WRAPPING.sub("", given, count=1)
+        wrapping = _WRAPPING.match(given)
+        return given[wrapping.end() :] if wrapping is not None else given
 
 
 def to_annotations(citations: Iterable[Citation], start: int, end: int) -> list[Annotation]:

@@ -1,27 +1,24 @@
-"""Thinking that clients lose, kept for the turn in which its calls come back.
+"""Where thinking that clients lose is kept, for the turn in which its calls come back.
 
 A model that thinks before it calls tools wants its signed thinking back with the results, and nearly all clients lose
-it. So the `reasoning_details` of a reply with calls are kept under the credential and the id of its first call. A store
-that misses or fails costs the thinking of that turn, never the request.
+it. So the `reasoning_details` of a reply with calls are kept, under a key that `chatcompat.turns` makes.
 """
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from hashlib import blake2b
+from collections.abc import Callable
 from typing import Final, Protocol
 
-import msgspec
-from msgspec import Struct
-
-from chatcompat.chat import AssistantMessage, ChatCompletionRequest, ReasoningDetail, ToolMessage
-
-MAX_LOOKUPS: Final = 64
-"""How many turns of one tool loop are looked up, the last ones."""
+MAX_ENTRY_BYTES: Final = 1024 * 1024
+"""The largest value that any store is given."""
 
 
 class ThinkingStore(Protocol):
-    """Where thinking is kept: a few kilobytes a key, for about an hour. What it raises counts as a miss."""
+    """Where thinking is kept: a few kilobytes a key and at most 1 MiB, for about an hour.
+
+    What it raises counts as a miss. After `store_timeout` it is cancelled, so a call in a thread must be one that can
+    be abandoned: with anyio, `to_thread.run_sync(..., abandon_on_cancel=True)`.
+    """
 
     async def get(self, key: bytes) -> bytes | None:
         """The value under a key of 32 bytes, or None."""
@@ -31,21 +28,33 @@ class ThinkingStore(Protocol):
 
 
 class MemoryStore:
-    """Keeps thinking in this process, bounded in entries, bytes and age; what was used longest ago goes first."""
+    """Keeps thinking in this process, bounded in entries, bytes and age; what was used longest ago goes first.
+
+    The bounds are shared by all who use it. A value above `max_entry_bytes` is not kept, so that no single one takes
+    the place of all others; a client that makes very many does so in time, and costs the others thinking, not requests.
+    """
 
     def __init__(
         self,
         *,
         max_entries: int = 10_000,
         max_bytes: int = 64 * 1024 * 1024,
+        max_entry_bytes: int = MAX_ENTRY_BYTES,
         max_age: float = 3600.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        for name, bound in {"max_entries": max_entries, "max_bytes": max_bytes, "max_age": max_age}.items():
-            if bound <= 0:
+        bounds = {
+            "max_entries": max_entries,
+            "max_bytes": max_bytes,
+            "max_entry_bytes": max_entry_bytes,
+            "max_age": max_age,
+        }
+        for name, bound in bounds.items():
+            if not bound > 0:  # nor is NaN
                 raise ValueError(f"{name} must be above 0, not {bound}")
         self._max_entries = max_entries
         self._max_bytes = max_bytes
+        self._max_entry_bytes = min(max_entry_bytes, max_bytes)
         self._max_age = max_age
         self._clock = clock
         self._entries: OrderedDict[bytes, tuple[float, bytes]] = OrderedDict()
@@ -53,6 +62,14 @@ class MemoryStore:
 
     async def get(self, key: bytes) -> bytes | None:
         """The value, if it is there and not too old."""
+        return self.find(key)
+
+    async def put(self, key: bytes, value: bytes) -> None:
+        """Keep the value, in place of what was longest not used."""
+        self.keep(key, value)
+
+    def find(self, key: bytes) -> bytes | None:
+        """`get`, for callers that do not wait."""
         entry = self._entries.get(key)
         if entry is None:
             return None
@@ -63,10 +80,10 @@ class MemoryStore:
         self._entries.move_to_end(key)
         return value
 
-    async def put(self, key: bytes, value: bytes) -> None:
-        """Keep the value, in place of what was longest not used."""
+    def keep(self, key: bytes, value: bytes) -> None:
+        """`put`, for callers that do not wait."""
         self._drop(key)
-        if len(value) > self._max_bytes:
+        if len(value) > self._max_entry_bytes:
             return
         self._entries[key] = (self._clock(), value)
         self._size += len(value)
@@ -77,65 +94,3 @@ class MemoryStore:
         entry = self._entries.pop(key, None)
         if entry is not None:
             self._size -= len(entry[1])
-
-
-def to_key(credential: bytes, call_id: str) -> bytes:
-    """32 bytes that no other credential and call have; neither can be read from them."""
-    return blake2b(call_id.encode(), key=blake2b(credential, digest_size=32).digest(), digest_size=32).digest()
-
-
-# ---------------------------------------------------------------- what is kept, and what is missed
-
-_encode = msgspec.json.Encoder().encode
-
-decode_details = msgspec.json.Decoder(list[ReasoningDetail]).decode
-
-
-class _Call(Struct):
-    id: str
-
-
-class _Message(Struct):
-    tool_calls: list[_Call] = []
-    reasoning_details: list[ReasoningDetail] = []
-
-
-class _Choice(Struct):
-    message: _Message
-
-
-class _Completion(Struct):
-    choices: list[_Choice]
-
-
-_completion = msgspec.json.Decoder(_Completion).decode
-
-
-def thinking_in(completion: bytes) -> tuple[str, bytes] | None:
-    """The first call's id and the thinking to keep under it, in a completion that this package wrote."""
-    if b'"reasoning_details":' not in completion:
-        return None
-    message = _completion(completion).choices[0].message
-    if not (message.tool_calls and message.reasoning_details):
-        return None
-    return message.tool_calls[0].id, _encode(message.reasoning_details)
-
-
-def lost_turns(chat: ChatCompletionRequest) -> Iterator[tuple[AssistantMessage, str]]:
-    """The turns of the running tool loop that came back without their thinking, and the id of each one's first call.
-
-    From the end back to a user turn without results: only up to there does the native side want the thinking.
-    """
-    found, has_results, in_assistant_turn = 0, False, False
-    for message in reversed(chat.messages):
-        if isinstance(message, AssistantMessage):
-            if not has_results or found == MAX_LOOKUPS:
-                return
-            in_assistant_turn = True
-            if message.tool_calls and not message.reasoning_details:
-                found += 1
-                yield message, message.tool_calls[0].id
-            continue
-        if in_assistant_turn:
-            has_results = in_assistant_turn = False
-        has_results = has_results or isinstance(message, ToolMessage)

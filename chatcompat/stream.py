@@ -41,24 +41,27 @@ from chatcompat.messages import (
 )
 from chatcompat.open_blocks import OpenBlock, OpenCall, OpenText, Reply, open_block
 from chatcompat.origin import Origin
+from chatcompat.said import BATCH
 from chatcompat.sse import MAX_EVENT_BYTES, EventDecoder, encode_comment, encode_data
+from chatcompat.turns import Turn
 from chatcompat.usage import to_chat_usage
 
 PING: Final = encode_comment(b"ping")
+MAX_HELD_BYTES: Final = 32 * 1024 * 1024
+"""The default bound of what is kept of a message until it is whole: signed thinking, text before JSON."""
 
 # How a text delta stands on the wire when a server sends each in a piece of its own.
 _DELTA: Final = b"event: content_block_delta\ndata: "
 _DELTA_START: Final = len(_DELTA)
 # Of these the whole of the most common form: written without white space (some servers pad the end), and with no escape
-# but those that we write alike. Its text goes on as the bytes that came, once they are known to be UTF-8.
+# but those that we write alike. Its text goes on as the bytes that came, once they are known to be UTF-8. Nothing in it
+# can match in two ways, so nothing is kept to go back to: that would cost 60 bytes for each byte of a text of escapes.
 _TEXT: Final = (
     _DELTA + rb'\{"type":"content_block_delta","index":(?:0|[1-9][0-9]{0,5}),"delta":\{"type":"text_delta",'
-    rb'"text":"([ !#-\[\]-~\x80-\xff]*(?:\\[nt"][ !#-\[\]-~\x80-\xff]*)*)"\} *\}\n\n'
+    rb'"text":"([ !#-\[\]-~\x80-\xff]*+(?:\\[nt"][ !#-\[\]-~\x80-\xff]*+)*+)"\} *+\}\n\n'
 )
 _match_text: Final = re.compile(_TEXT).fullmatch
 _find_texts: Final = re.compile(rb"(?:\A|(?<=\n\n))" + _TEXT).findall  # each match is a whole frame
-
-_encode = msgspec.json.Encoder().encode
 _decode_delta = msgspec.json.Decoder(ContentBlockDelta | Ping).decode  # of a union the type must be there
 
 
@@ -87,6 +90,7 @@ class ChunkStream:
     __slots__ = (
         "_decoder",
         "_max_event_bytes",
+        "_max_held_bytes",
         "_may_be_plain",
         "_open",
         "_origin",
@@ -101,7 +105,9 @@ class ChunkStream:
         "finish_reason",
     )
 
-    def __init__(self, origin: Origin, *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
+    def __init__(
+        self, origin: Origin, *, max_event_bytes: int = MAX_EVENT_BYTES, max_held_bytes: int = MAX_HELD_BYTES
+    ) -> None:
         self.error: StreamError | None = None
         self.ended = False
         self.finish_reason: str | None = None  # once the message was whole
@@ -109,6 +115,7 @@ class ChunkStream:
         self._may_be_plain = origin.json_tool is None and not origin.prefill
         self._plain = False  # a text delta becomes a chunk, whichever block it is for
         self._max_event_bytes = max_event_bytes
+        self._max_held_bytes = max_held_bytes
         self._decoder = EventDecoder(max_bytes=max_event_bytes)
         self._out: list[bytes] = []
         self._reply: Reply | None = None
@@ -138,13 +145,9 @@ class ChunkStream:
         return to_chat_usage(self._usage)
 
     @property
-    def thinking(self) -> tuple[str, bytes] | None:
-        """The first call's id and the thinking to keep under it, once the message was whole."""
-        reply = self._reply
-        if reply is None or reply.first_call is None or self.finish_reason is None:
-            return None
-        details = reply.layout.details(places=self._origin.json_tool is None)
-        return (reply.first_call, _encode(details)) if details else None
+    def thinking(self) -> Turn | None:
+        """The turn, if there is thinking to keep for its calls, once the message was whole."""
+        return None if self._reply is None or self.finish_reason is None else self._reply.thinking
 
     def feed(self, piece: bytes) -> bytes:
         """The bytes to send for the next piece of the messages stream; `b""` while there is nothing to say."""
@@ -153,7 +156,10 @@ class ChunkStream:
             found = _match_text(piece) if self._plain else None
             if found is not None and (text := found[1]):
                 if text.isascii():
-                    reply.layout.position += len(text) - text.count(b"\\")
+                    content = reply.content
+                    content.unread += text
+                    if len(content.unread) > BATCH:
+                        content.read()
                     return b"".join((reply.writer.open_text, text, reply.writer.close_text))
                 if chunk := _feed_text(text, reply):
                     return chunk
@@ -193,7 +199,7 @@ class ChunkStream:
             said = b'"'.join(texts).decode()  # a quotation mark between keeps halves of a character apart
         except UnicodeDecodeError:
             return None
-        reply.layout.position += len(said) - len(texts) + 1 - said.count("\\")
+        reply.content.add(b"".join(texts))
         writer = reply.writer
         chunks = b"".join((writer.open_text, writer.between_texts.join(texts), writer.close_text))
         return escape_separators(chunks) if has_separators(said) else chunks
@@ -243,7 +249,7 @@ class ChunkStream:
         if self.started:
             raise second_start()
         self._usage = {**(event.message.usage or {})}
-        self._reply = Reply(ChunkWriter(event.message, self._origin, self._out), self._origin)
+        self._reply = Reply(ChunkWriter(event.message, self._origin, self._out), self._origin, self._max_held_bytes)
         self._plain = self._may_be_plain
 
     def _on_delta(self, event: ContentBlockDelta, reply: Reply) -> None:
@@ -291,7 +297,8 @@ class ChunkStream:
     def _on_block_stop(self, event: ContentBlockStop, _: Reply) -> None:
         self._end(event.index)
 
-    def _on_message_delta(self, event: MessageDelta, _: Reply) -> None:
+    def _on_message_delta(self, event: MessageDelta, reply: Reply) -> None:
+        reply.hold(sum(len(name) + memoryview(count).nbytes for name, count in (event.usage or {}).items()))
         if event.delta.stop_reason is not None:
             self._stop = event.delta
         merge_usage(self._usage, event.usage)
@@ -324,7 +331,7 @@ def _feed_text(text: bytes, reply: Reply) -> bytes | None:
         said = text.decode()
     except UnicodeDecodeError:
         return None
-    reply.layout.position += len(said) - said.count("\\")
+    reply.content.add(text)
     if has_separators(said):
         text = escape_separators(text)
     return b"".join((reply.writer.open_text, text, reply.writer.close_text))

@@ -1,25 +1,22 @@
 """One exchange as bytes: the messages request to send, and the way of its reply back."""
 
+import sys
 import time
-from typing import Final
 
-from msgspec import UNSET, Raw, Struct
+from msgspec import UNSET, Struct
 
 from chatcompat.bounds import DEFAULT_BOUNDS, RequestBounds
 from chatcompat.chat import ChatCompletionRequest
 from chatcompat.collect import CompletionCollector
-from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption
-from chatcompat.errors import InvalidRequest, to_chat_error, to_native_error
+from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption, to_dialect
+from chatcompat.errors import InvalidRequest, to_chat_error, to_native_error, to_param
 from chatcompat.events import decode_message
 from chatcompat.origin import Origin
 from chatcompat.plain_reply import to_plain_completion
 from chatcompat.request import Decoded, Outcome, decode_chat_request, to_messages_request
 from chatcompat.response import to_chat_completion
 from chatcompat.sse import MAX_EVENT_BYTES
-from chatcompat.stream import ChunkStream
-
-MAX_PARAM: Final = 200
-"""How much of a place is told in an error: the names of unknown fields are the client's own."""
+from chatcompat.stream import MAX_HELD_BYTES, ChunkStream
 
 
 class Translation(Struct, frozen=True):
@@ -39,6 +36,8 @@ class Translation(Struct, frozen=True):
     may_pause: bool
     """Whether tools of the service's own are offered: only then can it pause the turn."""
     origin: Origin
+    may_be_unchanged: bool = False
+    """Whether the client asks only for what it does not have yet: a 304 is an answer then."""
 
     def reply(self, body: bytes) -> bytes:
         """The chat completion of a whole messages reply; raises `InvalidReply`."""
@@ -48,13 +47,13 @@ class Translation(Struct, frozen=True):
         """The error body of a native error reply; a body of any other form becomes one too."""
         return to_chat_error(to_native_error(body), status)
 
-    def stream(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> ChunkStream:
+    def stream(self, *, max_event_bytes: int = MAX_EVENT_BYTES, max_held_bytes: int = MAX_HELD_BYTES) -> ChunkStream:
         """A new translator of the reply's stream: `feed` it, `close` it, send what both give."""
-        return ChunkStream(self.origin, max_event_bytes=max_event_bytes)
+        return ChunkStream(self.origin, max_event_bytes=max_event_bytes, max_held_bytes=max_held_bytes)
 
     def stream_reply(self, body: bytes) -> tuple[bytes, ChunkStream]:
         """A whole messages reply as the stream that the client asked for, and how it ended; raises `InvalidReply`."""
-        stream = ChunkStream(self.origin)
+        stream = ChunkStream(self.origin, max_held_bytes=sys.maxsize)  # all of it is there
         return stream.replay(decode_message(body)), stream
 
     def collector(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> CompletionCollector:
@@ -78,7 +77,12 @@ def translate(
     ignored is refused. `bounds` say how much a request may hold. Raises `InvalidRequest`.
     """
     return translate_decoded(
-        decode_chat_request(body), dialect=dialect, created=created, version=version, strict=strict, bounds=bounds
+        decode_chat_request(body, bounds),
+        dialect=dialect,
+        created=created,
+        version=version,
+        strict=strict,
+        bounds=bounds,
     )
 
 
@@ -93,14 +97,14 @@ def translate_decoded(
 ) -> Translation:
     """Translate a request that was decoded before, as by a caller that looks into it first."""
     chat = decoded.chat
-    accepted = dialect(chat.model) if callable(dialect) else dialect
+    accepted = to_dialect(dialect, chat.model)
     version = version or accepted.version
     outcome = to_messages_request(decoded, dialect=accepted, version=version, bounds=bounds)
     ignored = tuple(dict.fromkeys(outcome.ignored)) if outcome.ignored else ()
     if strict and ignored:
         raise InvalidRequest(
             "This cannot be honoured as it was sent, and nothing is to be ignored.",
-            param=ignored[0][:MAX_PARAM],
+            param=to_param(ignored[0]),
             code="unsupported_parameter",
         )
     tools = outcome.request.tools
@@ -111,7 +115,7 @@ def translate_decoded(
         model=chat.model,
         streaming=bool(chat.stream),
         ignored=ignored,
-        may_pause=tools is not UNSET and any(isinstance(tool, Raw) for tool in tools),
+        may_pause=tools is not UNSET and any(isinstance(tool, dict) for tool in tools),
         origin=_to_origin(chat, outcome, int(time.time()) if created is None else created),
     )
 

@@ -1,5 +1,7 @@
 """Native usage -> chat usage."""
 
+import math
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
@@ -13,7 +15,12 @@ SERVICE_TIERS: Final[dict[str, str]] = {"standard": "default", "priority": "prio
 
 _NULL: Final = Raw(b"null")
 
+_encode = msgspec.json.Encoder().encode
+# A count may be of any size, but Python writes no integer of more than 4,300 digits: a sum must stay below.
+_MAX_BITS: Final = 14_000
+
 _count = msgspec.json.Decoder(int | None).decode
+_any = msgspec.json.Decoder().decode
 _text = msgspec.json.Decoder(str | None).decode
 
 
@@ -44,8 +51,10 @@ def to_chat_usage(usage: Usage) -> dict[str, Any]:
         read = _count(extras.pop("cache_read_input_tokens", _NULL))
         details = _output_details(extras.pop("output_tokens_details", _NULL))
     except DECODE_ERRORS:
-        raise InvalidReply("The messages service sent a usage that cannot be read.") from None
+        raise _unreadable() from None
     prompt, completion = (fresh or 0) + (read or 0) + (written or 0), output or 0
+    if max(prompt.bit_length(), completion.bit_length()) > _MAX_BITS:
+        raise _unreadable()
     counted: dict[str, Any] = {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
@@ -60,3 +69,49 @@ def to_chat_usage(usage: Usage) -> dict[str, Any]:
     if details is not None and details.thinking_tokens is not None:
         counted["completion_tokens_details"] = {"reasoning_tokens": details.thinking_tokens}
     return counted | extras if counted.keys().isdisjoint(extras) else extras | counted
+
+
+def readable_usage(usage: Usage) -> dict[str, Any] | None:
+    """Usage under chat names as plain values, without what cannot be read; None if the tokens cannot."""
+    readable: dict[str, Any] = {}
+    try:
+        for name, value in to_chat_usage(usage).items():
+            with suppress(*DECODE_ERRORS):
+                readable[name] = _any(value) if isinstance(value, Raw) else value
+    except InvalidReply:
+        return None
+    return readable
+
+
+def add_counts(total: Usage, more: Usage) -> Usage:
+    """Two usages as one: counts are summed, at any depth, and of anything else the newer is kept; null says nothing.
+
+    Raises `InvalidReply` for counts that have no sum.
+    """
+    summed = dict(total)
+    try:
+        for name, count in more.items():
+            before = summed.get(name)
+            summed[name] = count if before is None else Raw(_encode(_sum(_any(before), _any(count))))
+    except (*DECODE_ERRORS, ArithmeticError, ValueError):
+        raise _unreadable() from None
+    return summed
+
+
+def _sum(before: Any, count: Any) -> Any:
+    if isinstance(count, dict) and isinstance(before, dict):
+        added = {name: _sum(before[name], value) if name in before else value for name, value in count.items()}
+        return before | added
+    if _is_number(count) and _is_number(before):
+        if not math.isfinite(before + count):
+            raise ArithmeticError  # JSON has no infinity
+        return before + count
+    return before if count is None else count
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _unreadable() -> InvalidReply:
+    return InvalidReply("The messages service sent a usage that cannot be read.")

@@ -1,11 +1,11 @@
 """Chat request -> messages request."""
 
-from collections.abc import Sized
+from typing import Final
 
 import msgspec
 from msgspec import UNSET, Raw
 
-from chatcompat.bounds import RequestBounds
+from chatcompat.bounds import DEFAULT_BOUNDS, RequestBounds, check_count
 from chatcompat.chat import ChatCompletionRequest
 from chatcompat.dialect import Dialect
 from chatcompat.errors import DECODE_ERRORS, InvalidRequest, to_invalid_request
@@ -26,6 +26,9 @@ _decode = msgspec.json.Decoder(ChatCompletionRequest).decode
 _encode = msgspec.json.Encoder().encode
 
 
+_UNKNOWN_FIELD: Final = "unknown field"  # in the decoder's error
+
+
 class Decoded(msgspec.Struct):
     """A request, and what stood in it beside the fields of its type."""
 
@@ -34,20 +37,29 @@ class Decoded(msgspec.Struct):
     native_tools: dict[int, Raw] = {}  # tools in the native shape, by their index
 
 
-def decode_chat_request(body: bytes) -> Decoded:
+def decode_chat_request(body: bytes, bounds: RequestBounds = DEFAULT_BOUNDS) -> Decoded:
     """Decode the body of a request; raises `InvalidRequest`."""
     try:
         try:
             return Decoded(_decode(body))
         except msgspec.ValidationError as error:
-            if "unknown field" not in str(error) and "$.tools[" not in str(error):
+            if _UNKNOWN_FIELD not in str(error) and "$.tools[" not in str(error):
                 raise
         _prove_text(body)
         ours, native_tools = take_native_tools(body)
-        known, unknown = without_unknown(ours)
-        return Decoded(_decode(known), unknown, native_tools)
+        known, unknown = without_unknown(ours, bounds)
+        try:
+            return Decoded(_decode(known), unknown, native_tools)
+        except msgspec.ValidationError as error:
+            raise _without_name(error) from None
     except DECODE_ERRORS as error:
         raise _why(error, body) from None
+
+
+def _without_name(error: msgspec.ValidationError) -> msgspec.ValidationError:
+    """The error for an object whose tag is none of ours: its unknown fields stay in it, and say nothing."""
+    sentence, at, place = str(error).rpartition(" - at `")
+    return msgspec.ValidationError(f"Invalid value{at}{place}") if _UNKNOWN_FIELD in sentence else error
 
 
 def _why(error: Exception, body: bytes) -> InvalidRequest:
@@ -76,13 +88,12 @@ class Outcome(msgspec.Struct):
     prefill: str = ""  # that the reply repeats
 
     def encode(self) -> bytes:
-        """The request's bytes; raises `InvalidRequest` where a raw value in it is not UTF-8."""
+        """The request's bytes; raises `InvalidRequest` where an image or a file in it is not UTF-8."""
         encoded = _encode(self.request)
-        if self.names is None:
-            return encoded  # there are no raw values
+        if not self.media:
+            return encoded
         try:
-            _prove_text(encoded)
-            return joined(encoded, self.media) if self.media else encoded
+            return joined(encoded, self.media)
         except UnicodeDecodeError as error:
             raise to_invalid_request(error) from None
 
@@ -93,7 +104,7 @@ def to_messages_request(decoded: Decoded, *, dialect: Dialect, version: str, bou
     `version` is the `anthropic-version` that goes along.
     """
     chat, ignored = decoded.chat, [*decoded.unknown]
-    _check_count("messages", chat.messages, bounds.messages)
+    check_count("messages", len(chat.messages), bounds.messages, "messages")
     plain = to_plain_request(chat, dialect)
     if plain is None:
         try:
@@ -106,8 +117,8 @@ def to_messages_request(decoded: Decoded, *, dialect: Dialect, version: str, bou
 
 def _to_messages_request(decoded: Decoded, dialect: Dialect, version: str, notes: Notes) -> Outcome:
     chat, names, bounds = decoded.chat, ToolNames(), notes.bounds
-    _check_count("tools", chat.tools, bounds.tools)
-    _check_count("functions", chat.functions, bounds.tools)
+    check_count("tools", len(chat.tools or ()), bounds.tools, "tools")
+    check_count("functions", len(chat.functions or ()), bounds.tools, "functions")
     check_unsent(chat, notes.ignored)
     tools = to_tools(chat, decoded.native_tools, names, notes, dialect)
     output = to_output(chat.response_format, names, dialect, bounds)
@@ -131,13 +142,6 @@ def _to_messages_request(decoded: Decoded, dialect: Dialect, version: str, notes
     set_reasoning(chat.reasoning_effort, request, dialect, notes.ignored)
     notes.keep_last_breakpoints()
     return Outcome(request, notes.ignored, notes.media, names, output, conversation.repeated)
-
-
-def _check_count(param: str, given: Sized | None, bound: int) -> None:
-    if given is not None and len(given) > bound:
-        raise InvalidRequest(
-            f"There are {len(given)} {param}; this service takes {bound}.", param=param, code="array_above_max_length"
-        )
 
 
 def _to_request(

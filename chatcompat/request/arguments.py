@@ -1,36 +1,33 @@
 """The `arguments` of a call in the history -> the `input` of a `tool_use` block."""
 
-from typing import Final
+from typing import Any, Final
 
-from msgspec import Raw
+import msgspec
 
 from chatcompat.errors import DECODE_ERRORS, InvalidRequest
-from chatcompat.messages import EMPTY_OBJECT
-from chatcompat.request.free_json import decode_object, prove, read_proven_object
+from chatcompat.request.free_json import read_object
 
 _TRUNCATED: Final = "Input data was truncated"
 
+_decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
-def to_input(arguments: str | None, place: str, max_depth: int) -> tuple[Raw, bool]:
-    """The arguments as proven raw JSON, and whether they were whole.
+
+def to_input(arguments: str | None, place: str, max_depth: int) -> tuple[dict[str, Any], bool]:
+    """The arguments as an object, and whether they were whole.
 
     Blank arguments are `{}`. Arguments that a token limit cut off are sent as `{}` and not whole: a session in whose
     history they stand must not fail for ever. Anything else that is no JSON object is refused with `place`.
     """
     if arguments is None or not arguments or arguments.isspace():
-        return EMPTY_OBJECT, True
-    given = arguments.encode()
-    if read_proven_object(given, max_depth) is not None:
-        return Raw(given), True
+        return {}, True
     try:
-        decode_object(given)
+        return read_object(arguments, place, max_depth), True
     except DECODE_ERRORS:
         if _is_cut_off(arguments):
-            return EMPTY_OBJECT, False
+            return {}, False
         raise InvalidRequest(
             "The arguments of a call must be a JSON object, as text.", param=place, code="invalid_json"
         ) from None
-    return prove(Raw(given), place, max_depth), True
 
 
 def _is_cut_off(arguments: str) -> bool:
@@ -41,7 +38,7 @@ def _is_cut_off(arguments: str) -> bool:
 def _fault(arguments: str) -> str:
     fault = ""
     try:
-        decode_object(arguments)
+        _decode_object(arguments)
     except DECODE_ERRORS as error:
         fault = str(error)
     return fault

@@ -1,8 +1,8 @@
 """`tool_choice`, `function_call` and `parallel_tool_calls` -> `tool_choice`."""
 
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-from msgspec import UNSET, Raw
+from msgspec import UNSET
 
 from chatcompat.chat import (
     AllowedTool,
@@ -15,7 +15,6 @@ from chatcompat.chat import (
 from chatcompat.errors import InvalidRequest
 from chatcompat.messages import MessagesRequest, ToolChoiceParam, ToolParam
 from chatcompat.request.names import ToolNames
-from chatcompat.request.native import name_of
 
 # A choice as a word -> the native type; a named tool is `tool`.
 TOOL_CHOICES: Final[dict[str, Literal["auto", "any", "none"]]] = {"auto": "auto", "none": "none", "required": "any"}
@@ -66,8 +65,8 @@ def loosen(request: MessagesRequest, chat: ChatCompletionRequest, ignored: list[
         ignored.append("parallel_tool_calls")
 
 
-def _native_name(tool: ToolParam | Raw) -> str | None:
-    return name_of(tool, "tools") if isinstance(tool, Raw) else tool.name
+def _native_name(tool: ToolParam | dict[str, Any]) -> str | None:
+    return tool.get("name") if isinstance(tool, dict) else tool.name
 
 
 def _from_function_call(call: Literal["none", "auto"] | Named | None, names: ToolNames) -> ToolChoiceParam | None:

@@ -5,12 +5,14 @@ the native side wants alternating turns and, right behind a turn that calls tool
 all its results. So a user turn is collected until the next assistant message and then written in that order.
 """
 
+import re
+from collections import deque
 from collections.abc import Sequence
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 
-import msgspec
-from msgspec import UNSET, Raw, Struct
+from msgspec import UNSET, Struct
 
+from chatcompat.bounds import RequestBounds, check_count
 from chatcompat.chat import (
     AssistantMessage,
     FunctionCall,
@@ -35,6 +37,7 @@ from chatcompat.messages import (
 )
 from chatcompat.request.arguments import to_input
 from chatcompat.request.content import is_blank, mark_last, to_blocks, to_text_blocks
+from chatcompat.request.free_json import prove_text
 from chatcompat.request.names import ToolNames
 from chatcompat.request.notes import Notes
 from chatcompat.request.thinking import arrange
@@ -42,14 +45,13 @@ from chatcompat.request.thinking import arrange
 # The native side wants the user to speak first; a chat may begin with the assistant's greeting.
 OPENING: Final = "(The conversation begins with the assistant's message.)"
 
-_encode = msgspec.json.Encoder().encode
+_PLAIN_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class _Call(Struct):
     """A call of the last assistant turn and, once it came, its result."""
 
     chat_id: str | None  # a legacy `function_call` has none; its result names the function
-    name: str
     place: str
     block: ToolUseBlockParam
     outcome: ToolResultBlockParam | None = None
@@ -64,9 +66,10 @@ class _Instruction(Struct):
 def leading_system(messages: list[Message], notes: Notes) -> list[list[TextBlockParam]]:
     """The system and developer messages that a chat begins with, as the text blocks of each."""
     leading: list[list[TextBlockParam]] = []
-    for message in messages:
+    for index, message in enumerate(messages):
         if not isinstance(message, SystemMessage):
             break
+        _check_counts(message, index, notes.bounds)
         if message.name is not None:
             notes.ignored.append("messages[].name")
         leading.append(_instruction_blocks(message, notes))
@@ -90,12 +93,14 @@ class Conversation:
         self._notes = notes
         self._ignored = notes.ignored
         self._calls: list[_Call] = []
+        self._waiting: dict[tuple[str | None, str], deque[_Call]] = {}  # of these, those without a result
         self._answered = False  # whether any of these calls has its result
         self._user: list[BlockParam | _Instruction] = []
         self._ids = UniqueIds()
 
     def add(self, index: int, message: Message) -> None:
         """Take one chat message; `index` is its place in the request."""
+        _check_counts(message, index, self._notes.bounds)
         if message.name is not None and not isinstance(message, FunctionMessage):
             self._ignored.append("messages[].name")
         match message:
@@ -172,6 +177,7 @@ class Conversation:
     def _report_unsent(self, message: AssistantMessage) -> None:
         for name, value in (("annotations", message.annotations), ("audio", message.audio)):
             if value is not UNSET and bytes(value) not in (b"null", b"[]"):
+                prove_text(value)
                 self._ignored.append(f"messages[].{name}")
 
     def _begin_assistant_turn(self) -> None:
@@ -197,7 +203,7 @@ class Conversation:
         if call.type == "custom":
             if call.custom is None:
                 raise missing(f"{place}.custom")
-            given = Raw(_encode({"input": call.custom.input}))
+            given = {"input": call.custom.input}
             return self._call(call.id, call.id, call.custom.name, given, place)
         if call.function is None:
             raise missing(f"{place}.function")
@@ -210,24 +216,36 @@ class Conversation:
         given = self._to_input(call, f"{place}.arguments")
         return self._call(None, f"call_{index}", call.name, given, place)
 
-    def _to_input(self, call: FunctionCall, place: str) -> Raw:
+    def _to_input(self, call: FunctionCall, place: str) -> dict[str, Any]:
         given, whole = to_input(call.arguments, place, self._notes.bounds.depth)
         if not whole:
             self._ignored.append("messages[].tool_calls[].function.arguments")
         return given
 
-    def _call(self, chat_id: str | None, native_id: str, name: str, given: Raw, place: str) -> ToolUseBlockParam:
+    def _call(
+        self, chat_id: str | None, native_id: str, name: str, given: dict[str, Any], place: str
+    ) -> ToolUseBlockParam:
         block = ToolUseBlockParam(self._ids.unique(to_native_id(native_id)), self._names.to_native(name), given)
-        self._calls.append(_Call(chat_id, name, place, block))
+        call = _Call(chat_id, place, block)
+        self._calls.append(call)
+        # A result names its call by the id, and a legacy one by the function.
+        key = (chat_id, name if chat_id is None else "")
+        if key in self._waiting:
+            self._waiting[key].append(call)
+        else:
+            self._waiting[key] = deque((call,))
         return block
 
+    def _next_waiting(self, chat_id: str | None, name: str) -> _Call | None:
+        """The first call of this id, or of this function, that has no result yet."""
+        waiting = self._waiting.get((chat_id, name))
+        return waiting.popleft() if waiting else None
+
     def _add_tool(self, message: ToolMessage, index: int) -> None:
-        for call in self._calls:
-            if call.chat_id == message.tool_call_id and call.outcome is None:
-                break
-        else:
+        call = self._next_waiting(message.tool_call_id, "")
+        if call is None:
             raise InvalidRequest(
-                f"No call before this message waits for a result with the id {_shown(message.tool_call_id)}.",
+                f"No call before this message waits for a result with {_named(message.tool_call_id)}.",
                 param=f"messages[{index}].tool_call_id",
                 code="unexpected_tool_result",
             )
@@ -236,14 +254,14 @@ class Conversation:
         self._notes.mark(result, message.cache_control)
 
     def _waiting_function(self, name: str, index: int) -> _Call:
-        for call in self._calls:
-            if call.chat_id is None and call.name == name and call.outcome is None:
-                return call
-        raise InvalidRequest(
-            "No function_call before this message waits for a result of this name.",
-            param=f"messages[{index}].name",
-            code="unexpected_tool_result",
-        )
+        call = self._next_waiting(None, name)
+        if call is None:
+            raise InvalidRequest(
+                "No function_call before this message waits for a result of this name.",
+                param=f"messages[{index}].name",
+                code="unexpected_tool_result",
+            )
+        return call
 
     def _answer(self, call: _Call, blocks: list[ContentBlockParam]) -> ToolResultBlockParam:
         self._answered = True
@@ -259,7 +277,7 @@ class Conversation:
         for call in self._calls:
             if call.outcome is None:
                 raise InvalidRequest(
-                    f"The call with the id {_shown(call.chat_id)} has no result."
+                    f"The call with {_named(call.chat_id)} has no result."
                     if call.chat_id is not None
                     else "The function_call has no result.",
                     param=call.place,
@@ -272,7 +290,7 @@ class Conversation:
             self.messages.append(MessageParam("user", content))
         if instructions:
             self.messages.append(MessageParam("system", instructions))
-        self._calls, self._answered = [], False
+        self._calls, self._waiting, self._answered = [], {}, False
         self._user = []
 
     def _split_instructions(self, has_results: bool) -> tuple[list[BlockParam], list[BlockParam]]:
@@ -314,6 +332,18 @@ class Conversation:
             self.repeated = block.text if self._dialect.repeats_prefill else ""
 
 
+def _check_counts(message: Message, index: int, bounds: RequestBounds) -> None:
+    """Hold what one message has many of to the bounds."""
+    if isinstance(message.content, list):
+        check_count("content parts", len(message.content), bounds.parts, f"messages[{index}].content")
+    if isinstance(message, AssistantMessage):
+        if message.tool_calls is not None:
+            check_count("tool calls", len(message.tool_calls), bounds.calls, f"messages[{index}].tool_calls")
+        if message.reasoning_details is not None:
+            details = len(message.reasoning_details)
+            check_count("reasoning details", details, bounds.parts, f"messages[{index}].reasoning_details")
+
+
 def _assistant_text(message: AssistantMessage, notes: Notes) -> list[TextBlockParam]:
     """The text; a refusal speaks where there is none, in its own parts or its own field."""
     if blocks := to_text_blocks(message.content, notes):
@@ -345,5 +375,6 @@ def missing(place: str) -> InvalidRequest:
     return InvalidRequest("A required field is missing.", param=place, code="missing_required_parameter")
 
 
-def _shown(chat_id: str) -> str:
-    return repr(chat_id if len(chat_id) <= 64 else chat_id[:61] + "...")  # noqa: PLR2004
+def _named(chat_id: str) -> str:
+    """An id in an error; one that is more than an id is not repeated, and `param` names its place."""
+    return f"the id {chat_id!r}" if _PLAIN_ID.fullmatch(chat_id) else "this id"

@@ -13,6 +13,7 @@ from chatcompat.chat import ChatCompletionRequest
 from chatcompat.dialect import Dialect
 from chatcompat.errors import InvalidRequest
 from chatcompat.messages import MessagesRequest, MetadataParam
+from chatcompat.request.free_json import prove_text
 
 
 class Mapped(Struct, frozen=True):
@@ -93,6 +94,8 @@ def check_unsent(chat: ChatCompletionRequest, ignored: list[str]) -> None:
         return
     for name, value in zip(_UNSENT, values, strict=True):
         fate = FATES[name]
+        if isinstance(value, Raw):
+            prove_text(value)
         if value is UNSET or value is None or value == _NULL or isinstance(fate, Mapped) or value in fate.neutral:
             continue
         if isinstance(fate, Refused):

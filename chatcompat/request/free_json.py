@@ -1,103 +1,85 @@
-"""Proof of a client's free JSON: tool schemas and arguments are sent on as the bytes that came.
+"""A client's free JSON (schemas, arguments, native tools): read once, and written again with the request.
 
-So that key order and digits stay as they are, these bytes are not rebuilt. Instead they are proven: the whole body is
-known to be UTF-8, one typed scan shows valid JSON of the right kind without half a character in it, and `prove` shows
-the rest, so that no filter in front of the inner app reads something else in them than the inner app does.
+What is written says what was read: keys keep their order and numbers their digits. Only the spelling is normalised:
+white space between tokens goes, escapes are written in one way, and a key that stands twice stands once, with its last
+value, so that no filter in front of the inner app reads something else than the inner app does.
 """
 
-import json
-import re
 from typing import Any, Final
 
 import msgspec
 from msgspec import Raw
 
-from chatcompat.errors import DECODE_ERRORS, InvalidRequest
+from chatcompat.errors import InvalidRequest
 
-_object = msgspec.json.Decoder(dict[str, Raw])
-_array = msgspec.json.Decoder(list[Raw])
+decode_raw_object = msgspec.json.Decoder(dict[str, Raw]).decode
+decode_raw_list = msgspec.json.Decoder(list[Raw]).decode
 
-decode_object = _object.decode
-decode_array = _array.decode
+# A fraction or an exponent stays the digits that came; the encoder writes integers of any size as they came.
+_decode_object = msgspec.json.Decoder(dict[str, Any], float_hook=Raw).decode
 
-_decode = msgspec.json.Decoder().decode
-_decode_object = msgspec.json.Decoder(dict[str, Any]).decode
-_encode = msgspec.json.Encoder().encode
+_OUT_OF_RANGE: Final = "Integer value out of range"  # above 4,300 digits, as for `int` of text
 
-_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_SPACE_BEFORE_COLON: Final = re.compile(rb'"[ \t\r\n]+:')
-_BRACKET: Final = re.compile(rb"[\[{]|[\]}]")
+_CONTAINERS: Final = frozenset({dict, list})
 
 
-def prove(raw: Raw, place: str, max_depth: int) -> Raw:
-    """`raw`, which a typed scan found well-formed, as it may be sent on; raises `InvalidRequest`.
+def read_object(source: Raw | str, place: str, max_depth: int) -> dict[str, Any]:
+    """The object in `source`, JSON that may be nested `max_depth` deep.
 
-    It is nested no deeper than `max_depth`, and no object in it has a key twice: the last value is kept.
+    Raises `InvalidRequest` with `place` where it is deeper or has a number that cannot be read, and `DECODE_ERRORS`
+    for what is no JSON object.
     """
-    given = bytes(raw)
-    if is_too_deep(given, max_depth):
-        raise InvalidRequest("The JSON is nested too deeply.", param=place, code="nested_too_deeply")
-    if _has_each_key_once(given):
-        return raw
-    repeated = False
-
-    def collect(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        nonlocal repeated
-        found = dict(pairs)
-        repeated |= len(found) < len(pairs)
-        return found
-
-    # Numbers stay the digits that came, of whatever size they are.
-    read = json.loads(given, object_pairs_hook=collect, parse_int=_as_raw, parse_float=_as_raw)
-    return Raw(_encode(read)) if repeated else raw
-
-
-def read_proven_object(given: bytes, max_depth: int) -> dict[str, Any] | None:
-    """What the JSON says, where it is an object that one look proves; None says nothing.
-
-    Nearly all schemas and arguments are proven here: `prove` would be the second scan of them.
-    """
-    if given.count(b"{") + given.count(b"[") > max_depth:
-        return None
+    text = source if isinstance(source, str) else bytes(source)
+    may_be_deep = _count_brackets(text) > max_depth
     try:
-        found = _decode_object(given)
-    except DECODE_ERRORS:
-        return None
-    return found if _is_all_of(given, found) else None
+        found = _decode_object(text)
+    except RecursionError:
+        raise _too_deep(place, max_depth) from None
+    except msgspec.ValidationError as error:
+        if _OUT_OF_RANGE not in str(error):
+            raise
+        raise InvalidRequest("An integer in the JSON has too many digits.", param=place, code="invalid_value") from None
+    if may_be_deep:
+        check_depth(found, place, max_depth)
+    return found
 
 
-def _has_each_key_once(given: bytes) -> bool:
-    try:
-        return _is_all_of(given, _decode(given))
-    except DECODE_ERRORS:
-        return False
+def _count_brackets(text: str | bytes) -> int:
+    """How deep the JSON can be at most: few brackets need no look at what they enclose."""
+    if isinstance(text, str):
+        return text.count("{") + text.count("[")
+    return text.count(b"{") + text.count(b"[")
 
 
-def _is_all_of(given: bytes, found: object) -> bool:
-    """Whether nothing of the JSON was lost when it was read, told for the forms that programs write.
+def check_depth(value: object, place: str, max_depth: int) -> None:
+    """Raise `InvalidRequest` where objects and lists are nested deeper than `max_depth`: looks level by level."""
+    level = [value]
+    for _ in range(max_depth):
+        level = [
+            child
+            for node in level
+            for child in (node.values() if isinstance(node, dict) else node if isinstance(node, list) else ())
+            if type(child) in _CONTAINERS
+        ]
+        if not level:
+            return
+    raise _too_deep(place, max_depth)
 
-    A key that is there twice is written once. Each key ends in `":`, and so may a quotation in a text: these are as
-    many before as behind, unless an escape or white space hides one.
-    """
-    again = _encode(found)
-    if again == given:
-        return True
-    return (
-        again.count(b'":') == given.count(b'":') and b"\\u" not in given and _SPACE_BEFORE_COLON.search(given) is None
+
+def _too_deep(place: str, max_depth: int) -> InvalidRequest:
+    return InvalidRequest(
+        f"The JSON is nested too deeply: at most {max_depth} levels are taken.", param=place, code="nested_too_deeply"
     )
 
 
-def _as_raw(digits: str) -> Raw:
-    return Raw(digits.encode())
+def read_schema(source: Raw, place: str, max_depth: int) -> dict[str, Any]:
+    """The JSON schema in `source`; raises `InvalidRequest` for what is none, and `UnicodeDecodeError`."""
+    try:
+        return read_object(source, place, max_depth)
+    except msgspec.DecodeError:
+        raise InvalidRequest("Expected a JSON schema, an object.", param=place, code="invalid_type") from None
 
 
-def is_too_deep(given: bytes, max_depth: int) -> bool:
-    """Whether valid JSON is nested deeper than `max_depth`; few brackets need no look at their order."""
-    if given.count(b"{") + given.count(b"[") <= max_depth:
-        return False
-    depth = 0
-    for bracket in _BRACKET.findall(_STRING.sub(b"", given)):
-        depth += 1 if bracket in b"[{" else -1
-        if depth > max_depth:
-            return True
-    return False
+def prove_text(raw: Raw) -> None:
+    """Raise `UnicodeDecodeError` unless a raw value is UTF-8: the decoder skips over it as JSON alone."""
+    bytes(raw).decode()

@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 from msgspec import UNSET, Raw
 
+from chatcompat.bounds import grows_too_much
 from chatcompat.chat import File
 from chatcompat.errors import InvalidRequest
 from chatcompat.messages import (
@@ -29,6 +30,21 @@ IMAGE_MEDIA_TYPES: Final = {
 _PDF: Final = b"application/pdf"
 _PLAIN_TEXT: Final = b"text/plain"
 
+# What an error may repeat of a client's media type: common ones that the native side does not take.
+_REFUSED_MEDIA_TYPES: Final = frozenset(
+    {
+        *(b"image/svg+xml", b"image/bmp", b"image/tiff", b"image/heic", b"image/heif", b"image/avif", b"image/x-icon"),
+        *(b"audio/wav", b"audio/mpeg", b"audio/mp3", b"audio/mp4", b"audio/ogg", b"audio/webm", b"audio/flac"),
+        *(b"video/mp4", b"video/webm", b"video/mpeg", b"video/quicktime"),
+        *(b"text/html", b"text/css", b"text/csv", b"text/markdown", b"text/xml", b"text/javascript"),
+        *(b"application/json", b"application/xml", b"application/zip", b"application/octet-stream"),
+        *(b"application/msword", b"application/rtf", b"application/epub+zip", b"application/vnd.ms-excel"),
+        b"application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        b"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        b"application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    }
+)
+
 # What bare base64 is taken for, by the end of its file's name.
 _MEDIA_TYPES_OF_NAMES: Final = {
     "pdf": _PDF,
@@ -42,12 +58,10 @@ _MEDIA_TYPES_OF_NAMES: Final = {
 }
 
 _HTTP: Final = re.compile(rb'"https?://[^"]', re.IGNORECASE)
-# RFC 2397: data:[<media type>][;<attribute>=<value>]*;base64,<data>
-_DATA_URL: Final = re.compile(rb'"data:([^;,"]*)(?:;[^;,"]*)*?;base64,(?!")', re.IGNORECASE)
 _NO_BASE64: Final = re.compile(rb'"(?:"|[^"]{0,99}:)')  # nothing, or a URL
 
-_MOST_BEFORE_DATA: Final = 1024
-"""Where data that may have escapes in it begins at the latest: media types and their attributes are shorter."""
+_MAX_HEAD: Final = 1024
+"""How much may stand before the data of a data URL, in bytes: media types and their attributes are shorter."""
 
 _decode_str = msgspec.json.Decoder(str).decode
 _encode = msgspec.json.Encoder().encode
@@ -56,10 +70,10 @@ _encode = msgspec.json.Encoder().encode
 def to_image(raw: Raw, place: str, notes: Notes) -> ImageBlockParam | DocumentBlockParam:
     """The block of an `image_url`: an image, or a document if the data URL says so."""
     url = _to_plain_string(raw, f"{place}.image_url.url")
-    if found := _DATA_URL.match(url):
-        return _to_block(_media_type(found), url[found.end() :], None, place, notes)
+    if found := _split_data_url(url):
+        return _to_block(*found, None, place, notes)
     if _HTTP.match(url):
-        return ImageBlockParam(URLSource(Raw(bytes(url))))
+        return ImageBlockParam(URLSource(_decode_str(url)))
     raise InvalidRequest(
         "An image URL must be http://, https:// or a base64 data: URL with content.",
         param=place,
@@ -74,8 +88,8 @@ def to_file(file: File, place: str, notes: Notes) -> ImageBlockParam | DocumentB
     if file.file_data is UNSET:
         raise InvalidRequest("A file needs file_data or file_id.", param=place, code="missing_required_parameter")
     data = _to_plain_string(file.file_data, f"{place}.file.file_data")
-    if found := _DATA_URL.match(data):
-        return _to_block(_media_type(found), data[found.end() :], file.filename, place, notes)
+    if found := _split_data_url(data):
+        return _to_block(*found, file.filename, place, notes)
     ending = (file.filename or "").rpartition(".")[2].lower()
     media_type = _MEDIA_TYPES_OF_NAMES.get(ending)
     if media_type is None or _NO_BASE64.match(data):
@@ -87,14 +101,24 @@ def to_file(file: File, place: str, notes: Notes) -> ImageBlockParam | DocumentB
     return _to_block(media_type, data[1:], file.filename, place, notes)
 
 
-def _media_type(found: re.Match[bytes]) -> bytes:
-    return bytes(found[1]).strip().lower()
+def _split_data_url(url: memoryview) -> tuple[bytes, memoryview] | None:
+    """The media type and the data of a base64 data URL, quotes included; None for any other text.
+
+    RFC 2397: data:[<media type>][;<attribute>=<value>]*;base64,<data>
+    """
+    head, comma, data = bytes(url[:_MAX_HEAD]).partition(b",")
+    attributes = head.lower().split(b";")
+    if not comma or attributes[-1] != b"base64" or not attributes[0].startswith(b'"data:') or b'"' in head[1:]:
+        return None
+    if data[:1] == b'"':  # no data
+        return None
+    return attributes[0].removeprefix(b'"data:').strip(), url[len(head) + 1 :]
 
 
 def _to_plain_string(raw: Raw, place: str) -> memoryview:
     """A JSON string that begins without escapes: encoders that escape a slash mean the same by it."""
     text = memoryview(raw)
-    start = bytes(text[:_MOST_BEFORE_DATA])
+    start = bytes(text[:_MAX_HEAD])
     if not start.startswith(b'"'):
         raise InvalidRequest("Expected str.", param=place, code="invalid_type")
     return memoryview(_encode(_decode_str(text))) if b"\\" in start else text
@@ -109,18 +133,28 @@ def _to_block(
     if media_type == _PDF:
         return DocumentBlockParam(Base64Source(_PDF.decode(), notes.splice(data)), title=title)
     if media_type == _PLAIN_TEXT:
-        return DocumentBlockParam(TextSource("text/plain", _to_text(data, place)), title=title)
-    named = media_type[:40].decode("ascii", "replace")
+        return DocumentBlockParam(TextSource("text/plain", _to_text(data, place, notes)), title=title)
+    named = f"of type {media_type.decode()!r}" if media_type in _REFUSED_MEDIA_TYPES else "of this type"
     raise InvalidRequest(
-        f"Data of type {named!r} is not supported; send image/jpeg, image/png, image/gif, image/webp, "
+        f"Data {named} is not supported; send image/jpeg, image/png, image/gif, image/webp, "
         "application/pdf or text/plain.",
         param=place,
         code="unsupported_value",
     )
 
 
-def _to_text(data: memoryview, place: str) -> str:
+def _to_text(data: memoryview, place: str, notes: Notes) -> str:
+    """The text of a file, as JSON no larger than its base64 but for the bound: JSON escapes some characters."""
     try:
-        return b64decode(_decode_str(b'"' + bytes(data)), validate=True).decode()
+        text = b64decode(_decode_base64(data), validate=True).decode()
     except ValueError:
         raise InvalidRequest("A text file must be base64 of UTF-8.", param=place, code="unsupported_value") from None
+    if len(_encode(text)) > len(data) + notes.bounds.growth:
+        raise grows_too_much(place, notes.bounds)
+    return text
+
+
+def _decode_base64(data: memoryview) -> bytes | str:
+    """Base64 that ends in the quote of its JSON string, which may have escaped slashes in it."""
+    raw = bytes(data)
+    return _decode_str(b'"' + raw) if b"\\" in raw else raw[:-1]

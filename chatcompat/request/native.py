@@ -1,20 +1,19 @@
 """Tools that a client writes in the native shape, the service's own tools among them: they pass as they came."""
 
 import re
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import Raw
 
 from chatcompat.errors import DECODE_ERRORS, InvalidRequest
-from chatcompat.request.free_json import decode_array, decode_object
+from chatcompat.request.free_json import decode_raw_list, decode_raw_object, read_object
 
 # The service's own tools carry the date of their version in their type, as web_search_20260318.
 _SERVER_TOOL: Final = re.compile(rb'"[a-z][a-z0-9_]*_[0-9]{8}"')
 _NULL: Final = Raw(b"null")
 
 _encode = msgspec.json.Encoder().encode
-_decode_str = msgspec.json.Decoder(str).decode
 
 
 def take_native_tools(body: bytes) -> tuple[bytes, dict[int, Raw]]:
@@ -22,9 +21,9 @@ def take_native_tools(body: bytes) -> tuple[bytes, dict[int, Raw]]:
 
     Expects JSON that a decoder found well-formed; a list of tools that is none is left for it to name.
     """
-    request = decode_object(body)
+    request = decode_raw_object(body)
     try:
-        tools = decode_array(request.get("tools", _NULL))
+        tools = decode_raw_list(request.get("tools", _NULL))
     except DECODE_ERRORS:
         return body, {}
     native = {index: tool for index, tool in enumerate(tools) if _is_native(tool)}
@@ -36,7 +35,7 @@ def take_native_tools(body: bytes) -> tuple[bytes, dict[int, Raw]]:
 
 def _is_native(tool: Raw) -> bool:
     try:
-        fields = decode_object(tool)
+        fields = decode_raw_object(tool)
     except DECODE_ERRORS:
         return False
     return "function" not in fields and (
@@ -44,10 +43,9 @@ def _is_native(tool: Raw) -> bool:
     )
 
 
-def name_of(tool: Raw, place: str) -> str | None:
-    """The name of a native tool; toolsets have none. Raises `InvalidRequest`."""
-    name = decode_object(tool).get("name")
-    try:
-        return None if name is None else _decode_str(name)
-    except DECODE_ERRORS:
-        raise InvalidRequest("Expected str.", param=f"{place}.name", code="invalid_type") from None
+def read_native_tool(tool: Raw, place: str, max_depth: int) -> dict[str, Any]:
+    """A native tool as it may be sent on; raises `InvalidRequest` for one without a name that is text."""
+    found = read_object(tool, place, max_depth)
+    if not isinstance(found.get("name", ""), str):
+        raise InvalidRequest("Expected str.", param=f"{place}.name", code="invalid_type")
+    return found

@@ -1,6 +1,6 @@
 """What a translation keeps beside the request that it builds."""
 
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from msgspec import Raw
 
@@ -25,7 +25,7 @@ class Notes:
     def __init__(self, ignored: list[str], bounds: RequestBounds) -> None:
         self.ignored = ignored
         self.bounds = bounds
-        self.breakpoints: list[Cacheable] = []
+        self.breakpoints: list[Cacheable | dict[str, Any]] = []
         self.media: list[memoryview] = []
 
     def mark(self, block: Cacheable, cache_control: CacheControl | None) -> None:
@@ -33,6 +33,11 @@ class Notes:
         if cache_control is not None and block.cache_control is None:
             block.cache_control = cache_control
             self.breakpoints.append(block)
+
+    def take_mark(self, tool: dict[str, Any]) -> None:
+        """Count the breakpoint of a native tool, if it has one."""
+        if tool.get("cache_control") is not None:
+            self.breakpoints.append(tool)
 
     def splice(self, data: memoryview) -> Raw:
         """What stands in the request for large data, the end of a JSON string, until it is encoded: see `joined`."""
@@ -43,7 +48,10 @@ class Notes:
         """Drop the first breakpoints where there are more than the native side takes."""
         surplus = self.breakpoints[:-MAX_BREAKPOINTS]
         for block in surplus:
-            block.cache_control = None
+            if isinstance(block, dict):
+                del block["cache_control"]
+            else:
+                block.cache_control = None
         if surplus:
             self.ignored.append("cache_control")
 

@@ -3,14 +3,14 @@
 from typing import Any, Final
 
 import msgspec
-from msgspec import UNSET, Raw, Struct
+from msgspec import UNSET, Struct
 
-from chatcompat.bounds import RequestBounds
+from chatcompat.bounds import RequestBounds, grows_too_much
 from chatcompat.chat import ResponseFormat
 from chatcompat.dialect import Dialect
-from chatcompat.errors import DECODE_ERRORS, InvalidRequest
+from chatcompat.errors import InvalidRequest
 from chatcompat.messages import JSONOutputFormat, OutputConfig, TextBlockParam, ToolChoiceParam, ToolParam
-from chatcompat.request.free_json import prove
+from chatcompat.request.free_json import check_depth, read_schema
 from chatcompat.request.names import ToolNames
 from chatcompat.request.tools import Tools
 
@@ -21,7 +21,7 @@ _INSTRUCTION: Final = (
     "Write nothing before or behind it."
 )
 _PLACE: Final = "response_format.json_schema.schema"
-_ANY_OBJECT: Final = Raw(b'{"type":"object"}')
+_ANY_OBJECT: Final = {"type": "object"}
 
 # Where a schema cannot be a tool's input as it is, it is the schema of this one property of it.
 VALUE: Final = "value"
@@ -66,12 +66,11 @@ def to_output(
         tool.description = f"{_DESCRIPTION} {given.description}" if given.description else _DESCRIPTION
         tool.strict = bool(given.strict)
         if given.schema is not UNSET:
-            schema = _decode_schema(given.schema)
-            proven = prove(given.schema, _PLACE, bounds.depth)
+            schema = read_schema(given.schema, _PLACE, bounds.depth)
             if dialect.json_schema and is_native_schema(schema):
-                return Output(config=OutputConfig(format=JSONOutputFormat(proven)))
+                return Output(config=OutputConfig(format=JSONOutputFormat(schema)))
             output.wrapped = not _is_plain_object(schema)
-            tool.input_schema = wrap(schema) if output.wrapped else proven
+            tool.input_schema = _wrapped(schema, len(bytes(given.schema)), bounds) if output.wrapped else schema
     if not output.forced:
         output.instruction = TextBlockParam(_INSTRUCTION.format(name=tool.name))
     return output
@@ -101,30 +100,28 @@ def _free_name(names: ToolNames) -> str:
     return name
 
 
-def _decode_schema(raw: Raw) -> dict[str, Any]:
-    try:
-        return msgspec.json.decode(raw, type=dict[str, Any])
-    except DECODE_ERRORS:
-        raise InvalidRequest("Expected a JSON schema, an object.", param=_PLACE, code="invalid_type") from None
-
-
 def _is_plain_object(schema: dict[str, Any]) -> bool:
     """Whether a tool's input can have this schema as it is."""
     return schema.get("type") == "object" and schema.keys().isdisjoint({"allOf", "anyOf", "oneOf", "$ref"})
 
 
-def wrap(schema: dict[str, Any]) -> Raw:
+def _wrapped(schema: dict[str, Any], size: int, bounds: RequestBounds) -> dict[str, Any]:
+    """`wrap` within the bounds of what is sent; `size` is that of the schema as it came, in bytes."""
+    wrapped = wrap(schema)
+    check_depth(wrapped, _PLACE, bounds.depth)
+    if len(_encode(wrapped)) > size + bounds.growth:
+        raise grows_too_much(_PLACE, bounds)
+    return wrapped
+
+
+def wrap(schema: dict[str, Any]) -> dict[str, Any]:
     """A schema of any kind as that of one property; its references to its own root move with it."""
-    return Raw(
-        _encode(
-            {
-                "type": "object",
-                "properties": {VALUE: _moved(schema)},
-                "required": [VALUE],
-                "additionalProperties": False,
-            }
-        )
-    )
+    return {
+        "type": "object",
+        "properties": {VALUE: _moved(schema)},
+        "required": [VALUE],
+        "additionalProperties": False,
+    }
 
 
 def _moved(node: Any) -> Any:
@@ -156,12 +153,21 @@ def is_native_schema(schema: dict[str, Any]) -> bool:
 
 
 def _is_acyclic(references: dict[str, set[str]]) -> bool:
-    """Whether every reference has a target and none leads back: take away what refers to nothing, until all is."""
-    left = dict(references)
-    while done := [name for name, targets in left.items() if targets.isdisjoint(left) and targets <= references.keys()]:
-        for name in done:
-            del left[name]
-    return not left
+    """Whether every reference has a target and none leads back (Kahn's algorithm)."""
+    referred_by: dict[str, list[str]] = {name: [] for name in references}
+    for name, targets in references.items():
+        for target in targets:
+            if target not in references:
+                return False
+            referred_by[target].append(name)
+    left = {name: len(targets) for name, targets in references.items()}
+    done = [name for name, count in left.items() if not count]
+    for name in done:  # grows while it is read
+        for other in referred_by[name]:
+            left[other] -= 1
+            if not left[other]:
+                done.append(other)
+    return len(done) == len(references)
 
 
 def _is_native_node(node: Any, references: set[str]) -> bool:
@@ -189,9 +195,13 @@ def _has_native_values(node: dict[str, Any]) -> bool:
     return (
         (kind in _NATIVE_TYPES if isinstance(kind, str) else kind is None and _says_what_it_is(node))
         and node.get("minItems", 0) in (0, 1)
-        and node.get("format", "uri") in _NATIVE_FORMATS
+        and _is_native_format(node.get("format", "uri"))
         and not any(isinstance(value, dict | list) for value in values)
     )
+
+
+def _is_native_format(name: object) -> bool:
+    return isinstance(name, str) and name in _NATIVE_FORMATS
 
 
 def _says_what_it_is(node: dict[str, Any]) -> bool:

@@ -21,15 +21,15 @@ def arrange(
     Thinking is the service's own only with its signature: without one, or in another service's form, it is dropped.
     What `details` do not place, as in a message that the client changed, stands behind, text first.
     """
-    left = "".join(block.text for block in text)
+    said, end = "".join(block.text for block in text), 0
     breakpoint_ = next((block.cache_control for block in reversed(text) if block.cache_control), None)
     waiting = iter(calls)
     blocks: list[BlockParam] = []
     kept = True
     for detail in details:
         if detail.type == "content":
-            _add_text(blocks, left[: detail.length or 0])
-            left = left[detail.length or 0 :]
+            start, end = end, end + (detail.length or 0)
+            _add_text(blocks, said[start:end])
         elif detail.type == "tool_call":
             blocks += [call for call in [next(waiting, None)] if call is not None]
         elif detail.type == "reasoning.text" and detail.signature:
@@ -38,7 +38,7 @@ def arrange(
             blocks.append(RedactedThinkingBlockParam(detail.data))
         else:
             kept = False
-    _add_text(blocks, left)
+    _add_text(blocks, said[end:])
     if breakpoint_ is not None:
         last = next(block for block in reversed(blocks) if isinstance(block, TextBlockParam))
         last.cache_control = breakpoint_

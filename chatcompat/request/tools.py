@@ -1,6 +1,6 @@
 """Tools of each kind -> native tools; and JSON output by a tool that must be called."""
 
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 
 import msgspec
 from msgspec import UNSET, Raw
@@ -18,22 +18,22 @@ from chatcompat.dialect import Dialect
 from chatcompat.errors import InvalidRequest
 from chatcompat.messages import MessageParam, ToolParam, ToolUseBlockParam
 from chatcompat.request.choice import allowed_names
-from chatcompat.request.free_json import prove
 from chatcompat.request.names import ToolNames
-from chatcompat.request.native import name_of
+from chatcompat.request.native import read_native_tool
 from chatcompat.request.notes import Notes
 from chatcompat.request.schema import EMPTY_SCHEMA, to_input_schema
 
 # A custom tool takes free text; natively that is a tool with one string.
-_FREE_TEXT: Final = Raw(
-    b'{"type":"object","properties":{"input":{"type":"string"}},"required":["input"],"additionalProperties":false}'
-)
+_FREE_TEXT: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {"input": {"type": "string"}},
+    "required": ["input"],
+    "additionalProperties": False,
+}
 
 WEB_SEARCH: Final = "web_search"
 
-_encode = msgspec.json.Encoder().encode
-
-Tools = list[ToolParam | Raw]
+Tools = list[ToolParam | dict[str, Any]]
 
 
 def to_tools(
@@ -42,22 +42,21 @@ def to_tools(
     """Each tool natively, in order; refuses two of one name. `native` are those that came in the native shape."""
     if chat.functions is not None and chat.tools:
         raise InvalidRequest("Send tools or functions, not both.", param="functions", code="invalid_value")
-    named = _named_tools(chat, native)
+    named = _named_tools(chat, native, notes.bounds.depth)
     if chat.web_search_options is not None:
         if WEB_SEARCH in named:
             raise InvalidRequest("There is a tool of this name.", param="web_search_options", code="duplicate_tool")
         named[WEB_SEARCH] = _to_web_search(chat.web_search_options, dialect, notes), "web_search_options"
     names.offered = named.keys()
     allowed = allowed_names(chat, names)
-    tools: Tools = [
-        prove(tool, place, notes.bounds.depth) if isinstance(tool, Raw) else _to_tool(tool, place, names, notes)
+    return [
+        _to_tool(tool, place, names, notes)
         for name, (tool, place) in named.items()
         if allowed is None or name in allowed
     ]
-    return tools
 
 
-def _to_web_search(options: WebSearchOptions, dialect: Dialect, notes: Notes) -> Raw:
+def _to_web_search(options: WebSearchOptions, dialect: Dialect, notes: Notes) -> dict[str, Any]:
     """The service's own search; how much context it gives the model has no native name."""
     if dialect.web_search is None:
         raise InvalidRequest(
@@ -67,22 +66,25 @@ def _to_web_search(options: WebSearchOptions, dialect: Dialect, notes: Notes) ->
         )
     if options.search_context_size not in (None, "medium"):
         notes.ignored.append("web_search_options.search_context_size")
-    tool: dict[str, object] = {"type": dialect.web_search, "name": WEB_SEARCH}
+    tool: dict[str, Any] = {"type": dialect.web_search, "name": WEB_SEARCH}
     if options.user_location is not None:
         place = msgspec.to_builtins(options.user_location.approximate)
         tool["user_location"] = {"type": "approximate", **place}
-    return Raw(_encode(tool))
+    return tool
 
 
-Definition = FunctionTool | CustomTool | FunctionDefinition | Raw
+Definition = FunctionTool | CustomTool | FunctionDefinition | dict[str, Any]
 
 
-def _named_tools(chat: ChatCompletionRequest, native: dict[int, Raw]) -> dict[str, tuple[Definition, str]]:
+def _named_tools(
+    chat: ChatCompletionRequest, native: dict[int, Raw], max_depth: int
+) -> dict[str, tuple[Definition, str]]:
     """Each tool and its place by its name; a native toolset has none and goes by its place."""
     named: dict[str, tuple[Definition, str]] = {}
-    given: list[tuple[Definition | None, str]] = [
-        (native.get(index) if tool is None else tool, f"tools[{index}]") for index, tool in enumerate(chat.tools or ())
-    ]
+    given: list[tuple[Definition | None, str]] = []
+    for index, function in enumerate(chat.tools or ()):
+        place = f"tools[{index}]"
+        given.append((read_native_tool(native[index], place, max_depth) if index in native else function, place))
     given += [(function, f"functions[{index}]") for index, function in enumerate(chat.functions or ())]
     for tool, place in given:
         name = _name_of(tool, place)
@@ -106,12 +108,10 @@ def _name_of(tool: Definition | None, place: str) -> str:
         case None:
             raise InvalidRequest("Expected object, got null.", param=place, code="invalid_type")
         case _:
-            return name_of(tool, place) or place
+            return str(tool.get("name", place))
 
 
-def _to_tool(
-    tool: FunctionTool | CustomTool | FunctionDefinition, place: str, names: ToolNames, notes: Notes
-) -> ToolParam:
+def _to_tool(tool: Definition, place: str, names: ToolNames, notes: Notes) -> ToolParam | dict[str, Any]:
     match tool:
         case FunctionTool(function):
             native = _to_function(function, f"{place}.function", names, notes)
@@ -121,6 +121,9 @@ def _to_tool(
             notes.mark(native, tool.cache_control)
         case FunctionDefinition():
             native = _to_function(tool, place, names, notes)
+        case dict():
+            notes.take_mark(tool)
+            return tool
         case _:
             assert_never(tool)
     return native
@@ -130,7 +133,7 @@ def _to_function(function: FunctionDefinition, place: str, names: ToolNames, not
     return ToolParam(
         name=names.to_native(function.name),
         description=function.description or UNSET,
-        input_schema=to_input_schema(function.parameters, f"{place}.parameters", notes.bounds.depth),
+        input_schema=to_input_schema(function.parameters, f"{place}.parameters", notes.bounds),
         strict=bool(function.strict),
     )
 

@@ -5,70 +5,115 @@ met one is the body walked here: along the struct types, object by object, on ra
 the bytes that came.
 """
 
+from collections.abc import Callable
 from functools import cache
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Final, Union, get_args, get_origin
 
 import msgspec
 from msgspec import Raw, Struct
 
+from chatcompat.bounds import RequestBounds
 from chatcompat.chat import ChatCompletionRequest
-from chatcompat.request.free_json import decode_array, decode_object
+from chatcompat.errors import InvalidRequest
+from chatcompat.request.free_json import decode_raw_list, decode_raw_object
+
+MAX_NAME: Final = 200
+"""How many characters of an unknown field's name are reported."""
 
 _encode = msgspec.json.Encoder().encode
+_OBJECT: Final = ord("{")
+_CONTAINERS: Final = b"{["
+
+_decode_raw_objects = msgspec.json.Decoder(list[dict[str, Raw]]).decode
+
+Structs = tuple[type[Struct], ...]
 
 
-class _Tag(Struct):
-    role: Any = None
-    type: Any = None
-
-
-_decode_tag = msgspec.json.Decoder(_Tag).decode
-
-
-def without_unknown(body: bytes) -> tuple[bytes, list[str]]:
+def without_unknown(body: bytes, bounds: RequestBounds) -> tuple[bytes, list[str]]:
     """`body` without its unknown fields, and their places (`messages[].name`, indexes left out).
 
-    Expects JSON that the decoder found well-formed. A value of the wrong type stays: the decoder names it.
+    Expects JSON that the decoder found well-formed. A value of the wrong type stays: the decoder names it. Raises
+    `InvalidRequest` where there are more different places than the bound.
     """
-    unknown: dict[str, None] = {}
-    known = _walk(Raw(body), (ChatCompletionRequest,), "", unknown)
-    return bytes(known), list(unknown)
+    walk = _Walk(bounds.unknown_fields)
+    return bytes(walk.value(Raw(body), (ChatCompletionRequest,), "")), list(walk.unknown)
 
 
-def _walk(raw: Raw, structs: tuple[type[Struct], ...], place: str, unknown: dict[str, None]) -> Raw:
-    """`raw` without what none of `structs` has; only objects and lists of objects are looked into."""
-    kind = memoryview(raw)[:1].tobytes()
-    if kind == b"[":
-        return Raw(_encode([_walk(item, structs, f"{place}[]", unknown) for item in decode_array(raw)]))
-    if kind != b"{":
-        return raw
-    struct = _choose(raw, structs)
-    if struct is None:
-        return raw
-    children, tag = _children_of(ChatCompletionRequest)[struct], struct.__struct_config__.tag_field
-    known: dict[str, Raw] = {}
-    for name, value in decode_object(raw).items():
-        path = f"{place}.{name}" if place else name
-        if name in children:
-            known[name] = _walk(value, children[name], path, unknown) if children[name] else value
-        elif name == tag:
-            known[name] = value
-        else:
-            unknown[path] = None
-    return Raw(_encode(known))
+class _Fields(Struct, frozen=True):
+    """The fields of a struct: those without structs in them, its tag among these, and those with."""
+
+    plain: frozenset[str]
+    nested: dict[str, Structs]
 
 
-def _choose(raw: Raw, structs: tuple[type[Struct], ...]) -> type[Struct] | None:
-    """The struct that the object's tag names; nothing for a tag that no struct has."""
-    if len(structs) == 1:
-        return structs[0]
-    tag = _decode_tag(raw)
+class _Walk:
+    """Takes unknown fields out of an object and of those in it, only where the types have objects."""
+
+    def __init__(self, bound: int) -> None:
+        self.unknown: dict[str, None] = {}
+        self._bound = bound
+
+    def value(self, raw: Raw, structs: Structs, place: str) -> Raw:
+        """An object, or a list of objects, without what none of `structs` has."""
+        if memoryview(raw)[0] == _OBJECT:
+            return self._object(raw, structs, place)
+        place += "[]"
+        try:
+            objects, tags = _decode_raw_objects(raw), _tags_decoder(structs)(raw)
+        except msgspec.ValidationError:  # the decoder names it; the others must be clean for that
+            return Raw(_encode([self._object(item, structs, place) for item in decode_raw_list(raw)]))
+        for found, tag in zip(objects, tags, strict=True):
+            self._clean(found, _FIELDS[type(tag)], place)
+        return Raw(_encode(objects))
+
+    def _object(self, raw: Raw, structs: Structs, place: str) -> Raw:
+        """One object; what is none, or of no type that we know, stays for the decoder to name."""
+        try:
+            (tag,) = _tags_decoder(structs)(b"[%b]" % raw)
+            found = decode_raw_object(raw)
+        except msgspec.ValidationError:
+            return raw
+        self._clean(found, _FIELDS[type(tag)], place)
+        return Raw(_encode(found))
+
+    def _clean(self, found: dict[str, Raw], fields: _Fields, place: str) -> None:
+        for name in tuple(found):
+            if name in fields.plain:
+                continue
+            structs = fields.nested.get(name)
+            if structs is None:
+                del found[name]
+                self._report(name, place)
+            elif memoryview(found[name])[0] in _CONTAINERS:
+                found[name] = self.value(found[name], structs, f"{place}.{name}" if place else name)
+
+    def _report(self, name: str, place: str) -> None:
+        self.unknown[f"{place}.{name[:MAX_NAME]}" if place else name[:MAX_NAME]] = None
+        if len(self.unknown) > self._bound:
+            raise InvalidRequest(
+                f"There are more than {self._bound} different fields that this API does not have.",
+                param=place or None,
+                code="too_many_unknown_fields",
+            )
+
+
+_FIELDS: Final[dict[type, _Fields]] = {}
+"""The fields of the struct that each type of a tag stands for."""
+
+
+@cache
+def _tags_decoder(structs: Structs) -> Callable[[bytes | Raw], list[Any]]:
+    """Decodes the tags of a list alone, as the structs' own decoder reads them: one that stands twice is the same."""
+    tags = []
     for struct in structs:
         config = struct.__struct_config__
-        if config.tag_field is not None and getattr(tag, config.tag_field) == config.tag:
-            return struct
-    return None
+        tag = msgspec.defstruct(struct.__name__, [], tag_field=config.tag_field, tag=config.tag)
+        _FIELDS[tag] = _fields_of(struct)
+        tags.append(tag)
+    union: Any = Union[tuple(tags)]  # noqa: UP007 - made from a list
+    decode: Callable[[bytes | Raw], list[Any]] = msgspec.json.Decoder(list[union]).decode
+    return decode
 
 
 def _structs_in(annotation: Any) -> tuple[type[Struct], ...]:
@@ -81,13 +126,9 @@ def _structs_in(annotation: Any) -> tuple[type[Struct], ...]:
 
 
 @cache
-def _children_of(root: type[Struct]) -> dict[type[Struct], dict[str, tuple[type[Struct], ...]]]:
-    """For each struct that can be reached from `root`: its fields, and the structs in each."""
-    table: dict[type[Struct], dict[str, tuple[type[Struct], ...]]] = {}
-    todo = [root]
-    while todo:
-        struct = todo.pop()
-        fields = {field.encode_name: _structs_in(field.type) for field in msgspec.structs.fields(struct)}
-        table[struct] = fields
-        todo += [child for found in fields.values() for child in found if child not in table]
-    return table
+def _fields_of(struct: type[Struct]) -> _Fields:
+    fields = {field.encode_name: _structs_in(field.type) for field in msgspec.structs.fields(struct)}
+    nested = {name: structs for name, structs in fields.items() if structs}
+    tag = struct.__struct_config__.tag_field
+    plain = {name for name in (*fields, tag) if name is not None and name not in nested}
+    return _Fields(frozenset(plain), nested)

@@ -1,14 +1,15 @@
-"""Thinking that clients lose: kept by credential and call, put back in its place, and never another tenant's."""
+"""Thinking that clients lose: kept by credential and turn, put back in its place, and never another tenant's."""
 
 import json
-import logging
+import math
 from typing import Any
 
 import pytest
 from starlette.types import Receive, Scope, Send
 
 from chatcompat import ChatCompatMiddleware, MemoryStore
-from chatcompat.store import MAX_LOOKUPS, to_key
+from chatcompat.request import decode_chat_request
+from chatcompat.turns import MAX_LOOKUPS, lost_turns
 from tests.asgi.driver import REPLY, call, chat, frame
 
 pytestmark = pytest.mark.anyio
@@ -117,35 +118,42 @@ async def test_a_reply_without_thinking_or_calls_is_not_kept() -> None:
     assert not store._entries
 
 
-async def test_a_store_that_fails_costs_the_thinking_and_not_the_request(caplog: pytest.LogCaptureFixture) -> None:
-    class Broken:
-        async def get(self, key: bytes) -> bytes | None:
-            raise ConnectionError("SECRET")
-
-        async def put(self, key: bytes, value: bytes) -> None:
-            raise ConnectionError("SECRET")
-
-    inner = Thinker()
-    with caplog.at_level(logging.DEBUG):
-        body, reply = await loop(ChatCompatMiddleware(inner, store=Broken()), inner)
-    assert reply.status == 200
-    assert "thinking" not in body
-    assert reply.headers["x-chatcompat-ignored"] == "reasoning_effort"
-    assert "SECRET" not in caplog.text
-    assert [record.levelname for record in caplog.records] == ["WARNING"] * 3
+USER = {"role": "user", "content": "hi"}
+PROSE = {"role": "assistant", "content": "so"}
 
 
-async def test_a_store_that_gives_something_else_counts_as_a_miss() -> None:
-    class Odd(MemoryStore):
-        async def get(self, key: bytes) -> bytes | None:
-            return b"nope"
-
-    inner = Thinker()
-    body, reply = await loop(ChatCompatMiddleware(inner, store=Odd()), inner)
-    assert (reply.status, body.get("thinking")) == (200, None)
+def turn(number: int, **fields: Any) -> list[Any]:
+    """A turn with a call, and its result."""
+    one = {"id": f"c{number}", "function": {"name": "f", "arguments": json.dumps({"n": number})}}
+    message = {"role": "assistant", "tool_calls": [one], **fields}
+    return [message, {"role": "tool", "tool_call_id": one["id"], "content": "r"}]
 
 
-async def test_only_the_running_loop_is_looked_up() -> None:
+TURNS = [message for number in range(100) for message in turn(number)]
+LEGACY = [
+    {"role": "assistant", "function_call": {"name": "f", "arguments": "{}"}},
+    {"role": "function", "name": "f", "content": "r"},
+]
+KEPT = {"reasoning_details": [{"type": "reasoning.encrypted", "data": "x"}]}
+
+
+@pytest.mark.parametrize(
+    ("messages", "lost"),
+    [
+        pytest.param([USER], [], id="no turn"),
+        pytest.param([USER, *TURNS[:4], PROSE, USER, *TURNS[4:8]], [3, 2], id="two loops"),
+        pytest.param([USER, *TURNS[:3], USER, TURNS[3], USER], [1, 0], id="said between the results"),
+        pytest.param([USER, *TURNS[:2], PROSE, *TURNS[2:4]], [1, 0], id="prose in the loop"),
+        pytest.param(TURNS[:4], [1, 0], id="a chat that no user began"),
+        pytest.param([USER, *turn(0, **KEPT), *TURNS[2:4]], [1], id="thinking that came back"),
+        pytest.param([USER, TURNS[0], *TURNS[2:4]], [1, 0], id="two turns in a row"),
+        pytest.param([USER, *TURNS[:2], PROSE], [], id="a prefill"),
+        pytest.param([USER, *TURNS[:2], *LEGACY, *TURNS[2:4]], [1, None, 0], id="a legacy call"),
+        pytest.param([USER, *TURNS], [*range(99, 99 - MAX_LOOKUPS, -1)], id="many turns"),
+        pytest.param([USER, *TURNS[0::2], TURNS[-1]], [*range(99, 99 - MAX_LOOKUPS, -1)], id="many in a row"),
+    ],
+)
+async def test_only_the_running_loop_is_looked_up(messages: list[Any], lost: list[Any]) -> None:
     asked: list[bytes] = []
 
     class Counting(MemoryStore):
@@ -153,31 +161,11 @@ async def test_only_the_running_loop_is_looked_up() -> None:
             asked.append(key)
             return None
 
-    def turn(number: int) -> list[Any]:
-        one = {"id": f"c{number}", "function": {"name": "f", "arguments": "{}"}}
-        return [
-            {"role": "assistant", "tool_calls": [one]},
-            {"role": "tool", "tool_call_id": one["id"], "content": "r"},
-        ]
-
-    user = {"role": "user", "content": "hi"}
-    turns = [message for number in range(100) for message in turn(number)]
-    app = ChatCompatMiddleware(Thinker(), store=Counting())
-    prose = {"role": "assistant", "content": "so"}
-    await call(app, chat(messages=[user, *turns[:4], prose, user, *turns[4:8]], **WANTED))
-    assert asked == [to_key(b"Bearer key", name) for name in ("c3", "c2")]
-    asked.clear()
-    await call(app, chat(messages=[user, *turns[:3], user, turns[3], user], **WANTED))  # said between the results
-    assert asked == [to_key(b"Bearer key", name) for name in ("c1", "c0")]
-    asked.clear()
-    await call(app, chat(messages=[user, *turns[:2], prose, *turns[2:4]], **WANTED))
-    assert asked == [to_key(b"Bearer key", name) for name in ("c1", "c0")]
-    asked.clear()
-    await call(app, chat(messages=turns[:4], **WANTED))  # a chat that no user began
-    assert asked == [to_key(b"Bearer key", name) for name in ("c1", "c0")]
-    asked.clear()
-    await call(app, chat(messages=[user, *turns], **WANTED))
-    assert len(asked) == MAX_LOOKUPS
+    body = chat(messages=messages, **WANTED)
+    found = [message.tool_calls for message, _ in lost_turns(decode_chat_request(body).chat.messages)]
+    assert [int(calls[0].id[1:]) if calls else None for calls in found] == lost
+    await call(ChatCompatMiddleware(Thinker(), store=Counting()), body)
+    assert len(asked) == len(set(asked)) == len(lost)
 
 
 # ---------------------------------------------------------------- the store in memory
@@ -202,13 +190,15 @@ async def test_entries_bytes_and_age_are_bounded() -> None:
     assert (len(store._entries), store._size) == (0, 0)
 
 
-@pytest.mark.parametrize("bound", ["max_entries", "max_bytes", "max_age"])
-async def test_the_bounds_are_checked(bound: str) -> None:
+async def test_one_entry_is_bounded_so_that_it_evicts_no_other() -> None:
+    store = MemoryStore(max_entry_bytes=2)
+    await store.put(b"a", b"1")
+    await store.put(b"b", b"123")
+    assert (await store.get(b"a"), await store.get(b"b")) == (b"1", None)
+
+
+@pytest.mark.parametrize("value", [0, -1, math.nan])
+@pytest.mark.parametrize("bound", ["max_entries", "max_bytes", "max_entry_bytes", "max_age"])
+async def test_the_bounds_are_checked(bound: str, value: float) -> None:
     with pytest.raises(ValueError, match=bound):
-        MemoryStore(**{bound: 0})  # type: ignore[arg-type]
-
-
-async def test_a_key_tells_neither_credential_nor_call() -> None:
-    keys = {to_key(a, b) for a in (b"k", b"kc") for b in ("c1", "1", "cc1")}
-    assert len(keys) == 6
-    assert {len(key) for key in keys} == {32}
+        MemoryStore(**{bound: value})  # type: ignore[arg-type]

@@ -108,6 +108,8 @@ REFUSED = {
     "half a character in a schema's key": with_schema(b'{"type":"object","properties":{"\\ud800":{}}}'),
     "a deep schema": with_schema(b'{"type":"object","a":' + b"[" * 600 + b"]" * 600 + b"}"),
     "a very deep schema": with_schema(b'{"type":"object","a":' + b"[" * 4000 + b"]" * 4000 + b"}"),
+    "5,000 digits in a schema": with_schema(b'{"type":"object","maximum":%b}' % (b"9" * 5000)),
+    "5,000 digits in arguments": with_arguments('{"a":%s}' % ("9" * 5000)),
     "byte order mark": b"\xef\xbb\xbf" + ask(),
     "large garbage": b"\x7b" * 500_000,
     "large role": said({"role": "x" * 300_000, "content": "hi"}),
@@ -138,7 +140,6 @@ TAKEN = {
     "a key twice, hidden by white space": with_schema(b'{"type" :"object","a":1,"a":2}'),
     "a key twice, hidden by an escape": with_schema(b'{"type":"object","a":"\\u0022:","b": 1,"b":2}'),
     "a large exponent in a schema": with_schema(b'{"type":"object","maximum":1e400}'),
-    "digits in a schema": with_schema(b'{"type":"object","maximum":%b}' % (b"9" * 5000)),
     "NUL": ask(messages=[{"role": "user", "content": "a\0b"}]),
     "a large model": ask(model="m" * 1024 * 1024),
     "a model with line ends": ask(model="m\r\nx-evil: 1"),
@@ -252,7 +253,7 @@ async def test_a_schema_that_is_not_utf8_is_refused() -> None:
     assert not inner.scopes
 
 
-@pytest.mark.skipif(not json_suite(), reason="CHATCOMPAT_JSONSUITE names no copy of JSONTestSuite")
+@pytest.mark.skipif(not json_suite(), reason="JSON_TEST_SUITE names no copy of JSONTestSuite")
 async def test_the_json_suite_as_bodies_in_schemas_and_in_arguments() -> None:
     app = ChatCompatMiddleware(inner := Inner())
     for path in json_suite():

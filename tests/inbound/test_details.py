@@ -7,11 +7,11 @@ import msgspec
 import pytest
 
 from chatcompat import Dialect, InvalidRequest, translate
+from chatcompat.bounds import DEFAULT_BOUNDS
 from chatcompat.chat import ChatCompletionRequest
 from chatcompat.headers import to_client_headers, to_fields, to_ignored_header, to_inner_headers
 from chatcompat.request.fields import FATES
 from chatcompat.request.names import ToolNames
-from chatcompat.request.schema import MAX_BRANCHES
 from tests.vendor import chat_request_fields
 
 HI = [{"role": "user", "content": "hi"}]
@@ -55,9 +55,9 @@ def test_the_branches_of_a_schema_are_bounded() -> None:
         tool = {"type": "function", "function": {"name": "f", "parameters": parameters}}
         return json.dumps({"model": "m", "messages": HI, "tools": [tool]}).encode()
 
-    assert b'"199":{}' in translate(ask(MAX_BRANCHES)).body
+    assert b'"199":{}' in translate(ask(DEFAULT_BOUNDS.schema_branches)).body
     with pytest.raises(InvalidRequest, match="too many branches"):
-        translate(ask(MAX_BRANCHES + 1))
+        translate(ask(DEFAULT_BOUNDS.schema_branches + 1))
 
 
 # ---------------------------------------------------------------- headers
@@ -100,7 +100,7 @@ NOW = 1_700_000_000.0
     ],
 )
 def test_an_instant_of_reset_becomes_a_duration(reset: bytes, duration: bytes) -> None:
-    headers = dict(to_client_headers([(b"anthropic-ratelimit-tokens-reset", reset)], (), NOW))
+    headers = dict(to_client_headers([(b"anthropic-ratelimit-tokens-reset", reset)], {}, (), NOW))
     assert headers[b"x-ratelimit-reset-tokens"] == duration
 
 
@@ -111,12 +111,12 @@ def test_names_that_are_there_already_are_kept() -> None:
         (b"anthropic-ratelimit-requests-limit", b"1"),
         (b"x-ratelimit-limit-requests", b"2"),
     ]
-    assert to_client_headers(given, (), NOW) == given
+    assert to_client_headers(given, {}, (), NOW) == given
 
 
 @pytest.mark.parametrize("pair", [(b"x-a", b"1\r\nset-cookie: b"), (b"x-a\n", b"1"), (b"x-a", b"\x00")])
 def test_a_header_that_would_forge_another_is_left_out(pair: tuple[bytes, bytes]) -> None:
-    assert to_client_headers([pair, (b"x-b", b"2")], (), NOW) == [(b"x-b", b"2")]
+    assert to_client_headers([pair, (b"x-b", b"2")], {}, (), NOW) == [(b"x-b", b"2")]
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_a_header_that_would_forge_another_is_left_out(pair: tuple[bytes, bytes]
         (["seed", "messages[].name"], b"seed, messages[].name"),
         (["a\r\nset-cookie: x"], b"a__set-cookie__x"),
         (["\u00e9" * 99], b"_" * 64),
-        ([str(number) for number in range(40)], ", ".join([*map(str, range(32)), "..."]).encode()),
+        ([str(number) for number in range(40)], ", ".join([*map(str, range(32)), "... 8 more"]).encode()),
     ],
 )
 def test_the_report_is_safe_and_bounded(ignored: list[str], header: bytes) -> None:

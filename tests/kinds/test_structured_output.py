@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from chatcompat import Dialect, InvalidRequest, Translation, translate
@@ -48,7 +49,7 @@ def test_a_schema_goes_natively_where_the_dialect_has_it() -> None:
     assert body["output_config"] == {"format": {"type": "json_schema", "schema": STRICT}}
     assert "tools" not in body
     assert translation.origin.json_tool is None
-    assert json.dumps(STRICT).encode() in translation.body  # as it came
+    assert msgspec.json.encode(STRICT) in translation.body
 
 
 def test_without_it_the_schema_is_the_input_of_a_tool() -> None:
@@ -212,6 +213,17 @@ def with_property(node: Any) -> Any:
         PERSON | {"properties": {"a": {"const": 1}}},
         with_property({"allOf": [{"type": "string"}]}),
         with_property({"type": "array", "items": {"type": "number"}, "minItems": 0}),
+        {
+            "type": "object",
+            "properties": {"p": {"$ref": "#/$defs/top"}},
+            "additionalProperties": False,
+            "$defs": {
+                "top": {"anyOf": [{"$ref": "#/$defs/left"}, {"$ref": "#/$defs/right"}]},
+                "left": {"$ref": "#/$defs/end"},
+                "right": {"$ref": "#/$defs/end"},
+                "end": {"type": "string"},
+            },
+        },
         with_property({"type": "string", "format": "uuid", "title": "t", "description": "d"}),
     ],
 )

@@ -84,7 +84,7 @@ def test_a_call_without_its_part_is_refused(call: Any, place: str) -> None:
 
 
 def test_tools_in_the_native_shape_pass_as_they_came() -> None:
-    plain = '{ "name": "n", "input_schema": {"type": "object", "maximum": 1e2} }'
+    plain = '{"name":"n","input_schema":{"type":"object","maximum":1e2}}'
     body = (
         '{"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}], "tools": ['
         + plain
@@ -95,7 +95,7 @@ def test_tools_in_the_native_shape_pass_as_they_came() -> None:
     translation = translate(body.encode())
     tools = translation.body.decode().partition('"tools":[')[2]
     assert tools.startswith(plain + ',{"name":"f"')
-    assert tools.endswith(',{"type": "bash_20250124", "name": "bash"}]}')
+    assert tools.endswith(',{"type":"bash_20250124","name":"bash"}]}')
     assert translation.ignored == ()
 
 
@@ -140,6 +140,18 @@ def test_a_native_tool_is_bounded_in_depth() -> None:
         schema = {"items": schema}
     error = refusal(tools=[{"name": "n", "input_schema": schema}])
     assert (error.param, error.code) == ("tools[0]", "nested_too_deeply")
+
+
+def test_breakpoints_in_native_tools_count_towards_the_four() -> None:
+    mark = {"type": "ephemeral"}
+    schema = {"type": "object"}
+    native = [{"name": f"n{number}", "input_schema": schema, "cache_control": mark} for number in range(3)]
+    parts = [{"type": "text", "text": "a", "cache_control": mark}] * 2
+    translation = ask(tools=native, messages=[{"role": "user", "content": parts}])
+    tools = json.loads(translation.body)["tools"]
+    assert [("cache_control" in tool) for tool in tools] == [False, True, True]
+    assert translation.body.count(b'"cache_control"') == 4
+    assert translation.ignored == ("cache_control",)
 
 
 def test_an_unknown_field_that_is_no_list_of_tools_is_named_by_the_decoder() -> None:
@@ -238,7 +250,7 @@ def test_a_legacy_history_is_paired_with_one_made_id() -> None:
         {"role": "function", "name": "f", "content": None},
     ]
     translation = ask(functions=[{"name": "f"}], messages=messages)
-    assert b'"input":{"a": 1.10}' in translation.body
+    assert b'"input":{"a":1.10}' in translation.body
     turns = json.loads(translation.body)["messages"]
     used = [turn["content"][0]["id"] for turn in turns if turn["role"] == "assistant"]
     answered = [turn["content"][0]["tool_use_id"] for turn in turns[2::2]]

@@ -1,0 +1,1 @@
+"""What chatcompat costs, beside its peers; run by hand. See README.md."""

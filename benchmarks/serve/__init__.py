@@ -1,0 +1,1 @@
+"""The cost of an exchange over sockets: chatcompat in process, and two gateways."""

@@ -1,0 +1,271 @@
+"""What one request may hold: each bound is an option, and above it there is a 400 that names the place."""
+
+import base64
+import json
+from typing import Any
+
+import msgspec
+import pytest
+
+from chatcompat import InvalidRequest, RequestBounds, translate
+from chatcompat.dialect import NATIVE_2026
+
+HI = {"role": "user", "content": "hi"}
+LARGE = {"enum": ["x" * 40] * 2000}
+
+
+def ask(messages: list[Any] | None = None, **fields: Any) -> bytes:
+    return json.dumps({"model": "m", "messages": messages or [HI], **fields}).encode()
+
+
+def with_schema(schema: Any) -> bytes:
+    return ask(tools=[{"type": "function", "function": {"name": "f", "parameters": schema}}])
+
+
+def with_format(schema: Any) -> bytes:
+    return ask(response_format={"type": "json_schema", "json_schema": {"name": "n", "schema": schema}})
+
+
+def with_calls(count: int) -> bytes:
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    results = [{"role": "tool", "tool_call_id": "c", "content": "r"}] * count
+    return ask([HI, {"role": "assistant", "tool_calls": [call] * count}, *results])
+
+
+def with_parts(count: int) -> list[dict[str, str]]:
+    return [{"type": "text", "text": "a"}] * count
+
+
+def thought(count: int) -> dict[str, Any]:
+    return {"role": "assistant", "content": "abc", "reasoning_details": [{"type": "content", "length": 1}] * count}
+
+
+def text_file(text: bytes) -> bytes:
+    file = {"filename": "a.txt", "file_data": base64.b64encode(text).decode()}
+    return ask([{"role": "user", "content": [{"type": "file", "file": file}]}])
+
+
+def referring(count: int) -> dict[str, Any]:
+    return {"anyOf": [{"$ref": "#/$defs/a"}] * count, "$defs": {"a": {"properties": {"p": {}}}}}
+
+
+SCHEMA = "tools[0].function.parameters"
+FORMAT = "response_format.json_schema.schema"
+
+# The bounds; a request at them; one above them; the place and the code of its refusal.
+CASES: dict[str, tuple[RequestBounds, bytes, bytes, str | None, str]] = {
+    "messages": (RequestBounds(messages=2), ask([HI] * 2), ask([HI] * 3), "messages", "array_above_max_length"),
+    "calls": (
+        RequestBounds(calls=2),
+        with_calls(2),
+        with_calls(3),
+        "messages[1].tool_calls",
+        "array_above_max_length",
+    ),
+    "parts of a user": (
+        RequestBounds(parts=2),
+        ask([{"role": "user", "content": with_parts(2)}]),
+        ask([{"role": "user", "content": with_parts(3)}]),
+        "messages[0].content",
+        "array_above_max_length",
+    ),
+    "parts of a leading system message": (
+        RequestBounds(parts=2),
+        ask([{"role": "system", "content": with_parts(2)}, HI]),
+        ask([{"role": "system", "content": with_parts(3)}, HI]),
+        "messages[0].content",
+        "array_above_max_length",
+    ),
+    "reasoning details": (
+        RequestBounds(parts=2),
+        ask([HI, thought(2), HI]),
+        ask([HI, thought(3), HI]),
+        "messages[1].reasoning_details",
+        "array_above_max_length",
+    ),
+    "unknown fields": (
+        RequestBounds(unknown_fields=2),
+        ask(a=1, b=1),
+        ask(a=1, b=1, c=1),
+        None,
+        "too_many_unknown_fields",
+    ),
+    "unknown fields of messages": (
+        RequestBounds(unknown_fields=2),
+        ask([HI | {"a": 1}, HI | {"b": 1}, HI | {"a": 1}]),
+        ask([HI | {"a": 1}, HI | {"b": 1}, HI | {"c": 1}]),
+        "messages[]",
+        "too_many_unknown_fields",
+    ),
+    "branches": (
+        RequestBounds(schema_branches=4),
+        with_schema(referring(2)),
+        with_schema(referring(3)),
+        SCHEMA,
+        "invalid_schema",
+    ),
+    "properties of branches": (
+        RequestBounds(schema_properties=2),
+        with_schema({"anyOf": [{"properties": {"a": {}, "b": {}}}], "properties": {"c": {}}}),
+        with_schema({"anyOf": [{"properties": {"a": {}, "b": {}, "c": {}}}]}),
+        SCHEMA,
+        "invalid_schema",
+    ),
+    "required names of branches": (
+        RequestBounds(schema_properties=2),
+        with_schema({"anyOf": [{"required": ["a", "b"]}]}),
+        with_schema({"anyOf": [{"required": ["a", "b"]}, {"required": ["c"]}]}),
+        SCHEMA,
+        "invalid_schema",
+    ),
+    "definitions that are copied": (
+        RequestBounds(growth=200),
+        with_schema({"anyOf": [{"$ref": "#/$defs/a"}], "$defs": {"a": {"properties": {"p": {"enum": ["x" * 100]}}}}}),
+        with_schema({"anyOf": [{"$ref": "#/$defs/a"}], "$defs": {"a": {"properties": {"p": {"enum": ["x" * 400]}}}}}),
+        SCHEMA,
+        "grows_too_much",
+    ),
+    "references that move": (
+        RequestBounds(growth=300),
+        with_format({"prefixItems": [{"$ref": "#"}] * 5}),
+        with_format({"prefixItems": [{"$ref": "#"}] * 50}),
+        FORMAT,
+        "grows_too_much",
+    ),
+    "text that JSON escapes": (
+        RequestBounds(growth=100),
+        text_file(b"\x01" * 10 + b"a" * 100),
+        text_file(b"\x01" * 100),
+        "messages[0].content[0]",
+        "grows_too_much",
+    ),
+}
+
+
+@pytest.mark.parametrize(("bounds", "at", "above", "place", "code"), CASES.values(), ids=CASES)
+def test_a_bound_refuses_what_is_above_it(
+    bounds: RequestBounds, at: bytes, above: bytes, place: str, code: str
+) -> None:
+    translate(at, bounds=bounds)
+    with pytest.raises(InvalidRequest) as refused:
+        translate(above, bounds=bounds)
+    assert (refused.value.param, refused.value.code, refused.value.status) == (place, code, 400)
+
+
+def deep(levels: int) -> Any:
+    value: Any = {}
+    for _ in range(levels - 1):
+        value = {"a": value}
+    return value
+
+
+@pytest.mark.parametrize(
+    ("body", "levels"),
+    [
+        (lambda schema: with_schema({"type": "object", "x": schema}), 1),
+        (lambda schema: with_schema({"anyOf": [{"properties": {"a": schema}}]}), 4),
+        (lambda schema: with_schema({"allOf": [{"properties": {"a": {}}}, {"properties": {"a": schema}}]}), 4),
+        (lambda schema: with_format({"type": "array", "x": schema}), 3),
+        (lambda schema: ask(tools=[{"name": "n", "input_schema": schema}]), 1),
+    ],
+    ids=["a schema", "a merged schema", "a choice of forms", "a wrapped schema", "a native tool"],
+)
+def test_depth_is_bounded_in_what_is_sent(body: Any, levels: int) -> None:
+    bound = 20
+    translate(body(deep(bound - levels)), bounds=RequestBounds(depth=bound))
+    with pytest.raises(InvalidRequest) as refused:
+        translate(body(deep(bound - levels + 1)), bounds=RequestBounds(depth=bound))
+    assert refused.value.code == "nested_too_deeply"
+
+
+def test_a_definition_that_is_referred_to_often_is_copied_once() -> None:
+    schema: dict[str, Any] = {"allOf": [{"$ref": f"#/$defs/{'ab'[i % 2]}"} for i in range(99)], "$defs": {}}
+    schema["$defs"] = {name: {"properties": {"p": {"enum": [name * 300]}}} for name in "ab"}
+    body = with_schema(schema)
+    merged = json.loads(translate(body).body)["tools"][0]["input_schema"]
+    assert merged["properties"] == {"p": {"allOf": [{"enum": ["a" * 300]}, {"enum": ["b" * 300]}]}}
+
+
+def test_a_large_definition_behind_many_references_is_refused() -> None:
+    schema: dict[str, Any] = {"allOf": [{"$ref": f"#/$defs/{'ab'[i % 2]}"} for i in range(99)], "$defs": {}}
+    schema["$defs"] = {name: {"properties": {"p": {**LARGE, "title": name}}} for name in "ab"}
+    with pytest.raises(InvalidRequest, match="65536 bytes"):
+        translate(with_schema(schema))
+
+
+def test_definitions_in_each_other_are_not_written_again_and_again() -> None:
+    inner: Any = {"properties": {"z": LARGE}}
+    for level in range(60):
+        inner = {"properties": {f"p{level}": inner}}
+    references = [{"$ref": "#/$defs/d" + "".join(f"/properties/p{59 - i}" for i in range(n))} for n in range(60)]
+    with pytest.raises(InvalidRequest) as refused:
+        translate(with_schema({"anyOf": references, "$defs": {"d": inner}}))
+    assert refused.value.code == "grows_too_much"
+
+
+@pytest.mark.parametrize("reference", ["#", "#/$defs/a", "#/$defs/b"])
+def test_a_reference_that_leads_back_is_refused(reference: str) -> None:
+    definitions = {"a": {"$ref": "#/$defs/b"}, "b": {"anyOf": [{"$ref": "#/$defs/a"}]}}
+    with pytest.raises(InvalidRequest, match="too many branches"):
+        translate(with_schema({"anyOf": [{"$ref": reference}], "$defs": definitions}))
+
+
+@pytest.mark.parametrize(
+    "reference", [5, "other.json", "#/$defs/x", "#/anyOf/2", "#/anyOf/x", "#/anyOf/01", "#/type/x"]
+)
+def test_a_reference_without_target_is_refused(reference: Any) -> None:
+    with pytest.raises(InvalidRequest, match="not found in it"):
+        translate(with_schema({"type": "object", "anyOf": [{"$ref": reference}, {}], "$defs": {}}))
+
+
+def test_a_reference_may_point_into_a_list() -> None:
+    schema = {"anyOf": [{"$ref": "#/oneOf/0"}], "oneOf": [{"properties": {"p": {}}, "required": ["p"]}]}
+    merged = json.loads(translate(with_schema(schema)).body)["tools"][0]["input_schema"]
+    assert merged == {"type": "object", "properties": {"p": {}}, "required": ["p"]}
+
+
+def test_what_stands_beside_a_reference_is_merged_with_its_target() -> None:
+    branch = {"$ref": "#/$defs/a", "properties": {"q": {"type": "string"}}, "required": ["q"]}
+    schema = {"allOf": [branch], "$defs": {"a": {"properties": {"p": {"const": 1.0}}, "required": ["p"]}}}
+    body = translate(with_schema(schema)).body
+    assert b'"properties":{"p":{"const":1.0},"q":{"type":"string"}},"required":["p","q"]' in body
+
+
+def test_forms_of_one_word_stand_in_one_list() -> None:
+    def form(title: str) -> dict[str, Any]:
+        return {"properties": {"p": {"title": title}}}
+
+    schema = {
+        "anyOf": [form("a"), form("b"), {"anyOf": [form("c"), form("a")]}],
+        "allOf": [form("d"), {"allOf": [form("d")]}],
+    }
+    merged = json.loads(translate(with_schema(schema)).body)["tools"][0]["input_schema"]
+    choice = {"anyOf": [{"title": "d"}, {"title": "a"}, {"title": "b"}, {"title": "c"}]}
+    assert merged["properties"] == {"p": choice}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"anyOf": {}},
+        {"anyOf": [5]},
+        {"anyOf": [{}], "properties": []},
+        {"anyOf": [{"required": [5]}]},
+        {"anyOf": [{"required": "a"}]},
+        {"anyOf": [{"properties": 5}]},
+    ],
+)
+def test_a_branch_of_the_wrong_type_is_refused(schema: Any) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        translate(with_schema(schema))
+    assert (refused.value.param, refused.value.code) == (SCHEMA, "invalid_schema")
+
+
+@pytest.mark.parametrize(
+    "key", ["format", "type", "minItems", "enum", "const", "required", "properties", "anyOf", "items"]
+)
+@pytest.mark.parametrize("value", [[], {}, [[]], 5, None, True, "x"])
+def test_no_value_of_a_keyword_is_an_error_of_ours(key: str, value: Any) -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "string", key: value}}, "additionalProperties": False}
+    translation = translate(with_format(schema), dialect=NATIVE_2026)
+    assert msgspec.json.encode(schema) in translation.body or b'"respond_with_json"' in translation.body
