@@ -16,7 +16,6 @@ for each message and tool and 100 bytes for each part; and where anything but a 
 
 from __future__ import annotations
 
-import argparse
 import gc
 import json
 import math
@@ -28,14 +27,11 @@ from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 from time import process_time
-from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from core_allocator import keep_freed_memory
-from core_report import describe_machine, describe_versions, headline, markdown, number
-
+from benchmarks.report import headline, make_parser, markdown, number
+from benchmarks.timing import keep_freed_memory
 from chatcompat.chat import ChatCompletionRequest
 from tests.cost.completed import completed, most_bytes
 from tests.cost.replies import REPLIES, STREAMS, generated_replies, generated_streams
@@ -270,15 +266,12 @@ def table(rows: list[Row]) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__, rounds=3)
     parser.add_argument("--only", default="*", help="run only these shapes: `request: calls*`, `pair: *`")
-    parser.add_argument("--json", type=Path, help="write all rows to this file")
-    parser.add_argument("--rounds", type=int, default=3, help="how often a costly run is repeated (%(default)s)")
     options = parser.parse_args()
     signal.signal(signal.SIGALRM, _give_up)
-    machine: dict[str, Any] = {**describe_machine(), "allocator": keep_freed_memory()}
-    versions = describe_versions(["chatcompat", "msgspec"])
-    print(headline(machine, versions), "\n", flush=True)
+    machine = headline(["chatcompat", "msgspec"], keep_freed_memory())
+    print(machine, "\n", flush=True)
     rows: list[Row] = []
     gc.collect()
     gc.freeze()  # so that a collection within a run looks at what the run made
@@ -295,7 +288,7 @@ def main() -> int:
     failed = sum(bool(row.faults) for row in rows)
     print(table(worst), f"\n\n{len(rows):,} rows, of which {failed:,} are above slope or budget.", flush=True)
     if options.json:
-        results = {"machine": machine, "versions": versions, "rows": [asdict(row) for row in rows]}
+        results = {"machine": machine, "rows": [asdict(row) for row in rows]}
         options.json.write_text(json.dumps(results), encoding="utf-8")
     return 1 if failed else 0
 
