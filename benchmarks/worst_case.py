@@ -11,12 +11,11 @@ largest sizes with both axes logarithmic: 1 is linear, 2 is quadratic.
 
 It fails (status 1) above a slope of 1.3 where the time is more than 5 ms; above 8 times generic's time, or 5 ms where
 that is more; above 2 times generic's memory and a quarter MiB; where the inner body is larger than the request and 2 kB
-for each message and tool; and where anything but a refusal is raised.
+for each message and tool and 100 bytes for each part; and where anything but a refusal is raised.
 """
 
 from __future__ import annotations
 
-import argparse
 import gc
 import json
 import math
@@ -28,17 +27,15 @@ from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 from time import process_time
-from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from core_allocator import keep_freed_memory
-from core_report import describe_machine, describe_versions, headline, markdown, number
-
+from benchmarks.report import headline, make_parser, markdown, number
+from benchmarks.timing import keep_freed_memory
 from chatcompat.chat import ChatCompletionRequest
+from tests.cost.completed import completed, most_bytes
 from tests.cost.replies import REPLIES, STREAMS, generated_replies, generated_streams
-from tests.cost.requests import completed, known_shapes
+from tests.cost.requests import known_shapes
 from tests.cost.shapes import Place, pairs, places
 from tests.cost.ways import REPLY_WAYS, REQUEST_WAYS, STREAM_WAYS, Pieces, Run, Way, few
 
@@ -51,7 +48,6 @@ FLOOR = 0.005  # seconds that any input may cost, and below which a slope is noi
 TIMES = 8
 MEMORY_TIMES = 2
 MEMORY_FLOOR = 256 * KIB
-EACH = 2_000  # bytes that a message or a tool may add to the inner body
 PATIENCE = 10.0  # seconds of one run
 ENOUGH = 0.3  # a run above this and the budget is the last of its shape
 GENERATED, PAIRED = MIB, 128 * KIB
@@ -229,10 +225,7 @@ def slope(seconds: list[float]) -> float:
 
 def check_size(row: Row, pieces: Pieces) -> None:
     """The inner body against the one that came."""
-    if row.group not in ("request", "generated request", "pair") or row.made <= len(pieces[0]) + EACH:
-        return
-    messages = pieces[0].count(b'"role":') + pieces[0].count(b'"function":') + pieces[0].count(b'"custom":')
-    if row.made > len(pieces[0]) + EACH * (messages + 1):
+    if row.group in ("request", "generated request", "pair") and row.made > most_bytes(pieces[0]):
         fault = f"a body of {row.made / len(pieces[0]):.1f} times the size"
         row.faults = [fault]
 
@@ -273,15 +266,12 @@ def table(rows: list[Row]) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__, rounds=3)
     parser.add_argument("--only", default="*", help="run only these shapes: `request: calls*`, `pair: *`")
-    parser.add_argument("--json", type=Path, help="write all rows to this file")
-    parser.add_argument("--rounds", type=int, default=3, help="how often a costly run is repeated (%(default)s)")
     options = parser.parse_args()
     signal.signal(signal.SIGALRM, _give_up)
-    machine: dict[str, Any] = {**describe_machine(), "allocator": keep_freed_memory()}
-    versions = describe_versions(["chatcompat", "msgspec"])
-    print(headline(machine, versions), "\n", flush=True)
+    machine = headline(["chatcompat", "msgspec"], keep_freed_memory())
+    print(machine, "\n", flush=True)
     rows: list[Row] = []
     gc.collect()
     gc.freeze()  # so that a collection within a run looks at what the run made
@@ -298,7 +288,7 @@ def main() -> int:
     failed = sum(bool(row.faults) for row in rows)
     print(table(worst), f"\n\n{len(rows):,} rows, of which {failed:,} are above slope or budget.", flush=True)
     if options.json:
-        results = {"machine": machine, "versions": versions, "rows": [asdict(row) for row in rows]}
+        results = {"machine": machine, "rows": [asdict(row) for row in rows]}
         options.json.write_text(json.dumps(results), encoding="utf-8")
     return 1 if failed else 0
 

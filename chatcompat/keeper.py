@@ -10,6 +10,7 @@ from typing import Final
 
 import anyio
 import msgspec
+from anyio.lowlevel import checkpoint_if_cancelled
 
 from chatcompat.chat import Message, ReasoningDetail
 from chatcompat.store import MAX_ENTRY_BYTES, MemoryStore, ThinkingStore
@@ -96,6 +97,7 @@ class Keeper:
             async with anyio.create_task_group() as tasks:
                 for question in questions:
                     tasks.start_soon(ask, question)
+        await checkpoint_if_cancelled()  # by the server: the tasks took that for a fault of the store
         cancelled = anyio.get_cancelled_exc_class()
         if scope.cancel_called:
             faults = [TimeoutError(), *(fault for fault in faults if not isinstance(fault, cancelled))]

@@ -21,8 +21,9 @@ _MOST_VALUES: Final = 20  # of a dict or an object, so that looking does not cos
 
 
 class _Counter:
-    def __init__(self) -> None:
+    def __init__(self, within: str) -> None:
         self.work = 0
+        self._within = within
         self._seen: dict[int, Any] = {}  # kept, so that no id is given again
 
     def profile(self, frame: FrameType, event: str, arg: Any) -> None:
@@ -30,7 +31,7 @@ class _Counter:
             self.work += 1
 
     def trace(self, frame: FrameType, event: str, arg: Any) -> Any:
-        return self._trace_lines if frame.f_code.co_filename.startswith(PACKAGE) else None
+        return self._trace_lines if frame.f_code.co_filename.startswith(self._within) else None
 
     def _trace_lines(self, frame: FrameType, event: str, arg: Any) -> Any:
         self.work += 1
@@ -61,9 +62,9 @@ class _Counter:
                 self._see(inner, len(inner))
 
 
-def work_of(run: Callable[[], object]) -> int:
-    """How much is done in one run."""
-    counter = _Counter()
+def work_of(run: Callable[[], object], within: str = PACKAGE) -> int:
+    """How much is done in one run, by code of files whose path begins so."""
+    counter = _Counter(within)
     tracing, profiling = sys.gettrace(), sys.getprofile()
     sys.setprofile(counter.profile)
     sys.settrace(counter.trace)

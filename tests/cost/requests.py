@@ -1,7 +1,7 @@
 """Requests that are known to be costly, and their kind: what a walk along the types does not come upon."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from tests.cost.fills import CUT_OFF, OBJECTS, SCHEMAS, STRINGS, Fill, many, nested, quoted
 from tests.cost.shapes import URLS, Shape
@@ -319,36 +319,3 @@ KNOWN: Final[dict[str, tuple[Make, int]]] = {
 def known_shapes() -> list[tuple[Shape, int]]:
     """Each with its largest size."""
     return [(Shape(name, make), largest) for name, (make, largest) in KNOWN.items()]
-
-
-def completed(document: Any) -> Any:
-    """A generated request with what its parts need: calls with their results, and a user who speaks last."""
-    if not isinstance(document, dict) or not isinstance(document.get("messages"), list):
-        return document
-    messages: list[Any] = [{"role": "user", "content": "x"}]
-    for message in document["messages"]:
-        role = message.get("role") if isinstance(message, dict) else None
-        call = {"id": "x", "type": "function", "function": {"name": "x", "arguments": "{}"}}
-        if role == "tool":
-            messages.append({"role": "assistant", "tool_calls": [call]})
-        elif role == "function":
-            messages.append({"role": "assistant", "function_call": {"name": "x", "arguments": "{}"}})
-        messages.append(message)
-        if role == "assistant" and isinstance(message.get("tool_calls"), list):
-            messages.append({"role": "tool", "tool_call_id": "x", "content": "x"})
-        if role == "assistant" and isinstance(message.get("function_call"), dict):
-            messages.append({"role": "function", "name": "x", "content": "x"})
-    document = {**document, "messages": [*messages, {"role": "user", "content": "x"}]}
-    if not {"tool_choice", "function_call"}.isdisjoint(document) and not {"tools", "functions"} & document.keys():
-        document["tools"] = [{"type": "function", "function": {"name": "x"}}]
-    return document
-
-
-def extent(request: bytes) -> int:
-    """How many messages and tools stand in it, at most."""
-    return sum(request.count(name) for name in (b'"role":', b'"name":', b'"custom":{', b'"input_schema":'))
-
-
-def media_parts(request: bytes) -> int:
-    """How many parts stand in it that take more bytes natively; a message has a bound of them."""
-    return sum(request.count(name) for name in (b'"type":"image_url"', b'"type":"file"'))

@@ -76,7 +76,7 @@ def _replayed(asked: Translation) -> Run:
     def way(pieces: Pieces) -> int:
         try:
             out, stream = asked.stream_reply(pieces[0])
-            return len(out) + len((stream.thinking or ("", b""))[1])
+            return len(out) + (stream.thinking is not None)
         except InvalidReply as error:
             return -len(error.body)
 
@@ -108,7 +108,7 @@ def _streamed(asked: Translation, cut: Callable[[Pieces], Pieces]) -> Run:
     def way(pieces: Pieces) -> int:
         stream = asked.stream()
         made = sum(len(stream.feed(piece)) for piece in cut(pieces)) + len(stream.close())
-        return made + len((stream.thinking or ("", b""))[1])
+        return made + (stream.thinking is not None)
 
     return way
 

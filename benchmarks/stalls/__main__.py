@@ -1,6 +1,6 @@
 """How late `/healthz` of `chatcompat serve` is answered while the worst requests are posted.
 
-    pip install -e '.[serve]' && python benchmarks/stalls.py
+    pip install -e '.[serve]' && python benchmarks/stalls
 
 `chatcompat serve` runs as a process of its own, with the simulator in another process behind it. Each input is posted
 ten times in a row while `/healthz` is asked every few milliseconds: at 1 MB, and at the largest size that is let in.
@@ -11,7 +11,6 @@ where an answer comes later than behind the bare app (20 ms are given for the ma
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import http.client
 import json
@@ -28,12 +27,10 @@ from pathlib import Path
 from statistics import median
 from typing import IO
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from core_report import describe_machine, describe_versions, headline, markdown, number
-from stalls_apps import worst_reply
-
+from benchmarks.report import headline, make_parser, markdown, number
+from benchmarks.stalls.apps import worst_reply
 from tests.cost.requests import KNOWN, MIB, USER, chat
 
 SMALL, LARGEST = 1_000_000, 31 * MIB
@@ -131,7 +128,7 @@ def _port(process: subprocess.Popen[bytes]) -> int:
 
 def app(name: str) -> list[str]:
     """One of the apps beside this file, as `chatcompat serve` runs its own."""
-    return [sys.executable, str(Path(__file__).parent / "stalls_server.py"), name]
+    return [sys.executable, str(Path(__file__).parent / "server.py"), name]
 
 
 def ours(upstream: int, dialect: str) -> list[str]:
@@ -142,18 +139,19 @@ def ours(upstream: int, dialect: str) -> list[str]:
 # ---------------------------------------------------------------- measuring
 
 
-def post(port: int, body: bytes, until: float) -> int:
-    """Post ten times in a row; says how often it was done in time."""
-    for number_ in range(TIMES):
+def post(port: int, body: bytes, times: int) -> int:
+    """Post in a row; says how often it was done in time."""
+    until = time.monotonic() + LIMIT
+    for done in range(times):
         left = until - time.monotonic()
         if left <= 0:
-            return number_
+            return done
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=left)
         with contextlib.suppress(OSError, http.client.HTTPException), contextlib.closing(connection):
             headers = {"content-type": "application/json", "authorization": "Bearer key"}
             connection.request("POST", "/v1/chat/completions", body, headers)
             connection.getresponse().read()
-    return TIMES
+    return times
 
 
 def ask(connection: http.client.HTTPConnection) -> float:
@@ -165,10 +163,10 @@ def ask(connection: http.client.HTTPConnection) -> float:
     return time.perf_counter() - began
 
 
-def delay(port: int, body: bytes) -> Delay:
+def delay(port: int, body: bytes, times: int) -> Delay:
     """Ask while the input is posted."""
     done: list[int] = []
-    poster = threading.Thread(target=lambda: done.append(post(port, body, time.monotonic() + LIMIT)))
+    poster = threading.Thread(target=lambda: done.append(post(port, body, times)))
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT)
     taken = [ask(connection)]
     poster.start()
@@ -180,41 +178,50 @@ def delay(port: int, body: bytes) -> Delay:
     return Delay(max(taken), median(taken), done[0])
 
 
-def fault(given: Input, mine: Delay, bare: Delay) -> str:
+def fault(given: Input, mine: Delay, bare: Delay, times: int) -> str:
     """What does not hold."""
     faults = []
     if max(len(given.posted), len(given.read)) <= 1.1 * SMALL and mine.worst > WITHIN:
         faults.append("above 100 ms")
     if mine.worst > bare.worst + PAUSE:
         faults.append("later than the bare app")
-    if mine.posts < TIMES:
+    if mine.posts < times:
         faults.append(f"only {mine.posts} posts in {LIMIT:.0f} s")
     return ", ".join(faults)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__, rounds=TIMES)
     parser.add_argument("--only", default="", help="only the inputs with this in their name")
     options = parser.parse_args()
-    machine = describe_machine() | {"allocator": "malloc as it comes"}
-    versions = describe_versions(["chatcompat", "uvicorn", "uvloop", "httptools", "msgspec"])
-    print(headline(machine, versions), "\n", flush=True)
+    machine = headline(["chatcompat", "uvicorn", "uvloop", "httptools", "msgspec"])
+    print(machine, "\n", flush=True)
     rows, failed = [], False
     with contextlib.ExitStack() as stack:
         log = stack.enter_context(tempfile.TemporaryFile())
         behind = stack.enter_context(running(app("messages"), log))
         for given in inputs(options.only):
             with running(app("bare"), log) as port:
-                floor = delay(port, given.read)
+                floor = delay(port, given.read, options.rounds)
             with running(ours(behind, given.dialect), log) as port:  # a new one: the last may still be at work
-                mine = delay(port, given.posted)
-            why = fault(given, mine, floor)
+                mine = delay(port, given.posted, options.rounds)
+            why = fault(given, mine, floor, options.rounds)
             failed |= bool(why)
             cells = [number(seconds * 1e3) for seconds in (mine.worst, mine.median, floor.worst, floor.median)]
             rows.append([given.name, f"{len(given.read) / 1e6:.1f}", *cells, why or "-"])
             print(" | ".join(rows[-1]), file=sys.stderr, flush=True)
-    head = ["posted ten times", "MB", "worst ms", "median ms", "bare: worst ms", "median ms", "what does not hold"]
+    head = [
+        f"posted {options.rounds} times",
+        "MB",
+        "worst ms",
+        "median ms",
+        "bare: worst ms",
+        "median ms",
+        "what does not hold",
+    ]
     print(markdown(head, rows))
+    if options.json:
+        options.json.write_text(json.dumps({"machine": machine, "head": head, "rows": rows}), encoding="utf-8")
     return 1 if failed else 0
 
 

@@ -1,16 +1,9 @@
-"""The apps of `stalls.py`: one that reads its request by `json.loads`, and a messages app that answers with the worst.
-
-uvicorn --app-dir benchmarks stalls_apps:bare
-"""
+"""One app that reads its request by `json.loads`, and a messages app that answers with the worst reply."""
 
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 from typing import Any
-
-sys.path.append(str(Path(__file__).parent.parent))
 
 from chatcompat.simulator import create_app
 from tests.cost.replies import REPLIES, STREAMS

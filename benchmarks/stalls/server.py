@@ -1,4 +1,4 @@
-"""Serves an app of `stalls_apps.py` on a free port, by uvicorn with the settings of `chatcompat serve`."""
+"""Serves an app of `apps.py` on a free port, by uvicorn with the settings of `chatcompat serve`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 
 import uvicorn
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 
 def main() -> None:
-    config = uvicorn.Config(f"stalls_apps:{sys.argv[1]}", port=0, access_log=False, log_level="warning")
+    config = uvicorn.Config(f"benchmarks.stalls.apps:{sys.argv[1]}", port=0, access_log=False, log_level="warning")
     with config.bind_socket() as listener:
         listener.listen(config.backlog)
         print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)

@@ -1,0 +1,1 @@
+"""How late other requests are answered while the worst input is posted."""
