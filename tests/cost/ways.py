@@ -75,8 +75,9 @@ def _whole(asked: Translation) -> Run:
 def _replayed(asked: Translation) -> Run:
     def way(pieces: Pieces) -> int:
         try:
-            out, stream = asked.stream_reply(pieces[0])
-            return len(out) + (stream.thinking is not None)
+            stream = asked.stream()
+            out = stream.replay(pieces[0])
+            return len(out) + (stream.summary.thinking is not None)
         except InvalidReply as error:
             return -len(error.body)
 
@@ -108,7 +109,7 @@ def _streamed(asked: Translation, cut: Callable[[Pieces], Pieces]) -> Run:
     def way(pieces: Pieces) -> int:
         stream = asked.stream()
         made = sum(len(stream.feed(piece)) for piece in cut(pieces)) + len(stream.close())
-        return made + (stream.thinking is not None)
+        return made + (stream.summary.thinking is not None)
 
     return way
 
