@@ -200,7 +200,9 @@ def measure_way(case: Case, name: str, run: Run, floor: Floor, rounds: int) -> R
             again = [timed(run, pieces)[0] for pieces, _ in zip(floor.documents, seconds, strict=False)]
             seconds = [min(pair) for pair in zip(seconds, again, strict=True)]
         if len(seconds) == SIZES and (case.group != "pair" or max(seconds) > FLOOR):
-            row.peak, row.generic_peak = peak(run, floor.documents[floor.for_memory]), floor.peak
+            measured = floor.documents[floor.for_memory]
+            # What generic refuses, or has no events, takes it no memory: then the bytes themselves are the measure.
+            row.peak, row.generic_peak = peak(run, measured), max(floor.peak, sum(map(len, measured)))
     except TooLong:
         seconds.append(PATIENCE)
         row.faults.append(TOO_LONG)

@@ -5,7 +5,6 @@ white space between tokens goes, escapes are written in one way, and a key that 
 value, so that no filter in front of the inner app reads something else than the inner app does.
 """
 
-import math
 from typing import Any, Final
 
 import msgspec
@@ -15,9 +14,6 @@ from chatcompat.errors import InvalidRequest
 
 decode_raw_object = msgspec.json.Decoder(dict[str, Raw]).decode
 decode_raw_list = msgspec.json.Decoder(list[Raw]).decode
-
-_LARGE: Final = 64 * 1024
-"""Above so many bytes, JSON is looked at for its depth in place of being copied for its brackets to be counted."""
 
 
 def _keep_digits(digits: str) -> float | Raw:
@@ -39,7 +35,7 @@ def read_object(source: Raw | str, place: str, max_depth: int) -> dict[str, Any]
     Raises `InvalidRequest` with `place` where it is deeper or has a number that cannot be read, and `DECODE_ERRORS`
     for what is no JSON object.
     """
-    may_be_deep = _count_brackets(source) > max_depth
+    may_be_deep = count_brackets(source) > max_depth
     try:
         found = _decode_object(source)
     except RecursionError:
@@ -53,12 +49,10 @@ def read_object(source: Raw | str, place: str, max_depth: int) -> dict[str, Any]
     return found
 
 
-def _count_brackets(source: Raw | str) -> float:
+def count_brackets(source: Raw | str) -> int:
     """How deep the JSON can be at most: few brackets need no look at what they enclose."""
     if isinstance(source, str):
         return source.count("{") + source.count("[")
-    if memoryview(source).nbytes > _LARGE:
-        return math.inf
     text = bytes(source)
     return text.count(b"{") + text.count(b"[")
 

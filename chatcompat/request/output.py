@@ -2,14 +2,14 @@
 
 from typing import Any, Final
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Raw, Struct
 
 from chatcompat.bounds import RequestBounds, grows_too_much
 from chatcompat.chat import ResponseFormat
 from chatcompat.dialect import Dialect
 from chatcompat.errors import InvalidRequest
 from chatcompat.messages import JSONOutputFormat, OutputConfig, TextBlockParam, ToolChoiceParam, ToolParam
-from chatcompat.request.free_json import CONTAINERS, check_depth, read_schema
+from chatcompat.request.free_json import CONTAINERS, check_depth, count_brackets, read_schema
 from chatcompat.request.names import ToolNames
 from chatcompat.request.tools import Tools
 
@@ -70,7 +70,7 @@ def to_output(
             if dialect.json_schema and is_native_schema(schema):
                 return Output(config=OutputConfig(format=JSONOutputFormat(schema)))
             output.wrapped = not _is_plain_object(schema)
-            tool.input_schema = wrap(schema, bounds) if output.wrapped else schema
+            tool.input_schema = wrap(schema, given.schema, bounds) if output.wrapped else schema
     if not output.forced:
         output.instruction = TextBlockParam(_INSTRUCTION.format(name=tool.name))
     return output
@@ -105,13 +105,16 @@ def _is_plain_object(schema: dict[str, Any]) -> bool:
     return schema.get("type") == "object" and schema.keys().isdisjoint({"allOf", "anyOf", "oneOf", "$ref"})
 
 
-def wrap(schema: dict[str, Any], bounds: RequestBounds) -> dict[str, Any]:
-    """A schema of any kind as that of one property; its references to its own root move with it, in place.
+def wrap(schema: dict[str, Any], source: Raw, bounds: RequestBounds) -> dict[str, Any]:
+    """A schema of any kind, read from `source`, as that of one property; its references to its root move with it.
 
     Raises `InvalidRequest` where that is larger, or deeper, than the bounds.
     """
-    check_depth(schema, _PLACE, bounds.depth - 2)
-    if _move_references(schema) * len(_MOVED) > bounds.growth:
+    if count_brackets(source) + 2 > bounds.depth:
+        check_depth(schema, _PLACE, bounds.depth - 2)
+    text = bytes(source)
+    has_references = b'"$ref"' in text or b"\\u" in text  # an escape can hide one
+    if has_references and _move_references(schema) * len(_MOVED) > bounds.growth:
         raise grows_too_much(_PLACE, bounds)
     return {
         "type": "object",
@@ -151,33 +154,38 @@ def is_native_schema(schema: dict[str, Any]) -> bool:
     definitions = schema.get("$defs", {})
     if schema.get("type") != "object" or not isinstance(definitions, dict):
         return False
-    top = {key: value for key, value in schema.items() if key != "$defs"}
-    references: dict[str, set[str]] = {"": set()} | {name: set() for name in definitions}
-    native = _is_native_node(top, references[""]) and all(
-        _is_native_node(node, references[name]) for name, node in definitions.items()
-    )
-    return native and _is_acyclic(references)
+    nodes = {**definitions, "": {key: value for key, value in schema.items() if key != "$defs"}}
+    references: dict[str, list[str]] = {}
+    for name, node in nodes.items():
+        found: list[str] = []
+        if not _is_native_node(node, found) or not nodes.keys() >= set(found):
+            return False
+        if found:
+            references[name] = found
+    return _is_acyclic(references)
 
 
-def _is_acyclic(references: dict[str, set[str]]) -> bool:
-    """Whether every reference has a target and none leads back (Kahn's algorithm)."""
-    referred_by: dict[str, list[str]] = {name: [] for name in references}
-    for name, targets in references.items():
-        for target in targets:
-            if target not in references:
-                return False
-            referred_by[target].append(name)
-    left = {name: len(targets) for name, targets in references.items()}
-    done = [name for name, count in left.items() if not count]
-    for name in done:  # grows while it is read
-        for other in referred_by[name]:
-            left[other] -= 1
-            if not left[other]:
-                done.append(other)
-    return len(done) == len(references)
+def _is_acyclic(references: dict[str, list[str]]) -> bool:
+    """Whether no reference leads back: a walk in depth, in which a name is open until all behind it is done."""
+    opened: set[str] = set()
+    done: set[str] = set()
+    for start in references:
+        names = [start]
+        while names:
+            name = names[-1]
+            if name in done or name in opened:
+                done.add(names.pop())
+                opened.discard(name)
+                continue
+            opened.add(name)
+            for target in references.get(name, ()):
+                if target in opened:
+                    return False
+                names.append(target)
+    return True
 
 
-def _is_native_node(top: Any, references: set[str]) -> bool:
+def _is_native_node(top: Any, references: list[str]) -> bool:
     """Look at one schema and those in it, and collect the definitions that they refer to."""
     nodes: list[Any] = [top]
     for node in nodes:  # grows while it is read
@@ -192,7 +200,7 @@ def _is_native_node(top: Any, references: set[str]) -> bool:
             prefix, _, name = str(node["$ref"]).rpartition("/")
             if prefix != "#/$defs":
                 return False
-            references.add(name)
+            references.append(name)
             continue
         if not _has_native_values(node) or (kind == "object" and node.get("additionalProperties") is not False):
             return False
