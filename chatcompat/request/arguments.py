@@ -9,7 +9,14 @@ from chatcompat.request.free_json import read_object
 
 _TRUNCATED: Final = "Input data was truncated"
 
-_decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_LARGE: Final = 64 * 1024  # characters
+
+
+class _Skipped(msgspec.Struct):
+    """Any object; what is in it is read and not kept."""
+
+
+_skip_object = msgspec.json.Decoder(_Skipped).decode
 
 
 def to_input(arguments: str | None, place: str, max_depth: int) -> tuple[dict[str, Any], bool]:
@@ -21,6 +28,8 @@ def to_input(arguments: str | None, place: str, max_depth: int) -> tuple[dict[st
     if arguments is None or not arguments or arguments.isspace():
         return {}, True
     try:
+        if len(arguments) > _LARGE:
+            _skip_object(arguments)  # before anything is built of what may be cut off at its end
         return read_object(arguments, place, max_depth), True
     except DECODE_ERRORS:
         if _is_cut_off(arguments):
@@ -38,7 +47,7 @@ def _is_cut_off(arguments: str) -> bool:
 def _fault(arguments: str) -> str:
     fault = ""
     try:
-        _decode_object(arguments)
+        _skip_object(arguments)
     except DECODE_ERRORS as error:
         fault = str(error)
     return fault

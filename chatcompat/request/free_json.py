@@ -15,12 +15,18 @@ from chatcompat.errors import InvalidRequest
 decode_raw_object = msgspec.json.Decoder(dict[str, Raw]).decode
 decode_raw_list = msgspec.json.Decoder(list[Raw]).decode
 
-# A fraction or an exponent stays the digits that came; the encoder writes integers of any size as they came.
-_decode_object = msgspec.json.Decoder(dict[str, Any], float_hook=Raw).decode
+
+def _keep_digits(digits: str) -> float | Raw:
+    """A number that the encoder writes with the same digits; of others, the digits. It writes all integers so."""
+    number = float(digits)
+    return number if repr(number) == digits and "e" not in digits else Raw(digits)
+
+
+_decode_object = msgspec.json.Decoder(dict[str, Any], float_hook=_keep_digits).decode
 
 _OUT_OF_RANGE: Final = "Integer value out of range"  # above 4,300 digits, as for `int` of text
 
-_CONTAINERS: Final = frozenset({dict, list})
+CONTAINERS: Final = frozenset({dict, list})
 
 
 def read_object(source: Raw | str, place: str, max_depth: int) -> dict[str, Any]:
@@ -29,10 +35,9 @@ def read_object(source: Raw | str, place: str, max_depth: int) -> dict[str, Any]
     Raises `InvalidRequest` with `place` where it is deeper or has a number that cannot be read, and `DECODE_ERRORS`
     for what is no JSON object.
     """
-    text = source if isinstance(source, str) else bytes(source)
-    may_be_deep = _count_brackets(text) > max_depth
+    may_be_deep = count_brackets(source) > max_depth
     try:
-        found = _decode_object(text)
+        found = _decode_object(source)
     except RecursionError:
         raise _too_deep(place, max_depth) from None
     except msgspec.ValidationError as error:
@@ -44,10 +49,11 @@ def read_object(source: Raw | str, place: str, max_depth: int) -> dict[str, Any]
     return found
 
 
-def _count_brackets(text: str | bytes) -> int:
+def count_brackets(source: Raw | str) -> int:
     """How deep the JSON can be at most: few brackets need no look at what they enclose."""
-    if isinstance(text, str):
-        return text.count("{") + text.count("[")
+    if isinstance(source, str):
+        return source.count("{") + source.count("[")
+    text = bytes(source)
     return text.count(b"{") + text.count(b"[")
 
 
@@ -59,7 +65,7 @@ def check_depth(value: object, place: str, max_depth: int) -> None:
             child
             for node in level
             for child in (node.values() if isinstance(node, dict) else node if isinstance(node, list) else ())
-            if type(child) in _CONTAINERS
+            if type(child) in CONTAINERS
         ]
         if not level:
             return

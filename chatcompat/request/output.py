@@ -2,15 +2,14 @@
 
 from typing import Any, Final
 
-import msgspec
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Raw, Struct
 
 from chatcompat.bounds import RequestBounds, grows_too_much
 from chatcompat.chat import ResponseFormat
 from chatcompat.dialect import Dialect
 from chatcompat.errors import InvalidRequest
 from chatcompat.messages import JSONOutputFormat, OutputConfig, TextBlockParam, ToolParam
-from chatcompat.request.free_json import check_depth, read_schema
+from chatcompat.request.free_json import CONTAINERS, check_depth, count_brackets, read_schema
 from chatcompat.request.names import ToolNames
 
 JSON_TOOL: Final = "respond_with_json"
@@ -30,12 +29,13 @@ _NATIVE_KEYS: Final = frozenset(
     | {"minItems", "properties", "required", "title", "type"}
 )
 _NATIVE_TYPES: Final = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
+_NATIVE_SCALARS: Final = _NATIVE_TYPES - {"array", "object"}
 _NATIVE_FORMATS: Final = frozenset(
     {"date", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "time", "uri", "uuid"}
 )
+_MOVED: Final = f"/properties/{VALUE}"
+_NAMED_SCHEMAS: Final = frozenset({"$defs", "definitions", "dependentSchemas", "patternProperties", "properties"})
 _DATA_KEYS: Final = frozenset({"const", "default", "enum", "examples"})
-
-_encode = msgspec.json.Encoder().encode
 
 
 class Output(Struct):
@@ -69,7 +69,7 @@ def to_output(
             if dialect.json_schema and is_native_schema(schema):
                 return Output(config=OutputConfig(format=JSONOutputFormat(schema)))
             output.wrapped = not _is_plain_object(schema)
-            tool.input_schema = _wrapped(schema, len(bytes(given.schema)), bounds) if output.wrapped else schema
+            tool.input_schema = wrap(schema, given.schema, bounds) if output.wrapped else schema
     if not output.forced:
         output.instruction = TextBlockParam(_INSTRUCTION.format(name=tool.name))
     return output
@@ -88,35 +88,45 @@ def _is_plain_object(schema: dict[str, Any]) -> bool:
     return schema.get("type") == "object" and schema.keys().isdisjoint({"allOf", "anyOf", "oneOf", "$ref"})
 
 
-def _wrapped(schema: dict[str, Any], size: int, bounds: RequestBounds) -> dict[str, Any]:
-    """`wrap` within the bounds of what is sent; `size` is that of the schema as it came, in bytes."""
-    wrapped = wrap(schema)
-    check_depth(wrapped, _PLACE, bounds.depth)
-    if len(_encode(wrapped)) > size + bounds.growth:
+def wrap(schema: dict[str, Any], source: Raw, bounds: RequestBounds) -> dict[str, Any]:
+    """A schema of any kind, read from `source`, as that of one property; its references to its root move with it.
+
+    Raises `InvalidRequest` where that is larger, or deeper, than the bounds.
+    """
+    if count_brackets(source) + 2 > bounds.depth:
+        check_depth(schema, _PLACE, bounds.depth - 2)
+    text = bytes(source)
+    has_references = b'"$ref"' in text or b"\\u" in text  # an escape can hide one
+    if has_references and _move_references(schema) * len(_MOVED) > bounds.growth:
         raise grows_too_much(_PLACE, bounds)
-    return wrapped
-
-
-def wrap(schema: dict[str, Any]) -> dict[str, Any]:
-    """A schema of any kind as that of one property; its references to its own root move with it."""
     return {
         "type": "object",
-        "properties": {VALUE: _moved(schema)},
+        "properties": {VALUE: schema},
         "required": [VALUE],
         "additionalProperties": False,
     }
 
 
-def _moved(node: Any) -> Any:
-    if isinstance(node, list):
-        return [_moved(item) for item in node]
-    if not isinstance(node, dict):
-        return node
-    moved = {key: value if key in _DATA_KEYS else _moved(value) for key, value in node.items()}
-    reference = moved.get("$ref")
-    if isinstance(reference, str) and reference.startswith("#"):
-        moved["$ref"] = f"#/properties/{VALUE}{reference[1:]}"
-    return moved
+def _move_references(schema: dict[str, Any]) -> int:
+    """Let references to the root point at its new place, and count them."""
+    count = 0
+    nodes: list[Any] = [schema]
+    for node in nodes:  # grows while it is read
+        if isinstance(node, list):
+            nodes += [item for item in node if type(item) in CONTAINERS]
+            continue
+        reference = node.get("$ref")
+        if isinstance(reference, str) and reference[:1] == "#":
+            node["$ref"] = f"#{_MOVED}{reference[1:]}"
+            count += 1
+        for key, value in node.items():
+            if type(value) not in CONTAINERS or key in _DATA_KEYS:
+                continue
+            if key in _NAMED_SCHEMAS and isinstance(value, dict):  # its keys are the client's own names
+                nodes += [item for item in value.values() if type(item) in CONTAINERS]
+            else:
+                nodes.append(value)
+    return count
 
 
 def is_native_schema(schema: dict[str, Any]) -> bool:
@@ -127,59 +137,72 @@ def is_native_schema(schema: dict[str, Any]) -> bool:
     definitions = schema.get("$defs", {})
     if schema.get("type") != "object" or not isinstance(definitions, dict):
         return False
-    top = {key: value for key, value in schema.items() if key != "$defs"}
-    references: dict[str, set[str]] = {"": set()} | {name: set() for name in definitions}
-    native = _is_native_node(top, references[""]) and all(
-        _is_native_node(node, references[name]) for name, node in definitions.items()
-    )
-    return native and _is_acyclic(references)
+    nodes = {**definitions, "": {key: value for key, value in schema.items() if key != "$defs"}}
+    references: dict[str, list[str]] = {}
+    for name, node in nodes.items():
+        found: list[str] = []
+        if not _is_native_node(node, found) or not nodes.keys() >= set(found):
+            return False
+        if found:
+            references[name] = found
+    return _is_acyclic(references)
 
 
-def _is_acyclic(references: dict[str, set[str]]) -> bool:
-    """Whether every reference has a target and none leads back (Kahn's algorithm)."""
-    referred_by: dict[str, list[str]] = {name: [] for name in references}
-    for name, targets in references.items():
-        for target in targets:
-            if target not in references:
-                return False
-            referred_by[target].append(name)
-    left = {name: len(targets) for name, targets in references.items()}
-    done = [name for name, count in left.items() if not count]
-    for name in done:  # grows while it is read
-        for other in referred_by[name]:
-            left[other] -= 1
-            if not left[other]:
-                done.append(other)
-    return len(done) == len(references)
+def _is_acyclic(references: dict[str, list[str]]) -> bool:
+    """Whether no reference leads back: a walk in depth, in which a name is open until all behind it is done."""
+    opened: set[str] = set()
+    done: set[str] = set()
+    for start in references:
+        names = [start]
+        while names:
+            name = names[-1]
+            if name in done or name in opened:
+                done.add(names.pop())
+                opened.discard(name)
+                continue
+            opened.add(name)
+            for target in references.get(name, ()):
+                if target in opened:
+                    return False
+                names.append(target)
+    return True
 
 
-def _is_native_node(node: Any, references: set[str]) -> bool:
+def _is_native_node(top: Any, references: list[str]) -> bool:
     """Look at one schema and those in it, and collect the definitions that they refer to."""
-    if not isinstance(node, dict) or not node.keys() <= _NATIVE_KEYS:
-        return False
-    if "$ref" in node:
-        prefix, _, name = str(node["$ref"]).rpartition("/")
-        references.add(name)
-        return prefix == "#/$defs"
-    if not _has_native_values(node) or (node.get("type") == "object" and node.get("additionalProperties") is not False):
-        return False
-    children = [*node.get("properties", {}).values(), *node.get("anyOf", ()), *node.get("allOf", ())]
-    if "items" in node:
-        children.append(node["items"])
-    return all(_is_native_node(child, references) for child in children)
+    nodes: list[Any] = [top]
+    for node in nodes:  # grows while it is read
+        if not isinstance(node, dict):
+            return False
+        kind = node.get("type")
+        if len(node) == 1 and isinstance(kind, str) and kind in _NATIVE_SCALARS:
+            continue  # most are no more than that
+        if not node.keys() <= _NATIVE_KEYS:
+            return False
+        if "$ref" in node:
+            prefix, _, name = str(node["$ref"]).rpartition("/")
+            if prefix != "#/$defs":
+                return False
+            references.append(name)
+            continue
+        if not _has_native_values(node) or (kind == "object" and node.get("additionalProperties") is not False):
+            return False
+        nodes += [*node.get("properties", {}).values(), *node.get("anyOf", ()), *node.get("allOf", ())]
+        if "items" in node:
+            nodes.append(node["items"])
+    return True
 
 
 def _has_native_values(node: dict[str, Any]) -> bool:
-    lists = [node.get(word, []) for word in ("anyOf", "allOf", "required", "enum")]
-    kind = node.get("type")
-    if not all(isinstance(items, list) for items in lists) or not isinstance(node.get("properties", {}), dict):
-        return False
-    values = [*lists[-1], node.get("const")]
+    kind, values = node.get("type"), node.get("enum", ())
     return (
         (kind in _NATIVE_TYPES if isinstance(kind, str) else kind is None and _says_what_it_is(node))
+        and all(isinstance(node[word], list) for word in ("anyOf", "allOf", "required", "enum") if word in node)
+        and isinstance(node.get("properties", {}), dict)
         and node.get("minItems", 0) in (0, 1)
         and _is_native_format(node.get("format", "uri"))
-        and not any(isinstance(value, dict | list) for value in values)
+        and type(node.get("const")) not in CONTAINERS
+        and CONTAINERS.isdisjoint(map(type, values))
     )
 
 

@@ -20,6 +20,7 @@ Schema = dict[str, Any]
 EMPTY_SCHEMA: Final[Schema] = {"type": "object", "properties": {}}
 
 _COMBINATORS: Final = ("allOf", "anyOf", "oneOf")
+_NULL: Final = Raw(b"null")
 _MAX_NESTING: Final = 100  # of branches and references in each other; each level takes three calls
 
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,8}")  # RFC 6901, section 4
@@ -29,7 +30,7 @@ _encode = msgspec.json.Encoder().encode
 
 def to_input_schema(parameters: Raw | UnsetType, place: str, bounds: RequestBounds) -> Schema:
     """A schema that the native side takes and that means the same; `place` is the path of `parameters`."""
-    if parameters is UNSET or bytes(parameters) == b"null":
+    if parameters is UNSET or parameters == _NULL:
         return EMPTY_SCHEMA
     schema = read_schema(parameters, place, bounds.depth)
     if not schema:
@@ -41,7 +42,7 @@ def to_input_schema(parameters: Raw | UnsetType, place: str, bounds: RequestBoun
     if kind is not None and kind != "object" and not (isinstance(kind, list) and "object" in kind):
         raise InvalidRequest('The schema of a function must have "type": "object".', param=place, code="invalid_schema")
     if combined:
-        schema = _Flattener(schema, len(bytes(parameters)), place, bounds).flatten()
+        schema = _Flattener(schema, memoryview(parameters).nbytes, place, bounds).flatten()
         check_depth(schema, place, bounds.depth)
     return {"type": "object", **schema} if kind is None else {**schema, "type": "object"}
 

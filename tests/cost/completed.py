@@ -33,14 +33,14 @@ EACH_MESSAGE: Final = 2_000  # and each tool
 EACH_PART: Final = 100
 
 
-def most_bytes(request: bytes) -> int:
-    """How long the inner body of a request may be."""
+def most_bytes(request: bytes, growth: int = 0) -> int:
+    """How long the inner body of a request may be, whose one schema may grow by so many bytes."""
     try:
         lists = msgspec.json.decode(request, type=_Lists)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return len(request) + EACH_MESSAGE
     listed = sum(len(items or ()) for items in (lists.messages, lists.tools, lists.functions))
-    return len(request) + EACH_MESSAGE * (listed + 1) + EACH_PART * request.count(b'"type":')
+    return len(request) + EACH_MESSAGE * (listed + 1) + EACH_PART * request.count(b'"type":') + growth
 
 
 class _Lists(msgspec.Struct):
