@@ -10,7 +10,7 @@ from chatcompat.completion import Annotation
 from chatcompat.errors import InvalidReply
 from chatcompat.origin import Origin
 from chatcompat.response import Stop
-from chatcompat.said import Call, SaidCalls, SaidText
+from chatcompat.said import BATCH, MAX_PIECES, Call, SaidCall, SaidCalls, SaidText
 from chatcompat.sse import encode_comment, encode_data
 from chatcompat.summary import ReplySummary
 from chatcompat.usage import to_service_tier
@@ -137,8 +137,8 @@ class ChunkWriter:
             b'{"tool_calls":[{"index":%d,"id":%b,"type":"function","function":{"name":%b,"arguments":""}}]}'
             % (index, _encode(call_id), _encode(name))
         )
-        note = self.calls.begin("function", name)
-        return self._writer(b'{"tool_calls":[{"index":%d,"function":{"arguments":' % index, b"}}]}", note)
+        call = self.calls.begin("function", name)
+        return self._writer(b'{"tool_calls":[{"index":%d,"function":{"arguments":' % index, b"}}]}", call)
 
     def custom_call(self, index: int, call_id: str, name: str) -> Callable[[str], None]:
         """Open a custom call; gives what adds a piece of its input."""
@@ -146,16 +146,21 @@ class ChunkWriter:
             b'{"tool_calls":[{"index":%d,"id":%b,"type":"custom","custom":{"name":%b,"input":""}}]}'
             % (index, _encode(call_id), _encode(name))
         )
-        note = self.calls.begin("custom", name)
-        return self._writer(b'{"tool_calls":[{"index":%d,"custom":{"input":' % index, b"}}]}", note)
+        call = self.calls.begin("custom", name)
+        return self._writer(b'{"tool_calls":[{"index":%d,"custom":{"input":' % index, b"}}]}", call)
 
-    def _writer(self, before: bytes, behind: bytes, note: Callable[[bytes], None]) -> Callable[[str], None]:
-        """What writes each piece of a string in a delta of one form, and notes it."""
+    def _writer(self, before: bytes, behind: bytes, call: SaidCall) -> Callable[[str], None]:
+        """What writes each piece of a string in a delta of one form, and notes it for its call."""
         out, head, tail = self.out, self._delta + before, behind + self._tail
+        calls, unread = self.calls, self.calls.unread
 
         def write(piece: str) -> None:
             encoded = _encode(piece)
-            note(encoded)
+            if calls.current is not call:
+                calls.turn_to(call)
+            unread.append(encoded)
+            if len(unread) > MAX_PIECES or len(encoded) > BATCH:
+                calls.read()
             out.extend((head, encoded, tail))
 
         return write

@@ -175,9 +175,10 @@ class OpenText(OpenBlock):
     __slots__ = ("_citations", "_start")
 
     def __init__(self, reply: Reply, block: TextBlock) -> None:
-        super().__init__(reply)
-        reply.layout.end_text()
-        self._start = reply.layout.position
+        self._reply = reply
+        layout = reply.layout
+        layout.end_text()
+        self._start = layout.position
         self._citations = list(block.citations or ())
         reply.say(block.text)
 
@@ -199,7 +200,7 @@ class OpenThinking(OpenBlock):
     __slots__ = ("_pieces", "_signature")
 
     def __init__(self, reply: Reply, block: ThinkingBlock) -> None:
-        super().__init__(reply)
+        self._reply = reply
         self._pieces: list[str] = []
         self._signature = block.signature
         self.add_thinking(block.thinking)
@@ -223,7 +224,7 @@ class OpenCall(OpenBlock):
     __slots__ = ("_fallback", "_sent", "_write")
 
     def __init__(self, reply: Reply, write: Callable[[str], None], fallback: Raw) -> None:
-        super().__init__(reply)
+        self._reply = reply
         self._write = write
         self._fallback = fallback
         self._sent = False

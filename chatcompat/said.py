@@ -1,6 +1,5 @@
 """What a reply says, as far as the key of its thinking needs it: a digest of its text, and its calls."""
 
-from collections.abc import Callable
 from hashlib import blake2b
 from typing import Final, Literal, NamedTuple
 
@@ -15,7 +14,8 @@ MAX_SAID_BYTES: Final = 1024 * 1024
 CALL_BYTES: Final = 64
 """What a call counts beside its name and arguments, so that there is a bound on calls that say nothing."""
 
-_PIECES: Final = 1024
+MAX_PIECES: Final = 256
+"""How many pieces of arguments wait to be counted and joined."""
 
 Kind = Literal["function", "custom"]
 
@@ -99,55 +99,60 @@ class KeptText:
         return digest_of(self.text)
 
 
-class _SaidCall(NamedTuple):
-    """A call whose arguments come in pieces: JSON texts with their quotation marks, and many of them joined."""
+class SaidCall(NamedTuple):
+    """A call whose arguments come in pieces."""
 
     kind: Kind
     name: str
-    pieces: list[bytes]
-    batches: list[bytes]
-
-    def join(self) -> None:
-        """Join the pieces, so that many small ones take no more space than one large one."""
-        self.batches.append(b"".join([piece[1:-1] for piece in self.pieces]))
-        self.pieces.clear()
-
-    def whole(self) -> Call:
-        """The call with all of its arguments."""
-        self.join()
-        return self.kind, self.name, _to_text(b"".join(self.batches))
+    arguments: list[bytes]
+    """Parts of one JSON text, without its quotation marks."""
 
 
 class SaidCalls:
-    """The calls of a reply that comes in pieces; none of a reply whose calls are too large."""
+    """The calls of a reply that comes in pieces; none of a reply whose calls are too large.
 
-    __slots__ = ("_calls", "_left")
+    A piece is JSON text with its quotation marks. Whoever adds to `unread` does so for the `current` call, and calls
+    `read` above `MAX_PIECES` pieces or behind one above `BATCH`.
+    """
+
+    __slots__ = ("_calls", "_left", "current", "unread")
 
     def __init__(self) -> None:
-        self._calls: list[_SaidCall] = []
+        self.unread: list[bytes] = []
+        self.current: SaidCall | None = None
+        self._calls: list[SaidCall] = []
         self._left = MAX_SAID_BYTES
 
-    def begin(self, kind: Kind, name: str) -> Callable[[bytes], None]:
-        """Take the beginning of a call; gives what takes the pieces of its arguments, each a JSON text."""
-        call = _SaidCall(kind, name, [], [])
+    def begin(self, kind: Kind, name: str) -> SaidCall:
+        """Take the beginning of a call."""
+        call = SaidCall(kind, name, [])
+        self.turn_to(call)
         self._calls.append(call)
-        pieces = call.pieces
+        self._count(CALL_BYTES + len(name))
+        return call
 
-        def add(piece: bytes) -> None:
-            self._left -= len(piece) - 2
-            if self._left < 0:
-                self._calls.clear()
-                pieces.clear()
-                call.batches.clear()
-                return
-            pieces.append(piece)
-            if len(pieces) == _PIECES:
-                call.join()
+    def turn_to(self, call: SaidCall) -> None:
+        """Take the next pieces for a call."""
+        self.read()
+        self.current = call
 
-        self._left -= CALL_BYTES + len(name)
-        add(b'""')
-        return add
+    def read(self) -> None:
+        """Count the pieces so far, and keep them in their call."""
+        if self.current is not None:
+            arguments = b"".join([piece[1:-1] for piece in self.unread])
+            self.unread.clear()
+            self._count(len(arguments))
+            if self._left >= 0:
+                self.current.arguments.append(arguments)
+
+    def _count(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            for call in self._calls:
+                call.arguments.clear()
+            self._calls.clear()
 
     def whole(self) -> list[Call]:
         """The calls, each with all of its arguments."""
-        return [call.whole() for call in self._calls]
+        self.read()
+        return [(kind, name, _to_text(b"".join(arguments))) for kind, name, arguments in self._calls]

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from chatcompat import translate
+from chatcompat.chunks import ChunkWriter
 from chatcompat.request import decode_chat_request
-from chatcompat.said import BATCH, MAX_SAID_BYTES, SaidCalls, SaidText, digest_of
+from chatcompat.said import BATCH, MAX_PIECES, MAX_SAID_BYTES, SaidText, digest_of
 from chatcompat.stream import ChunkStream
+from chatcompat.summary import ReplySummary
 from chatcompat.turns import Turn, lost_turns, to_key
 from tests.asgi.driver import HELLO, chat
 
@@ -80,35 +82,46 @@ def test_text_without_end_takes_no_space(form: dict[str, Any]) -> None:
         assert len(stream._writer.content.unread) <= BATCH
 
 
-@pytest.mark.parametrize("piece", [b'""', b'"%b"' % (b"x" * 100)])
-def test_calls_without_end_take_no_space(piece: bytes) -> None:
-    calls = SaidCalls()
-    for _ in range(MAX_SAID_BYTES // 50):
-        calls.begin("function", "f")(piece)
-    assert not calls._calls
-    assert calls.whole() == []
+def writer() -> ChunkWriter:
+    """The writer of a stream that has begun."""
+    written = ChunkWriter(TRANSLATION.origin)
+    written.begin(ReplySummary("chatcmpl_1", "m"))
+    return written
 
 
-def test_arguments_without_end_take_no_space() -> None:
-    calls = SaidCalls()
-    note = calls.begin("function", "f")
-    (kept,) = calls._calls
-    for _ in range(2 * MAX_SAID_BYTES // 100):
-        note(b'"%b"' % (b"x" * 100))
-        assert sum(map(len, kept.pieces + kept.batches)) <= 1.1 * MAX_SAID_BYTES
-    assert calls.whole() == []
-    assert kept.pieces == kept.batches == []
+@pytest.mark.parametrize("piece", ["", "x" * 100])
+def test_calls_without_end_take_no_space(piece: str) -> None:
+    of = writer()
+    for index in range(MAX_SAID_BYTES // 50):
+        of.call(index, "c", "f")(piece)
+        of.out.clear()
+    assert not of.calls._calls
+    assert len(of.calls.unread) <= 1
+    assert of.said_calls() == []
 
 
-@pytest.mark.parametrize("count", [1, 1023, 1024, 5000])
-def test_many_small_pieces_of_arguments_are_joined(count: int) -> None:
-    calls = SaidCalls()
-    note = calls.begin("function", "f")
-    (kept,) = calls._calls
-    for _ in range(count):
-        note(b'"x\\n"')
-    assert len(kept.pieces) < 1024
-    assert calls.whole() == [("function", "f", "x\n" * count)]
+@pytest.mark.parametrize("piece", ["x", "x" * 100, "x" * (BATCH + 1)])
+def test_arguments_without_end_take_no_space(piece: str) -> None:
+    of = writer()
+    first, second = of.call(0, "c", "f"), of.call(1, "d", "g")
+    kept = of.calls._calls[:]
+    for number in range(2 * MAX_SAID_BYTES // len(piece)):
+        (second if number % 100 == 99 else first)(piece)
+        of.out.clear()
+        assert len(of.calls.unread) <= MAX_PIECES
+    assert of.said_calls() == []
+    assert max(sum(map(len, call.arguments)) for call in kept) <= len(piece) * MAX_PIECES
+
+
+@pytest.mark.parametrize("count", [1, MAX_PIECES - 1, MAX_PIECES, MAX_PIECES + 1, 5000])
+def test_each_call_has_all_pieces_of_its_own(count: int) -> None:
+    of = writer()
+    first, second = of.call(0, "c", "f"), of.custom_call(1, "d", "g")
+    for number in range(count):
+        first("x\n")
+        if number % 7 == 3:
+            second('"')
+    assert of.said_calls() == [("function", "f", "x\n" * count), ("custom", "g", '"' * ((count + 3) // 7))]
 
 
 @pytest.mark.parametrize("arguments", ['{"a": ', "[" * 9_999, '{"a": 1} 2', '{"a": ' + "9" * 5_000 + "}", "\u00e9"])
