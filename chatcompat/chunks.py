@@ -63,9 +63,10 @@ class ChunkWriter:
     def __init__(self, message: MessageHead, origin: Origin, out: list[bytes]) -> None:
         tier = to_service_tier(message.usage or {}) if origin.service_tier else None
         named = b'"service_tier":%b,' % _encode(tier) if origin.service_tier else b""
-        self.out = out
+        self.out: list[bytes] = out
         self._origin = origin
-        self.completion_id, self.model = to_completion_id(message.id), message.model
+        self.completion_id: str = to_completion_id(message.id)
+        self.model: str = message.model
         self._shared = escape_separators(
             b'data: {"id":%b,"object":"chat.completion.chunk","created":%d,"model":%b,%b"choices":'
             % (_encode(self.completion_id), origin.created, _encode(self.model), named)
@@ -73,11 +74,12 @@ class ChunkWriter:
         self._delta = self._shared + b'[{"index":0,"delta":'
         self._close = b',"usage":null}\n\n' if origin.include_usage else b"}\n\n"
         self._tail = b',"logprobs":null,"finish_reason":null}]' + self._close
-        self.text_head = self._delta + b'{"content":'
-        self.text_tail = b"}" + self._tail
+        self.text_head: bytes = self._delta + b'{"content":'
+        self.text_tail: bytes = b"}" + self._tail
         # The same around a text that is JSON already, and between two.
-        self.open_text, self.close_text = self.text_head + b'"', b'"' + self.text_tail
-        self.between_texts = self.close_text + self.open_text
+        self.open_text: bytes = self.text_head + b'"'
+        self.close_text: bytes = b'"' + self.text_tail
+        self.between_texts: bytes = self.close_text + self.open_text
         self._write(b'{"role":"assistant","content":""}')
 
     def _write(self, delta: bytes) -> None:

@@ -6,6 +6,17 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal
 
+__all__ = [
+    "BUDGETS",
+    "DEFAULT_DIALECT",
+    "EFFORTS",
+    "LLAMA_CPP",
+    "NATIVE_2026",
+    "PRESETS",
+    "Dialect",
+    "DialectOption",
+]
+
 # The first version of the messages API that refuses `temperature` and `top_p`, whatever their value.
 NO_SAMPLING_SINCE: Final = "2026-10-21"
 

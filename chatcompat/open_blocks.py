@@ -54,15 +54,15 @@ class Reply:
     )
 
     def __init__(self, writer: ChunkWriter, origin: Origin, max_held_bytes: int) -> None:
-        self.writer = writer
-        self.origin = origin
-        self.left = max_held_bytes  # what of the message may still be kept until its block, or all of it, is whole
+        self.writer: ChunkWriter = writer
+        self.origin: Origin = origin
+        self.left: int = max_held_bytes  # what of the message may still be kept until its block, or all of it, is whole
         self._layout = Layout()
-        self.content = SaidText()
-        self.said_calls = SaidCalls()
-        self.ids = UniqueIds()
-        self.echo = Echo(origin.prefill)
-        self.calls = 0
+        self.content: SaidText = SaidText()
+        self.said_calls: SaidCalls = SaidCalls()
+        self.ids: UniqueIds = UniqueIds()
+        self.echo: Echo = Echo(origin.prefill)
+        self.calls: int = 0
         self.json_text: SaidText | None = None  # the content, once there is JSON
         self.held_text: list[str] = []
         self.held_annotations: list[Annotation] = []

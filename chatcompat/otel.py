@@ -29,8 +29,10 @@ from chatcompat.record import ExchangeRecord, OnExchange, to_all
 try:
     from opentelemetry import metrics, propagate, trace
     from opentelemetry.trace import Span, SpanKind, StatusCode
-except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(f"{error}. Install it with: pip install 'chatcompat[otel]'") from error
+except ModuleNotFoundError as _error:
+    raise ModuleNotFoundError(f"{_error}. Install it with: pip install 'chatcompat[otel]'") from _error
+
+__all__ = ["TracedChatCompatMiddleware"]
 
 SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.41.1"
 

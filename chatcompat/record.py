@@ -11,6 +11,8 @@ from msgspec import Raw, Struct
 from chatcompat.errors import DECODE_ERRORS, InvalidReply
 from chatcompat.stream import ChunkStream
 
+__all__ = ["ExchangeRecord", "OnExchange", "to_all"]
+
 MAX_NAME: Final = 200
 """Characters of what a client named."""
 MAX_IGNORED: Final = 64

@@ -111,7 +111,7 @@ class ChunkStream:
         self, origin: Origin, *, max_event_bytes: int = MAX_EVENT_BYTES, max_held_bytes: int = MAX_HELD_BYTES
     ) -> None:
         self.error: StreamError | None = None
-        self.ended = False
+        self.ended: bool = False
         self.finish_reason: str | None = None  # once the message was whole
         self._origin = origin
         self._may_be_plain = origin.json_tool is None and not origin.prefill

@@ -18,6 +18,8 @@ from chatcompat.response import to_chat_completion
 from chatcompat.sse import MAX_EVENT_BYTES
 from chatcompat.stream import MAX_HELD_BYTES, ChunkStream
 
+__all__ = ["Translation", "translate"]
+
 
 class Translation(Struct, frozen=True):
     """A translated request, and all that its reply must know of it."""

@@ -22,8 +22,10 @@ from chatcompat.scopes import route_path
 try:
     import aiohttp
     from yarl import URL
-except ModuleNotFoundError as error:
-    raise ModuleNotFoundError("chatcompat.upstream needs aiohttp: pip install 'chatcompat[serve]'") from error
+except ModuleNotFoundError as _error:
+    raise ModuleNotFoundError("chatcompat.upstream needs aiohttp: pip install 'chatcompat[serve]'") from _error
+
+__all__ = ["Upstream", "UpstreamBroken"]
 
 FORWARDED: Final = frozenset({"/v1/messages", "/v1/messages/count_tokens", "/v1/models"})
 MODEL: Final = "/v1/models/"
