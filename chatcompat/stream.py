@@ -68,7 +68,12 @@ _decode_delta = msgspec.json.Decoder(ContentBlockDelta | Ping).decode  # of a un
 
 
 class StreamError(Struct, frozen=True):
-    """Why a stream failed: the HTTP status that it would have had, and the error body."""
+    """Why a stream failed.
+
+    Attributes:
+        status: The HTTP status that a reply in one piece would have had.
+        body: The error body, as JSON.
+    """
 
     status: int
     body: bytes
