@@ -7,6 +7,7 @@ import msgspec
 
 from chatcompat.chat import ReasoningDetail
 from chatcompat.completion import Annotation
+from chatcompat.errors import InvalidReply
 from chatcompat.messages import MessageHead, StopDelta
 from chatcompat.origin import Origin
 from chatcompat.response import to_completion_id, to_finish_reason, to_refusal
@@ -14,6 +15,8 @@ from chatcompat.sse import encode_data
 from chatcompat.usage import to_service_tier
 
 DONE: Final = encode_data(b"[DONE]")
+
+_MAX_NAMES: Final = 2_000  # characters of a message's id and model: every chunk repeats them
 
 # A delta with something in it that is not the role; in a text the quotation marks would be escaped.
 says_something: Final = re.compile(rb'"delta":\{"(?!role")').search
@@ -42,7 +45,10 @@ def has_separators(text: str) -> bool:
 
 
 class ChunkWriter:
-    """Collects the chunks of one stream in `out`; `text_head` and `text_tail` stand around the JSON of a text."""
+    """Collects the chunks of one stream in `out`; `text_head` and `text_tail` stand around the JSON of a text.
+
+    Raises `InvalidReply` for a message whose names are too long to stand in every chunk.
+    """
 
     __slots__ = (
         "_close",
@@ -61,6 +67,8 @@ class ChunkWriter:
     )
 
     def __init__(self, message: MessageHead, origin: Origin, out: list[bytes]) -> None:
+        if len(message.id) + len(message.model) > _MAX_NAMES:
+            raise InvalidReply("The messages service sent a message whose id or model is too long.")
         tier = to_service_tier(message.usage or {}) if origin.service_tier else None
         named = b'"service_tier":%b,' % _encode(tier) if origin.service_tier else b""
         self.out: list[bytes] = out

@@ -141,7 +141,8 @@ class Turn:
 class _Growing:
     """A block of a stream: what it began with, and the pieces that came since."""
 
-    def __init__(self, block: Fields) -> None:
+    def __init__(self, block: Fields, place: int) -> None:
+        self.place = place  # among the blocks of the part
         self._block = block
         self._texts: dict[str, list[str]] = {}
         self._citations: list[Raw] = []
@@ -193,7 +194,7 @@ class StreamPart:
         self._first = first
         self._decoder = EventDecoder(max_bytes=max_event_bytes)
         self._offset = len(turn.content)  # indexes of a part begin at 0
-        self._blocks: list[_Growing] = []
+        self._blocks: list[_Growing | Raw] = []  # raw once they are whole
         self._open: dict[int, _Growing] = {}
         self._usage: Usage = {}
         self._can_go_on = not last
@@ -238,28 +239,39 @@ class StreamPart:
         """Take the end of the part; True if another part is to come, and the content is kept for it."""
         if event.delta is None or event.delta.stop_reason != PAUSE or not self._can_go_on:
             return False
-        try:
-            built = [growing.built() for growing in self._blocks]
-        except DECODE_ERRORS:
+        if not all(map(self._build, self._open.values())):  # a block that nothing ended is as whole as it gets
             return False
-        self._turn.content += built
+        self._turn.content += [block for block in self._blocks if isinstance(block, Raw)]
         self._turn.usage = add_counts(self._turn.usage, self._usage)
         self.paused = True
         return True
 
     def _keep(self, event: _Event, size: int) -> bool:
         """Keep what an event says of the content; False if that cannot be done."""
-        if event.type not in ("content_block_start", "content_block_delta"):
+        if event.type not in ("content_block_start", "content_block_delta", "content_block_stop"):
             return True
         if event.index is None or not self._turn.may_keep(size):
             return False
-        if event.type == "content_block_delta":
-            growing = self._open.get(event.index)
-            return growing is not None and event.delta is not None and growing.grow(event.delta)
-        if event.content_block is None:
+        growing = self._open.get(event.index)
+        if event.type == "content_block_start":
+            if event.content_block is None or not (growing is None or self._build(growing)):
+                return False
+            self._open[event.index] = begun = _Growing(event.content_block, len(self._blocks))
+            self._blocks.append(begun)
+            return True
+        if growing is None:
             return False
-        self._open[event.index] = growing = _Growing(event.content_block)
-        self._blocks.append(growing)
+        if event.type == "content_block_delta":
+            return event.delta is not None and growing.grow(event.delta)
+        del self._open[event.index]
+        return self._build(growing)
+
+    def _build(self, growing: _Growing) -> bool:
+        """Put a whole block in the place of what it grew from; False if it is not whole."""
+        try:
+            self._blocks[growing.place] = growing.built()
+        except DECODE_ERRORS:
+            return False
         return True
 
     def _give_up(self) -> None:

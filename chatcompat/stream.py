@@ -50,8 +50,6 @@ PING: Final = encode_comment(b"ping")
 MAX_HELD_BYTES: Final = 32 * 1024 * 1024
 """The default bound of what is kept of a message until it is whole: signed thinking, text before JSON."""
 
-_MAX_NAMES: Final = 2_000  # characters of a message's id and model, which every chunk repeats
-
 # How a text delta stands on the wire when a server sends each in a piece of its own.
 _DELTA: Final = b"event: content_block_delta\ndata: "
 _DELTA_START: Final = len(_DELTA)
@@ -255,8 +253,6 @@ class ChunkStream:
     def _start(self, event: MessageStart) -> None:
         if self.started:
             raise second_start()
-        if len(event.message.id) + len(event.message.model) > _MAX_NAMES:
-            raise InvalidReply("The messages service sent an id and a model that are too long for each of many chunks.")
         self._usage = {**(event.message.usage or {})}
         self._reply = Reply(ChunkWriter(event.message, self._origin, self._out), self._origin, self._max_held_bytes)
         self._plain = self._may_be_plain

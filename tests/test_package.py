@@ -10,8 +10,8 @@ import pytest
 import chatcompat
 
 PACKAGE = Path(chatcompat.__file__).parent
-SHELL = {"__init__.py", "__main__.py", "asyncio_guard.py", "continued.py", "exchange.py", "guard.py", "keeper.py"}
-SHELL |= {"middleware.py", "models.py", "respond.py", "scopes.py", "upstream.py"}
+SHELL = {"__init__.py", "__main__.py", "asked.py", "asyncio_guard.py", "continued.py", "exchange.py", "guard.py"}
+SHELL |= {"keeper.py", "middleware.py", "models.py", "pool.py", "respond.py", "scopes.py", "upload.py", "upstream.py"}
 EXTRAS = {"otel.py", "prometheus.py"}
 CORE = sorted(
     path for path in PACKAGE.rglob("*.py") if path.name not in SHELL | EXTRAS or path.parent.name == "request"

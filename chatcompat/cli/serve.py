@@ -13,13 +13,15 @@ from cyclopts import Parameter, validators
 from uvicorn.supervisors import Multiprocess
 
 import chatcompat
+from chatcompat.cli.patience import PatientConfig
 from chatcompat.cli.served import SETTINGS, Settings, load
+from chatcompat.cli.settings import config_file
 from chatcompat.upstream import Upstream
 
 _WELCOME: Final = """\
 chatcompat {version} in front of {inner}.
 
-  chat completions  {url}/v1/chat/completions
+{read}  chat completions  {url}/v1/chat/completions
   native messages   {url}/v1/messages
 
 Try it:
@@ -47,6 +49,13 @@ def serve(
     ] = False,
     strict: Annotated[bool, Parameter(help="Refuse what would otherwise be ignored.")] = False,
     workers: Annotated[int, Parameter(help="Server processes.", validator=validators.Number(gte=1))] = 1,
+    request_timeout: Annotated[
+        int,
+        Parameter(
+            help="Seconds that a client has for a request's headers, and may be silent in its body.",
+            validator=validators.Number(gte=1),
+        ),
+    ] = 60,
     shutdown_timeout: Annotated[
         int,
         Parameter(help="Seconds that streams have to finish when it is stopped.", validator=validators.Number(gte=0)),
@@ -58,7 +67,7 @@ def serve(
     """Serve chat completions, and the native endpoint beside it.
 
     Each option can also be set in the environment (`CHATCOMPAT_UPSTREAM`), or in the table `[serve]` of the file
-    `chatcompat.toml`, or of the one that `CHATCOMPAT_CONFIG` names.
+    `chatcompat.toml`, or of the one that `CHATCOMPAT_CONFIG` names. What is misspelt there is an error.
     """
     settings = Settings(
         upstream=upstream,
@@ -68,11 +77,13 @@ def serve(
         access_log=access_log,
         metrics=metrics,
         traces=traces,
+        request_timeout=request_timeout,
     )
     _check(settings, workers)
     os.environ[SETTINGS] = msgspec.json.encode(settings).decode()
-    config = uvicorn.Config(
+    config = PatientConfig(
         "chatcompat.cli.served:create_app",
+        request_timeout=request_timeout,
         factory=True,
         host=host,
         port=port,
@@ -102,7 +113,9 @@ def _run(config: uvicorn.Config, inner: str) -> None:
     """Listen, say where, and serve until stopped."""
     with config.bind_socket() as listener, suppress(KeyboardInterrupt):
         listener.listen(config.backlog)  # from here on a connection waits for the server instead of failing
-        print(_WELCOME.format(version=chatcompat.__version__, inner=inner, url=url_of(listener)), flush=True)
+        path = config_file()
+        read = "" if path is None else f"  configuration     {path}\n"
+        print(_WELCOME.format(version=chatcompat.__version__, inner=inner, read=read, url=url_of(listener)), flush=True)
         if config.workers > 1:
             Multiprocess(config, sockets=[listener]).run()
         else:

@@ -1,5 +1,6 @@
 """The app that `chatcompat serve` serves, made anew in each of its processes."""
 
+import math
 import os
 import sys
 from dataclasses import replace
@@ -11,6 +12,7 @@ import msgspec
 from msgspec import Struct
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from chatcompat.cli.patience import PatientApp
 from chatcompat.dialect import PRESETS
 from chatcompat.headers import to_plain_text
 from chatcompat.middleware import ChatCompatMiddleware
@@ -37,6 +39,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     access_log: bool = True
     metrics: bool = False
     traces: bool = False
+    request_timeout: float = 60.0
 
 
 def create_app() -> ASGIApp:
@@ -47,7 +50,11 @@ def create_app() -> ASGIApp:
         dialect = replace(dialect, api_key_header=True)
     inner: ASGIApp = create_simulator()
     if settings.upstream is not None:
-        inner = Upstream(settings.upstream, reuse_connections=dialect.keeps_connections)
+        inner = Upstream(
+            settings.upstream,
+            upload_timeout=math.inf,  # `PatientApp` has the clock
+            reuse_connections=dialect.keeps_connections,
+        )
     observers: list[OnExchange] = [log_exchange] if settings.access_log else []
     metrics = load("chatcompat.prometheus").PrometheusMetrics() if settings.metrics else None
     if metrics is not None:
@@ -59,7 +66,7 @@ def create_app() -> ASGIApp:
         strict=settings.strict,
         on_exchange=to_all(*observers) if observers else None,
     )
-    return Healthy(app if metrics is None else metrics.beside(app))
+    return Healthy(PatientApp(app if metrics is None else metrics.beside(app), settings.request_timeout))
 
 
 def load(module: str) -> Any:

@@ -1,6 +1,7 @@
 """`pause_turn`: the inner app is called again with the turn so far, and the client sees one reply."""
 
 import json
+import re
 from typing import Any
 
 import anyio
@@ -77,6 +78,12 @@ def events(message: Any) -> list[Any]:
     return [*made, {"type": "message_delta", "delta": end, "usage": usage}, {"type": "message_stop"}]
 
 
+def unescaped(raw: bytes) -> bytes:
+    """JSON in whose texts nothing is escaped."""
+    pair = re.compile(r"((?:\\u[0-9a-f]{4})+)")
+    return pair.sub(lambda found: str(json.loads(f'"{found[1]}"')), raw.decode()).encode()
+
+
 class Pausing:
     """A messages app that answers each request with the next part, whole or streamed, in pieces of any size."""
 
@@ -84,6 +91,7 @@ class Pausing:
         self.parts = list(parts)
         self.stream = stream
         self.size = size
+        self.ensure_ascii = True
         self.bodies: list[Any] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -96,6 +104,7 @@ class Pausing:
             return
         media = b"text/event-stream" if self.stream else b"application/json"
         raw = b"".join(map(frame, events(given))) if self.stream else json.dumps(given).encode()
+        raw = raw if self.ensure_ascii else unescaped(raw)
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", media)]})
         for cut in range(0, len(raw), self.size):
             await send({"type": "http.response.body", "body": raw[cut : cut + self.size], "more_body": True})
@@ -182,6 +191,23 @@ async def test_a_turn_that_is_not_paused_passes_as_it_is(stream: bool) -> None:
     inner = Pausing([part(1, [text("a")], "end_turn")], stream=stream)
     reply = await ask(inner, stream=stream)
     assert (reply.text() if stream else reply.json()["choices"][0]["message"]["content"]) == "a"
+
+
+@pytest.mark.parametrize("body", [b"[]", b'{"content": [5]}', b'{"content": [], "id": "\xff"}', b"\xe9"])
+async def test_a_first_part_that_is_no_message_is_the_error_of_a_single_reply(body: bytes) -> None:
+    reply = await ask(Pausing([answer(200, body)], stream=False), stream=False)
+    assert reply.status == 502
+    assert reply.error["message"] == "The messages service sent a reply that is not a message."
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_text_of_any_language_goes_back_as_it_came(stream: bool) -> None:
+    said = text("caf\u00e9 \u2028 \U0001f642")
+    inner = Pausing([part(1, [said]), part(2, [text("!")], "end_turn")], stream=stream)
+    inner.ensure_ascii = False
+    reply = await ask(inner, stream=stream)
+    assert (reply.text() if stream else reply.json()["choices"][0]["message"]["content"]) == said["text"] + "!"
+    assert inner.bodies[1]["messages"][1]["content"] == [said]
 
 
 async def test_a_piece_that_cannot_be_rebuilt_ends_the_turn_there() -> None:

@@ -80,6 +80,15 @@ async def test_a_304_that_nobody_asked_for_is_an_error(path: str) -> None:
     assert (reply.status, reply.error["type"]) == (502, "server_error")
 
 
+async def test_what_follows_a_whole_page_is_of_no_account() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.early_hint", "links": []})
+        await Inner(native("m"))(scope, receive, send)
+        await send({"type": "http.response.body", "body": b"more"})
+
+    assert (await get(ChatCompatMiddleware(app))).json()["data"][0]["id"] == "m"
+
+
 async def test_a_condition_is_for_the_first_page() -> None:
     seen: list[Scope] = []
 

@@ -228,5 +228,5 @@ def strict(raw: bytes) -> Any:
 
 def json_suite() -> list[Path]:
     """The files of JSONTestSuite, where the environment names a copy."""
-    folder = os.environ.get("CHATCOMPAT_JSONSUITE")
+    folder = os.environ.get("JSON_TEST_SUITE")
     return sorted((Path(folder) / "test_parsing").glob("*.json")) if folder else []

@@ -253,7 +253,7 @@ async def test_a_schema_that_is_not_utf8_is_refused() -> None:
     assert not inner.scopes
 
 
-@pytest.mark.skipif(not json_suite(), reason="CHATCOMPAT_JSONSUITE names no copy of JSONTestSuite")
+@pytest.mark.skipif(not json_suite(), reason="JSON_TEST_SUITE names no copy of JSONTestSuite")
 async def test_the_json_suite_as_bodies_in_schemas_and_in_arguments() -> None:
     app = ChatCompatMiddleware(inner := Inner())
     for path in json_suite():

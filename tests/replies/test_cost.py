@@ -203,7 +203,7 @@ def test_the_content_kept_to_continue_a_turn_is_bounded() -> None:
 
 
 def _strings(reading: StreamPart) -> list[str]:
-    return [piece for growing in reading._blocks for pieces in growing._texts.values() for piece in pieces]
+    return [piece for growing in reading._open.values() for pieces in growing._texts.values() for piece in pieces]
 
 
 @pytest.mark.parametrize(
@@ -231,11 +231,22 @@ def test_a_turn_with_an_event_that_cannot_be_kept_is_not_continued(event: Json |
     assert turn.content == []
 
 
-def test_a_block_whose_input_is_cut_off_is_not_sent_back() -> None:
+@pytest.mark.parametrize("more", [b"", frame({"type": "content_block_stop", "index": 0})])
+def test_a_block_whose_input_is_cut_off_is_not_sent_back(more: bytes) -> None:
     reading = part()
     reading.feed(begun("input of the service's own"))
-    reading.feed(delta("input of the service's own"))
+    reading.feed(frame({"type": "content_block_delta", "index": 0, "delta": {"type": "input_json_delta"}}))
+    reading.feed(delta("input of the service's own").replace(b'"0123', b'"{0123') + more)
     assert b"pause_turn" in reading.feed(frame(PAUSED))
+
+
+def test_a_block_that_begins_in_place_of_an_open_one_ends_it() -> None:
+    turn = Turn(max_bytes=10**6)
+    reading = StreamPart(turn, first=True, last=False, max_event_bytes=10**6)
+    again = frame({"type": "content_block_start", "index": 0, "content_block": BLOCKS["text"]})
+    reading.feed(begun("text") + delta("text") + again + delta("text") + frame(PAUSED))
+    assert reading.paused
+    assert [json.loads(bytes(block))["text"] for block in turn.content] == [PIECE, PIECE]
 
 
 @pytest.mark.parametrize("content", ['{"n": 1e999}', '{"n": %s}' % ("1" * 5000), '{"n": 1.0, "n": 2}'])

@@ -33,6 +33,7 @@ class Served:
     url: str
     process: subprocess.Popen[str]
     errors: Path
+    banner: str
 
     def client(self) -> OpenAI:
         return OpenAI(base_url=f"{self.url}/v1", api_key="sk-hidden", timeout=60, max_retries=0)
@@ -62,13 +63,14 @@ def served(folder: Path, *options: str, **environment: str) -> Iterator[Served]:
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True, **more) as process,
     ):
         assert process.stdout is not None
-        found = None
+        banner, found = "", None
         while found is None:
             line = process.stdout.readline()
             assert line, errors.read_text()
+            banner += line
             found = re.search(r"http://127\.0\.0\.1:\d+", line)
         try:
-            yield Served(found[0], process, errors)
+            yield Served(found[0], process, errors, banner)
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)

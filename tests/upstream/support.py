@@ -32,8 +32,8 @@ async def between(script: Script, *, reads: bool = True, **options: Any) -> Asyn
             await upstream.aclose()
 
 
-async def post(upstream: Any, **more: Any) -> Reply:
-    return await call(upstream, BODY, **{"path": "/v1/messages", "headers": HEADERS, **more})
+async def post(upstream: Any, *, body: bytes = BODY, **more: Any) -> Reply:
+    return await call(upstream, body, **{"path": "/v1/messages", "headers": HEADERS, **more})
 
 
 async def chat_post(upstream: Upstream, *, stream: bool) -> Reply:

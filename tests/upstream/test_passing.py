@@ -84,12 +84,12 @@ async def test_headers_pass_but_for_those_of_one_connection() -> None:
     sent = [line.lower() for line in there.lines(0)[1:] if not line.startswith(b"Host")]
     assert sent == [
         b"content-type: application/json",
-        b"content-length: 12",
         b"authorization: bearer k",
         b"x-api-key: k",
         b"anthropic-version: 2023-06-01",
         b"anthropic-beta: a",
         b"anthropic-beta: b",
+        b"content-length: 12",
     ]
     assert there.lines(0)[1] == b"Host: " + there.url.removeprefix("http://").encode()
     assert reply.status == 429
@@ -285,7 +285,7 @@ async def test_a_url_that_is_none_is_refused_and_not_quoted(url: str) -> None:
     assert "secret" not in str(raised.value)
 
 
-@pytest.mark.parametrize("name", ["connect_timeout", "first_byte_timeout", "idle_timeout"])
+@pytest.mark.parametrize("name", ["connect_timeout", "upload_timeout", "first_byte_timeout", "idle_timeout"])
 @pytest.mark.parametrize("seconds", [0, -1, math.nan])
 async def test_times_are_above_zero(name: str, seconds: float) -> None:
     with pytest.raises(ValueError, match=name):

@@ -1,0 +1,156 @@
+"""What `chatcompat serve` does about clients that stop in the middle of a request. uvicorn has no bound of its own.
+
+The head of a request is bounded in the protocol, where its bytes arrive; the body in the app, where they are read.
+"""
+
+import asyncio
+from typing import Any, Final, cast
+
+import msgspec
+import uvicorn
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from chatcompat.errors import InvalidRequest
+from chatcompat.respond import respond
+from chatcompat.upload import too_slow
+
+MAX_HEAD_BYTES: Final = 64 * 1024
+
+_encode = msgspec.json.Encoder().encode
+
+
+class PatientConfig(uvicorn.Config):
+    """uvicorn's configuration, with the seconds that a client has for the head of a request."""
+
+    def __init__(self, app: ASGIApp | str, *, request_timeout: float, **options: Any) -> None:
+        super().__init__(app, http=PatientProtocol, **options)
+        self.request_timeout = request_timeout
+
+
+class PatientProtocol(HttpToolsProtocol):
+    """Closes a connection whose next request does not begin, or whose head does not end, in time or size.
+
+    uvicorn closes a connection that is idle behind a reply. But that clock stops with the first byte of the next
+    request, a new connection has none, and nothing bounds the size of a head.
+    """
+
+    _clock: asyncio.TimerHandle | None = None
+    _in_head = False
+    _head_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for a request."""
+        super().connection_made(transport)
+        self._start_clock()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes, which belong to a head unless a request is being answered."""
+        self._head_bytes += len(data)
+        super().data_received(data)
+        if self.transport.is_closing() or self.transport.get_protocol() is not self:
+            return  # the connection is closed, or a websocket's
+        if self._in_head and self._head_bytes > MAX_HEAD_BYTES:
+            self._refuse(b"431 Request Header Fields Too Large", f"The headers are larger than {MAX_HEAD_BYTES} bytes.")
+        elif self._clock is None and not self._is_answering():
+            self._start_clock()
+
+    def on_message_begin(self) -> None:
+        """Count the bytes of this head, from the next ones that are received on."""
+        self._in_head, self._head_bytes = True, 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """The head is whole."""
+        self._in_head = False
+        self._stop_clock()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing is waited for any more."""
+        self._stop_clock()
+        super().connection_lost(exc)
+
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _start_clock(self) -> None:
+        timeout = cast("PatientConfig", self.config).request_timeout
+        message = f"The request's headers were not complete within {timeout:g} seconds."
+        self._clock = self.loop.call_later(timeout, self._refuse, b"408 Request Timeout", message)
+
+    def _stop_clock(self) -> None:
+        if self._clock is not None:
+            self._clock.cancel()
+            self._clock = None
+
+    def _refuse(self, status: bytes, message: str) -> None:
+        """Close the connection, with a word if a request began and no other is being answered."""
+        self._stop_clock()
+        if self._in_head and not self._is_answering():
+            # Which path was asked for is not known yet: both kinds of clients find their error in this.
+            error = {"type": "invalid_request_error", "message": message, "param": None, "code": None}
+            body = _encode({"type": "error", "error": error})
+            head = b"HTTP/1.1 %s\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+            self.transport.write(head % (status, len(body)) + body)
+        self.transport.close()
+
+
+class PatientApp:
+    """Refuses a request whose body stops half-way, as seen by `app`; a reply has all the time it wants."""
+
+    def __init__(self, app: ASGIApp, timeout: float) -> None:
+        self._app = app
+        self._timeout = timeout
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] == "http":
+            await _Patient(receive, send, self._timeout).run(self._app, scope)
+        else:
+            await self._app(scope, receive, send)
+
+
+class _Patient:
+    """One request."""
+
+    def __init__(self, receive: Receive, send: Send, timeout: float) -> None:
+        self._receive = receive
+        self._send = send
+        self._timeout = timeout
+        self._more = True
+        self._refusal: InvalidRequest | None = None
+        self._started = False
+
+    async def run(self, app: ASGIApp, scope: Scope) -> None:
+        """Call the app; a refusal that it does not answer itself is answered here, as the native API does."""
+        try:
+            await app(scope, self.receive, self.send)
+        except InvalidRequest as error:
+            if error is not self._refusal:
+                raise
+        if self._refusal is not None and not self._started:
+            error_object = {"type": "invalid_request_error", "message": self._refusal.message}
+            await respond(self.send, self._refusal.status, _encode({"type": "error", "error": error_object}))
+
+    async def receive(self) -> Message:
+        """The next piece; raises the refusal where it does not come."""
+        if not self._more:
+            return await self._receive()
+        try:
+            async with asyncio.timeout(self._timeout):
+                message = await self._receive()
+        except TimeoutError:
+            self._refusal = too_slow(self._timeout)
+            raise self._refusal from None
+        self._more = message.get("more_body", False)
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Send; behind a refusal that refusal alone, and not what an app makes of the exception."""
+        if self._refusal is not None and not self._started:
+            if message["type"] != "http.response.start" or message["status"] != self._refusal.status:
+                return
+            message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
+        self._started = True
+        await self._send(message)

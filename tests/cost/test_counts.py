@@ -1,0 +1,93 @@
+"""Work grows with the input and not with its square, wherever a client or a model can make it long, deep or many."""
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import pytest
+
+from chatcompat.chat import ChatCompletionRequest
+from tests.cost.counting import work_of
+from tests.cost.replies import REPLIES, STREAMS, generated_replies, generated_streams
+from tests.cost.requests import KNOWN, completed, extent
+from tests.cost.shapes import Place, pairs, places
+from tests.cost.ways import REPLY_WAYS, REQUEST_WAYS, STREAM_WAYS, Pieces, Way, few
+
+SMALL: Final = (2_000, 4_000, 8_000)
+LARGER: Final = (8_000, 16_000, 32_000)
+MOST_GROWTH: Final = 1.15  # of the work that each further byte costs: 1 is linear, 2 is quadratic
+NOISE: Final = 800  # numbers that get longer, bounds that are reached
+MOST_WORK: Final = 40  # for each byte
+EACH: Final = 2_000  # bytes that a message or a tool may add to the inner body
+
+PLACES: Final = [Place(place.name, completed(place.document), place.fills) for place in places(ChatCompletionRequest)]
+Make = Callable[[int], Pieces]
+
+
+def excess(make: Make, run: Callable[[Pieces], int], sizes: tuple[int, int, int]) -> str | None:
+    """How the work grows, where it grows by more than the input."""
+    documents = [make(size) for size in sizes]
+    run(documents[0])  # what is made once is made now
+    first, second, third = (work_of(lambda pieces=pieces: run(pieces)) for pieces in documents)  # type: ignore[misc]
+    small, middle, large = (sum(map(len, pieces)) for pieces in documents)
+    before = (second - first) / (middle - small) if middle > small else second / middle
+    if third - second > MOST_GROWTH * max(0, before) * (large - middle) + NOISE:
+        return f"work {first}, {second}, {third}"
+    if third > MOST_WORK * (large + NOISE):
+        return f"work {third} of {large} bytes"
+    return None
+
+
+def found(shapes: Iterable[tuple[str, Make]], ways: dict[str, Way], sizes: tuple[int, int, int] = SMALL) -> list[str]:
+    """Each shape that costs too much in one of the ways."""
+    return [
+        f"{name}, {way}: {told}"
+        for name, make in shapes
+        for way, through in ways.items()
+        if (told := excess(make, through.run, sizes)) is not None
+    ]
+
+
+def one(make: Callable[[int], bytes]) -> Make:
+    return lambda size: [make(size)]
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
+def test_each_place_of_a_request_costs_in_proportion(place: Place) -> None:
+    shapes = ((shape.name, one(shape.make)) for shape in place.shapes())
+    assert found(shapes, {"native": REQUEST_WAYS["native"]}) == []
+
+
+def test_places_that_stand_together_cost_in_proportion() -> None:
+    shapes = ((shape.name, one(shape.make)) for shape in pairs(PLACES, near=True))
+    assert found(shapes, {"native": REQUEST_WAYS["native"]}) == []
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_a_hostile_request_costs_in_proportion(name: str) -> None:
+    assert found([(name, one(KNOWN[name][0]))], few(REQUEST_WAYS), LARGER) == []
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_a_hostile_request_becomes_no_larger(name: str) -> None:
+    request = KNOWN[name][0](LARGER[-1])
+    for way in REQUEST_WAYS.values():
+        assert way.run([request]) <= len(request) + EACH * (extent(request) + 1)
+
+
+def test_each_place_of_a_reply_costs_in_proportion() -> None:
+    shapes = ((name, one(make)) for name, make in generated_replies())
+    assert found(shapes, few(REPLY_WAYS)) == []
+
+
+@pytest.mark.parametrize("name", REPLIES)
+def test_a_hostile_reply_costs_in_proportion(name: str) -> None:
+    assert found([(name, one(REPLIES[name][0]))], few(REPLY_WAYS), LARGER) == []
+
+
+def test_each_place_of_a_stream_costs_in_proportion() -> None:
+    assert found(generated_streams(), few(STREAM_WAYS)) == []
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_hostile_stream_costs_in_proportion(name: str) -> None:
+    assert found([(name, STREAMS[name][0])], few(STREAM_WAYS), LARGER) == []

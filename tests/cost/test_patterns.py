@@ -1,0 +1,111 @@
+"""Every regular expression that sees bytes of a client or a model, with its worst input."""
+
+import re
+import tracemalloc
+from collections.abc import Callable
+from typing import Any, Final
+
+import pytest
+
+from tests.cost.patterns import faults, other_uses, used_patterns
+
+KIB: Final = 1024
+SIZE: Final = 256 * KIB
+
+Worst = Callable[[int], Any]
+
+
+def repeated(unit: str, before: str = "", after: str = "") -> Worst:
+    return lambda size: before + unit * (size // len(unit)) + after
+
+
+def raw(unit: bytes, before: bytes = b"", after: bytes = b"") -> Worst:
+    return lambda size: before + unit * (size // len(unit)) + after
+
+
+_DELTA: Final = (
+    b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"'
+)
+# The text that each has most work with: what it nearly takes, without what has to stand behind.
+WORST: Final[dict[str, Worst]] = {
+    "chatcompat.chunks.says_something": raw(b'"delta":{"role', after=b"x"),
+    "chatcompat.dialect._VERSION": repeated("2023-06-"),
+    "chatcompat.errors._ABOUT_MODEL": repeated("models "),
+    "chatcompat.errors._INVALID_TAG": repeated("x", "Invalid value '"),
+    "chatcompat.errors._LOCATION": repeated(" - at `$"),
+    "chatcompat.errors._MISSING": repeated("x", "Object missing required field `"),
+    "chatcompat.headers._UNSAFE": lambda size: "\u00e9" * 200,  # of a name that is cut first
+    "chatcompat.headers._UNSENDABLE": raw(b"x"),
+    "chatcompat.ids._ID": repeated("x", after=":"),
+    "chatcompat.measures._INDEX": repeated("[1", after="x"),
+    "chatcompat.measures._STEP": repeated("x"),
+    "chatcompat.request.free_json._BRACKET": raw(b"["),
+    "chatcompat.request.free_json._SPACE_BEFORE_COLON": raw(b'"   '),
+    "chatcompat.request.free_json._STRING": raw(b'\\"', b'"'),
+    "chatcompat.request.media._DATA_URL": raw(b";", b'"data:'),
+    "chatcompat.request.media._HTTP": raw(b'"http'),
+    "chatcompat.request.media._NO_BASE64": raw(b"A", b'"'),
+    "chatcompat.request.names._NAME": repeated("x"),
+    "chatcompat.request.names._OUTSIDE": repeated("\u00e9"),
+    "chatcompat.request.native._SERVER_TOOL": raw(b"_0000000", b'"a'),
+    "chatcompat.response._WRAPPING": repeated(" ", "{"),
+    "chatcompat.stream._find_texts": raw(b"\\n", _DELTA),
+    "chatcompat.stream._match_text": raw(b"\\n", _DELTA),
+}
+FOUND: Final = used_patterns()
+_ARGUMENTS: Final = {"sub": ("",), "subn": ("",)}
+
+
+def test_every_pattern_is_listed_with_its_worst_input() -> None:
+    assert sorted(FOUND) == sorted(WORST)
+    assert other_uses() == []
+    assert all(used.methods for used in FOUND.values())
+
+
+@pytest.mark.parametrize("name", WORST)
+def test_a_pattern_costs_one_scan_of_its_worst_input(name: str) -> None:
+    used = FOUND[name]
+    assert faults(used.pattern, used.methods) == []
+    text = WORST[name](SIZE)
+    for method in used.methods:
+        more = [b"" if isinstance(text, bytes) else "" for _ in _ARGUMENTS.get(method, ())]
+        tracemalloc.start()
+        try:
+            getattr(used.pattern, method)(*more, text)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert peak <= 2 * len(text) + 64 * KIB
+
+
+@pytest.mark.parametrize(
+    ("pattern", "method", "fault"),
+    [
+        ("(?:ab)*c", "match", "keeps a state for each repetition"),
+        (r'"(?:[^"\\]|\\.)*"', "match", "keeps a state for each repetition"),
+        (r"\s*x", "search", "attempts that fail overlap"),
+        (r"x\s*y[^z]*z", "sub", "attempts that fail overlap"),
+        (r"a*a{200}b", "match", "a repeat takes what stands behind it"),
+        (r"\d*\d*x", "fullmatch", "a repeat takes what stands behind it"),
+        (r"(?:a*)*b", "match", "a repeat takes what stands behind it"),
+        (r"(?:ab|[ac]d)*e", "match", "two branches begin alike"),
+        (r"(.)\1*x", "match", "refers to a group"),
+    ],
+)
+def test_a_pattern_that_costs_more_is_found(pattern: str, method: str, fault: str) -> None:
+    assert fault in faults(re.compile(pattern), {method})
+
+
+@pytest.mark.parametrize(
+    ("pattern", "method"),
+    [
+        (r'"[^"]*"', "match"),
+        (r'"(?:[^"\\]++|\\.)*+"', "match"),
+        (r"[a-z]+", "findall"),
+        (r"\A\s*x", "search"),
+        (r"(?<=\n)[^\n]*x", "search"),
+        (r"[a-z]*_[0-9]{8}", "fullmatch"),
+    ],
+)
+def test_a_pattern_that_costs_one_scan_is_left_alone(pattern: str, method: str) -> None:
+    assert faults(re.compile(pattern), {method}) == []

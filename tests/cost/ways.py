@@ -1,0 +1,239 @@
+"""The ways that a shape goes through the package, and what msgspec alone makes of the same bytes."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from msgspec.structs import replace
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from chatcompat import ChatCompatMiddleware, Dialect, InvalidReply, InvalidRequest, Translation, translate
+from chatcompat.dialect import PRESETS
+from chatcompat.origin import Origin
+
+Pieces = list[bytes]  # a request or a reply is one piece, a stream one piece an event
+Run = Callable[[Pieces], int]
+"""Takes a document and says how many bytes were made of it; of an error, below 0."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way through the package, and what its cost is held against."""
+
+    run: Run
+    floor: Run
+
+
+ERRORS: Final = (InvalidRequest, InvalidReply)
+REFUSED: Final = 0
+
+# ---------------------------------------------------------------- requests
+
+
+def _translated(dialect: Dialect) -> Run:
+    def way(pieces: Pieces) -> int:
+        try:
+            return len(translate(pieces[0], dialect=dialect, created=1).body)
+        except InvalidRequest as error:
+            return -len(error.body)
+
+    return way
+
+
+# ---------------------------------------------------------------- replies
+
+_CHAT: Final = translate(b'{"model":"m","messages":[{"role":"user","content":"hi"}]}', created=1)
+
+
+def _asked(**origin: Any) -> Translation:
+    return replace(_CHAT, origin=Origin(created=1, include_usage=True, service_tier=True, **origin))
+
+
+ASKED: Final[dict[str, Translation]] = {
+    "text": _asked(),
+    "JSON": _asked(json_tool="x"),
+    "wrapped JSON": _asked(json_tool="x", json_wrapped=True),
+    "custom tool": _asked(custom_tools=frozenset("x"), tool_names={"x": "x:"}),
+    "function": _asked(legacy_functions=True),
+    "prefill": _asked(prefill="a" * 1000),
+}
+
+
+def _whole(asked: Translation) -> Run:
+    def way(pieces: Pieces) -> int:
+        try:
+            return len(asked.reply(pieces[0]))
+        except InvalidReply as error:
+            return -len(error.body)
+
+    return way
+
+
+def _replayed(asked: Translation) -> Run:
+    def way(pieces: Pieces) -> int:
+        try:
+            out, stream = asked.stream_reply(pieces[0])
+            return len(out) + len((stream.thinking or ("", b""))[1])
+        except InvalidReply as error:
+            return -len(error.body)
+
+    return way
+
+
+# ---------------------------------------------------------------- streams
+
+PIECE: Final = 1024
+
+
+def as_events(pieces: Pieces) -> Pieces:
+    return pieces
+
+
+def in_one(pieces: Pieces) -> Pieces:
+    return [b"".join(pieces)]
+
+
+def cut_anywhere(pieces: Pieces) -> Pieces:
+    whole = b"".join(pieces)
+    return [whole[start : start + PIECE] for start in range(0, len(whole), PIECE)]
+
+
+CUTS: Final = {"one piece": in_one, "pieces of 1 kB": cut_anywhere}
+
+
+def _streamed(asked: Translation, cut: Callable[[Pieces], Pieces]) -> Run:
+    def way(pieces: Pieces) -> int:
+        stream = asked.stream()
+        made = sum(len(stream.feed(piece)) for piece in cut(pieces)) + len(stream.close())
+        return made + len((stream.thinking or ("", b""))[1])
+
+    return way
+
+
+def _collected(asked: Translation, cut: Callable[[Pieces], Pieces]) -> Run:
+    def way(pieces: Pieces) -> int:
+        collector = asked.collector()
+        try:
+            for piece in cut(pieces):
+                collector.feed(piece)
+            return len(collector.close())
+        except InvalidReply as error:
+            return -len(error.body)
+
+    return way
+
+
+# ---------------------------------------------------------------- turns that may pause
+
+_PAUSING: Final = (
+    b'{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":%b,'
+    b'"tools":[{"type":"web_search_20250305","name":"web_search"}]}'
+)
+_GONE_ON: Final = b'{"id":"msg_2","model":"m","content":[],"stop_reason":"end_turn"}'
+SSE: Final = b"text/event-stream"
+JSON: Final = b"application/json"
+
+
+def _app(pieces: Pieces, media: bytes) -> ASGIApp:
+    """A messages app that sends these pieces; called once more, as for a turn that it paused, it has little to add."""
+    called = False
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal called
+        await receive()
+        await send(
+            {"type": "http.response.start", "status": 200, "headers": [(b"content-type", JSON if called else media)]}
+        )
+        for piece in [_GONE_ON] if called else pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        called = True
+        await send({"type": "http.response.body", "body": b""})
+
+    return app
+
+
+async def _exchange(app: ASGIApp, body: bytes) -> int:
+    made, given, forever = 0, False, asyncio.Event()
+
+    async def receive() -> Message:
+        nonlocal given
+        if given:
+            await forever.wait()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: Message) -> None:
+        nonlocal made
+        made += len(message.get("body", b""))
+
+    headers = [(b"content-type", JSON), (b"authorization", b"Bearer key")]
+    scope = {"type": "http", "method": "POST", "path": "/v1/chat/completions", "root_path": "", "headers": headers}
+    await app({**scope, "query_string": b"", "raw_path": b"/v1/chat/completions"}, receive, send)
+    return made
+
+
+def _may_pause(cut: Callable[[Pieces], Pieces], media: bytes, *, streaming: bool) -> Way:
+    """By the middleware; its floor has the same app without it."""
+    body = _PAUSING % (b"true" if streaming else b"false")
+
+    def run(pieces: Pieces) -> int:
+        return asyncio.run(_exchange(ChatCompatMiddleware(_app(cut(pieces), media)), body))
+
+    def floor(pieces: Pieces) -> int:
+        return asyncio.run(_exchange(_app(cut(pieces), media), body)) + generic(pieces)
+
+    return Way(run, floor)
+
+
+# ---------------------------------------------------------------- msgspec alone
+
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+
+
+def generic(pieces: Pieces) -> int:
+    """Each document of the same bytes decoded and encoded by msgspec, which does not know what it is."""
+    with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        if len(pieces) == 1 and not pieces[0].startswith(b"event: "):
+            return len(_encode(_decode(pieces[0])))
+        decoded = [_decode(data) for data in _payloads(pieces)]
+        return len(b"".join([_encode(event) for event in decoded]))
+    return REFUSED
+
+
+def _payloads(pieces: Pieces) -> Iterator[bytes]:
+    for piece in pieces:
+        yield piece.partition(b"\ndata: ")[2].rstrip(b"\n")
+
+
+# ---------------------------------------------------------------- all ways
+
+REQUEST_WAYS: Final[dict[str, Way]] = {name: Way(_translated(dialect), generic) for name, dialect in PRESETS.items()}
+REPLY_WAYS: Final[dict[str, Way]] = {
+    **{f"{name}, whole": Way(_whole(asked), generic) for name, asked in ASKED.items()},
+    **{f"{name}, as a stream": Way(_replayed(asked), generic) for name, asked in ASKED.items()},
+    "may pause, whole": _may_pause(as_events, JSON, streaming=False),
+    "may pause, as a stream": _may_pause(as_events, JSON, streaming=True),
+}
+STREAM_WAYS: Final[dict[str, Way]] = {
+    **{name: Way(_streamed(asked, as_events), generic) for name, asked in ASKED.items()},
+    **{f"{name}, collected": Way(_collected(asked, as_events), generic) for name, asked in ASKED.items()},
+    **{f"text, {how}": Way(_streamed(ASKED["text"], cut), generic) for how, cut in CUTS.items()},
+    **{f"text, collected, {how}": Way(_collected(ASKED["text"], cut), generic) for how, cut in CUTS.items()},
+    **{f"may pause, {how}": _may_pause(cut, SSE, streaming=True) for how, cut in CUTS.items()},
+    "may pause": _may_pause(as_events, SSE, streaming=True),
+    "may pause, collected": _may_pause(as_events, SSE, streaming=False),
+}
+# Those that have all code in them: for the many shapes of the walk.
+FEW: Final = frozenset(
+    {"native", "native-2026-10-21"}
+    | {"text, whole", "wrapped JSON, as a stream", "may pause, whole"}
+    | {"text", "wrapped JSON, collected", "may pause"}
+)
+
+
+def few(ways: dict[str, Way]) -> dict[str, Way]:
+    return {name: way for name, way in ways.items() if name in FEW}
