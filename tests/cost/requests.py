@@ -346,4 +346,9 @@ def completed(document: Any) -> Any:
 
 def extent(request: bytes) -> int:
     """How many messages and tools stand in it, at most."""
-    return sum(request.count(name) for name in (b'"role":', b'"function":{', b'"custom":{', b'"input_schema":'))
+    return sum(request.count(name) for name in (b'"role":', b'"name":', b'"custom":{', b'"input_schema":'))
+
+
+def media_parts(request: bytes) -> int:
+    """How many parts stand in it that take more bytes natively; a message has a bound of them."""
+    return sum(request.count(name) for name in (b'"type":"image_url"', b'"type":"file"'))
