@@ -4,27 +4,29 @@
 same translation without ASGI, for custom gateways.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from chatcompat.bounds import RequestBounds
-from chatcompat.dialect import Dialect
+from chatcompat.dialect import Dialect, DialectOption
 from chatcompat.errors import ChatCompatError, InvalidReply, InvalidRequest
-from chatcompat.record import ExchangeRecord
+from chatcompat.record import ExchangeRecord, OnExchange
 from chatcompat.store import MemoryStore, ThinkingStore
+from chatcompat.stream import ChunkStream, StreamError
 from chatcompat.translation import Translation, translate
-
-if TYPE_CHECKING:
-    from chatcompat.middleware import ChatCompatMiddleware
 
 __all__ = [
     "ChatCompatError",
     "ChatCompatMiddleware",
+    "ChunkStream",
     "Dialect",
+    "DialectOption",
     "ExchangeRecord",
     "InvalidReply",
     "InvalidRequest",
     "MemoryStore",
+    "OnExchange",
     "RequestBounds",
+    "StreamError",
     "ThinkingStore",
     "Translation",
     "translate",
@@ -32,12 +34,20 @@ __all__ = [
 
 __version__ = "0.1.0"
 
+if TYPE_CHECKING:  # a type checker that sees `__getattr__` takes any name, also a misspelt one
+    from chatcompat.middleware import ChatCompatMiddleware
+else:
 
-def __getattr__(name: str) -> Any:
-    """`ChatCompatMiddleware`, imported when it is asked for: who only translates needs no ASGI (PEP 562)."""
-    if name != "ChatCompatMiddleware":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from chatcompat.middleware import ChatCompatMiddleware  # noqa: PLC0415
+    def __getattr__(name: str) -> type:
+        """Import `ChatCompatMiddleware` on first use, so that plain translation does not import ASGI (PEP 562)."""
+        if name != "ChatCompatMiddleware":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from chatcompat.middleware import ChatCompatMiddleware  # noqa: PLC0415
 
-    globals()[name] = ChatCompatMiddleware
-    return ChatCompatMiddleware
+        globals()[name] = ChatCompatMiddleware
+        return ChatCompatMiddleware
+
+
+def __dir__() -> list[str]:
+    """All public names, also before their first use."""
+    return sorted({*globals(), *__all__})

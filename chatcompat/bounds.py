@@ -10,29 +10,35 @@ from chatcompat.errors import InvalidRequest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestBounds:
-    """Bounds of the content of a request; one above is a 400 that names the place. Raises `ValueError` below 1."""
+    """How much one request may hold.
+
+    A request above a bound is refused with status 400 and an error that names the place. Raises `ValueError` for a
+    bound below 1.
+
+    Attributes:
+        messages: Messages in a request. The native service takes no more than the default.
+        tools: Tools, or functions, in a request.
+        parts: Content parts, or entries of `reasoning_details`, in one message.
+        calls: Tool calls in one message.
+        depth: Levels of nesting in free JSON: schemas, arguments and native tools, as received and as sent. What
+            people write stays below 20.
+        schema_branches: Branches (`allOf`, `anyOf`, `oneOf`) at the top of one schema, including nested and referenced
+            ones. The native service takes none there, so they are merged.
+        schema_properties: Properties and required names in all of these branches.
+        growth: Bytes by which one schema or text file may grow when it is rewritten for the native service, for
+            instance when a reference is replaced by its definition.
+        unknown_fields: Distinct fields that are not part of the API.
+    """
 
     messages: int = 100_000
-    """How many messages there may be; the native service takes no more."""
     tools: int = 1_024
-    """How many tools, or functions, there may be."""
     parts: int = 4_096
-    """How many content parts, or entries of `reasoning_details`, one message may have."""
     calls: int = 1_024
-    """How many tool calls one message may have."""
     depth: int = 128
-    """How deep free JSON (a schema, arguments, a native tool) may be nested; those that people write stay under 20.
-    What is sent for a schema is held to it too."""
     schema_branches: int = 200
-    """How many branches (`allOf`, `anyOf`, `oneOf`) the top of a schema may have, those in branches and behind
-    references included: the native service takes none there, so that they are merged."""
     schema_properties: int = 10_000
-    """How many properties and required names these branches may have together."""
     growth: int = 65_536
-    """By how many bytes one schema or text file may grow when it is rewritten for the native service, as by a
-    definition that a reference copies to the top."""
     unknown_fields: int = 1_000
-    """How many different fields there may be that the API does not have."""
 
     def __post_init__(self) -> None:
         """Check the bounds."""

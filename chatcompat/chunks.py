@@ -89,8 +89,8 @@ class ChunkWriter:
         self._delta = self._shared + b'[{"index":0,"delta":'
         self._close = b',"usage":null}\n\n' if origin.include_usage else b"}\n\n"
         self._tail = b',"logprobs":null,"finish_reason":null}]' + self._close
-        self.text_head = self._delta + b'{"content":'
-        self.text_tail = b"}" + self._tail
+        self.text_head: bytes = self._delta + b'{"content":'
+        self.text_tail: bytes = b"}" + self._tail
         # The same around a text that is JSON already, and between two.
         self.open_text, self.close_text = self.text_head + b'"', b'"' + self.text_tail
         self.between_texts = self.close_text + self.open_text

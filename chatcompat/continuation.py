@@ -188,8 +188,8 @@ class StreamPart:
     """
 
     def __init__(self, turn: Turn, *, first: bool, last: bool, max_event_bytes: int) -> None:
-        self.paused = False
-        self.too_large = False  # an event was: nothing behind it is read
+        self.paused: bool = False
+        self.too_large: bool = False  # an event was: nothing behind it is read
         self._turn = turn
         self._first = first
         self._decoder = EventDecoder(max_bytes=max_event_bytes)

@@ -6,6 +6,17 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal
 
+__all__ = [
+    "BUDGETS",
+    "DEFAULT_DIALECT",
+    "EFFORTS",
+    "LLAMA_CPP",
+    "NATIVE_2026",
+    "PRESETS",
+    "Dialect",
+    "DialectOption",
+]
+
 # The first version of the messages API that refuses `temperature` and `top_p`, whatever their value.
 NO_SAMPLING_SINCE: Final = "2026-10-21"
 
@@ -25,78 +36,67 @@ _VERSION: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 class Dialect:
     """What the inner app accepts. The defaults are the public native API at version 2023-06-01.
 
-    Each field is there because a request that is wrong in it is answered with a native 400.
+    Each field is there because the inner app answers a request that is wrong in it with a native 400 (quoted below),
+    or does something else without saying so. Raises `ValueError` for values that no inner app can accept.
+
+    Attributes:
+        version: `anthropic-version` where the client sends none. Native: "anthropic-version: header is required".
+        max_tokens: Tokens sent as the limit where the client names none. Native: "max_tokens: Field required".
+        sampling: Takes `temperature` and `top_p`, in versions that have them at all.
+            Native: "temperature: Extra inputs are not permitted".
+        max_temperature: The highest `temperature`. A higher one is capped and reported.
+            Native: "temperature: range: 0..1".
+        temperature_and_top_p: Takes both at once. Otherwise `temperature` is sent and `top_p` is reported.
+            Native: "`temperature` and `top_p` cannot both be specified for this model".
+        forced_tools: Takes `tool_choice` `any` and `tool`. Otherwise an instruction asks for JSON output, which is
+            reported. Native: "tool_choice: type "tool" and "any" are not supported for this model".
+        json_schema: Takes `output_config.format`. Otherwise a JSON schema becomes the input of a tool.
+            Native: "output_config: Extra inputs are not permitted".
+        reasoning: How `reasoning_effort` is sent: as `thinking.budget_tokens` ("budget"), as `output_config.effort`
+            ("effort"), or not at all ("none"). Native: "thinking.type.enabled: not supported for this model",
+            "output_config: Extra inputs are not permitted".
+        budgets: Thinking budget in tokens by `reasoning_effort`. At most half of `max_tokens` is sent, so that there is
+            room for the answer. Native: "max_tokens must be greater than thinking.budget_tokens".
+        efforts: Native effort by `reasoning_effort`. An effort that is missing here is reported.
+            Native: "output_config.effort: Input should be 'low', 'medium' or 'high'".
+        adaptive_thinking: Thinks at an effort only with `thinking: {"type": "adaptive"}`.
+        thinking_off: Takes `thinking: {"type": "disabled"}`. Otherwise the lowest effort is sent, which is reported.
+            Native: "thinking.type.disabled: not supported for this model".
+        web_search: Type of the native tool for `web_search_options`, for instance `web_search_20260318`. With None such
+            requests are refused. Native: "tools.0: Input tag 'web_search_20260318' found using 'type' does not match".
+        prefill: Takes a trailing assistant message as the start of its reply.
+            Native: "This model does not support assistant message prefill".
+        system_messages: Takes `role: "system"` in mid-conversation. Otherwise such a message becomes marked text in the
+            same place. Native: "role 'system' is not supported on this model".
+        api_key_header: Reads the credential from `x-api-key`, so the one in `Authorization: Bearer` is copied there.
+            Native: "x-api-key header is required".
+        exact_tool_choice: Keeps `tool_choice` `tool` and `none`, and `disable_parallel_tool_use`. Otherwise only the
+            named tool is sent, or no tool, and `parallel_tool_calls` is reported. Such an app calls another tool than
+            the named one, or calls one although none may be called.
+        repeats_prefill: Repeats the prefill at the start of its reply, where it is removed. The native service
+            continues after the prefill.
+        keeps_connections: Keeps connections open as it announces, so that they can be used again (see `Upstream`).
     """
 
     version: str = "2023-06-01"
-    """`anthropic-version` where the client sends none. Native: "anthropic-version: header is required"."""
-
     max_tokens: int = 16_000
-    """Sent where the client names no limit. Native: "max_tokens: Field required"."""
-
     sampling: bool = True
-    """Takes `temperature` and `top_p`, under versions that have them at all.
-    Native: "temperature: Extra inputs are not permitted"."""
-
     max_temperature: float = 1.0
-    """Larger values are capped and reported. Native: "temperature: range: 0..1"."""
-
     temperature_and_top_p: bool = True
-    """Takes both at once; else `temperature` is kept and `top_p` reported.
-    Native: "`temperature` and `top_p` cannot both be specified for this model"."""
-
     forced_tools: bool = True
-    """Takes `tool_choice` `any` and `tool`; else JSON output is asked for by an instruction, and reported.
-    Native: "tool_choice: type "tool" and "any" are not supported for this model"."""
-
     json_schema: bool = False
-    """Takes `output_config.format`; else a JSON schema is the input of a tool.
-    Native: "output_config: Extra inputs are not permitted"."""
-
     reasoning: Literal["budget", "effort", "none"] = "budget"
-    """How `reasoning_effort` is said: as `thinking.budget_tokens`, as `output_config.effort`, or not at all.
-    Native: "thinking.type.enabled: not supported for this model", "output_config: Extra inputs are not permitted"."""
-
     budgets: Mapping[str, int] = field(default_factory=lambda: BUDGETS)
-    """Budget in tokens for each effort; kept to half of `max_tokens`, so that the answer has room.
-    Native: "max_tokens must be greater than thinking.budget_tokens"."""
-
     efforts: Mapping[str, str] = field(default_factory=lambda: EFFORTS)
-    """Native effort for each effort; one that is not here is reported.
-    Native: "output_config.effort: Input should be 'low', 'medium' or 'high'"."""
-
     adaptive_thinking: bool = False
-    """Thinks at an effort only with `thinking: {"type": "adaptive"}`."""
-
     thinking_off: bool = True
-    """Takes `thinking: {"type": "disabled"}`; else the lowest effort is sent, and reported.
-    Native: "thinking.type.disabled: not supported for this model"."""
-
     web_search: str | None = None
-    """Type of the service's own tool that `web_search_options` asks for, as `web_search_20260318`; without one they are
-    refused. Native: "tools.0: Input tag 'web_search_20260318' found using 'type' does not match"."""
-
     prefill: bool = True
-    """Takes a trailing assistant message as the start of its reply.
-    Native: "This model does not support assistant message prefill"."""
-
     system_messages: bool = False
-    """Takes `role: "system"` in mid-conversation; else such a message becomes marked text at its place.
-    Native: "role 'system' is not supported on this model"."""
-
     api_key_header: bool = False
-    """Also reads the credential of `Authorization: Bearer` from `x-api-key`.
-    Native: "x-api-key header is required"."""
-
     exact_tool_choice: bool = True
-    """Keeps `tool_choice` `tool` and `none`, and `disable_parallel_tool_use`; else only the tool that is named is sent,
-    or no tool, and `parallel_tool_calls` is reported. Else: another tool is called, or one although none may be."""
-
     repeats_prefill: bool = False
-    """Begins its reply with the prefill, which is then cut off; natively the reply goes on behind it."""
-
     keeps_connections: bool = True
-    """Keeps a connection open that it said it would, so that it can be used again (`Upstream`)."""
 
     def __post_init__(self) -> None:
         if not _VERSION.fullmatch(self.version):

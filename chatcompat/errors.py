@@ -12,6 +12,8 @@ import msgspec
 from chatcompat.completion import ErrorBody, ErrorObject
 from chatcompat.messages import NativeError
 
+__all__ = ["ChatCompatError", "InvalidReply", "InvalidRequest"]
+
 # What a decoder raises for bytes that it refuses. Only the first is a `msgspec.MsgspecError`.
 DECODE_ERRORS: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 

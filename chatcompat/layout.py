@@ -13,7 +13,7 @@ class Layout:
     __slots__ = ("_details", "_placed", "_signed", "position")
 
     def __init__(self) -> None:
-        self.position = 0  # characters of content so far
+        self.position: int = 0  # characters of content so far
         self._placed = 0  # of these, those that a detail tells
         self._details: list[ReasoningDetail] = []
         self._signed = False

@@ -51,25 +51,50 @@ class _ClientLeft(Exception):
 class ChatCompatMiddleware:
     """Serve `POST /v1/chat/completions` on top of an app that serves `POST /v1/messages`.
 
-    Pure ASGI: for `app.add_middleware(ChatCompatMiddleware)`, inside `Mount("/compat", ChatCompatMiddleware(app))`, or
-    around any messages app.
+    Pure ASGI: use it with `app.add_middleware(ChatCompatMiddleware)`, inside `Mount("/compat",
+    ChatCompatMiddleware(app))`, or around any messages app. All other requests pass through unchanged.
 
-    `dialect` says what `app` accepts: one `Dialect`, or a function from a model id to its `Dialect`. `path` is the
-    endpoint, `messages_path` where it is sent inside, and `models_path` where clients that are not native ones read the
-    list of models, from `models` (ids, or further fields by id) or `app`'s own list (None for no such list); all below
-    `root_path`. Bounds: `max_body_bytes` of a request (413 above), `max_reply_bytes` of a reply in one piece and
-    `max_event_bytes` of one stream event (502 or an error frame above), `max_header_bytes` of all headers of a request
-    (431 above) and of a reply (502), and `bounds` of what a request holds (400). `max_reply_bytes` is one bound for all
-    parts of a paused turn, and bounds what is kept of a stream: of a paused turn to continue it, of thinking and JSON
-    until they are whole. Seconds: after `keep_alive` of silence in a stream a comment is sent; `first_byte_timeout` is
-    what `app` has until its message, or a part of it, begins (headers, pings and blanks do not count), `idle_timeout`
-    how long it may be silent in it, before it is cancelled and the client gets a 504 or an error frame (`math.inf`: for
-    ever);
-    `disconnect_grace` is how long it has to stop by itself after the client left. `strict` refuses what would
-    otherwise be ignored. `on_exchange` is called with an `ExchangeRecord` after each exchange; what it raises is logged
-    and goes no further. `store` keeps signed thinking that clients lose, by default in memory; None for nowhere. A
-    request, and the end of its reply, wait at most `store_timeout` seconds for it, and then go on without.
-    `max_continuations`: how often a turn that `app` pauses is gone on with before the client sees it as cut off.
+    All sizes are in bytes and all times in seconds. `math.inf` turns a timeout off.
+
+    Args:
+        app: The ASGI app that serves the native messages API ("the inner app").
+        dialect: What the inner app accepts: one `Dialect`, or a function from a model id to its `Dialect`. By default
+            the public native API at version 2023-06-01.
+        path: The endpoint, below `root_path`. By default `/v1/chat/completions`.
+        messages_path: The path at which the inner app serves messages, below `root_path`. By default `/v1/messages`.
+        models_path: The path of the list of models for chat clients, below `root_path`. By default `/v1/models`; None
+            serves no list.
+        models: The list of models: ids, or a mapping from id to further fields. By default the inner app's own list.
+        max_body_bytes: The largest request (32 MiB). A larger one is a 413.
+        max_reply_bytes: The largest reply in one piece (32 MiB). A larger one is a 502. All parts of a paused turn, and
+            all pages of the list of models, count together. It also bounds what is kept of a stream: a paused turn to
+            continue it, and thinking and JSON until they are complete.
+        max_event_bytes: The largest event of a stream (8 MiB). A larger one is a 502, or an error frame once the reply
+            has begun.
+        max_header_bytes: All headers of a request or of a reply (64 KiB). More is a 431 for a request, a 502 for a
+            reply.
+        bounds: How much the content of one request may hold, see `RequestBounds`. More is a 400.
+        strict: Refuse requests with fields that would otherwise be ignored. By default they are ignored and reported.
+        on_exchange: Called with an `ExchangeRecord` after each exchange. Its exceptions are logged and suppressed. By
+            default nothing is called.
+        store: Keeps the signed thinking that clients lose: any `ThinkingStore`, or None to keep nothing. By default a
+            new `MemoryStore`.
+        max_continuations: How many times a turn that the inner app pauses is resumed (5). After that the reply ends
+            with `finish_reason: "length"`.
+        keep_alive: Silence in a stream after which a comment is sent (15).
+        first_byte_timeout: Time until the message, or the next part of a paused turn, begins (600). Headers, pings and
+            blanks before it do not count. After that the inner app is cancelled and the client gets a 504, or an error
+            frame once the reply has begun.
+        idle_timeout: The longest silence of the inner app after that (300), with the same outcome.
+        disconnect_grace: Time for the inner app to stop by itself after the client left, before it is cancelled (0.5).
+        store_timeout: The longest that a request, and the end of its reply, wait for `store` (1). After that they go on
+            without it.
+
+    Raises:
+        TypeError: `dialect` is neither a `Dialect` nor callable, `store` is a class, or `models` is a string or has an
+            id that is not a string.
+        ValueError: A path does not begin with a slash, `path` and `messages_path` are the same, `disconnect_grace` or
+            `max_continuations` is below 0, or another size or time is not above 0.
     """
 
     def __init__(

@@ -4,22 +4,26 @@ from msgspec import Struct
 
 
 class Origin(Struct, frozen=True, kw_only=True):
-    """The small part of a translated request that is needed again when its reply comes."""
+    """The small part of a translated request that is needed again for its reply.
+
+    Attributes:
+        created: Time of the reply in seconds since the epoch, the same in every chunk.
+        include_usage: Whether a stream ends with a chunk of its usage.
+        prefill: The start of the reply that the client sent, if the inner app repeats it.
+        tool_names: The client's name by native tool name, for the names that were changed.
+        custom_tools: Native names of custom tools. Calls of these are custom calls.
+        legacy_functions: Whether a call is sent as `function_call`, which has room for one call.
+        json_tool: Name of the tool whose input is the JSON that the client asked for.
+        json_wrapped: Whether that JSON is in the tool's property `value`.
+        service_tier: Whether the request named a service tier. Only then does the reply.
+    """
 
     created: int
-    """Seconds since the epoch, in every chunk of a reply the same."""
     include_usage: bool = False
     prefill: str = ""
-    """The start of the reply that the client gave, where the inner app repeats it."""
     tool_names: dict[str, str] = {}
-    """Native tool name -> the client's, for names that were mapped."""
     custom_tools: frozenset[str] = frozenset()
-    """Native names of custom tools: their calls are custom calls."""
     legacy_functions: bool = False
-    """Whether a call comes back as `function_call`; there is room for one."""
     json_tool: str | None = None
-    """Name of the tool whose input is the JSON that the client asked for."""
     json_wrapped: bool = False
-    """Whether that JSON is the tool's property `value`."""
     service_tier: bool = False
-    """Whether the request named one: only then does the reply."""

@@ -7,11 +7,14 @@ Names are those of semantic conventions 1.41, the last release that has them
 
 from collections.abc import Mapping
 from contextvars import ContextVar
-from typing import Any, Final
+from types import EllipsisType
+from typing import Final, TypedDict, Unpack
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import chatcompat
+from chatcompat.bounds import RequestBounds
+from chatcompat.dialect import DialectOption
 from chatcompat.headers import lowered
 from chatcompat.measures import (
     DURATION_BUCKETS,
@@ -24,13 +27,17 @@ from chatcompat.measures import (
     to_place,
 )
 from chatcompat.middleware import ChatCompatMiddleware
+from chatcompat.models import ModelsOption
 from chatcompat.record import ExchangeRecord, OnExchange, to_all
+from chatcompat.store import ThinkingStore
 
 try:
     from opentelemetry import metrics, propagate, trace
     from opentelemetry.trace import Span, SpanKind, StatusCode
-except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(f"{error}. Install it with: pip install 'chatcompat[otel]'") from error
+except ModuleNotFoundError as _error:
+    raise ModuleNotFoundError(f"{_error}. Install it with: pip install 'chatcompat[otel]'") from _error
+
+__all__ = ["TracedChatCompatMiddleware"]
 
 SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.41.1"
 
@@ -42,6 +49,29 @@ _MAX_IGNORED: Final = 32
 _span: Final[ContextVar[Span]] = ContextVar("chatcompat_span")
 
 _Attributes = dict[str, str | bool | int | float | list[str]]
+
+
+class _Options(TypedDict, total=False):
+    """The options of `ChatCompatMiddleware`, so that type checkers find a misspelt one."""
+
+    dialect: DialectOption
+    path: str
+    messages_path: str
+    models_path: str | None
+    models: ModelsOption | None
+    max_body_bytes: int
+    max_reply_bytes: int
+    max_event_bytes: int
+    max_header_bytes: int
+    bounds: RequestBounds
+    strict: bool
+    store: ThinkingStore | None | EllipsisType
+    max_continuations: int
+    keep_alive: float
+    first_byte_timeout: float
+    idle_timeout: float
+    disconnect_grace: float
+    store_timeout: float
 
 
 class TracedChatCompatMiddleware(ChatCompatMiddleware):
@@ -66,7 +96,7 @@ class TracedChatCompatMiddleware(ChatCompatMiddleware):
         tracer_provider: trace.TracerProvider | None = None,
         meter_provider: metrics.MeterProvider | None = None,
         max_models: int = 50,
-        **options: Any,
+        **options: Unpack[_Options],
     ) -> None:
         observer = self._tell if on_exchange is None else to_all(self._tell, on_exchange)
         super().__init__(app, on_exchange=observer, **options)

@@ -12,8 +12,10 @@ from chatcompat.scopes import route_path
 try:
     from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, make_asgi_app
     from prometheus_client.multiprocess import MultiProcessCollector
-except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(f"{error}. Install it with: pip install 'chatcompat[prometheus]'") from error
+except ModuleNotFoundError as _error:
+    raise ModuleNotFoundError(f"{_error}. Install it with: pip install 'chatcompat[prometheus]'") from _error
+
+__all__ = ["PrometheusMetrics"]
 
 OTHER: Final = "other"
 NONE: Final = "none"

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+__all__ = ["ExchangeRecord", "OnExchange", "to_all"]
+
 MAX_NAME: Final = 200
 """Characters of what a client named."""
 MAX_IGNORED: Final = 64
@@ -12,33 +14,39 @@ MAX_IGNORED: Final = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExchangeRecord:
-    """One exchange, as it ended."""
+    """One exchange, as it ended. It holds nothing of the conversation.
+
+    Attributes:
+        model: The model that the client named, at most 200 characters. None if the request could not be read.
+        streaming: Whether the client asked for a stream.
+        status: The HTTP status that the client got. None if it left before that.
+        finish_reason: The finish reason of the reply. None if the reply was not complete.
+        usage: Token counts under their chat names, and native usage fields that have no chat name. Fields with an
+            integer beyond 64 bits are left out.
+        ignored: Paths of the request fields that were not sent on: at most 64 paths of at most 200 characters each,
+            and `... 7 more` for the rest.
+        time_to_first_byte: Seconds from the start of the request to the start of the reply. None without a reply.
+        duration: Seconds from the start of the request until the inner app was done.
+        error_type: The `type` of the error that the client got; `client_disconnected` if it left before the reply was
+            complete, `cancelled` if the server stopped the exchange. None if nothing failed.
+        response_id: The id of the completion. None if it had not begun.
+        response_model: The model that the inner app named. None if it named none.
+        time_to_first_token: Seconds from the start of the request to the first piece of a streamed reply: text,
+            thinking or a tool call. None without one.
+    """
 
     model: str | None
-    """As the client named it, at most 200 characters; None where the request could not be read."""
     streaming: bool
-    """Whether the client asked for a stream."""
     status: int | None
-    """The HTTP status that the client got; None if it left before."""
     finish_reason: str | None
-    """None if the reply was not whole."""
     usage: dict[str, Any] | None
-    """Tokens under chat names, and the native fields that have none, but for those with a number beyond 64 bits."""
     ignored: tuple[str, ...]
-    """Places of what was not sent on: at most 64 of at most 200 characters, and `... 7 more`."""
     time_to_first_byte: float | None
-    """Seconds from the start of the request to the start of the reply."""
     duration: float
-    """Seconds until the inner app was done."""
     error_type: str | None
-    """`type` of the error that the client got; `client_disconnected` where it left before its reply was whole, and
-    `cancelled` where the server stopped the exchange."""
     response_id: str | None = None
-    """The completion's id; None if it had not begun."""
     response_model: str | None = None
-    """The model that the inner app named."""
     time_to_first_token: float | None = None
-    """Seconds from the start of the request to the first piece of a streamed reply: text, thinking or a call."""
 
 
 OnExchange = Callable[[ExchangeRecord], object]

@@ -43,7 +43,7 @@ class SaidText:
     __slots__ = ("_digest", "_length", "unread")
 
     def __init__(self) -> None:
-        self.unread = bytearray()
+        self.unread: bytearray = bytearray()
         self._length = 0
         self._digest = blake2b(digest_size=32)
 

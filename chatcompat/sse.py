@@ -29,7 +29,7 @@ class EventDecoder:
     __slots__ = ("_at_start", "_data", "_line", "_max_bytes", "_skip_lf", "idle")
 
     def __init__(self, *, max_bytes: int = MAX_EVENT_BYTES) -> None:
-        self.idle = False  # nothing is held: the next piece begins a new event
+        self.idle: bool = False  # nothing is held: the next piece begins a new event
         self._at_start = True  # a byte order mark may come, perhaps in pieces
         self._skip_lf = False  # the last piece ended in CR: an LF next belongs to it
         self._line = bytearray()  # a line whose end has not come

@@ -9,6 +9,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final, Protocol
 
+__all__ = ["MAX_ENTRY_BYTES", "MemoryStore", "ThinkingStore"]
+
 MAX_ENTRY_BYTES: Final = 1024 * 1024
 """The largest value that any store is given."""
 

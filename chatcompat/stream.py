@@ -36,7 +36,7 @@ class ChunkStream:
         self, origin: Origin, *, max_event_bytes: int = MAX_EVENT_BYTES, max_held_bytes: int = MAX_HELD_BYTES
     ) -> None:
         self.error: StreamError | None = None
-        self.ended = False
+        self.ended: bool = False
         self._decoder = EventDecoder(max_bytes=max_event_bytes)
         self._writer = ChunkWriter(origin)
         self._out = self._writer.out

@@ -19,23 +19,32 @@ from chatcompat.sse import MAX_EVENT_BYTES
 from chatcompat.stream import MAX_HELD_BYTES, ChunkStream
 from chatcompat.summary import ReplySummary
 
+__all__ = ["Translation", "translate"]
+
 
 class Translation(Struct, frozen=True):
-    """A translated request, and all that its reply must know of it."""
+    """A translated request, and what is needed to translate its reply.
+
+    Attributes:
+        body: The messages request, as JSON.
+        dialect: What the inner app accepts, for the model of this request.
+        version: The `anthropic-version` header to send with it.
+        model: The model that the client named.
+        streaming: Whether the client asked for a stream.
+        ignored: Paths of the request fields that were not sent on, or not as they came (`seed`, `messages[].name`);
+            each path once, in order.
+        may_pause: Whether the request offers tools that the service runs itself. Only then can it pause the turn.
+        origin: What the reply must know of the request.
+        may_be_unchanged: Whether the request is conditional, so that a 304 is a valid reply.
+    """
 
     body: bytes
-    """The messages request."""
     dialect: Dialect
-    """What the inner app accepts; for this request's model, where the option is a function."""
     version: str
-    """The `anthropic-version` header that belongs to it."""
     model: str
     streaming: bool
-    """Whether the client asked for a stream."""
     ignored: tuple[str, ...]
-    """Places of what was not sent on, or not as it came (`seed`, `messages[].name`); each once, in order."""
     may_pause: bool
-    """Whether tools of the service's own are offered: only then can it pause the turn."""
     origin: Origin
     may_be_unchanged: ClassVar[bool] = False
 

@@ -41,10 +41,15 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Turn(Struct, frozen=True):
-    """What a turn says, and the thinking that it has."""
+    """What a turn says, and its thinking.
+
+    Attributes:
+        text: The digest of its text, made by `digest_of`.
+        calls: Its tool calls, in order.
+        details: Its thinking, with the places of text and calls.
+    """
 
     text: bytes
-    """The digest of its text, by `digest_of`."""
     calls: list[Call]
     details: list[ReasoningDetail]
 

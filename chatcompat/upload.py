@@ -53,7 +53,7 @@ class Upload(aiohttp.Payload):
         self._taken = 0
         self._more = True
         self._written = False
-        self.ended = anyio.Event()  # the body is whole, or it never will be
+        self.ended: anyio.Event = anyio.Event()  # the body is whole, or it never will be
         self.failure: ClientLeft | InvalidRequest | None = None
 
     async def begin(self) -> "Upload | None":

@@ -24,8 +24,10 @@ try:
 
     from chatcompat.pool import new_session
     from chatcompat.upload import ClientLeft, Upload, has_control, length_of, to_text
-except ModuleNotFoundError as error:
-    raise ModuleNotFoundError("chatcompat.upstream needs aiohttp: pip install 'chatcompat[serve]'") from error
+except ModuleNotFoundError as _error:
+    raise ModuleNotFoundError("chatcompat.upstream needs aiohttp: pip install 'chatcompat[serve]'") from _error
+
+__all__ = ["Upstream", "UpstreamBroken"]
 
 Ask = Callable[..., AbstractAsyncContextManager[aiohttp.ClientResponse]]
 

@@ -25,12 +25,16 @@ def test_the_public_names_are_these() -> None:
     assert sorted(chatcompat.__all__) == [
         "ChatCompatError",
         "ChatCompatMiddleware",
+        "ChunkStream",
         "Dialect",
+        "DialectOption",
         "ExchangeRecord",
         "InvalidReply",
         "InvalidRequest",
         "MemoryStore",
+        "OnExchange",
         "RequestBounds",
+        "StreamError",
         "ThinkingStore",
         "Translation",
         "translate",
@@ -55,7 +59,7 @@ def test_what_is_not_needed_is_not_imported(code: str, not_loaded: set[str]) -> 
 
 def test_another_name_is_no_part_of_the_package() -> None:
     with pytest.raises(AttributeError, match="module 'chatcompat' has no attribute 'Middleware'"):
-        chatcompat.Middleware  # noqa: B018
+        chatcompat.Middleware  # type: ignore[attr-defined]  # noqa: B018
 
 
 def imports(path: Path) -> set[str]:

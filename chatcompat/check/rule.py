@@ -14,7 +14,13 @@ MAX_WHY: Final = 400  # characters
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A promise of the endpoint's. `probe` raises `Broken` where it does not hold."""
+    """A promise of the endpoint's.
+
+    Attributes:
+        id: The short name of the rule.
+        title: The promise, in one sentence.
+        probe: Tries the endpoint. Raises `Broken` if the promise is not kept.
+    """
 
     id: str
     title: str
@@ -23,7 +29,12 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Whether a rule holds, and if not, what was seen."""
+    """Whether a rule holds.
+
+    Attributes:
+        rule: The rule that was tried.
+        why: What was seen instead, at most 400 characters. None if the rule holds.
+    """
 
     rule: Rule
     why: str | None = None

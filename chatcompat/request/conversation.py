@@ -87,7 +87,7 @@ class Conversation:
 
     def __init__(self, dialect: Dialect, names: ToolNames, notes: Notes) -> None:
         self.messages: list[MessageParam] = []
-        self.repeated = ""  # the prefill, where the reply begins with it
+        self.repeated: str = ""  # the prefill, where the reply begins with it
         self._dialect = dialect
         self._names = names
         self._notes = notes

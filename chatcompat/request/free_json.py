@@ -5,6 +5,7 @@ white space between tokens goes, escapes are written in one way, and a key that 
 value, so that no filter in front of the inner app reads something else than the inner app does.
 """
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -12,8 +13,8 @@ from msgspec import Raw
 
 from chatcompat.errors import InvalidRequest
 
-decode_raw_object = msgspec.json.Decoder(dict[str, Raw]).decode
-decode_raw_list = msgspec.json.Decoder(list[Raw]).decode
+decode_raw_object: Final[Callable[[Raw | bytes | str], dict[str, Raw]]] = msgspec.json.Decoder(dict[str, Raw]).decode
+decode_raw_list: Final[Callable[[Raw | bytes | str], list[Raw]]] = msgspec.json.Decoder(list[Raw]).decode
 
 
 def _keep_digits(digits: str) -> float | Raw:

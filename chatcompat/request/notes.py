@@ -23,8 +23,8 @@ class Notes:
     __slots__ = ("bounds", "breakpoints", "ignored", "media")
 
     def __init__(self, ignored: list[str], bounds: RequestBounds) -> None:
-        self.ignored = ignored
-        self.bounds = bounds
+        self.ignored: list[str] = ignored
+        self.bounds: RequestBounds = bounds
         self.breakpoints: list[Cacheable | dict[str, Any]] = []
         self.media: list[memoryview] = []
 

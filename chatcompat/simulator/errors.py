@@ -32,7 +32,7 @@ class Failure(Exception):
         super().__init__(message)
         self.kind = kind
         self.message = message
-        self.status = ERRORS[kind][0] if status is None else status
+        self.status: int = ERRORS[kind][0] if status is None else status
 
 
 def invalid(message: str) -> Failure:

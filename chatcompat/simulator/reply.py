@@ -54,7 +54,11 @@ class OutputDetails(Struct, frozen=True):
 
 
 class Usage(Struct, frozen=True, kw_only=True):
-    """Tokens. `input_tokens` are those that no cache is concerned with."""
+    """Tokens. `input_tokens` are those that no cache is concerned with.
+
+    `credits_consumed` is not a field of the vendor: what the request costs at this service, see
+    `chatcompat.simulator.tokens`.
+    """
 
     input_tokens: int
     cache_creation_input_tokens: int
@@ -64,7 +68,6 @@ class Usage(Struct, frozen=True, kw_only=True):
     output_tokens_details: OutputDetails | UnsetType = UNSET
     service_tier: Literal["standard"] = "standard"
     credits_consumed: int
-    """Not of the vendor: what the request costs at this service, see `chatcompat.simulator.tokens`."""
 
 
 class Message(Struct, kw_only=True):

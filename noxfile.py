@@ -1,0 +1,35 @@
+"""The tests on each Python that the machine has, and the checks that need no other: `nox`, or `nox -s tests-3.13`."""
+
+import nox
+
+nox.needs_version = ">=2026.10"
+nox.options.default_venv_backend = "uv"
+nox.options.download_python = "never"
+nox.options.error_on_missing_interpreters = False
+
+PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run the tests; arguments go to pytest: `nox -s tests -- tests/asgi -x`."""
+    session.install("-e", ".[test]")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and format."""
+    session.install("-e", ".[lint]")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check all types, and that every public name has one."""
+    session.install("-e", ".[lint]")
+    session.run("mypy")
+    session.run(
+        *("pyright", "--verifytypes", "chatcompat", "--ignoreexternal"), env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
+    )
