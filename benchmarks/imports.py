@@ -26,8 +26,8 @@ SERVER = "uvicorn.config, uvicorn.protocols.http.auto, starlette.applications"
 IMPORTS = {  # the modules to import, and those imported before
     "its dependencies": (DEPENDENCIES, ""),
     "chatcompat": ("chatcompat", ""),
-    "its middleware": ("chatcompat.middleware", ""),
-    "its middleware, behind a server": ("chatcompat.middleware", SERVER),
+    "its middleware": ("chatcompat.asgi.middleware", ""),
+    "its middleware, behind a server": ("chatcompat.asgi.middleware", SERVER),
     "litellm": ("litellm", ""),
     "llm-rosetta": ("llm_rosetta", ""),
     "any-llm-sdk": ("any_llm", ""),

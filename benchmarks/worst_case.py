@@ -32,8 +32,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.report import headline, make_parser, markdown, number
 from benchmarks.timing import keep_freed_memory
-from chatcompat.bounds import DEFAULT_BOUNDS
-from chatcompat.chat import ChatCompletionRequest
+from chatcompat.request.bounds import DEFAULT_BOUNDS
+from chatcompat.wire.chat_request import ChatCompletionRequest
 from tests.cost.completed import completed, most_bytes
 from tests.cost.replies import REPLIES, STREAMS, generated_replies, generated_streams
 from tests.cost.requests import known_shapes

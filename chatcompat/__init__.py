@@ -6,12 +6,12 @@ same translation without ASGI, for custom gateways.
 
 from typing import TYPE_CHECKING
 
-from chatcompat.bounds import RequestBounds
 from chatcompat.dialect import Dialect, DialectOption
 from chatcompat.errors import ChatCompatError, InvalidReply, InvalidRequest
 from chatcompat.record import ExchangeRecord, OnExchange
+from chatcompat.reply.stream import ChunkStream, StreamError
+from chatcompat.request.bounds import RequestBounds
 from chatcompat.store import MemoryStore, ThinkingStore
-from chatcompat.stream import ChunkStream, StreamError
 from chatcompat.translation import Translation, translate
 
 __all__ = [
@@ -35,14 +35,14 @@ __all__ = [
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:  # a type checker that sees `__getattr__` takes any name, also a misspelt one
-    from chatcompat.middleware import ChatCompatMiddleware
+    from chatcompat.asgi.middleware import ChatCompatMiddleware
 else:
 
     def __getattr__(name: str) -> type:
         """Import `ChatCompatMiddleware` on first use, so that plain translation does not import ASGI (PEP 562)."""
         if name != "ChatCompatMiddleware":
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from chatcompat.middleware import ChatCompatMiddleware  # noqa: PLC0415
+        from chatcompat.asgi.middleware import ChatCompatMiddleware  # noqa: PLC0415
 
         globals()[name] = ChatCompatMiddleware
         return ChatCompatMiddleware

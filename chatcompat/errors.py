@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
-from chatcompat.completion import ErrorBody, ErrorObject
-from chatcompat.messages import NativeError
+from chatcompat.wire.chat_reply import ErrorBody, ErrorObject
+from chatcompat.wire.messages import NativeError
 
 __all__ = ["ChatCompatError", "InvalidReply", "InvalidRequest"]
 

@@ -13,10 +13,7 @@ from typing import Final, TypedDict, Unpack
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import chatcompat
-from chatcompat.bounds import RequestBounds
-from chatcompat.dialect import DialectOption
-from chatcompat.headers import lowered
-from chatcompat.measures import (
+from chatcompat._telemetry import (
     DURATION_BUCKETS,
     FIRST_TOKEN_BUCKETS,
     Labels,
@@ -26,9 +23,12 @@ from chatcompat.measures import (
     to_name,
     to_place,
 )
-from chatcompat.middleware import ChatCompatMiddleware
-from chatcompat.models import ModelsOption
+from chatcompat.asgi.headers import lowered
+from chatcompat.asgi.middleware import ChatCompatMiddleware
+from chatcompat.asgi.models import ModelsOption
+from chatcompat.dialect import DialectOption
 from chatcompat.record import ExchangeRecord, OnExchange, to_all
+from chatcompat.request.bounds import RequestBounds
 from chatcompat.store import ThinkingStore
 
 try:

@@ -5,9 +5,9 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from chatcompat.measures import DURATION_BUCKETS, FIRST_TOKEN_BUCKETS, Labels, amount, count, label_model, to_place
+from chatcompat._telemetry import DURATION_BUCKETS, FIRST_TOKEN_BUCKETS, Labels, amount, count, label_model, to_place
+from chatcompat.asgi.http import route_path
 from chatcompat.record import ExchangeRecord
-from chatcompat.scopes import route_path
 
 try:
     from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, make_asgi_app

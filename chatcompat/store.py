@@ -1,7 +1,7 @@
 """Where thinking that clients lose is kept, for the turn in which its calls come back.
 
 A model that thinks before it calls tools wants its signed thinking back with the results, and nearly all clients lose
-it. So the `reasoning_details` of a reply with calls are kept, under a key that `chatcompat.turns` makes.
+it. So the `reasoning_details` of a reply with calls are kept, under a key that `chatcompat.reply.turn_keys` makes.
 """
 
 import time

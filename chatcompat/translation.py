@@ -5,19 +5,19 @@ from typing import ClassVar
 
 from msgspec import UNSET, Struct
 
-from chatcompat.bounds import DEFAULT_BOUNDS, RequestBounds
-from chatcompat.chat import ChatCompletionRequest
-from chatcompat.collect import CompletionCollector, to_chat_completion
 from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption, to_dialect
 from chatcompat.errors import ErrorReply, InvalidRequest, to_chat_error, to_native_error, to_param
-from chatcompat.events import decode_message
-from chatcompat.fast_text import FastChunkStream
-from chatcompat.origin import Origin
-from chatcompat.plain_reply import to_plain_completion
+from chatcompat.reply.collector import CompletionCollector, to_chat_completion
+from chatcompat.reply.context import Origin
+from chatcompat.reply.fast_text import FastChunkStream
+from chatcompat.reply.stream import MAX_HELD_BYTES, ChunkStream
+from chatcompat.reply.summary import ReplySummary
+from chatcompat.reply.text_only import to_plain_completion
 from chatcompat.request import Decoded, Outcome, decode_chat_request, to_messages_request
-from chatcompat.sse import MAX_EVENT_BYTES
-from chatcompat.stream import MAX_HELD_BYTES, ChunkStream
-from chatcompat.summary import ReplySummary
+from chatcompat.request.bounds import DEFAULT_BOUNDS, RequestBounds
+from chatcompat.wire.chat_request import ChatCompletionRequest
+from chatcompat.wire.decode import decode_message
+from chatcompat.wire.sse import MAX_EVENT_BYTES
 
 __all__ = ["Translation", "translate"]
 

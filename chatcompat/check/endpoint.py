@@ -10,7 +10,7 @@ import msgspec
 
 from chatcompat.check.shapes import Chunk, Completion, ErrorBody
 from chatcompat.errors import DECODE_ERRORS
-from chatcompat.sse import EventDecoder
+from chatcompat.wire.sse import EventDecoder
 
 MAX_BYTES: Final = 8 * 1024 * 1024  # of one reply
 MAX_QUOTE: Final = 160  # characters of what was seen

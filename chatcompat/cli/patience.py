@@ -11,9 +11,9 @@ import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from chatcompat.asgi.respond import respond
 from chatcompat.errors import InvalidRequest
-from chatcompat.respond import respond
-from chatcompat.upload import too_slow
+from chatcompat.upstream.upload import too_slow
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 

@@ -14,7 +14,7 @@ from uvicorn.supervisors import Multiprocess
 
 import chatcompat
 from chatcompat.cli.patience import PatientConfig
-from chatcompat.cli.served import SETTINGS, Settings, load
+from chatcompat.cli.serve_app import SETTINGS, Settings, load
 from chatcompat.cli.settings import config_file
 from chatcompat.upstream import Upstream
 
@@ -82,7 +82,7 @@ def serve(
     _check(settings, workers)
     os.environ[SETTINGS] = msgspec.json.encode(settings).decode()
     config = PatientConfig(
-        "chatcompat.cli.served:create_app",
+        "chatcompat.cli.serve_app:create_app",
         request_timeout=request_timeout,
         factory=True,
         host=host,

@@ -5,22 +5,22 @@ from typing import Final
 import msgspec
 from msgspec import UNSET, Raw
 
-from chatcompat.bounds import DEFAULT_BOUNDS, RequestBounds, check_count
-from chatcompat.chat import ChatCompletionRequest
 from chatcompat.dialect import Dialect
 from chatcompat.errors import DECODE_ERRORS, InvalidRequest, to_invalid_request
-from chatcompat.messages import MessagesRequest, TextBlockParam
-from chatcompat.request.choice import ToolDecision, decide_tools
+from chatcompat.request.bounds import DEFAULT_BOUNDS, RequestBounds, check_count
+from chatcompat.request.context import Notes, joined
 from chatcompat.request.conversation import Conversation, leading_system
 from chatcompat.request.fields import check_unsent, set_values
-from chatcompat.request.names import ToolNames
-from chatcompat.request.native import take_native_tools
-from chatcompat.request.notes import Notes, joined
-from chatcompat.request.output import Output, to_output
-from chatcompat.request.plain import to_plain_request
-from chatcompat.request.reasoning import set_reasoning
+from chatcompat.request.native_tools import take_native_tools
+from chatcompat.request.reasoning_effort import set_reasoning
+from chatcompat.request.structured_output import Output, to_output
+from chatcompat.request.text_only import to_plain_request
+from chatcompat.request.tool_choice import ToolDecision, decide_tools
+from chatcompat.request.tool_names import ToolNames
 from chatcompat.request.tools import declare_called, to_tools
-from chatcompat.request.unknown import without_unknown
+from chatcompat.request.unknown_fields import without_unknown
+from chatcompat.wire.chat_request import ChatCompletionRequest
+from chatcompat.wire.messages import MessagesRequest, TextBlockParam
 
 _decode = msgspec.json.Decoder(ChatCompletionRequest).decode
 _encode = msgspec.json.Encoder().encode

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from typing import assert_never
 
-from chatcompat.chat import FilePart, ImagePart, PromptCacheBreakpoint, RefusalPart, TextPart, UserPart
-from chatcompat.messages import (
+from chatcompat.request.context import Notes
+from chatcompat.request.media import to_file, to_image
+from chatcompat.wire.chat_request import FilePart, ImagePart, PromptCacheBreakpoint, RefusalPart, TextPart, UserPart
+from chatcompat.wire.messages import (
     BlockParam,
     CacheControl,
     ContentBlockParam,
@@ -12,8 +14,6 @@ from chatcompat.messages import (
     TextBlockParam,
     ThinkingBlockParam,
 )
-from chatcompat.request.media import to_file, to_image
-from chatcompat.request.notes import Notes
 
 # A breakpoint of the chat side asks for 30 minutes or 12 hours; natively there are 5 minutes and one hour.
 _HOUR = CacheControl("ephemeral", "1h")

@@ -12,8 +12,16 @@ from typing import Any, Final, assert_never
 
 from msgspec import UNSET, Struct
 
-from chatcompat.bounds import RequestBounds, check_count
-from chatcompat.chat import (
+from chatcompat.dialect import Dialect
+from chatcompat.errors import InvalidRequest
+from chatcompat.request.bounds import RequestBounds, check_count
+from chatcompat.request.content import is_blank, mark_last, to_blocks, to_text_blocks
+from chatcompat.request.context import Notes
+from chatcompat.request.json_objects import prove_text
+from chatcompat.request.thinking_blocks import arrange
+from chatcompat.request.tool_arguments import to_input
+from chatcompat.request.tool_names import ToolNames
+from chatcompat.wire.chat_request import (
     AssistantMessage,
     FunctionCall,
     FunctionMessage,
@@ -24,10 +32,8 @@ from chatcompat.chat import (
     ToolMessage,
     UserMessage,
 )
-from chatcompat.dialect import Dialect
-from chatcompat.errors import InvalidRequest
-from chatcompat.ids import UniqueIds, to_native_id
-from chatcompat.messages import (
+from chatcompat.wire.ids import UniqueIds, to_native_id
+from chatcompat.wire.messages import (
     BlockParam,
     ContentBlockParam,
     MessageParam,
@@ -35,12 +41,6 @@ from chatcompat.messages import (
     ToolResultBlockParam,
     ToolUseBlockParam,
 )
-from chatcompat.request.arguments import to_input
-from chatcompat.request.content import is_blank, mark_last, to_blocks, to_text_blocks
-from chatcompat.request.free_json import prove_text
-from chatcompat.request.names import ToolNames
-from chatcompat.request.notes import Notes
-from chatcompat.request.thinking import arrange
 
 # The native side wants the user to speak first; a chat may begin with the assistant's greeting.
 OPENING: Final = "(The conversation begins with the assistant's message.)"

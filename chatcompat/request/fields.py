@@ -9,11 +9,11 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from chatcompat.chat import ChatCompletionRequest
 from chatcompat.dialect import Dialect
 from chatcompat.errors import InvalidRequest
-from chatcompat.messages import MessagesRequest, MetadataParam
-from chatcompat.request.free_json import prove_text
+from chatcompat.request.json_objects import prove_text
+from chatcompat.wire.chat_request import ChatCompletionRequest
+from chatcompat.wire.messages import MessagesRequest, MetadataParam
 
 
 class Mapped(Struct, frozen=True):

@@ -7,10 +7,11 @@ from typing import Final
 import msgspec
 from msgspec import UNSET, Raw
 
-from chatcompat.bounds import grows_too_much
-from chatcompat.chat import File
 from chatcompat.errors import InvalidRequest
-from chatcompat.messages import (
+from chatcompat.request.bounds import grows_too_much
+from chatcompat.request.context import Notes
+from chatcompat.wire.chat_request import File
+from chatcompat.wire.messages import (
     Base64Source,
     DocumentBlockParam,
     FileSource,
@@ -18,7 +19,6 @@ from chatcompat.messages import (
     TextSource,
     URLSource,
 )
-from chatcompat.request.notes import Notes
 
 IMAGE_MEDIA_TYPES: Final = {
     b"image/jpeg": "image/jpeg",

@@ -5,7 +5,14 @@ from typing import Any, Final, assert_never
 import msgspec
 from msgspec import UNSET, Raw
 
-from chatcompat.chat import (
+from chatcompat.dialect import Dialect
+from chatcompat.errors import InvalidRequest
+from chatcompat.request.context import Notes
+from chatcompat.request.native_tools import read_native_tool
+from chatcompat.request.tool_choice import Tools, allowed_names
+from chatcompat.request.tool_names import ToolNames
+from chatcompat.request.tool_schema import EMPTY_SCHEMA, to_input_schema
+from chatcompat.wire.chat_request import (
     ChatCompletionRequest,
     CustomDefinition,
     CustomTool,
@@ -14,14 +21,7 @@ from chatcompat.chat import (
     GrammarFormat,
     WebSearchOptions,
 )
-from chatcompat.dialect import Dialect
-from chatcompat.errors import InvalidRequest
-from chatcompat.messages import MessageParam, ToolParam, ToolUseBlockParam
-from chatcompat.request.choice import Tools, allowed_names
-from chatcompat.request.names import ToolNames
-from chatcompat.request.native import read_native_tool
-from chatcompat.request.notes import Notes
-from chatcompat.request.schema import EMPTY_SCHEMA, to_input_schema
+from chatcompat.wire.messages import MessageParam, ToolParam, ToolUseBlockParam
 
 # A custom tool takes free text; natively that is a tool with one string.
 _FREE_TEXT: Final[dict[str, Any]] = {

@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 import pytest
 
-from chatcompat.guard import new_guard
+from chatcompat.asgi.task_scope import new_guard
 
 pytestmark = pytest.mark.anyio
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from chatcompat import ChatCompatMiddleware
-from chatcompat.headers import NOT_POSTED, to_client_headers
+from chatcompat.asgi.headers import NOT_POSTED, to_client_headers
 from tests.asgi.driver import Inner, ask, call, chat, streaming
 
 pytestmark = pytest.mark.anyio

@@ -10,7 +10,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from chatcompat import ChatCompatMiddleware, Dialect
-from chatcompat.models import MAX_PAGES
+from chatcompat.asgi.models import MAX_PAGES
 from chatcompat.simulator import create_app
 from tests.asgi.driver import Inner, Reply, call
 from tests.faults.server import Server

@@ -8,8 +8,8 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from chatcompat import ChatCompatMiddleware, MemoryStore
+from chatcompat.reply.turn_keys import MAX_LOOKUPS, lost_turns
 from chatcompat.request import decode_chat_request
-from chatcompat.turns import MAX_LOOKUPS, lost_turns
 from tests.asgi.driver import REPLY, call, chat, frame
 
 pytestmark = pytest.mark.anyio

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatcompat import ChatCompatMiddleware, Dialect
-from chatcompat.request.output import JSON_TOOL
+from chatcompat.request.structured_output import JSON_TOOL
 from tests.asgi.driver import call, chat
 from tests.asgi.test_store import TOOLS, WANTED, Thinker
 from tests.properties.client import as_history, read_stream, read_whole

@@ -276,7 +276,7 @@ async def test_the_time_of_a_store_is_checked(seconds: float) -> None:
 
 async def test_a_request_without_lost_turns_asks_nothing_and_starts_no_task(monkeypatch: pytest.MonkeyPatch) -> None:
     store = Faulty(get=anyio.sleep_forever)
-    monkeypatch.setattr("chatcompat.keeper.anyio", None)
+    monkeypatch.setattr("chatcompat.asgi.thinking.anyio", None)
     for blocks in (BLOCKS[:2], BLOCKS[1:]):
         assert (await call(ChatCompatMiddleware(Thinker(blocks=blocks), store=store), chat(**WANTED))).status == 200
     assert not store.asked
@@ -284,7 +284,7 @@ async def test_a_request_without_lost_turns_asks_nothing_and_starts_no_task(monk
 
 async def test_the_store_in_memory_is_asked_without_a_task(monkeypatch: pytest.MonkeyPatch) -> None:
     inner = Thinker()
-    monkeypatch.setattr("chatcompat.keeper.anyio", None)
+    monkeypatch.setattr("chatcompat.asgi.thinking.anyio", None)
     app = ChatCompatMiddleware(inner)
     await call(app, chat(**WANTED))
     await call(app, answered())

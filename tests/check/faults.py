@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chatcompat.scopes import giving
+from chatcompat.asgi.http import giving
 
 Json = dict[str, Any]
 Wrap = Callable[[ASGIApp], ASGIApp]

@@ -4,7 +4,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chatcompat.scopes import giving
+from chatcompat.asgi.http import giving
 from tests.check.faults import (
     Faulty,
     Json,

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from chatcompat import messages
+from chatcompat.wire import messages
 from tests.cost.fills import CUT_OFF, OBJECTS, STRINGS, Fill, many, string_of
 from tests.cost.shapes import HOLE, Place, dumps, places, split
 

@@ -8,8 +8,8 @@ from typing import Final
 import pytest
 
 from chatcompat import InvalidRequest, RequestBounds, translate
-from chatcompat.chat import ChatCompletionRequest
 from chatcompat.dialect import PRESETS
+from chatcompat.wire.chat_request import ChatCompletionRequest
 from tests.cost.completed import EACH_MESSAGE, completed, most_bytes
 from tests.cost.counting import PACKAGE, work_of
 from tests.cost.replies import REPLIES, STREAMS, generated_replies, generated_streams

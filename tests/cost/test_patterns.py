@@ -35,23 +35,23 @@ WORST: Final[dict[str, Worst]] = {
     "chatcompat.errors._OUT_OF_RANGE": repeated("Number out of "),
     "chatcompat.errors._PATH": repeated("a.a", "$.", "!"),
     "chatcompat.errors._PLAIN_STEP": repeated("a", after="["),
-    "chatcompat.headers._UNSAFE": lambda size: "\u00e9" * 200,  # of a name that is cut first
-    "chatcompat.ids._ID": repeated("x", after=":"),
-    "chatcompat.measures._INDEX": repeated("[1", after="x"),
-    "chatcompat.measures._STEP": repeated("x"),
+    "chatcompat.asgi.headers._UNSAFE": lambda size: "\u00e9" * 200,  # of a name that is cut first
+    "chatcompat.wire.ids._ID": repeated("x", after=":"),
+    "chatcompat._telemetry._INDEX": repeated("[1", after="x"),
+    "chatcompat._telemetry._STEP": repeated("x"),
     "chatcompat.request.conversation._PLAIN_ID": repeated("a"),
     "chatcompat.request.media._HTTP": raw(b'"http'),
     "chatcompat.request.media._NO_BASE64": raw(b"A", b'"'),
-    "chatcompat.request.names._NAME": repeated("x"),
-    "chatcompat.request.names._OUTSIDE": lambda size: "\u00e9" * 100,  # of a name that is cut first
-    "chatcompat.request.native._SERVER_TOOL": raw(b"_0000000", b'"a'),
-    "chatcompat.request.schema._INDEX": repeated("1"),
-    "chatcompat.response._WRAPPING": repeated(" ", "{"),
-    "chatcompat.fast_text._find_texts": raw(b"\\n", _DELTA),
-    "chatcompat.fast_text._match_text": raw(b"\\n", _DELTA),
-    "chatcompat.upload._CONTROL": raw(b"x"),
-    "chatcompat.upload._LENGTH": raw(b"1"),
-    "chatcompat.upload._TOKEN": raw(b"x", after=b" "),
+    "chatcompat.request.tool_names._NAME": repeated("x"),
+    "chatcompat.request.tool_names._OUTSIDE": lambda size: "\u00e9" * 100,  # of a name that is cut first
+    "chatcompat.request.native_tools._SERVER_TOOL": raw(b"_0000000", b'"a'),
+    "chatcompat.request.tool_schema._INDEX": repeated("1"),
+    "chatcompat.reply.completion._WRAPPING": repeated(" ", "{"),
+    "chatcompat.reply.fast_text._find_texts": raw(b"\\n", _DELTA),
+    "chatcompat.reply.fast_text._match_text": raw(b"\\n", _DELTA),
+    "chatcompat.upstream.upload._CONTROL": raw(b"x"),
+    "chatcompat.upstream.upload._LENGTH": raw(b"1"),
+    "chatcompat.upstream.upload._TOKEN": raw(b"x", after=b" "),
 }
 FOUND: Final = used_patterns()
 _ARGUMENTS: Final = {"sub": ("",), "subn": ("",)}

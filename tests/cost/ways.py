@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chatcompat import ChatCompatMiddleware, Dialect, InvalidReply, InvalidRequest, Translation, translate
 from chatcompat.dialect import PRESETS
-from chatcompat.origin import Origin
+from chatcompat.reply.context import Origin
 
 Pieces = list[bytes]  # a request or a reply is one piece, a stream one piece an event
 Run = Callable[[Pieces], int]

@@ -12,7 +12,7 @@ import anyio
 import sniffio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chatcompat.headers import HOP_BY_HOP
+from chatcompat.asgi.headers import HOP_BY_HOP
 from tests.asgi.driver import CHAT, HELLO, REPLY, chat, frame, scope
 from tests.vendor import chat_error, chat_sse
 

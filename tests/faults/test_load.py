@@ -14,7 +14,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from chatcompat import ChatCompatMiddleware
-from chatcompat.exchange import Exchange
+from chatcompat.asgi.exchange import Exchange
 from tests.asgi.driver import Inner
 from tests.faults.server import HELLO, JSON, REPLY, SSE, Server, app_of, body, chat, serve, streaming, upload
 from tests.replies.support import frame

@@ -7,11 +7,11 @@ import msgspec
 import pytest
 
 from chatcompat import Dialect, InvalidRequest, translate
-from chatcompat.bounds import DEFAULT_BOUNDS
-from chatcompat.chat import ChatCompletionRequest
-from chatcompat.headers import to_client_headers, to_fields, to_ignored_header, to_inner_headers
+from chatcompat.asgi.headers import to_client_headers, to_fields, to_ignored_header, to_inner_headers
+from chatcompat.request.bounds import DEFAULT_BOUNDS
 from chatcompat.request.fields import FATES
-from chatcompat.request.names import ToolNames
+from chatcompat.request.tool_names import ToolNames
+from chatcompat.wire.chat_request import ChatCompletionRequest
 from tests.vendor import chat_request_fields
 
 HI = [{"role": "user", "content": "hi"}]

@@ -92,7 +92,7 @@ FORMS: list[tuple[dict[str, Any], str, str]] = [
 def test_no_form_of_the_decoders_errors_is_repeated(fields: dict[str, Any], form: str, param: str, text: str) -> None:
     body = json.dumps({"model": "m", "messages": HI, **fields}).replace("{}", json.dumps(text)[1:-1]).encode()
     with pytest.raises(msgspec.ValidationError) as raised:
-        msgspec.json.decode(body, type=chatcompat.chat.ChatCompletionRequest)
+        msgspec.json.decode(body, type=chatcompat.wire.chat_request.ChatCompletionRequest)
     assert str(raised.value).startswith(form)
     error = json.loads(refused(body))["error"]
     assert error["param"] == param

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from chatcompat import Dialect, InvalidRequest, Translation, translate
-from chatcompat.request.output import is_native_schema
+from chatcompat.request.structured_output import is_native_schema
 from tests.vendor import check_messages_request
 
 HI = [{"role": "user", "content": "hi"}]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatcompat.measures import Labels, amount, count, to_name, to_place
+from chatcompat._telemetry import Labels, amount, count, to_name, to_place
 
 
 def test_labels_are_the_first_so_many() -> None:

@@ -8,7 +8,7 @@ from anthropic.types.shared.error_response import ErrorResponse
 from hypothesis import strategies as st
 
 from chatcompat import Translation, translate
-from chatcompat.request.output import JSON_TOOL
+from chatcompat.request.structured_output import JSON_TOOL
 from tests.extensions import EXTENSIONS
 from tests.properties import values
 from tests.properties.strategies import Walker

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatcompat import Translation
+from chatcompat.reply.turn_keys import Turn, to_key, to_turn
 from chatcompat.request import decode_chat_request
-from chatcompat.turns import Turn, to_key, to_turn
 from tests.properties.client import as_history, read_stream
 from tests.properties.replies import ASKED, dumps, frames, messages, pieces, streams_of
 from tests.properties.strategies import PROPERTY

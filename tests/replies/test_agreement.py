@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatcompat import InvalidReply, Translation
-from chatcompat.request.output import JSON_TOOL
+from chatcompat.request.structured_output import JSON_TOOL
 from tests.replies.support import (
     ALLOWED,
     AS_JSON,

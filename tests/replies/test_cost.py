@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from msgspec import Raw
 
-import chatcompat.fast_text
-import chatcompat.response
-from chatcompat.continuation import StreamPart, Turn
-from chatcompat.echo import Echo
+import chatcompat.reply.completion
+import chatcompat.reply.fast_text
 from chatcompat.errors import InvalidReply
-from chatcompat.response import to_unwrapped
+from chatcompat.reply.completion import to_unwrapped
+from chatcompat.reply.pause_turn import StreamPart, Turn
+from chatcompat.reply.prefill import Echo
 from tests.replies.cost import built
 from tests.replies.support import Json, frame, frames, start, translation
 
@@ -100,7 +100,7 @@ def test_a_repeated_prefill_is_cut_off_however_it_comes(text: str, size: int) ->
 
 
 @pytest.mark.parametrize(
-    "pattern", [chatcompat.fast_text._TEXT.decode("latin-1"), chatcompat.response._WRAPPING.pattern]
+    "pattern", [chatcompat.reply.fast_text._TEXT.decode("latin-1"), chatcompat.reply.completion._WRAPPING.pattern]
 )
 def test_no_pattern_that_sees_a_models_text_keeps_what_it_matched(pattern: str) -> None:
     bare = re.sub(r"\[(?:\\.|[^\]\\])*\]|\\.", "C", pattern)  # without classes and escapes

@@ -6,7 +6,7 @@ import pytest
 
 from chatcompat import ChatCompatError, InvalidReply
 from chatcompat.errors import ERROR_TYPES, status_of
-from chatcompat.messages import NativeError
+from chatcompat.wire.messages import NativeError
 from tests.replies.support import CHAT, Json, frame, frames, start, translation
 from tests.vendor import chat_error, messages_error
 

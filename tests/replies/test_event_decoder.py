@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatcompat.sse import EventDecoder, EventTooLarge, encode_comment, encode_data
+from chatcompat.wire.sse import EventDecoder, EventTooLarge, encode_comment, encode_data
 
 BOM = b"\xef\xbb\xbf"
 

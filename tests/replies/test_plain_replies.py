@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chatcompat import InvalidReply, translate
-from chatcompat.plain_reply import to_plain_completion
+from chatcompat.reply.text_only import to_plain_completion
 
 OF = translate(b'{"model":"m","messages":[{"role":"user","content":"hi"}]}', created=1)
 USAGE = {"input_tokens": 1, "output_tokens": 2}

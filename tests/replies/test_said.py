@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from chatcompat import translate
-from chatcompat.chunks import ChunkWriter
+from chatcompat.reply.chunk_writer import ChunkWriter
+from chatcompat.reply.stream import ChunkStream
+from chatcompat.reply.summary import ReplySummary
+from chatcompat.reply.text_digest import BATCH, MAX_PIECES, MAX_SAID_BYTES, SaidText, digest_of
+from chatcompat.reply.turn_keys import Turn, lost_turns, to_key
 from chatcompat.request import decode_chat_request
-from chatcompat.said import BATCH, MAX_PIECES, MAX_SAID_BYTES, SaidText, digest_of
-from chatcompat.stream import ChunkStream
-from chatcompat.summary import ReplySummary
-from chatcompat.turns import Turn, lost_turns, to_key
 from tests.asgi.driver import HELLO, chat
 
 TRANSLATION = translate(chat())
@@ -149,7 +149,7 @@ def test_what_many_turns_answer_is_digested_once(monkeypatch: pytest.MonkeyPatch
         digested.append(len([*messages]))
         return b""
 
-    monkeypatch.setattr("chatcompat.turns.digest_of_run", count)
+    monkeypatch.setattr("chatcompat.reply.turn_keys.digest_of_run", count)
     call = {"id": "c", "function": {"name": "f", "arguments": "{}"}}
     question = {"role": "user", "content": "hi"}
     turn = {"role": "assistant", "tool_calls": [call]}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chatcompat.sse import MAX_EVENT_BYTES
+from chatcompat.wire.sse import MAX_EVENT_BYTES
 from tests.replies.support import (
     AS_JSON,
     PING,

@@ -8,10 +8,10 @@ import pytest
 from msgspec import to_builtins
 
 from chatcompat import InvalidReply, Translation
-from chatcompat.origin import Origin
-from chatcompat.said import Call, digest_of
-from chatcompat.stream import ChunkStream
-from chatcompat.summary import ReplySummary
+from chatcompat.reply.context import Origin
+from chatcompat.reply.stream import ChunkStream
+from chatcompat.reply.summary import ReplySummary
+from chatcompat.reply.text_digest import Call, digest_of
 from tests.properties.client import join
 from tests.replies.support import GOLDEN, Json, golden_names, golden_translation
 

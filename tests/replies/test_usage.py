@@ -7,7 +7,7 @@ import pytest
 from msgspec import Raw
 
 from chatcompat.errors import InvalidReply
-from chatcompat.usage import add_counts, readable_usage
+from chatcompat.reply.usage import add_counts, readable_usage
 
 
 def raw(usage: Any) -> dict[str, Raw]:

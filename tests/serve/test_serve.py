@@ -22,7 +22,7 @@ import pytest
 from openai import OpenAI
 
 from chatcompat.cli.serve import DialectName
-from chatcompat.cli.served import load
+from chatcompat.cli.serve_app import load
 from chatcompat.dialect import PRESETS
 
 CHAT: Any = {"model": "caicaini/auto", "max_tokens": 50, "messages": [{"role": "user", "content": "Secret words"}]}

@@ -9,8 +9,8 @@ import anyio
 import pytest
 from starlette.types import Message
 
-from chatcompat.upload import Upload
 from chatcompat.upstream import METHODS
+from chatcompat.upstream.upload import Upload
 from tests.asgi.driver import Reply, call, scope
 from tests.faults.server import Server, request, upload
 from tests.upstream.origin import STREAM_HEAD, Script, chunk, falls_silent, says

@@ -1,0 +1,1 @@
+"""The ASGI side: the middleware, and one exchange between a client and the messages app."""

@@ -1,0 +1,340 @@
+"""One request and its reply: what the inner app receives and sends, and what of it the client gets.
+
+The inner app runs in the task that the server started, so that its context variables, its tracebacks and the
+server's cancellation stay its own. A child task waits for the client to leave. There is no queue: the server's `send`
+is awaited inside the inner app's, so a slow client slows the inner app.
+"""
+
+import logging
+import math
+import time
+from enum import Enum
+from typing import Any, Final
+
+import anyio
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from chatcompat.asgi.client import Client
+from chatcompat.asgi.headers import (
+    Fields,
+    Headers,
+    is_encoded,
+    lowered,
+    media_type,
+    size_of,
+    to_client_headers,
+    to_fields,
+)
+from chatcompat.asgi.keep_alive import KeepAlive
+from chatcompat.asgi.respond import respond
+from chatcompat.asgi.served_request import Served
+from chatcompat.asgi.task_scope import new_guard
+from chatcompat.asgi.thinking import Keeper
+from chatcompat.asgi.whole_reply import Answer, WholeReply, to_answer
+from chatcompat.errors import InvalidReply, to_error_reply
+from chatcompat.record import MAX_NAME, ExchangeRecord, bounded
+from chatcompat.reply.stream import ChunkStream
+from chatcompat.reply.summary import ReplySummary
+from chatcompat.request.bounds import Limits
+from chatcompat.wire.decode import incomplete_stream, too_large_reply
+
+_logger: Final = logging.getLogger(__name__)
+EVENT_STREAM: Final = b"text/event-stream"
+_NOT_WHOLE: Final = "The messages service ended without a whole reply."
+_MIN_STATUS, _MAX_STATUS = 200, 599  # of a whole reply (RFC 9110, section 15)
+
+
+class Phase(Enum):
+    """How far the client's reply is."""
+
+    WAITING = "nothing was sent"
+    STREAMING = "the start of a stream was sent"
+    DONE = "the whole reply was sent, or its last piece is on its way"
+
+
+class Exchange:
+    """Stands between the server and the inner app for one translated request.
+
+    Its phase only goes forward: from WAITING to STREAMING with the first chunk (`_begin_stream`) and to DONE with the
+    last (`_send_body`); or from WAITING to DONE at once, with a reply or an error in one piece (`_reply`). What the
+    inner app sends in DONE is dropped. A client that leaves ends the exchange in the phase that it is in.
+    """
+
+    def __init__(self, served: Served, receive: Receive, send: Send, limits: Limits, keeper: Keeper | None) -> None:
+        self._served = served
+        self._receive = receive
+        self._send = send
+        self._limits = limits
+        self._keeper = keeper
+        self._guard = new_guard()
+        self._client = Client(send)
+        self._keep_alive = KeepAlive(send, self._client, self._guard, limits)
+        self._phase = Phase.WAITING
+        self._body_given = False
+        self._status = 0  # of the inner reply; 0: it has not begun
+        self._headers: Headers = []
+        self._fields: Fields = {}
+        self._stream: ChunkStream | None = None  # how its body is read: piece by piece,
+        self._whole = WholeReply(served, limits)  # or when all of it is there
+        self._size = 0
+        self._in_parts = False  # the inner app is called more than once, and `hear` counts the bytes
+        self.spent: dict[str, Any] | None = None  # chat usage of the parts that ended, while there is no other
+        self._stopped = False  # by the server
+        self._first_token_at: float | None = None  # when the client got the first piece of a streamed reply
+        self._summary = ReplySummary()  # what its reply was
+
+    async def run(self, app: ASGIApp, scope: Scope) -> None:
+        """Call the inner app and see its reply through; its own exception is raised again unchanged."""
+        failure: Exception | None = None
+        given_up = True  # what else ends the app's task is the end of its time
+        try:
+            async with self._guard as guard:
+                guard.allow(self._limits.first_byte_timeout)
+                guard.start(self._watch)
+                try:
+                    await app(scope, self.receive, self.send)
+                except Exception as error:  # noqa: BLE001 - raised below, where no task group wraps it
+                    failure = error
+                given_up = guard.cancelled  # and it made something else of that
+            if not self.is_over:
+                await self._end(failure, given_up=given_up)
+        except BaseException as error:
+            self._stopped = not isinstance(error, Exception)
+            if failure is None or self._stopped:
+                raise
+        if failure is not None:
+            raise failure
+
+    def record(self, began: float) -> ExchangeRecord:
+        """How the exchange ended; `began` is when it did, as `time.monotonic` tells."""
+        served, summary, client = self._served, self._summary, self._client
+        is_whole = self._phase is Phase.DONE and not client.sending and not client.left
+        cut_off = "cancelled" if self._stopped and not client.left else "client_disconnected"
+        return ExchangeRecord(
+            model=served.model[:MAX_NAME],
+            streaming=served.streaming,
+            status=client.status,
+            finish_reason=(summary.finish_reason or None) if is_whole else None,
+            usage=summary.usage if summary.finish_reason or self.spent is None else self.spent,
+            ignored=bounded(served.ignored),
+            time_to_first_byte=None if client.first_byte_at is None else client.first_byte_at - began,
+            duration=time.monotonic() - began,
+            error_type=(summary.error_type or None) if is_whole else cut_off,
+            response_id=summary.id or None,
+            response_model=summary.model or None,
+            time_to_first_token=None if self._first_token_at is None else self._first_token_at - began,
+        )
+
+    # ------------------------------------------------------------ the inner app's side
+
+    async def receive(self) -> Message:
+        """The translated request once; then, when it is so, that the client is gone."""
+        if not self._body_given:
+            self._body_given = True
+            return {"type": "http.request", "body": self._served.body, "more_body": False}
+        await self._client.wait_for_end()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        """Take a message of the inner app's reply."""
+        kind = message["type"]
+        if kind == "http.response.body":
+            piece, more_body = bytes(message.get("body", b"")), message.get("more_body", False)
+            stream = self._stream
+            if stream is None:
+                await self._collect(piece, more_body)
+                return
+            if stream.ended:
+                return  # the rest of a reply that is whole is of no account
+            out = stream.feed(piece)
+            alive = self._keep_alive
+            if self._first_token_at and more_body and out and not stream.ended and alive.beat is None:
+                # Nearly all pieces. Sent from here, since every call between costs as much as the translation.
+                client = self._client
+                client.sending = True
+                try:
+                    await self._send({"type": "http.response.body", "body": out, "more_body": True})
+                except Exception:
+                    client.leave()
+                    raise
+                client.sending = False
+                alive.sent_at = alive.heard_at = time.monotonic()
+            else:
+                await self._forward(stream, out, more_body)
+        elif kind == "http.response.start":
+            await self._take_start(message)
+        elif kind != "http.response.trailers":  # trailers would belong to the bytes that are not sent
+            await self._client.send(message)
+
+    async def _take_start(self, message: Message) -> None:
+        """Choose how the body is read, by what it is and not by what was asked for; a second start says nothing."""
+        if self._status or self._phase is Phase.DONE:
+            return
+        status, headers = message["status"], lowered(message.get("headers", ()))
+        is_status = isinstance(status, int) and _MIN_STATUS <= status <= _MAX_STATUS
+        if not is_status or size_of(headers) > self._limits.max_header_bytes:
+            what = "headers that are too large" if is_status else "a status that is none of a reply"
+            await self._answer(to_answer(InvalidReply(f"The messages service sent {what}.").reply))
+            return
+        self._status = int(status)
+        self._headers, self._fields = headers, to_fields(headers)
+        self._whole.start(self._status, self._fields)
+        if self._status == 200 and not is_encoded(self._fields) and media_type(self._fields) == EVENT_STREAM:  # noqa: PLR2004
+            reader = self._served.event_reader(
+                max_event_bytes=self._limits.max_event_bytes, max_held_bytes=self._limits.max_reply_bytes
+            )
+            if isinstance(reader, ChunkStream):
+                self._stream = reader
+            else:
+                self._whole.collector = reader
+
+    async def _collect(self, piece: bytes, more_body: bool) -> None:
+        """Take a piece of a reply that is answered when it is whole; what comes behind an answer is dropped."""
+        if self._phase is Phase.DONE:
+            return
+        self._size += 0 if self._in_parts else len(piece)
+        if self._size > self._limits.max_reply_bytes:
+            await self._answer(self._whole.refuse(too_large_reply()))
+            return
+        answer = self._whole.feed(piece, more_body)
+        if self._whole.started:
+            self._guard.allow(self._limits.idle_timeout)
+        if answer is not None:
+            await self._answer(answer)
+
+    # ------------------------------------------------------------ an inner app that is called more than once
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the client left or has its whole reply: nobody waits for what another call would give."""
+        return self._client.is_over or self._phase is Phase.DONE
+
+    def expect_part(self) -> None:
+        """The inner app is called: it has as long to begin this part as it had for the first."""
+        self._in_parts = True
+        self._wait(self._limits.first_byte_timeout)
+
+    async def hear(self, piece: bytes) -> None:
+        """The inner app sent a piece of a part, whether or not it is passed on now."""
+        reader = self._stream or self._whole.collector
+        if piece and (piece.strip() if reader is None else reader.started):
+            self._wait(self._limits.idle_timeout)
+        self._size += len(piece)
+        if self._size > self._limits.max_reply_bytes and self._stream is None and self._phase is not Phase.DONE:
+            await self.fail(too_large_reply())
+
+    def _wait(self, seconds: float) -> None:
+        self._keep_alive.wait(seconds)
+        if self._phase is Phase.WAITING:
+            self._guard.allow(seconds)
+
+    async def fail(self, error: InvalidReply) -> None:
+        """End the reply with an error: an error frame in a stream that has begun, or else an error reply."""
+        if self._phase is Phase.STREAMING and self._stream is not None:
+            await self._send_body(self._stream, self._stream.fail(error))
+        else:
+            await self._answer(to_answer(error.reply))
+
+    # ------------------------------------------------------------ the client's side
+
+    async def _forward(self, stream: ChunkStream, out: bytes, more_body: bool) -> None:
+        """Send what a piece of a stream has become; the start waits for the first chunk."""
+        if not more_body:
+            out += stream.close()
+        if self._phase is Phase.WAITING:
+            if stream.error is not None and not stream.started:
+                await self._answer(to_answer(stream.error))
+                return
+            if not out:  # the message has not begun, and pings are no sign of it
+                return
+            await self._begin_stream(stream)
+        if stream.ended:
+            await self._finish(Answer(200, out, stream.summary, stream))
+        elif out:
+            await self._send_body(stream, out)
+        else:
+            self._keep_alive.heard_at = time.monotonic()
+
+    async def _answer(self, answer: Answer) -> None:
+        """Send a reply that came whole."""
+        if answer.stream is not None:
+            await self._begin_stream(answer.stream)
+        await self._finish(answer)
+
+    async def _finish(self, answer: Answer) -> None:
+        """Send a reply, or the last of a stream, when its thinking is kept: then the client can call back."""
+        try:
+            await self._keep(answer.summary)
+        finally:  # whatever the store does, the reply is whole
+            if answer.stream is None:
+                await self._reply(answer)
+            else:
+                await self._send_body(answer.stream, answer.body)
+
+    async def _keep(self, summary: ReplySummary) -> None:
+        if self._keeper is not None and summary.thinking is not None:
+            self._guard.allow(math.inf)
+            self._keep_alive.stop_waiting()
+            await self._keeper.keep(summary.thinking)
+
+    async def _end(self, failure: Exception | None, *, given_up: bool) -> None:
+        """The inner app is done, and its reply is not: say so, in whatever way is still open."""
+        if given_up:
+            await self.fail(InvalidReply("The messages service was silent for too long.", code="timeout", status=504))
+        elif self._phase is Phase.STREAMING:
+            await self.fail(incomplete_stream())
+        elif failure is None or isinstance(failure, InvalidReply):  # some inner apps say what their reply lacks
+            await self.fail(failure or InvalidReply(_NOT_WHOLE))
+        else:
+            error = to_error_reply(500, "The messages service failed.", "server_error")
+            await self._answer(to_answer(error))
+
+    async def _reply(self, answer: Answer) -> None:
+        self._guard.allow(math.inf)
+        self._phase, self._summary = Phase.DONE, answer.summary
+        self._stream = None  # what is still sent is not read
+        await respond(self._client.send, answer.status, answer.body, self._client_headers())
+        self._client.end()
+
+    async def _begin_stream(self, stream: ChunkStream) -> None:
+        self._phase = Phase.STREAMING
+        self._stream, self._summary = stream, stream.summary
+        self._guard.allow(math.inf)  # from here on the keep-alive looks at the clock
+        self._keep_alive.wait(self._limits.idle_timeout)
+        headers = self._client_headers()
+        names = {name for name, _ in headers}
+        if b"cache-control" not in names:
+            headers.append((b"cache-control", b"no-cache"))
+        if b"x-accel-buffering" not in names:
+            headers.append((b"x-accel-buffering", b"no"))
+        headers.append((b"content-type", b"text/event-stream; charset=utf-8"))
+        await self._keep_alive.send({"type": "http.response.start", "status": 200, "headers": headers})
+        self._guard.start(self._keep_alive.run)
+
+    def _client_headers(self) -> Headers:
+        return to_client_headers(self._headers, self._fields, self._served.ignored, time.time())
+
+    async def _send_body(self, stream: ChunkStream, body: bytes) -> None:
+        if self._first_token_at is None and stream.has_content:
+            self._first_token_at = time.monotonic()
+        if stream.ended:
+            self._phase = Phase.DONE
+        await self._keep_alive.send({"type": "http.response.body", "body": body, "more_body": not stream.ended})
+        if stream.ended:
+            self._client.end()
+
+    # ------------------------------------------------------------ beside the inner app
+
+    async def _watch(self) -> None:
+        """Tell the inner app when the client leaves, and stop it if it does not stop by itself."""
+        try:
+            while (await self._receive())["type"] != "http.disconnect":
+                pass
+        except Exception as error:  # noqa: BLE001 - how Ray Serve says it; whatever failed, nobody is there any more
+            _logger.debug("taken for a client that left: %s", type(error).__name__)
+        if self._phase is Phase.DONE:  # work that goes on behind a complete reply is the inner app's own
+            self._client.end()
+        else:
+            self._client.leave()
+            await anyio.sleep(self._limits.disconnect_grace)
+            self._guard.cancel()

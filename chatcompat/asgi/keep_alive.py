@@ -1,0 +1,81 @@
+"""Comments in the pauses of a client's stream, so that no proxy closes the connection."""
+
+import math
+import time
+
+import anyio
+from starlette.types import Message, Send
+
+from chatcompat.asgi.client import Client
+from chatcompat.asgi.task_scope import Guard
+from chatcompat.reply.chunk_writer import PING
+from chatcompat.request.bounds import Limits
+
+
+class KeepAlive:
+    """Sends the messages of one stream, and comments between them; gives up an inner app that is silent for too long.
+
+    `send` and `run` are called in two tasks and never send at once: `send` waits for the `beat` that is on its way, and
+    `run` sends none while the client is taking a message.
+    """
+
+    __slots__ = ("_client", "_ended", "_guard", "_limits", "_patience", "_send", "beat", "heard_at", "sent_at")
+
+    def __init__(self, send: Send, client: Client, guard: Guard, limits: Limits) -> None:
+        self.beat: anyio.Event | None = None  # set when the comment that is being sent has been sent
+        self.sent_at = 0.0  # when the client took something last
+        self.heard_at = 0.0  # when the inner app sent something last
+        self._patience = limits.idle_timeout
+        self._ended = False
+        self._send = send
+        self._client = client
+        self._guard = guard
+        self._limits = limits
+
+    async def send(self, message: Message) -> None:
+        """Send a message of the stream."""
+        self._ended = not message.get("more_body", True)
+        if self.beat is not None:
+            await self.beat.wait()
+        await self._client.send(message)
+        self.sent_at = self.heard_at = time.monotonic()
+
+    def wait(self, seconds: float) -> None:
+        """From now on the inner app may be silent for so long."""
+        self._patience, self.heard_at = seconds, time.monotonic()
+
+    def stop_waiting(self) -> None:
+        """The inner app has said all: its time is over, and that of the client's other business begins."""
+        self.heard_at = math.inf
+
+    async def run(self) -> None:
+        """Send a comment whenever nothing was sent for a while, until the stream has ended.
+
+        A slow client is no silence. The patience may change meanwhile: a later part of a turn has a time to begin, and
+        then one between its pieces.
+        """
+        client, interval = self._client, self._limits.keep_alive
+        shortest = min(self._limits.first_byte_timeout, self._limits.idle_timeout)
+        while not self._ended:
+            now = time.monotonic()
+            beat_in = interval if client.sending else self.sent_at + interval - now
+            left = self._patience if client.sending else self.heard_at + self._patience - now
+            if left <= 0:
+                self._guard.cancel()
+                return
+            if beat_in > 0:
+                await anyio.sleep(min(beat_in, left, shortest))
+            else:
+                await self._beat()
+
+    async def _beat(self) -> None:
+        self.beat, began = anyio.Event(), time.monotonic()
+        try:
+            await self._send({"type": "http.response.body", "body": PING, "more_body": True})
+        except OSError:  # the client left; the server tells the watcher too
+            self._client.leave()
+        finally:
+            self.beat.set()
+            self.beat = None
+        self.sent_at = time.monotonic()
+        self.heard_at += self.sent_at - began  # the client took that long, and the inner app may wait behind it

@@ -1,0 +1,314 @@
+"""The ASGI shell: guards the one endpoint, reads the request, and passes everything else through untouched."""
+
+import logging
+import time
+from types import EllipsisType
+from typing import Final
+from urllib.parse import quote
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from chatcompat.asgi.exchange import Exchange
+from chatcompat.asgi.headers import (
+    NOT_POSTED,
+    Fields,
+    Headers,
+    is_encoded,
+    is_json,
+    lowered,
+    media_type,
+    to_fields,
+    to_inner_headers,
+    too_large,
+)
+from chatcompat.asgi.http import hide_extensions, route_path
+from chatcompat.asgi.inner_calls import Asked
+from chatcompat.asgi.models import ModelsApp, ModelsOption
+from chatcompat.asgi.pause_turn import Continued
+from chatcompat.asgi.respond import respond
+from chatcompat.asgi.thinking import Keeper
+from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption, to_dialect
+from chatcompat.errors import InvalidRequest
+from chatcompat.record import ExchangeRecord, OnExchange
+from chatcompat.reply.turn_keys import CREDENTIALS
+from chatcompat.request import decode_chat_request
+from chatcompat.request.bounds import DEFAULT_BOUNDS, Limits, RequestBounds
+from chatcompat.store import MemoryStore, ThinkingStore
+from chatcompat.translation import Translation, translate_decoded
+from chatcompat.wire.chat_request import ChatCompletionRequest
+from chatcompat.wire.sse import MAX_EVENT_BYTES
+
+_logger: Final = logging.getLogger(__name__)
+
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+
+
+class _ClientLeft(Exception):
+    """The client left before its request was whole."""
+
+
+class ChatCompatMiddleware:
+    """Serve `POST /v1/chat/completions` on top of an app that serves `POST /v1/messages`.
+
+    Pure ASGI: use it with `app.add_middleware(ChatCompatMiddleware)`, inside `Mount("/compat",
+    ChatCompatMiddleware(app))`, or around any messages app. All other requests pass through unchanged.
+
+    All sizes are in bytes and all times in seconds. `math.inf` turns a timeout off.
+
+    Args:
+        app: The ASGI app that serves the native messages API ("the inner app").
+        dialect: What the inner app accepts: one `Dialect`, or a function from a model id to its `Dialect`. By default
+            the public native API at version 2023-06-01.
+        path: The endpoint, below `root_path`. By default `/v1/chat/completions`.
+        messages_path: The path at which the inner app serves messages, below `root_path`. By default `/v1/messages`.
+        models_path: The path of the list of models for chat clients, below `root_path`. By default `/v1/models`; None
+            serves no list.
+        models: The list of models: ids, or a mapping from id to further fields. By default the inner app's own list.
+        max_body_bytes: The largest request (32 MiB). A larger one is a 413.
+        max_reply_bytes: The largest reply in one piece (32 MiB). A larger one is a 502. All parts of a paused turn, and
+            all pages of the list of models, count together. It also bounds what is kept of a stream: a paused turn to
+            continue it, and thinking and JSON until they are complete.
+        max_event_bytes: The largest event of a stream (8 MiB). A larger one is a 502, or an error frame once the reply
+            has begun.
+        max_header_bytes: All headers of a request or of a reply (64 KiB). More is a 431 for a request, a 502 for a
+            reply.
+        bounds: How much the content of one request may hold, see `RequestBounds`. More is a 400.
+        strict: Refuse requests with fields that would otherwise be ignored. By default they are ignored and reported.
+        on_exchange: Called with an `ExchangeRecord` after each exchange. Its exceptions are logged and suppressed. By
+            default nothing is called.
+        store: Keeps the signed thinking that clients lose: any `ThinkingStore`, or None to keep nothing. By default a
+            new `MemoryStore`.
+        max_continuations: How many times a turn that the inner app pauses is resumed (5). After that the reply ends
+            with `finish_reason: "length"`.
+        keep_alive: Silence in a stream after which a comment is sent (15).
+        first_byte_timeout: Time until the message, or the next part of a paused turn, begins (600). Headers, pings and
+            blanks before it do not count. After that the inner app is cancelled and the client gets a 504, or an error
+            frame once the reply has begun.
+        idle_timeout: The longest silence of the inner app after that (300), with the same outcome.
+        disconnect_grace: Time for the inner app to stop by itself after the client left, before it is cancelled (0.5).
+        store_timeout: The longest that a request, and the end of its reply, wait for `store` (1). After that they go on
+            without it.
+
+    Raises:
+        TypeError: `dialect` is neither a `Dialect` nor callable, `store` is a class, or `models` is a string or has an
+            id that is not a string.
+        ValueError: A path does not begin with a slash, `path` and `messages_path` are the same, `disconnect_grace` or
+            `max_continuations` is below 0, or another size or time is not above 0.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        dialect: DialectOption = DEFAULT_DIALECT,
+        path: str = "/v1/chat/completions",
+        messages_path: str = "/v1/messages",
+        models_path: str | None = "/v1/models",
+        models: ModelsOption | None = None,
+        max_body_bytes: int = 32 * MIB,
+        max_reply_bytes: int = 32 * MIB,
+        max_event_bytes: int = MAX_EVENT_BYTES,
+        max_header_bytes: int = 64 * KIB,
+        bounds: RequestBounds = DEFAULT_BOUNDS,
+        strict: bool = False,
+        on_exchange: OnExchange | None = None,
+        store: ThinkingStore | None | EllipsisType = ...,
+        max_continuations: int = 5,
+        keep_alive: float = 15.0,
+        first_byte_timeout: float = 600.0,
+        idle_timeout: float = 300.0,
+        disconnect_grace: float = 0.5,
+        store_timeout: float = 1.0,
+    ) -> None:
+        if not (isinstance(dialect, Dialect) or callable(dialect)):
+            raise TypeError("dialect must be a Dialect, or a function from a model id to a Dialect")
+        if isinstance(store, type):
+            raise TypeError(f"store must be a store, not a class: {store.__name__}()")
+        for name, value in {"path": path, "messages_path": messages_path, "models_path": models_path or "/"}.items():
+            if not value.startswith("/"):
+                raise ValueError(f"{name} must begin with a slash, and is {value!r}")
+        if path == messages_path:
+            raise ValueError("path and messages_path must not be the same")
+        self.app = app
+        self._dialect = dialect
+        self._path = path
+        self._messages_path = messages_path
+        self._raw_messages_path = quote(messages_path).encode()
+        self._bounds = bounds
+        self._strict = strict
+        self._on_exchange = on_exchange
+        self._store = MemoryStore() if store is ... else store
+        self._limits = Limits(
+            max_body_bytes=max_body_bytes,
+            max_reply_bytes=max_reply_bytes,
+            max_event_bytes=max_event_bytes,
+            max_header_bytes=max_header_bytes,
+            keep_alive=keep_alive,
+            first_byte_timeout=first_byte_timeout,
+            idle_timeout=idle_timeout,
+            disconnect_grace=disconnect_grace,
+            store_timeout=store_timeout,
+            max_continuations=max_continuations,
+        )
+        self._other = app
+        if models_path is not None:
+            self._other = ModelsApp(app, path=models_path, models=models, dialect=dialect, limits=self._limits)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Divert the endpoint's requests; let anything else through as it is."""
+        if (
+            scope["type"] != "http"
+            or not scope["path"].endswith(self._path)
+            or route_path(scope) != self._path
+            or scope["method"] == "OPTIONS"
+        ):
+            await self._other(scope, receive, send)
+        else:
+            await self._serve(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began = time.monotonic()
+        headers = lowered(scope.get("headers", ()))
+        fields = to_fields(headers)
+        try:
+            if scope["method"] != "POST":
+                raise InvalidRequest("This endpoint takes POST only.", code="method_not_allowed", status=405)  # noqa: TRY301
+            _check_headers(headers, fields, self._limits)
+            body = await _read_body(receive, self._limits.max_body_bytes)
+            version = fields.get(b"anthropic-version")
+            decoded = decode_chat_request(body, self._bounds)
+            dialect = to_dialect(self._dialect, decoded.chat.model)
+            keeper = self._keeper(headers, fields, decoded.chat) if dialect.reasoning != "none" else None
+            if keeper is not None:
+                await keeper.restore()
+            translation = translate_decoded(
+                decoded,
+                dialect=dialect,
+                version=version.decode("latin-1") if version is not None else None,
+                strict=self._strict,
+                bounds=self._bounds,
+            )
+        except _ClientLeft:
+            self._report(_unread(None, "client_disconnected", began))
+            return
+        except InvalidRequest as error:
+            await self._refuse(error, send, began)
+            return
+        except OSError:  # of `receive`
+            self._report(_unread(None, "client_disconnected", began))
+            raise
+        except Exception:  # of `dialect`; the server answers, as for the inner app's own
+            self._report(_unread(500, "server_error", began))
+            raise
+        except BaseException:
+            self._report(_unread(None, "cancelled", began))
+            raise
+        inner_headers = to_inner_headers(
+            headers,
+            fields,
+            dialect=translation.dialect,
+            version=translation.version,
+            length=len(translation.body),
+            left_out=NOT_POSTED,
+        )
+        inner = self._inner_scope(scope, inner_headers)
+        exchange = Exchange(translation, receive, send, self._limits, keeper)
+        try:
+            await exchange.run(self._inner_app(translation, exchange), inner)
+        finally:
+            if self._on_exchange is not None:
+                self._report(exchange.record(began))
+
+    async def _refuse(self, error: InvalidRequest, send: Send, began: float) -> None:
+        """Answer a request that the inner app does not get."""
+        record = _unread(None, "cancelled", began)
+        try:
+            await respond(send, error.status, error.body, [(b"allow", b"POST")] * (error.status == 405))  # noqa: PLR2004
+            record = _unread(error.status, "invalid_request_error", began)
+        except Exception:  # of `send`: nobody takes it
+            record = _unread(None, "client_disconnected", began)
+            raise
+        finally:
+            self._report(record)
+
+    def _inner_app(self, translation: Translation, exchange: Exchange) -> ASGIApp:
+        if not (translation.may_pause and self._limits.max_continuations):
+            return self.app
+        return Continued(Asked(self.app, exchange), translation.body, self._limits)
+
+    def _keeper(self, headers: Headers, fields: Fields, chat: ChatCompletionRequest) -> Keeper | None:
+        """Who keeps thinking for this client; nobody for one without a credential, since it could be anyone's."""
+        if self._store is None or not any(map(fields.get, CREDENTIALS)):
+            return None
+        return Keeper(self._store, self._limits.store_timeout, headers, chat.messages)
+
+    def _report(self, record: ExchangeRecord) -> None:
+        if self._on_exchange is None:
+            return
+        try:
+            self._on_exchange(record)
+        except Exception:  # an observer's fault is not the client's
+            _logger.exception("on_exchange failed")
+
+    def _inner_scope(self, scope: Scope, headers: Headers) -> Scope:
+        path = scope["path"].removesuffix(self._path) + self._messages_path
+        inner = {**scope, "path": path, "headers": headers}
+        if inner.get("raw_path") is not None:
+            inner["raw_path"] = quote(path).encode() if path != self._messages_path else self._raw_messages_path
+        hide_extensions(inner)
+        return inner
+
+
+def _unread(status: int | None, error_type: str, began: float) -> ExchangeRecord:
+    """The record of a request that the inner app did not get; `status` is None if its client left."""
+    duration = time.monotonic() - began
+    return ExchangeRecord(
+        model=None,
+        streaming=False,
+        status=status,
+        finish_reason=None,
+        usage=None,
+        ignored=(),
+        time_to_first_byte=None if status is None else duration,
+        duration=duration,
+        error_type=error_type,
+    )
+
+
+def _check_headers(headers: Headers, fields: Fields, limits: Limits) -> None:
+    """Refuse a request by its headers, before any of its body is read."""
+    if (refusal := too_large(headers, limits.max_header_bytes)) is not None:
+        raise refusal
+    media = media_type(fields)
+    if not (media is None or is_json(media)):
+        raise InvalidRequest(
+            "Send the request as content-type: application/json.", code="unsupported_media_type", status=415
+        )
+    if is_encoded(fields):
+        raise InvalidRequest("Send the request without a content-encoding.", code="unsupported_encoding", status=415)
+    length = fields.get(b"content-length") or b""
+    # The server counts the bytes; a length is read here only to refuse early, and only if it is a plain number.
+    if length.isdigit() and (len(length) > 18 or int(length) > limits.max_body_bytes):  # noqa: PLR2004
+        raise _body_too_large(limits.max_body_bytes)
+
+
+async def _read_body(receive: Receive, max_body_bytes: int) -> bytes:
+    pieces: list[bytes] = []
+    size, more_body = 0, True
+    while more_body:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _ClientLeft
+        piece = bytes(message.get("body", b""))
+        size += len(piece)
+        if size > max_body_bytes:
+            raise _body_too_large(max_body_bytes)
+        if piece:
+            pieces.append(piece)
+        more_body = message.get("more_body", False)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _body_too_large(max_body_bytes: int) -> InvalidRequest:
+    return InvalidRequest(f"The request is larger than {max_body_bytes} bytes.", code="request_too_large", status=413)

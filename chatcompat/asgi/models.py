@@ -1,0 +1,312 @@
+"""The list of models in the chat shape, for clients that are not native ones.
+
+Chat: https://platform.openai.com/docs/api-reference/models. Native: https://platform.claude.com/docs/en/api/models-list
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import quote
+
+import msgspec
+from msgspec import Struct
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from chatcompat.asgi.exchange import Exchange
+from chatcompat.asgi.headers import (
+    Headers,
+    is_encoded,
+    is_json,
+    lowered,
+    media_type,
+    to_fields,
+    to_inner_headers,
+    too_large,
+)
+from chatcompat.asgi.http import giving, hide_extensions, route_path
+from chatcompat.asgi.inner_calls import Asked
+from chatcompat.asgi.respond import respond
+from chatcompat.dialect import DialectOption
+from chatcompat.errors import DECODE_ERRORS, ErrorReply, InvalidReply, to_chat_error, to_error_body, to_native_error
+from chatcompat.reply.summary import ReplySummary
+from chatcompat.request.bounds import Limits
+
+ModelsOption = Iterable[str] | Mapping[str, Mapping[str, Any]]
+"""Ids of models, or their further fields by id (`created` in seconds since the epoch, `owned_by`, any other)."""
+
+MAX_PAGES: Final = 100
+_PAGE_SIZE: Final = 1000  # models; the most that the native service gives at once
+_PAGING: Final = frozenset({b"", b"after_id", b"before_id", b"limit"})
+_OWNER: Final = "system"  # chat clients want a name, and the native side has none
+_CONDITIONS: Final = frozenset({b"if-modified-since", b"if-none-match"})
+_OF_A_PART: Final = frozenset({b"if-range", b"range"})  # of another body than the client gets
+_VARY: Final = b"anthropic-version"
+_RENAMED: Final = frozenset({"created", "created_at", "id", "object", "owned_by", "type"})
+
+_encode = msgspec.json.Encoder().encode
+_decode_model = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+class _Page(Struct):
+    data: list[dict[str, Any]]
+    has_more: bool | None = None
+    last_id: str | None = None
+
+
+_decode_page = msgspec.json.Decoder(_Page).decode
+
+
+# ---------------------------------------------------------------- shapes
+
+
+def to_chat_model(native: Mapping[str, Any]) -> dict[str, Any]:
+    """A native model, or one that has the chat shape already; what has no chat name keeps its own.
+
+    Raises `InvalidReply` where there is no id.
+    """
+    if not isinstance(native.get("id"), str):
+        raise InvalidReply("The messages service sent a model without an id.")
+    owner = native.get("owned_by")
+    chat = {
+        "id": native["id"],
+        "object": "model",
+        "created": _created(native),
+        "owned_by": owner if isinstance(owner, str) else _OWNER,
+    }
+    return chat | {name: value for name, value in native.items() if name not in _RENAMED}
+
+
+def _created(native: Mapping[str, Any]) -> int:
+    """Seconds since the epoch; 0 where the time is not known, as the native side says that too."""
+    if type(created := native.get("created")) is int:
+        return created
+    created_at = native.get("created_at")
+    try:
+        instant = datetime.fromisoformat(created_at if isinstance(created_at, str) else "")
+    except ValueError:
+        return 0
+    return int((instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)).timestamp())
+
+
+def _to_list(models: Iterable[Mapping[str, Any]]) -> bytes:
+    return _encode({"object": "list", "data": [to_chat_model(model) for model in models]})
+
+
+def _not_found(message: str = "") -> ErrorReply:
+    error_type = "invalid_request_error"
+    body = to_error_body(message or "This model does not exist.", error_type, param="model", code="model_not_found")
+    return ErrorReply(404, body, error_type)
+
+
+class _ModelList:
+    """A request for the list, as an exchange serves it."""
+
+    body = b""
+    streaming = False
+    ignored = ()
+
+    def __init__(self, model: str, *, may_be_unchanged: bool) -> None:
+        self.model = model
+        self.may_be_unchanged = may_be_unchanged
+
+    def whole_reply(self, body: bytes) -> tuple[bytes, ReplySummary]:
+        try:
+            return self._to_chat(body), ReplySummary()
+        except DECODE_ERRORS:
+            raise InvalidReply("The messages service sent something else than models.") from None
+
+    def _to_chat(self, body: bytes) -> bytes:
+        return _to_list(_decode_page(body).data)
+
+    def error_reply(self, status: int, body: bytes) -> ErrorReply:
+        return to_chat_error(to_native_error(body), status)
+
+    def event_reader(self, *, max_event_bytes: int, max_held_bytes: int) -> None:
+        """There is no event stream of models."""
+
+
+class _OneModel(_ModelList):
+    """A request for one model."""
+
+    def _to_chat(self, body: bytes) -> bytes:
+        return _encode(to_chat_model(_decode_model(body)))
+
+    def error_reply(self, status: int, body: bytes) -> ErrorReply:
+        if status == 404:  # noqa: PLR2004
+            return _not_found(to_native_error(body).message)
+        return super().error_reply(status, body)
+
+
+# ---------------------------------------------------------------- ASGI
+
+
+class ModelsApp:
+    """Serves `GET path` and `GET path/{id}` in the chat shape, `HEAD` too, and passes all else on to `app`.
+
+    A client that sends `anthropic-version` is a native one, and gets the answer of `app`. Since that header decides,
+    caches are told that it does. With `models` the answer is made of them, and `app` is not asked; else `app` is,
+    under the promises of the main endpoint. A `dialect` that goes by the model's id is asked with an empty one for the
+    list. Raises `TypeError` for `models` that are one string, or have an id that is none.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, path: str, models: ModelsOption | None, dialect: DialectOption, limits: Limits
+    ) -> None:
+        if isinstance(models, str):
+            raise TypeError("models must be ids, or a mapping by id, not one string")
+        self._app = app
+        self._path = path
+        self._dialect = dialect
+        self._limits = limits
+        self._list: bytes | None = None
+        self._models: dict[str, bytes] = {}
+        if models is not None:
+            fields = models if isinstance(models, Mapping) else {model_id: {} for model_id in models}
+            if not all(isinstance(model_id, str) for model_id in fields):
+                raise TypeError("models must be ids, or a mapping by id, and ids are strings")
+            known = [{**more, "id": model_id} for model_id, more in fields.items()]
+            self._list = _to_list(known)
+            self._models = {model["id"]: _encode(to_chat_model(model)) for model in known}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD") or self._path not in scope["path"]:
+            await self._app(scope, receive, send)
+            return
+        found, _, model_id = route_path(scope).partition(self._path)
+        headers = lowered(scope.get("headers", ()))
+        is_path = not found and (not model_id or (model_id[0] == "/" and model_id != "/"))
+        if not is_path:
+            await self._app(scope, receive, send)
+            return
+        send = _varied(send)
+        if any(name == _VARY for name, _ in headers):
+            await self._app(scope, receive, send)
+            return
+        if scope["method"] == "HEAD":
+            send = _without_body(send)
+        if (refusal := too_large(headers, self._limits.max_header_bytes)) is not None:
+            await respond(send, refusal.status, refusal.body)
+        elif self._list is None:
+            await self._ask(model_id[1:], headers, scope, receive, send)
+        elif not model_id:
+            await respond(send, 200, self._list)
+        elif (model := self._models.get(model_id[1:])) is not None:
+            await respond(send, 200, model)
+        else:
+            await respond(send, 404, _not_found().body)
+
+    async def _ask(self, model_id: str, headers: Headers, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with what the inner app knows."""
+        dialect = self._dialect(model_id) if callable(self._dialect) else self._dialect
+        is_conditional = any(name in _CONDITIONS for name, _ in headers)
+        served = (_OneModel if model_id else _ModelList)(model_id, may_be_unchanged=is_conditional)
+        asked = to_inner_headers(headers, to_fields(headers), dialect=dialect, version=dialect.version, length=0)
+        asked = [header for header in asked if header[0] not in _CONDITIONS | _OF_A_PART]
+        asked = [header for header in asked if not header[0].startswith(b"content-")]
+        asked += [header for header in headers if header[0] in _CONDITIONS]
+        inner = {**scope, "method": "GET", "headers": asked}
+        hide_extensions(inner)
+        exchange = Exchange(served, receive, send, self._limits, None)
+        await exchange.run(self._app if model_id else _Pages(Asked(self._app, exchange)), inner)
+
+
+def _varied(send: Send) -> Send:
+    """A `send` that tells caches that the answer depends on `anthropic-version`."""
+
+    async def send_varied(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = lowered(message.get("headers", ()))
+            names = [value for name, value in headers if name == b"vary"]
+            if _VARY not in b",".join(names).lower().replace(b" ", b"").split(b","):
+                names.append(_VARY)
+            headers = [header for header in headers if header[0] != b"vary"]
+            message = {**message, "headers": [*headers, (b"vary", b", ".join(names))]}
+        await send(message)
+
+    return send_varied
+
+
+def _without_body(send: Send) -> Send:
+    """A `send` for `HEAD`: the headers stay those of `GET`, its `content-length` too."""
+
+    async def send_head(message: Message) -> None:
+        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+    return send_head
+
+
+class _Pages:
+    """An app that reads the list of `app` page by page, and sends it as one."""
+
+    def __init__(self, app: Asked) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, which has no body."""
+        await receive()
+        asked = [pair for pair in scope.get("query_string", b"").split(b"&") if pair.partition(b"=")[0] not in _PAGING]
+        asked.append(b"limit=%d" % _PAGE_SIZE)
+        models: list[dict[str, Any]] = []
+        last: str | None = None
+        for _ in range(MAX_PAGES):
+            answer = _Answer(send)
+            inner = {**scope, "query_string": b"&".join(asked)}
+            if last is not None:
+                inner["query_string"] += b"&after_id=" + quote(last, safe="").encode()
+                inner["headers"] = [header for header in scope["headers"] if header[0] not in _CONDITIONS]
+            await self._app(inner, giving(b"", receive), answer.send)
+            page = answer.page()
+            if page is None or (not page.has_more and not models):
+                await answer.pass_on(answer.body)
+                return
+            models += page.data
+            if not page.has_more:
+                await answer.pass_on(_encode({"data": models}))
+                return
+            before, last = last, page.last_id or _id_of(models)
+            if last == before:
+                break
+            if not await self._app.is_wanted():
+                return
+        await self._app.exchange.fail(InvalidReply("The list of models does not end."))
+
+
+def _id_of(models: list[dict[str, Any]]) -> str:
+    """The id of the last model; of none, nothing, which is no model's."""
+    last = models[-1].get("id") if models else None
+    return last if isinstance(last, str) else ""
+
+
+class _Answer:
+    """Holds one page until it is whole."""
+
+    def __init__(self, send: Send) -> None:
+        self.body = bytearray()
+        self._send = send
+        self._start: Message | None = None
+        self._complete = False
+
+    async def send(self, message: Message) -> None:
+        """Take a message of the inner app's reply."""
+        if message["type"] == "http.response.start":
+            self._start = self._start or message
+        elif message["type"] == "http.response.body" and not self._complete:
+            self.body += message.get("body", b"")
+            self._complete = not message.get("more_body", False)
+
+    def page(self) -> _Page | None:
+        """The page; None where the answer is anything else, which the exchange tells the client."""
+        if self._start is None or not self._complete or self._start["status"] != 200:  # noqa: PLR2004
+            return None
+        fields = to_fields(lowered(self._start.get("headers", ())))
+        try:
+            return _decode_page(self.body) if is_json(media_type(fields)) and not is_encoded(fields) else None
+        except DECODE_ERRORS:
+            return None
+
+    async def pass_on(self, body: bytes | bytearray) -> None:
+        """Send the answer with this body; one that ended early ends early for the exchange too."""
+        if self._start is not None:
+            await self._send(self._start)
+            await self._send({"type": "http.response.body", "body": body, "more_body": not self._complete})

@@ -1,0 +1,127 @@
+"""An ASGI app around the messages app that goes on with a paused turn, so that there is one reply."""
+
+from typing import Final
+
+from starlette.types import Message, Receive, Scope, Send
+
+from chatcompat.asgi.exchange import EVENT_STREAM, Exchange
+from chatcompat.asgi.headers import is_encoded, lowered, media_type, to_fields
+from chatcompat.asgi.http import giving
+from chatcompat.asgi.inner_calls import Asked
+from chatcompat.errors import InvalidReply
+from chatcompat.reply.pause_turn import StreamPart, Turn, continued_body, not_continued
+from chatcompat.reply.usage import readable_usage
+from chatcompat.request.bounds import Limits
+from chatcompat.wire.decode import too_large_event
+
+_OK: Final = 200
+
+
+class Continued:
+    """Calls `app` again for as long as it pauses the turn, at most `max_continuations` times.
+
+    The parts of a stream are passed on as they come, as one stream. A reply in one piece is passed on when its last
+    part is there.
+    """
+
+    def __init__(self, app: Asked, body: bytes, limits: Limits) -> None:
+        self._app = app
+        self._body = body
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; its body is the one given at construction."""
+        await receive()
+        exchange = self._app.exchange
+        turn, body = Turn(max_bytes=self._limits.max_reply_bytes), self._body
+        left = self._limits.max_continuations
+        while True:
+            first = left == self._limits.max_continuations
+            part = _Part(turn, exchange, send, self._limits, first=first, last=left == 0)
+            await self._app(_with_length(scope, body), giving(body, receive), part.send)
+            if not part.paused:
+                return
+            exchange.spent = readable_usage(turn.usage)
+            if not await self._app.is_wanted():
+                return
+            body, left = continued_body(self._body, turn.content), left - 1
+
+
+class _Part:
+    """What the inner app sends for one part of the turn."""
+
+    def __init__(self, turn: Turn, exchange: Exchange, send: Send, limits: Limits, *, first: bool, last: bool) -> None:
+        self.paused = False
+        self._turn = turn
+        self._exchange = exchange
+        self._send = send
+        self._first = first
+        self._last = last
+        self._start: Message | None = None
+        self._stream: StreamPart | None = None
+        self._max_event_bytes = limits.max_event_bytes
+        self._held = bytearray()
+
+    async def send(self, message: Message) -> None:
+        """Take a message of the inner app's reply."""
+        if message["type"] == "http.response.start":
+            await self._take_start(message)
+        elif message["type"] != "http.response.body" or self._start is None:
+            await self._send(message)
+        elif not self.paused:  # what follows a pause is of no account
+            try:
+                await self._take_body(self._start, bytes(message.get("body", b"")), message.get("more_body", False))
+            except InvalidReply as error:
+                await self._exchange.fail(error)
+
+    async def _take_start(self, message: Message) -> None:
+        self._start = message
+        fields = to_fields(lowered(message.get("headers", ())))
+        plain = message["status"] == _OK and not is_encoded(fields)
+        streams = plain and media_type(fields) == EVENT_STREAM
+        if streams and self._first:
+            self._turn.streams = True
+            await self._send(message)
+        if streams and self._turn.streams:
+            self._stream = StreamPart(
+                self._turn, first=self._first, last=self._last, max_event_bytes=self._max_event_bytes
+            )
+
+    async def _take_body(self, start: Message, piece: bytes, more_body: bool) -> None:
+        stream = self._stream
+        if stream is None:
+            self._held += piece
+            if not more_body:
+                await self._end_whole(start, bytes(self._held))
+            return
+        out = stream.feed(piece)
+        self.paused = stream.paused
+        if out or not self.paused:
+            await self._tell(out, more_body=more_body or self.paused or stream.too_large)
+        if stream.too_large and not self.paused and not self._exchange.is_over:
+            raise too_large_event()
+
+    async def _end_whole(self, start: Message, body: bytes) -> None:
+        """Take a part that is no stream: the message, or an error instead of one."""
+        if self._turn.streams:
+            if start["status"] == _OK:
+                raise not_continued()
+            lines = body.replace(b"\r", b"\n").replace(b"\n", b"\ndata: ")
+            await self._tell(b"event: error\ndata: %b\n\n" % lines, more_body=False)
+            return
+        message: bytes | None = body
+        if start["status"] == _OK:
+            message = self._turn.take_message(body, first=self._first, last=self._last)
+        self.paused = message is None
+        if message is not None:
+            await self._send(start)
+            await self._tell(message, more_body=False)
+
+    async def _tell(self, body: bytes, *, more_body: bool) -> None:
+        await self._send({"type": "http.response.body", "body": body, "more_body": more_body})
+
+
+def _with_length(scope: Scope, body: bytes) -> Scope:
+    length = (b"content-length", b"%d" % len(body))
+    headers = [length if name == b"content-length" else (name, value) for name, value in scope["headers"]]
+    return {**scope, "headers": headers}

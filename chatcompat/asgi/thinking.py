@@ -1,0 +1,130 @@
+"""The thinking of one client's turns: kept in a store when a reply brings it, restored when the results come.
+
+A store that misses, fails or hangs costs the thinking of a turn, never the exchange.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
+from typing import Final
+
+import anyio
+import msgspec
+from anyio.lowlevel import checkpoint_if_cancelled
+
+from chatcompat.reply.turn_keys import Turn, last_answered, lost_turns, to_credential, to_key, to_turn
+from chatcompat.store import MAX_ENTRY_BYTES, MemoryStore, ThinkingStore
+from chatcompat.wire.chat_request import Message, ReasoningDetail
+
+_logger: Final = logging.getLogger(__name__)
+
+_encode = msgspec.json.Encoder().encode
+_decode_details = msgspec.json.Decoder(list[ReasoningDetail]).decode
+
+
+class Keeper:
+    """Uses a store for one request and its reply; `headers` say whose they are."""
+
+    def __init__(
+        self,
+        store: ThinkingStore,
+        timeout: float,
+        headers: Sequence[tuple[bytes, bytes]],
+        messages: Sequence[Message],
+    ) -> None:
+        self._store = store
+        self._timeout = timeout
+        self._headers = headers
+        self._messages = messages
+
+    async def keep(self, turn: Turn) -> None:
+        """Keep the thinking of the reply's turn."""
+        key = to_key(to_credential(self._headers), last_answered(self._messages), turn)
+        details = _encode(turn.details)
+        if key is None or len(details) > MAX_ENTRY_BYTES:
+            _logger.warning("thinking could not be kept: its turn is too large")
+        elif type(self._store) is MemoryStore:  # it answers at once, and needs no task
+            self._store.keep(key, details)
+        else:
+            await self._ask([partial(self._store.put, key, details)], "thinking could not be kept: %s")
+
+    async def restore(self) -> None:
+        """Put back the thinking of each turn that came without."""
+        turns = lost_turns(self._messages)
+        if not turns:
+            return
+        credential = to_credential(self._headers)
+        keys = [to_key(credential, answered, to_turn(turn)) for turn, answered in turns]
+        values = await self._find({key for key in keys if key is not None})
+        for (turn, _), key in zip(turns, keys, strict=True):
+            if key in values:
+                turn.reasoning_details = self._read(values[key])
+
+    async def _find(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
+        """The values that are there."""
+        values: dict[bytes, bytes | None] = {}
+
+        async def get(key: bytes) -> None:
+            values[key] = await self._store.get(key)
+
+        if type(self._store) is MemoryStore:
+            values = {key: self._store.find(key) for key in keys}
+        else:
+            await self._ask([partial(get, key) for key in keys], "thinking could not be restored: %s")
+        return {key: value for key, value in values.items() if value is not None}
+
+    def _read(self, value: bytes) -> list[ReasoningDetail] | None:
+        try:
+            return to_details(value)
+        except Exception as error:  # noqa: BLE001 - a store can give anything
+            _logger.warning("thinking could not be restored: %s", type(error).__name__)
+            return None
+
+    async def _ask(self, questions: Iterable[Callable[[], Awaitable[None]]], complaint: str) -> None:
+        """Ask the store all of it at once, in tasks: a cancellation of the store's own then cancels nothing here.
+
+        What goes wrong is logged by its kind. What is no `Exception` is raised when all is done.
+        """
+        faults: list[BaseException] = []
+
+        async def ask(question: Callable[[], Awaitable[None]]) -> None:
+            try:
+                await question()
+            except BaseException as error:  # noqa: BLE001 - told below
+                faults.append(error)
+
+        with anyio.move_on_after(self._timeout) as scope:
+            async with anyio.create_task_group() as tasks:
+                for question in questions:
+                    tasks.start_soon(ask, question)
+        await checkpoint_if_cancelled()  # by the server: the tasks took that for a fault of the store
+        cancelled = anyio.get_cancelled_exc_class()
+        if scope.cancel_called:
+            faults = [TimeoutError(), *(fault for fault in faults if not isinstance(fault, cancelled))]
+        for fault in faults:
+            if not isinstance(fault, (Exception, cancelled)):
+                raise fault
+        if faults:
+            _logger.warning(complaint, ", ".join(sorted({type(fault).__name__ for fault in faults})))
+
+
+def to_details(value: bytes) -> list[ReasoningDetail]:
+    """The thinking in a stored value; raises `ValueError` for what was not written here."""
+    if len(value) > MAX_ENTRY_BYTES:
+        raise ValueError("the value is too large")
+    details = _decode_details(value)
+    if not all(map(_is_ours, details)) or not any(detail.type.startswith("reasoning.") for detail in details):
+        raise ValueError("the value is no signed thinking")
+    return details
+
+
+def _is_ours(detail: ReasoningDetail) -> bool:
+    match detail.type:
+        case "reasoning.text":
+            return bool(detail.signature)
+        case "reasoning.encrypted":
+            return bool(detail.data)
+        case "content":
+            return bool(detail.length)
+        case kind:
+            return kind == "tool_call"

@@ -1,0 +1,94 @@
+"""What the client gets for a reply that is answered when all of it is there."""
+
+from msgspec import Struct
+
+from chatcompat.asgi.headers import Fields, is_encoded, is_json, media_type
+from chatcompat.asgi.served_request import Served
+from chatcompat.errors import ERROR_TYPES, ErrorReply, InvalidReply, status_of, to_chat_error, to_native_error
+from chatcompat.reply.collector import CompletionCollector
+from chatcompat.reply.stream import ChunkStream
+from chatcompat.reply.summary import ReplySummary
+from chatcompat.request.bounds import Limits
+
+
+class Answer(Struct, frozen=True):
+    """A reply in one piece; with a stream, all of its bytes."""
+
+    status: int
+    body: bytes
+    summary: ReplySummary
+    stream: ChunkStream | None = None
+
+
+def to_answer(error: ErrorReply) -> Answer:
+    """An error as the client's reply."""
+    return Answer(error.status, error.body, ReplySummary(error_type=error.type))
+
+
+class WholeReply:
+    """Collects the inner app's reply; `collector` is set where it is an event stream."""
+
+    __slots__ = ("_fields", "_limits", "_pieces", "_served", "_status", "collector", "started")
+
+    def __init__(self, served: Served, limits: Limits) -> None:
+        self.collector: CompletionCollector | None = None
+        self.started = False  # blanks and pings before a reply are no sign of life
+        self._served = served
+        self._limits = limits
+        self._status = 0  # its start has not come
+        self._fields: Fields = {}
+        self._pieces: list[bytes] = []
+
+    def start(self, status: int, fields: Fields) -> None:
+        """Take the start of the reply."""
+        self._status, self._fields = status, fields
+
+    def feed(self, piece: bytes, more_body: bool) -> Answer | None:
+        """The client's reply for the next piece, if it is the last or cannot be read."""
+        try:
+            if not self._status:
+                raise InvalidReply("The messages service sent a body before its start.")  # noqa: TRY301
+            if self.collector is not None:
+                self.collector.feed(piece)
+                self.started = self.collector.started
+                more_body = more_body and not self.collector.ended
+            else:
+                self._pieces.append(piece)
+                self.started = self.started or bool(piece.strip())
+            return None if more_body else self._answer()
+        except InvalidReply as error:
+            return self.refuse(error)
+
+    def refuse(self, error: InvalidReply) -> Answer:
+        """The client's reply for one that cannot be read."""
+        native = to_native_error(b"".join(self._pieces))
+        is_error = native.type in ERROR_TYPES  # one that was sent as if it were a reply
+        return to_answer(to_chat_error(native, status_of(native)) if is_error else error.reply)
+
+    def _answer(self) -> Answer:
+        """What the whole reply becomes; raises `InvalidReply`."""
+        served, body = self._served, b"".join(self._pieces)
+        if self.collector is not None:
+            if self.collector.error is not None:
+                return to_answer(self.collector.error)
+            return Answer(200, self.collector.close(), self.collector.summary)
+        if self._status >= 400:  # noqa: PLR2004
+            return to_answer(served.error_reply(self._status, b"" if is_encoded(self._fields) else body))
+        if self._status == 304 and served.may_be_unchanged:  # noqa: PLR2004
+            return Answer(304, b"", ReplySummary())
+        if self._status != 200 or not is_json(media_type(self._fields)):  # noqa: PLR2004
+            raise InvalidReply("The messages service sent a reply that is neither JSON nor an event stream.")
+        if is_encoded(self._fields):
+            raise InvalidReply("The messages service sent a compressed reply, which was not asked for.")
+        if served.streaming:
+            return self._replay(body)
+        completion, summary = served.whole_reply(body)
+        return Answer(200, completion, summary)
+
+    def _replay(self, body: bytes) -> Answer:
+        """The stream of a whole reply, for a client that asked for a stream; raises `InvalidReply`."""
+        bound = self._limits.max_reply_bytes
+        stream = self._served.event_reader(max_event_bytes=bound, max_held_bytes=bound)
+        assert isinstance(stream, ChunkStream)  # noqa: S101 - the client asked for one
+        chunks = stream.replay(body)
+        return Answer(200, chunks, stream.summary, stream) if stream.error is None else to_answer(stream.error)

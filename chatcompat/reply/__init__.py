@@ -1,0 +1,1 @@
+"""A message, or the events of its stream -> a chat completion, or its chunks."""

@@ -1,0 +1,309 @@
+"""The blocks of a message while they are open: what each makes of its deltas.
+
+A delta that does not belong to its kind of block is skipped, but text that comes in a tool's block is not lost.
+"""
+
+import sys
+from collections.abc import Callable
+from typing import Final, assert_never
+
+from msgspec import Raw
+
+from chatcompat.reply.chunk_writer import ChunkWriter
+from chatcompat.reply.completion import (
+    CompletionWriter,
+    to_annotations,
+    to_completion_id,
+    to_finish_reason,
+    to_free_text,
+    to_refusal,
+    to_unwrapped,
+)
+from chatcompat.reply.context import Origin
+from chatcompat.reply.prefill import Echo
+from chatcompat.reply.reasoning_details import Layout
+from chatcompat.reply.summary import ReplySummary
+from chatcompat.reply.text_digest import KeptText
+from chatcompat.reply.turn_keys import Turn
+from chatcompat.reply.usage import to_chat_usage
+from chatcompat.wire.chat_reply import Annotation
+from chatcompat.wire.decode import too_large_reply
+from chatcompat.wire.ids import UniqueIds
+from chatcompat.wire.messages import (
+    Block,
+    Citation,
+    Message,
+    MessageHead,
+    RedactedThinkingBlock,
+    StopDelta,
+    TextBlock,
+    ThinkingBlock,
+    ToolUseBlock,
+)
+
+Writer = ChunkWriter | CompletionWriter
+"""Where a reply is written: as the chunks of a stream, or as one completion."""
+
+_ENTRY: Final = 100  # bytes that are kept of a block or a citation, whatever it says
+
+
+class Reply:
+    """What a message has said so far, and the writer that it is told to."""
+
+    __slots__ = (
+        "_layout",
+        "calls",
+        "echo",
+        "held_annotations",
+        "held_text",
+        "ids",
+        "json_seen",
+        "left",
+        "origin",
+        "started",
+        "summary",
+        "writer",
+    )
+
+    def __init__(self, writer: Writer, origin: Origin, max_held_bytes: int = sys.maxsize) -> None:
+        self.writer = writer
+        self.origin = origin
+        self.left = max_held_bytes  # what may still be kept until its block, or all of the message, is whole
+        self.summary = ReplySummary()
+        self._layout = Layout()
+        self.ids = UniqueIds()
+        self.echo = Echo(origin.prefill)
+        self.started = False
+        self.calls = 0
+        self.json_seen = False
+        self.held_text = KeptText()
+        self.held_annotations: list[Annotation] = []
+
+    def begin(self, message: MessageHead | Message) -> None:
+        """Open the reply; raises `InvalidReply`."""
+        summary = self.summary
+        summary.id, summary.model = to_completion_id(message.id), message.model
+        summary.native_usage = {**(message.usage or {})}
+        self.writer.begin(summary)
+        self.started = True
+
+    def hold(self, size: int) -> None:
+        """Count what is kept; raises `InvalidReply` above the bound."""
+        self.left -= size
+        if self.left < 0:
+            raise too_large_reply()
+
+    @property
+    def layout(self) -> Layout:
+        """Where things stand, with the text so far."""
+        said = self.writer.content if self.origin.json_tool is None else self.held_text
+        self._layout.position = said.length
+        return self._layout
+
+    def say(self, text: str) -> None:
+        """Write text, or hold it where JSON may follow that it would spoil."""
+        self._say(self.echo.cut(text))
+
+    def _say(self, text: str) -> None:
+        if self.origin.json_tool is not None:
+            self.hold(len(text))
+            self.held_text.add(text)
+        elif text:
+            self.writer.say(text)
+
+    def annotate(self, annotations: list[Annotation]) -> None:
+        """Write citations, or hold them with their text."""
+        if self.origin.json_tool is not None:
+            self.held_annotations += annotations
+        elif annotations:
+            self.writer.annotate(annotations)
+
+    def end(self, stop: StopDelta | Message) -> None:
+        """Write what stood back until the whole message was there, and the end; raises `InvalidReply`."""
+        writer, summary = self.writer, self.summary
+        # Read before anything is written: a usage that cannot be read is an error, and nothing follows an end.
+        usage = to_chat_usage(summary.native_usage) if writer.needs_usage else None
+        if rest := self.echo.rest():
+            self._say(rest)
+        if not self.json_seen:
+            if text := self.held_text.text:
+                writer.say(text)
+            if self.held_annotations:
+                writer.annotate(self.held_annotations)
+        if details := self.layout.details(places=not self.json_seen):
+            writer.detail(details)
+            if calls := writer.said_calls():
+                summary.thinking = Turn(writer.content.digest, calls, details)
+        if refusal := to_refusal(stop.stop_reason, stop.stop_details):
+            writer.refuse(refusal)
+        summary.finish_reason = to_finish_reason(
+            stop.stop_reason, has_calls=self.calls > 0, legacy=self.origin.legacy_functions
+        )
+        writer.finish(stop, usage)
+
+
+class OpenBlock:
+    """A block that says nothing: of a type that we do not know, or thinking that nobody can read."""
+
+    __slots__ = ("_reply",)
+
+    def __init__(self, reply: Reply) -> None:
+        self._reply = reply
+
+    def add_text(self, text: str) -> None:
+        """Take a piece of text."""
+
+    def add_thinking(self, thinking: str) -> None:
+        """Take a piece of thinking."""
+
+    def add_signature(self, signature: str) -> None:
+        """Take the signature of thinking."""
+
+    def add_input(self, partial_json: str) -> None:
+        """Take a piece of a tool's input."""
+
+    def add_citation(self, citation: Citation) -> None:
+        """Take a citation of the text."""
+
+    def end(self) -> None:
+        """Send what could not be sent before the block was whole."""
+
+
+class OpenText(OpenBlock):
+    """A block of text."""
+
+    __slots__ = ("_citations", "_start")
+
+    def __init__(self, reply: Reply, block: TextBlock) -> None:
+        self._reply = reply
+        layout = reply.layout
+        layout.end_text()
+        self._start = layout.position
+        self._citations = list(block.citations or ())
+        reply.say(block.text)
+
+    def add_text(self, text: str) -> None:
+        self._reply.say(text)
+
+    def add_citation(self, citation: Citation) -> None:
+        self._reply.hold(_ENTRY + len(citation.url or "") + len(citation.title or ""))
+        self._citations.append(citation)
+
+    def end(self) -> None:
+        if self._citations:
+            self._reply.annotate(to_annotations(self._citations, self._start, self._reply.layout.position))
+
+
+class OpenThinking(OpenBlock):
+    """A block of thinking: its text is sent as it comes, its signed copy in one delta at its end."""
+
+    __slots__ = ("_pieces", "_signature")
+
+    def __init__(self, reply: Reply, block: ThinkingBlock) -> None:
+        self._reply = reply
+        self._pieces: list[str] = []
+        self._signature = block.signature
+        self.add_thinking(block.thinking)
+
+    def add_thinking(self, thinking: str) -> None:
+        if thinking:
+            self._reply.hold(len(thinking))
+            self._pieces.append(thinking)
+            self._reply.writer.reason(thinking)
+
+    def add_signature(self, signature: str) -> None:
+        self._signature = signature
+
+    def end(self) -> None:
+        self._reply.layout.add_thinking("".join(self._pieces), self._signature)
+
+
+class OpenCall(OpenBlock):
+    """A function call, or the JSON that the client asked for: each piece of input is sent as it comes."""
+
+    __slots__ = ("_fallback", "_sent", "_write")
+
+    def __init__(self, reply: Reply, write: Callable[[str], None], fallback: Raw) -> None:
+        self._reply = reply
+        self._write = write
+        self._fallback = fallback
+        self._sent = False
+
+    def add_text(self, text: str) -> None:
+        self._reply.say(text)
+
+    def add_input(self, partial_json: str) -> None:
+        if partial_json:
+            self._sent = True
+            self._write(partial_json)
+
+    def end(self) -> None:
+        if not self._sent:  # a call without arguments sends none natively, and clients want an object
+            self.add_input(bytes(self._fallback).decode())
+
+
+class OpenWrapped(OpenCall):
+    """Input that is not the client's as it stands: it is sent, unwrapped, when it is whole."""
+
+    __slots__ = ("_pieces", "_unwrap")
+
+    def __init__(self, reply: Reply, write: Callable[[str], None], fallback: Raw, unwrap: Callable[[str], str]) -> None:
+        super().__init__(reply, write, fallback)
+        self._pieces: list[str] = []
+        self._unwrap = unwrap
+
+    def add_input(self, partial_json: str) -> None:
+        self._reply.hold(len(partial_json))
+        self._pieces.append(partial_json)
+
+    def end(self) -> None:
+        super().add_input(self._unwrap("".join(self._pieces) or bytes(self._fallback).decode()))
+
+
+def open_block(reply: Reply, block: Block) -> OpenBlock:
+    """Begin a block, and write what its beginning says."""
+    reply.hold(_ENTRY)
+    match block:
+        case TextBlock():
+            return OpenText(reply, block)
+        case ToolUseBlock():
+            return _open_json(reply, block) if block.name == reply.origin.json_tool else _open_call(reply, block)
+        case ThinkingBlock():
+            return OpenThinking(reply, block)
+        case RedactedThinkingBlock(encrypted):
+            reply.hold(len(encrypted))
+            reply.layout.add_redacted(encrypted)
+            return OpenBlock(reply)
+        case _:
+            assert_never(block)
+
+
+def _open_json(reply: Reply, block: ToolUseBlock) -> OpenBlock:
+    if reply.json_seen:
+        return OpenBlock(reply)  # a second document would spoil the first
+    reply.json_seen = True
+    reply.writer.say("")  # the content is a text from here on, even if its JSON is cut off before it begins
+    if reply.origin.json_wrapped:
+        return OpenWrapped(reply, reply.writer.say, block.input, to_unwrapped)
+    return OpenCall(reply, reply.writer.say, block.input)
+
+
+def _open_call(reply: Reply, block: ToolUseBlock) -> OpenBlock:
+    """Begin a call; its index counts calls, not blocks."""
+    origin, index = reply.origin, reply.calls
+    reply.calls += 1
+    reply.layout.add_call()
+    if origin.legacy_functions and index:
+        return OpenBlock(reply)  # there is room for one
+    call_id, name = reply.ids.unique(block.id), origin.tool_names.get(block.name, block.name)
+    if block.name in origin.custom_tools:
+        return OpenWrapped(reply, reply.writer.custom_call(index, call_id, name), block.input, to_free_text)
+    return OpenCall(reply, reply.writer.call(index, call_id, name), block.input)
+
+
+def write_message(message: Message, reply: Reply) -> None:
+    """Write a message that came whole; raises `InvalidReply`."""
+    reply.begin(message)
+    for block in message.content:
+        open_block(reply, block).end()
+    reply.end(message)

@@ -1,0 +1,181 @@
+"""The bytes of chunks: what all chunks of a stream share is built once, and each chunk is joined around its delta."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from chatcompat.errors import InvalidReply
+from chatcompat.reply.completion import Stop
+from chatcompat.reply.context import Origin
+from chatcompat.reply.summary import ReplySummary
+from chatcompat.reply.text_digest import BATCH, MAX_PIECES, Call, SaidCall, SaidCalls, SaidText
+from chatcompat.reply.usage import to_service_tier
+from chatcompat.wire.chat_reply import Annotation
+from chatcompat.wire.chat_request import ReasoningDetail
+from chatcompat.wire.sse import encode_comment, encode_data
+
+DONE: Final = encode_data(b"[DONE]")
+PING: Final = encode_comment(b"ping")
+
+_MAX_NAMES: Final = 2_000  # characters of a completion's id and model: every chunk repeats them
+
+# Ends of line to some clients' readers, though not to the standard; in JSON an escape says the same.
+_LINE_SEPARATORS: Final = (
+    ("\u0085".encode(), b"\\u0085"),
+    ("\u2028".encode(), b"\\u2028"),
+    ("\u2029".encode(), b"\\u2029"),
+)
+
+_encode = msgspec.json.Encoder().encode
+
+
+def escape_separators(chunks: bytes) -> bytes:
+    """In JSON anything outside ASCII stands in a string, so this can be done on whole frames."""
+    for separator, escape in _LINE_SEPARATORS:
+        chunks = chunks.replace(separator, escape)
+    return chunks
+
+
+def has_separators(text: str) -> bool:
+    """Whether there is anything to escape, which text tells sooner than its bytes."""
+    return not text.isascii() and ("\u2028" in text or "\u2029" in text or "\x85" in text)
+
+
+class ChunkWriter:
+    """Collects the chunks of one stream in `out`; `text_head` and `text_tail` stand around the JSON of a text.
+
+    Raises `InvalidReply` for a message whose names are too long to stand in every chunk.
+    """
+
+    __slots__ = (
+        "_close",
+        "_delta",
+        "_origin",
+        "_shared",
+        "_summary",
+        "_tail",
+        "between_texts",
+        "calls",
+        "close_text",
+        "content",
+        "has_content",
+        "needs_usage",
+        "open_text",
+        "out",
+        "text_head",
+        "text_tail",
+    )
+
+    def __init__(self, origin: Origin) -> None:
+        self.out: list[bytes] = []
+        self.has_content = False  # whether a chunk came after the opening one
+        self.needs_usage = origin.include_usage
+        self.content = SaidText()
+        self.calls = SaidCalls()
+        self._origin = origin
+
+    def begin(self, summary: ReplySummary) -> None:
+        """Open the reply whose id, model and first usage the summary has; raises `InvalidReply`."""
+        if len(summary.id) + len(summary.model) > _MAX_NAMES:
+            raise InvalidReply("The messages service sent a message whose id or model is too long.")
+        origin, self._summary = self._origin, summary
+        tier = to_service_tier(summary.native_usage) if origin.service_tier else None
+        named = b'"service_tier":%b,' % _encode(tier) if origin.service_tier else b""
+        self._shared = escape_separators(
+            b'data: {"id":%b,"object":"chat.completion.chunk","created":%d,"model":%b,%b"choices":'
+            % (_encode(summary.id), origin.created, _encode(summary.model), named)
+        )
+        self._delta = self._shared + b'[{"index":0,"delta":'
+        self._close = b',"usage":null}\n\n' if origin.include_usage else b"}\n\n"
+        self._tail = b',"logprobs":null,"finish_reason":null}]' + self._close
+        self.text_head: bytes = self._delta + b'{"content":'
+        self.text_tail: bytes = b"}" + self._tail
+        # The same around a text that is JSON already, and between two.
+        self.open_text, self.close_text = self.text_head + b'"', b'"' + self.text_tail
+        self.between_texts = self.close_text + self.open_text
+        self.out += (self._delta, b'{"role":"assistant","content":""}', self._tail)
+
+    def ping(self) -> None:
+        """Show that the connection is alive."""
+        self.out.append(PING)
+
+    def _write(self, delta: bytes) -> None:
+        self.has_content = True
+        self.out += (self._delta, delta, self._tail)
+
+    def say(self, text: str) -> None:
+        """Add a piece of the content."""
+        if text:
+            self.has_content = True
+            encoded = _encode(text)
+            self.content.add(encoded[1:-1])
+            self.out += (self.text_head, encoded, self.text_tail)
+
+    def reason(self, text: str) -> None:
+        """Add a piece of the thinking."""
+        self._write(b'{"reasoning_content":%b}' % _encode(text))
+
+    def detail(self, details: list[ReasoningDetail]) -> None:
+        """Add the signed thinking and its places."""
+        self._write(b'{"reasoning_details":%b}' % _encode(details))
+
+    def annotate(self, annotations: list[Annotation]) -> None:
+        """Add the citations of a piece of the content."""
+        self._write(b'{"annotations":%b}' % _encode(annotations))
+
+    def refuse(self, refusal: str) -> None:
+        """Add why the model refused."""
+        self._write(b'{"refusal":%b}' % _encode(refusal))
+
+    def call(self, index: int, call_id: str, name: str) -> Callable[[str], None]:
+        """Open a function call; gives what adds a piece of its arguments."""
+        if self._origin.legacy_functions:
+            self._write(b'{"function_call":{"name":%b,"arguments":""}}' % _encode(name))
+            return self._writer(b'{"function_call":{"arguments":', b"}}", self.calls.begin("function", name))
+        self._write(
+            b'{"tool_calls":[{"index":%d,"id":%b,"type":"function","function":{"name":%b,"arguments":""}}]}'
+            % (index, _encode(call_id), _encode(name))
+        )
+        call = self.calls.begin("function", name)
+        return self._writer(b'{"tool_calls":[{"index":%d,"function":{"arguments":' % index, b"}}]}", call)
+
+    def custom_call(self, index: int, call_id: str, name: str) -> Callable[[str], None]:
+        """Open a custom call; gives what adds a piece of its input."""
+        self._write(
+            b'{"tool_calls":[{"index":%d,"id":%b,"type":"custom","custom":{"name":%b,"input":""}}]}'
+            % (index, _encode(call_id), _encode(name))
+        )
+        call = self.calls.begin("custom", name)
+        return self._writer(b'{"tool_calls":[{"index":%d,"custom":{"input":' % index, b"}}]}", call)
+
+    def _writer(self, before: bytes, behind: bytes, call: SaidCall) -> Callable[[str], None]:
+        """What writes each piece of a string in a delta of one form, and notes it for its call."""
+        out, head, tail = self.out, self._delta + before, behind + self._tail
+        calls, unread = self.calls, self.calls.unread
+
+        def write(piece: str) -> None:
+            encoded = _encode(piece)
+            if calls.current is not call:
+                calls.turn_to(call)
+            unread.append(encoded)
+            if len(unread) > MAX_PIECES or len(encoded) > BATCH:
+                calls.read()
+            out.extend((head, encoded, tail))
+
+        return write
+
+    def said_calls(self) -> list[Call]:
+        """The calls that were written; none if they are too large to be kept."""
+        return self.calls.whole()
+
+    def finish(self, stop: Stop, usage: dict[str, Any] | None) -> None:
+        """End the reply with the summary's finish reason."""
+        matched = b',"stop_sequence":' + _encode(stop.stop_sequence) if stop.stop_sequence else b""
+        self.out.append(
+            b'%b{},"logprobs":null,"finish_reason":%b,"native_finish_reason":%b%b}]%b'
+            % (self._delta, _encode(self._summary.finish_reason), _encode(stop.stop_reason), matched, self._close)
+        )
+        if usage is not None:
+            self.out.append(b'%b[],"usage":%b}\n\n' % (self._shared, _encode(usage)))
+        self.out.append(DONE)

@@ -1,0 +1,221 @@
+"""The writer of whole completions, and the plain values that completions and chunks share."""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, Final, Protocol
+
+import msgspec
+from msgspec import UNSET, Raw, Struct
+
+from chatcompat.errors import DECODE_ERRORS
+from chatcompat.reply.context import Origin
+from chatcompat.reply.summary import ReplySummary
+from chatcompat.reply.text_digest import Call, KeptText
+from chatcompat.reply.usage import to_service_tier
+from chatcompat.wire.chat_reply import (
+    Annotation,
+    ChatCompletion,
+    Choice,
+    ReplyCustom,
+    ReplyCustomCall,
+    ReplyFunction,
+    ReplyMessage,
+    ReplyToolCall,
+    URLCitation,
+)
+from chatcompat.wire.chat_request import ReasoningDetail
+from chatcompat.wire.messages import Citation, StopDetails
+
+FINISH_REASONS: Final = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "tool_use": "tool_calls",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "pause_turn": "length",  # the turn is not finished
+    "refusal": "content_filter",
+}
+UNKNOWN_FINISH_REASON: Final = "stop"  # a newer server's reason, or none
+
+_encode = msgspec.json.Encoder().encode
+
+Calls = list[ReplyToolCall | ReplyCustomCall]
+
+
+class Stop(Protocol):
+    """Why a message ended."""
+
+    stop_reason: str | None
+    stop_sequence: str | None
+
+
+def to_completion(
+    reply: ReplyMessage, summary: ReplySummary, stop: Stop, usage: dict[str, Any], origin: Origin
+) -> bytes:
+    """The completion around a reply's message."""
+    choice = Choice(
+        index=0,
+        message=reply,
+        finish_reason=summary.finish_reason,
+        logprobs=None,
+        native_finish_reason=stop.stop_reason,
+        stop_sequence=stop.stop_sequence or UNSET,
+    )
+    return _encode(
+        ChatCompletion(
+            id=summary.id,
+            created=origin.created,
+            model=summary.model,
+            choices=[choice],
+            usage=usage,
+            service_tier=to_service_tier(usage) if origin.service_tier else UNSET,
+        )
+    )
+
+
+class CompletionWriter:
+    """Collects one completion; `body` has its bytes once it is finished."""
+
+    __slots__ = ("_calls", "_message", "_origin", "_summary", "_thinking", "body", "content")
+    needs_usage = True
+
+    def __init__(self, origin: Origin) -> None:
+        self.body = b""
+        self.content = KeptText()
+        self._origin = origin
+        self._message = ReplyMessage(content=None, refusal=None)
+        self._thinking: list[str] = []
+        self._calls: list[tuple[ReplyToolCall | ReplyCustomCall, list[str]]] = []  # each with the pieces of its input
+
+    def begin(self, summary: ReplySummary) -> None:
+        """Open the reply whose id, model and first usage the summary has."""
+        self._summary = summary
+
+    def ping(self) -> None:
+        """A completion has no place for this."""
+
+    def say(self, text: str) -> None:
+        """Add a piece of the content."""
+        self.content.add(text)
+
+    def reason(self, text: str) -> None:
+        """Add a piece of the thinking."""
+        self._thinking.append(text)
+
+    def detail(self, details: list[ReasoningDetail]) -> None:
+        """Add the signed thinking and its places."""
+        self._message.reasoning_details = details
+
+    def annotate(self, annotations: list[Annotation]) -> None:
+        """Add the citations of a piece of the content."""
+        if self._message.annotations is UNSET:
+            self._message.annotations = []
+        self._message.annotations += annotations
+
+    def refuse(self, refusal: str) -> None:
+        """Add why the model refused."""
+        self._message.refusal = refusal
+
+    def call(self, _: int, call_id: str, name: str) -> Callable[[str], None]:
+        """Open a function call; gives what adds a piece of its arguments."""
+        pieces: list[str] = []
+        self._calls.append((ReplyToolCall(call_id, ReplyFunction(name, "")), pieces))
+        return pieces.append
+
+    def custom_call(self, _: int, call_id: str, name: str) -> Callable[[str], None]:
+        """Open a custom call; gives what adds a piece of its input."""
+        pieces: list[str] = []
+        self._calls.append((ReplyCustomCall(call_id, ReplyCustom(name, "")), pieces))
+        return pieces.append
+
+    def said_calls(self) -> list[Call]:
+        """The calls that were written."""
+        return [
+            ("function", call.function.name, "".join(pieces))
+            if isinstance(call, ReplyToolCall)
+            else ("custom", call.custom.name, "".join(pieces))
+            for call, pieces in self._calls
+        ]
+
+    def finish(self, stop: Stop, usage: dict[str, Any] | None) -> None:
+        """End the reply with the summary's finish reason."""
+        message = self._message
+        if self.content.pieces:
+            message.content = self.content.text
+        if self._thinking:
+            message.reasoning_content = "".join(self._thinking)
+        calls = Calls()
+        for call, pieces in self._calls:
+            calls.append(call)
+            if isinstance(call, ReplyToolCall):
+                call.function.arguments = "".join(pieces)
+                if self._origin.legacy_functions:
+                    message.function_call = call.function
+            else:
+                call.custom.input = "".join(pieces)
+        if calls and message.function_call is UNSET:
+            message.tool_calls = calls
+        self.body = to_completion(message, self._summary, stop, usage or {}, self._origin)
+
+
+def to_completion_id(message_id: str) -> str:
+    """`chatcmpl_` and the native id without its prefix, so that the logs of both sides join.
+
+    llama.cpp's server gives its messages an id that is a completion's already.
+    """
+    return message_id if message_id.startswith("chatcmpl") else "chatcmpl_" + message_id.removeprefix("msg_")
+
+
+def to_finish_reason(stop_reason: str | None, *, has_calls: bool, legacy: bool = False) -> str:
+    """The finish reason. Clients run calls only if it says so, and take it to say that there are some."""
+    reason = FINISH_REASONS.get(stop_reason or "", UNKNOWN_FINISH_REASON)
+    if reason in ("stop", "tool_calls"):
+        calls = "function_call" if legacy else "tool_calls"
+        return calls if has_calls else "stop"
+    return reason
+
+
+def to_refusal(stop_reason: str | None, details: StopDetails | None) -> str | None:
+    """Why the model refused, in the service's words."""
+    return details.explanation or None if stop_reason == "refusal" and details is not None else None
+
+
+class _FreeText(Struct):
+    input: str
+
+
+_free_text = msgspec.json.Decoder(_FreeText).decode
+
+
+def to_free_text(given: str) -> str:
+    """The text in a custom tool's input; input of another form, or cut off, is given as it is."""
+    try:
+        return _free_text(given).input
+    except DECODE_ERRORS:
+        return given
+
+
+class _Wrapped(Struct):
+    value: Raw
+
+
+_wrapped = msgspec.json.Decoder(_Wrapped).decode
+_WRAPPING: Final = re.compile(r'[ \t\n\r]*+\{[ \t\n\r]*+"value"[ \t\n\r]*+:[ \t\n\r]*+')
+
+
+def to_unwrapped(given: str) -> str:
+    """The JSON in a wrapped tool's input, byte for byte; of one that was cut off, what came."""
+    try:
+        return bytes(_wrapped(given).value).decode()
+    except DECODE_ERRORS:
+        wrapping = _WRAPPING.match(given)
+        return given[wrapping.end() :] if wrapping is not None else given
+
+
+def to_annotations(citations: Iterable[Citation], start: int, end: int) -> list[Annotation]:
+    """The citations of the content from `start` to `end`, in characters; chat has a name for those of the web only."""
+    return [
+        Annotation(URLCitation(start_index=start, end_index=end, title=citation.title or "", url=citation.url))
+        for citation in citations
+        if citation.type == "web_search_result_location" and citation.url is not None
+    ]

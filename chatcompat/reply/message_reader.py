@@ -1,0 +1,149 @@
+"""The events of a message -> what a writer writes."""
+
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any, Final, assert_never
+
+from chatcompat.reply.blocks import OpenBlock, OpenCall, OpenText, Reply, Writer, open_block
+from chatcompat.reply.context import Origin
+from chatcompat.wire.decode import SkippedBlock, merge_usage, missing_start, second_start, unopened_block
+from chatcompat.wire.messages import (
+    CitationsDelta,
+    ContentBlockDelta,
+    ContentBlockStart,
+    ContentBlockStop,
+    ErrorEvent,
+    Event,
+    InputJSONDelta,
+    MessageDelta,
+    MessageHead,
+    MessageStart,
+    MessageStop,
+    Ping,
+    SignatureDelta,
+    StopDelta,
+    TextDelta,
+    ThinkingDelta,
+)
+
+
+class MessageReader:
+    """Reads the events of one message and writes the reply that they make, as chunks or as one completion."""
+
+    __slots__ = (
+        "_may_splice",
+        "_open",
+        "_silent",
+        "_stop",
+        "_writer",
+        "ended",
+        "reply",
+        "splices",
+    )
+
+    def __init__(self, writer: Writer, origin: Origin, max_held_bytes: int = sys.maxsize) -> None:
+        self.reply = Reply(writer, origin, max_held_bytes)
+        self.ended = False  # the message was whole
+        self.splices = False  # a text delta becomes content as it is, whichever block it is for
+        self._may_splice = origin.json_tool is None and not origin.prefill
+        self._writer = writer
+        self._open: dict[int, OpenBlock] = {}
+        self._silent: set[int] = set()  # open blocks whose text is not content
+        self._stop = StopDelta()
+
+    def read(self, events: Iterable[Event | SkippedBlock | None]) -> ErrorEvent | None:
+        """Read events up to the end of the message; returns the `error` event that ended it, if one did.
+
+        Raises `InvalidReply`.
+        """
+        for event in events:
+            handler = _HANDLERS.get(type(event))
+            if handler is not None:
+                if not self.reply.started:
+                    raise missing_start()
+                handler(self, event)
+                if self.ended:
+                    break
+            elif isinstance(event, MessageStart):
+                self._start(event.message)
+            elif isinstance(event, ErrorEvent):
+                return event
+            elif isinstance(event, Ping) and self.reply.started:
+                self._writer.ping()
+        return None
+
+    def _start(self, message: MessageHead) -> None:
+        if self.reply.started:
+            raise second_start()
+        self.reply.begin(message)
+        self.splices = self._may_splice
+
+    def on_delta(self, event: ContentBlockDelta) -> None:
+        """Read a delta of a message that has started; raises `InvalidReply`."""
+        block, delta = self._open.get(event.index), event.delta
+        if block is None:
+            if isinstance(delta, TextDelta):
+                self.reply.say(delta.text)  # text that is in no block is not lost either
+            elif isinstance(delta, InputJSONDelta):
+                raise unopened_block()
+            return
+        match delta:
+            case TextDelta(text):
+                block.add_text(text)
+            case InputJSONDelta(partial_json):
+                block.add_input(partial_json)
+            case ThinkingDelta(thinking):
+                block.add_thinking(thinking)
+            case SignatureDelta(signature):
+                block.add_signature(signature)
+            case CitationsDelta(citation):
+                block.add_citation(citation)
+            case _:
+                assert_never(delta)
+
+    def _on_block_start(self, event: ContentBlockStart) -> None:
+        self._end_block(event.index)  # one that was not closed
+        block = self._open[event.index] = open_block(self.reply, event.content_block)
+        if not isinstance(block, OpenText | OpenCall):
+            self._silence(event.index)
+
+    def _on_skipped_block(self, event: SkippedBlock) -> None:
+        self._end_block(event.index)
+        self._open[event.index] = OpenBlock(self.reply)
+        self._silence(event.index)
+
+    def _silence(self, index: int) -> None:
+        self._silent.add(index)
+        self.splices = False
+
+    def _end_block(self, index: int) -> None:
+        self._silent.discard(index)
+        self.splices = self._may_splice and not self._silent
+        if block := self._open.pop(index, None):
+            block.end()
+
+    def _on_block_stop(self, event: ContentBlockStop) -> None:
+        self._end_block(event.index)
+
+    def _on_message_delta(self, event: MessageDelta) -> None:
+        self.reply.hold(sum(len(name) + memoryview(count).nbytes for name, count in (event.usage or {}).items()))
+        if event.delta.stop_reason is not None:
+            self._stop = event.delta
+        merge_usage(self.reply.summary.native_usage, event.usage)
+
+    def _on_message_stop(self, _: MessageStop) -> None:
+        for index in tuple(self._open):
+            self._end_block(index)
+        self.reply.end(self._stop)
+        self.ended = True
+        self.splices = False
+
+
+_HANDLERS: Final[dict[type, Callable[[MessageReader, Any], None]]] = {
+    ContentBlockDelta: MessageReader.on_delta,
+    ContentBlockStart: MessageReader._on_block_start,
+    ContentBlockStop: MessageReader._on_block_stop,
+    MessageDelta: MessageReader._on_message_delta,
+    MessageStop: MessageReader._on_message_stop,
+    SkippedBlock: MessageReader._on_skipped_block,
+}

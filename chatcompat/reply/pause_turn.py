@@ -1,0 +1,285 @@
+"""A turn that the service pauses (`stop_reason: pause_turn`) and goes on with: its parts joined into one message.
+
+Natively the client sends the turn so far back as an assistant message, and the service goes on with it. A
+chat-completions client knows no such thing, so that is done for it, on the native side: what is translated is one
+message, or one stream, as if there had been no pause. Blocks of any type go back byte for byte, so they stay raw here.
+
+https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons#pause-turn
+"""
+
+from typing import Final
+
+import msgspec
+from msgspec import Raw, Struct
+
+from chatcompat.errors import DECODE_ERRORS, InvalidReply
+from chatcompat.reply.usage import add_counts
+from chatcompat.wire.decode import merge_usage
+from chatcompat.wire.messages import Usage
+from chatcompat.wire.sse import EventDecoder, EventTooLarge
+
+PAUSE: Final = "pause_turn"
+
+Fields = dict[str, Raw]
+
+_EMPTY: Final = Raw(b'""')
+_NULL: Final = Raw(b"null")
+
+_encode = msgspec.json.Encoder().encode
+_fields = msgspec.json.Decoder(Fields).decode
+_list = msgspec.json.Decoder(list[Raw]).decode
+_optional_list = msgspec.json.Decoder(list[Raw] | None).decode
+_text = msgspec.json.Decoder(str).decode
+
+
+class _Text(Struct):
+    text: Raw = _NULL
+
+
+class _Head(Struct):
+    """A message, as far as it matters here."""
+
+    content: list[Raw]
+    id: Raw = _NULL
+    stop_reason: str | None = None
+    usage: Usage | None = None
+
+
+class _Start(Struct):
+    usage: Usage | None = None
+
+
+class _Delta(Struct):
+    """A delta of any type; each has one of these fields."""
+
+    type: str = ""
+    text: str = ""
+    thinking: str = ""
+    signature: str = ""
+    partial_json: str = ""
+    citation: Raw = _NULL
+    stop_reason: str | None = None
+
+
+class _Event(Struct):
+    """An event of any type, as far as it matters here."""
+
+    type: str
+    index: int | None = None
+    message: _Start | None = None
+    content_block: Fields | None = None
+    delta: _Delta | None = None
+    usage: Usage | None = None
+
+
+_text_of = msgspec.json.Decoder(_Text).decode
+_head = msgspec.json.Decoder(_Head).decode
+_event = msgspec.json.Decoder(_Event).decode
+
+
+def continued_body(body: bytes, content: list[Raw]) -> bytes:
+    """The messages request with the turn so far at its end, without texts that the service would refuse as empty."""
+    request = _fields(body)
+    turn = {"role": "assistant", "content": [block for block in content if _text_of(block).text != _EMPTY]}
+    request["messages"] = Raw(_encode([*_list(request["messages"]), turn]))
+    return _encode(request)
+
+
+def not_continued() -> InvalidReply:
+    """The error for a paused turn whose next part is no message."""
+    return InvalidReply("The messages service did not go on with a turn that it had paused.")
+
+
+def _read_head(body: bytes) -> _Head:
+    """A message whose raw values can be sent on; raises `DECODE_ERRORS`."""
+    if not body.isascii():
+        body.decode()  # raw values are not proven to be UTF-8
+    head = _head(body)
+    for block in head.content:
+        _text_of(block)
+    return head
+
+
+class Turn:
+    """The turn so far: its content as the service wrote it, and the usage of the parts that ended in a pause."""
+
+    def __init__(self, *, max_bytes: int) -> None:
+        self.content: list[Raw] = []
+        self.usage: Usage = {}
+        self.streams = False  # whether its first part came as a stream
+        self._message_id = _NULL
+        self._left = max_bytes  # what may be kept of its streams
+
+    def take_message(self, body: bytes, *, first: bool, last: bool) -> bytes | None:
+        """Take a part that came whole: gives the message so far, or None if it is paused and another part is to come.
+
+        What the `first` part says is for the reader of the reply to judge. Raises `InvalidReply` for a later one that
+        is no message, and for usages that cannot be summed.
+        """
+        try:
+            head = _read_head(body)
+        except DECODE_ERRORS:
+            if first:
+                return body
+            raise not_continued() from None
+        paused = head.stop_reason == PAUSE and not last
+        if first and not paused:
+            return body
+        self._message_id = head.id if first else self._message_id
+        self.content += head.content
+        self.usage = add_counts(self.usage, head.usage or {})
+        if paused:
+            return None
+        return _encode(_fields(body) | {"id": self._message_id, "content": self.content, "usage": self.usage})
+
+    def may_keep(self, size: int) -> bool:
+        """Whether another `size` bytes may be kept; where not, the turn cannot be continued."""
+        self._left -= size
+        return self._left >= 0
+
+
+class _Growing:
+    """A block of a stream: what it began with, and the pieces that came since."""
+
+    def __init__(self, block: Fields, place: int) -> None:
+        self.place = place  # among the blocks of the part
+        self._block = block
+        self._texts: dict[str, list[str]] = {}
+        self._citations: list[Raw] = []
+        self._input: list[str] = []
+
+    def grow(self, delta: _Delta) -> bool:
+        """Take a delta; False for one of a type that we do not know."""
+        match delta.type:
+            case "text_delta":
+                self._texts.setdefault("text", []).append(delta.text)
+            case "thinking_delta":
+                self._texts.setdefault("thinking", []).append(delta.thinking)
+            case "signature_delta":
+                self._block["signature"] = Raw(_encode(delta.signature))
+            case "citations_delta" if delta.citation is not _NULL:
+                self._citations.append(delta.citation)
+            case "input_json_delta":
+                self._input.append(delta.partial_json)
+            case _:
+                return False
+        return True
+
+    def built(self) -> Raw:
+        """The whole block; raises `DECODE_ERRORS`."""
+        block = self._block
+        for name, pieces in self._texts.items():
+            block[name] = Raw(_encode("".join([_text(block.get(name, _EMPTY)), *pieces])))
+        if self._citations:
+            before = _optional_list(block.get("citations", _NULL))
+            block["citations"] = Raw(_encode([*(before or ()), *self._citations]))
+        if given := "".join(self._input).encode():
+            _fields(given)
+            block["input"] = Raw(given)
+        return Raw(_encode(block))
+
+
+class StreamPart:
+    """Passes on the events of one part of a turn as events of the whole one.
+
+    `feed` gives the bytes of a messages stream. Unless it is the `last` part, a pause is not passed on: `paused` then
+    says that another part is to come. What cannot be read is passed on as it is, for the reader of the stream to judge,
+    and such a turn is not continued; nor is one that is too large to keep.
+    """
+
+    def __init__(self, turn: Turn, *, first: bool, last: bool, max_event_bytes: int) -> None:
+        self.paused: bool = False
+        self.too_large: bool = False  # an event was: nothing behind it is read
+        self._turn = turn
+        self._first = first
+        self._decoder = EventDecoder(max_bytes=max_event_bytes)
+        self._offset = len(turn.content)  # indexes of a part begin at 0
+        self._blocks: list[_Growing | Raw] = []  # raw once they are whole
+        self._open: dict[int, _Growing] = {}
+        self._usage: Usage = {}
+        self._can_go_on = not last
+
+    def feed(self, piece: bytes) -> bytes:
+        """The bytes to pass on; raises `InvalidReply` for usages that cannot be summed."""
+        try:
+            payloads = self._decoder.feed(piece)
+        except EventTooLarge as error:
+            payloads, self.too_large = error.events, True
+        return b"".join(map(self._take, payloads))
+
+    def _take(self, payload: bytes) -> bytes:
+        if self.paused:
+            return b""
+        try:
+            if not payload.isascii():
+                payload.decode()  # raw values are not proven to be UTF-8
+            event = _event(payload)
+        except DECODE_ERRORS:
+            self._give_up()
+            return b"data: " + payload.replace(b"\n", b"\ndata: ") + b"\n\n"
+        changed: dict[str, object] = {}
+        if event.type == "message_start":
+            self._usage = dict((event.message and event.message.usage) or {})
+            if not self._first:
+                return b""
+        elif event.type == "message_delta":
+            merge_usage(self._usage, event.usage)
+            if self._pauses(event):
+                return b""
+            if not self._first:
+                changed["usage"] = add_counts(self._turn.usage, self._usage)
+        else:
+            if self._can_go_on and not self._keep(event, len(payload)):
+                self._give_up()
+            if self._offset and event.index is not None:
+                changed["index"] = event.index + self._offset
+        return _frame(event.type, _encode(_fields(payload) | changed) if changed else payload)
+
+    def _pauses(self, event: _Event) -> bool:
+        """Take the end of the part; True if another part is to come, and the content is kept for it."""
+        if event.delta is None or event.delta.stop_reason != PAUSE or not self._can_go_on:
+            return False
+        if not all(map(self._build, self._open.values())):  # a block that nothing ended is as whole as it gets
+            return False
+        self._turn.content += [block for block in self._blocks if isinstance(block, Raw)]
+        self._turn.usage = add_counts(self._turn.usage, self._usage)
+        self.paused = True
+        return True
+
+    def _keep(self, event: _Event, size: int) -> bool:
+        """Keep what an event says of the content; False if that cannot be done."""
+        if event.type not in ("content_block_start", "content_block_delta", "content_block_stop"):
+            return True
+        if event.index is None or not self._turn.may_keep(size):
+            return False
+        growing = self._open.get(event.index)
+        if event.type == "content_block_start":
+            if event.content_block is None or not (growing is None or self._build(growing)):
+                return False
+            self._open[event.index] = begun = _Growing(event.content_block, len(self._blocks))
+            self._blocks.append(begun)
+            return True
+        if growing is None:
+            return False
+        if event.type == "content_block_delta":
+            return event.delta is not None and growing.grow(event.delta)
+        del self._open[event.index]
+        return self._build(growing)
+
+    def _build(self, growing: _Growing) -> bool:
+        """Put a whole block in the place of what it grew from; False if it is not whole."""
+        try:
+            self._blocks[growing.place] = growing.built()
+        except DECODE_ERRORS:
+            return False
+        return True
+
+    def _give_up(self) -> None:
+        self._can_go_on = False
+        self._blocks.clear()
+        self._open.clear()
+
+
+def _frame(kind: str, payload: bytes) -> bytes:
+    name = kind.encode() if kind.isidentifier() else b"unknown"
+    return b"event: %b\ndata: %b\n\n" % (name, payload.replace(b"\n", b"\ndata: "))

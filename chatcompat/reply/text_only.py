@@ -1,0 +1,76 @@
+"""The short way of a reply that is text and calls: its text is not read, but proven and sent on as the bytes that came.
+
+One typed scan shows that a raw value is valid JSON without half a character in it, one more that all of the body is
+UTF-8. What the text is besides, nobody here needs to know. Wherever more is to be told, nothing is made.
+"""
+
+import msgspec
+from msgspec import UNSET, Raw, Struct
+
+from chatcompat.errors import DECODE_ERRORS
+from chatcompat.reply.completion import Calls, to_completion, to_completion_id, to_finish_reason
+from chatcompat.reply.context import Origin
+from chatcompat.reply.summary import ReplySummary
+from chatcompat.reply.usage import to_chat_usage
+from chatcompat.wire.chat_reply import ReplyFunction, ReplyMessage, ReplyToolCall
+from chatcompat.wire.messages import Usage
+
+
+class _Text(Struct, tag_field="type", tag="text", gc=False):
+    text: Raw
+    citations: None = None
+
+
+class _Call(Struct, tag_field="type", tag="tool_use", gc=False):
+    id: str
+    name: str
+    input: Raw
+
+
+class _Message(Struct):
+    id: str
+    model: str
+    content: list[_Text | _Call]
+    stop_reason: str | None = None
+    stop_sequence: str | None = None
+    stop_details: None = None
+    usage: Usage | None = None
+
+
+_decode = msgspec.json.Decoder(_Message).decode
+
+
+def to_plain_completion(body: bytes, origin: Origin) -> tuple[bytes, ReplySummary] | None:
+    """The completion of a messages reply that is at most one text and calls of functions; None for any other."""
+    if origin.prefill or origin.json_tool is not None or origin.legacy_functions or origin.custom_tools:
+        return None
+    try:
+        message = _decode(body)
+        if not body.isascii():
+            body.decode()
+    except DECODE_ERRORS:
+        return None
+    text: Raw | None = None
+    calls = Calls()
+    ids: set[str] = set()
+    for index, block in enumerate(message.content):
+        if isinstance(block, _Text):
+            start = bytes(memoryview(block.text)[:2])
+            if index or start[:1] != b'"':
+                return None
+            text = block.text if start != b'""' else None
+            continue
+        arguments = bytes(block.input).decode()
+        if not arguments.startswith("{") or block.id in ids:
+            return None
+        ids.add(block.id)
+        calls.append(ReplyToolCall(block.id, ReplyFunction(origin.tool_names.get(block.name, block.name), arguments)))
+    usage = message.usage or {}
+    summary = ReplySummary(
+        to_completion_id(message.id),
+        message.model,
+        to_finish_reason(message.stop_reason, has_calls=bool(calls)),
+        usage,
+    )
+    reply = ReplyMessage(text, None, calls or UNSET)
+    return to_completion(reply, summary, message, to_chat_usage(usage), origin), summary

@@ -1,0 +1,133 @@
+"""Native usage -> chat usage."""
+
+import math
+from contextlib import suppress
+from typing import Any, Final
+
+import msgspec
+from msgspec import Raw, Struct
+
+from chatcompat.errors import DECODE_ERRORS, InvalidReply
+from chatcompat.wire.messages import Usage
+
+SERVICE_TIERS: Final[dict[str, str]] = {"standard": "default", "priority": "priority"}
+"""The tier that a request was served in; others, and `batch`, have no chat name: null."""
+
+_NULL: Final = Raw(b"null")
+
+_encode = msgspec.json.Encoder().encode
+# A count may be of any size, but Python writes no integer of more than 4,300 digits: a sum must stay below.
+_MAX_BITS: Final = 14_000
+_MAX_NUMBER: Final = 2**63
+
+_count = msgspec.json.Decoder(int | None).decode
+_any = msgspec.json.Decoder().decode
+_text = msgspec.json.Decoder(str | None).decode
+
+
+class _OutputTokensDetails(Struct):
+    thinking_tokens: int | None = None
+
+
+_output_details = msgspec.json.Decoder(_OutputTokensDetails | None).decode
+
+
+def to_service_tier(usage: Usage) -> str | None:
+    """The chat name of the tier in a usage."""
+    try:
+        return SERVICE_TIERS.get(_text(usage.get("service_tier", _NULL)) or "")
+    except DECODE_ERRORS:
+        return None
+
+
+def to_chat_usage(usage: Usage) -> dict[str, Any]:
+    """Usage under chat names; what has no such name is added as it came.
+
+    Native `input_tokens` leave out what was read from the cache or written to it; `prompt_tokens` are all of them.
+    """
+    try:
+        extras = dict(usage)
+        fresh, output = _count(extras.pop("input_tokens", _NULL)), _count(extras.pop("output_tokens", _NULL))
+        written = _count(extras.pop("cache_creation_input_tokens", _NULL))
+        read = _count(extras.pop("cache_read_input_tokens", _NULL))
+        details = _output_details(extras.pop("output_tokens_details", _NULL))
+    except DECODE_ERRORS:
+        raise _unreadable() from None
+    prompt, completion = (fresh or 0) + (read or 0) + (written or 0), output or 0
+    if max(prompt.bit_length(), completion.bit_length()) > _MAX_BITS:
+        raise _unreadable()
+    counted: dict[str, Any] = {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+    }
+    if read is not None and written is not None:
+        counted["prompt_tokens_details"] = {"cached_tokens": read, "cache_write_tokens": written}
+    elif read is not None:
+        counted["prompt_tokens_details"] = {"cached_tokens": read}
+    elif written is not None:
+        counted["prompt_tokens_details"] = {"cache_write_tokens": written}
+    if details is not None and details.thinking_tokens is not None:
+        counted["completion_tokens_details"] = {"reasoning_tokens": details.thinking_tokens}
+    return counted | extras if counted.keys().isdisjoint(extras) else extras | counted
+
+
+def readable_usage(usage: Usage) -> dict[str, Any] | None:
+    """Usage under chat names as plain values; None if the tokens cannot be read.
+
+    A field that cannot be read is left out, and one with a number beyond 64 bits: `1e999`, or a number of thousands of
+    digits, would stop who adds it up.
+    """
+    readable: dict[str, Any] = {}
+    try:
+        for name, value in to_chat_usage(usage).items():
+            with suppress(*DECODE_ERRORS):
+                field = _any(value) if isinstance(value, Raw) else value
+                if _is_moderate(field):
+                    readable[name] = field
+    except InvalidReply:
+        return None
+    return readable
+
+
+def _is_moderate(value: Any) -> bool:
+    """Whether each integer in a decoded value is one of 64 bits."""
+    if isinstance(value, dict):
+        return all(map(_is_moderate, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_moderate, value))
+    return not isinstance(value, int) or -_MAX_NUMBER <= value < _MAX_NUMBER
+
+
+def add_counts(total: Usage, more: Usage) -> Usage:
+    """Two usages as one: counts are summed, at any depth, and of anything else the newer is kept; null says nothing.
+
+    Raises `InvalidReply` for counts that have no sum.
+    """
+    summed = dict(total)
+    try:
+        for name, count in more.items():
+            before = summed.get(name)
+            summed[name] = count if before is None else Raw(_encode(_sum(_any(before), _any(count))))
+    except (*DECODE_ERRORS, ArithmeticError, ValueError):
+        raise _unreadable() from None
+    return summed
+
+
+def _sum(before: Any, count: Any) -> Any:
+    if isinstance(count, dict) and isinstance(before, dict):
+        added = {name: _sum(before[name], value) if name in before else value for name, value in count.items()}
+        return before | added
+    if _is_number(count) and _is_number(before):
+        if not math.isfinite(before + count):
+            raise ArithmeticError  # JSON has no infinity
+        return before + count
+    return before if count is None else count
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _unreadable() -> InvalidReply:
+    return InvalidReply("The messages service sent a usage that cannot be read.")

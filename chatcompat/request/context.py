@@ -1,0 +1,71 @@
+"""What a translation keeps beside the request that it builds."""
+
+from typing import Any, Final, Protocol
+
+from msgspec import Raw
+
+from chatcompat.request.bounds import RequestBounds
+from chatcompat.wire.messages import CacheControl
+
+MAX_BREAKPOINTS: Final = 4
+"""Native: "A maximum of 4 blocks with cache_control may be provided"."""
+
+
+class Cacheable(Protocol):
+    """A block or tool that can carry a cache breakpoint."""
+
+    cache_control: CacheControl | None
+
+
+class Notes:
+    """What is not sent on, the cache breakpoints in the order of the prompt, the media, and the bounds of all."""
+
+    __slots__ = ("bounds", "breakpoints", "ignored", "media")
+
+    def __init__(self, ignored: list[str], bounds: RequestBounds) -> None:
+        self.ignored: list[str] = ignored
+        self.bounds: RequestBounds = bounds
+        self.breakpoints: list[Cacheable | dict[str, Any]] = []
+        self.media: list[memoryview] = []
+
+    def mark(self, block: Cacheable, cache_control: CacheControl | None) -> None:
+        """Put a breakpoint on a block that has none yet."""
+        if cache_control is not None and block.cache_control is None:
+            block.cache_control = cache_control
+            self.breakpoints.append(block)
+
+    def take_mark(self, tool: dict[str, Any]) -> None:
+        """Count the breakpoint of a native tool, if it has one."""
+        if tool.get("cache_control") is not None:
+            self.breakpoints.append(tool)
+
+    def splice(self, data: memoryview) -> Raw:
+        """What stands in the request for large data, the end of a JSON string, until it is encoded: see `joined`."""
+        self.media.append(data)
+        return Raw(b'"\0%d\0' % (len(self.media) - 1))
+
+    def keep_last_breakpoints(self) -> None:
+        """Drop the first breakpoints where there are more than the native side takes."""
+        surplus = self.breakpoints[:-MAX_BREAKPOINTS]
+        for block in surplus:
+            if isinstance(block, dict):
+                del block["cache_control"]
+            else:
+                block.cache_control = None
+        if surplus:
+            self.ignored.append("cache_control")
+
+
+def joined(encoded: bytes, media: list[memoryview]) -> bytes:
+    """An encoded request with its media in their places: so they are copied once. No JSON has the byte 0 in it.
+
+    Raises `UnicodeDecodeError` for media that are not UTF-8.
+    """
+    parts: list[bytes | memoryview] = [*encoded.split(b"\0")]
+    parts[1::2] = [media[int(bytes(number))] for number in parts[1::2]]
+    whole = b"".join(parts)
+    if not whole.isascii():
+        for data in media:
+            if not (piece := bytes(data)).isascii():
+                piece.decode()
+    return whole

@@ -1,0 +1,51 @@
+"""Tools that a client writes in the native shape, the service's own tools among them: they pass as they came."""
+
+import re
+from typing import Any, Final
+
+import msgspec
+from msgspec import Raw
+
+from chatcompat.errors import DECODE_ERRORS, InvalidRequest
+from chatcompat.request.json_objects import decode_raw_list, decode_raw_object, read_object
+
+# The service's own tools carry the date of their version in their type, as web_search_20260318.
+_SERVER_TOOL: Final = re.compile(rb'"[a-z][a-z0-9_]*_[0-9]{8}"')
+_NULL: Final = Raw(b"null")
+
+_encode = msgspec.json.Encoder().encode
+
+
+def take_native_tools(body: bytes) -> tuple[bytes, dict[int, Raw]]:
+    """`body` with null for each tool in the native shape, and these tools by their index.
+
+    Expects JSON that a decoder found well-formed; a list of tools that is none is left for it to name.
+    """
+    request = decode_raw_object(body)
+    try:
+        tools = decode_raw_list(request.get("tools", _NULL))
+    except DECODE_ERRORS:
+        return body, {}
+    native = {index: tool for index, tool in enumerate(tools) if _is_native(tool)}
+    if not native:
+        return body, {}
+    request["tools"] = Raw(_encode([_NULL if index in native else tool for index, tool in enumerate(tools)]))
+    return _encode(request), native
+
+
+def _is_native(tool: Raw) -> bool:
+    try:
+        fields = decode_raw_object(tool)
+    except DECODE_ERRORS:
+        return False
+    return "function" not in fields and (
+        "input_schema" in fields or _SERVER_TOOL.fullmatch(bytes(fields.get("type", b""))) is not None
+    )
+
+
+def read_native_tool(tool: Raw, place: str, max_depth: int) -> dict[str, Any]:
+    """A native tool as it may be sent on; raises `InvalidRequest` for one without a name that is text."""
+    found = read_object(tool, place, max_depth)
+    if not isinstance(found.get("name", ""), str):
+        raise InvalidRequest("Expected str.", param=f"{place}.name", code="invalid_type")
+    return found

@@ -1,0 +1,214 @@
+"""`response_format` -> structured output: natively, or by a tool whose input is the client's JSON."""
+
+from typing import Any, Final
+
+from msgspec import UNSET, Raw, Struct
+
+from chatcompat.dialect import Dialect
+from chatcompat.errors import InvalidRequest
+from chatcompat.request.bounds import RequestBounds, grows_too_much
+from chatcompat.request.json_objects import CONTAINERS, check_depth, count_brackets, read_schema
+from chatcompat.request.tool_names import ToolNames
+from chatcompat.wire.chat_request import ResponseFormat
+from chatcompat.wire.messages import JSONOutputFormat, OutputConfig, TextBlockParam, ToolParam
+
+JSON_TOOL: Final = "respond_with_json"
+_DESCRIPTION: Final = "Give your whole answer to the user as the input of this tool."
+_INSTRUCTION: Final = (
+    "Answer with the tool {name} or, where you cannot call it, with the same JSON as your whole text. "
+    "Write nothing before or behind it."
+)
+_PLACE: Final = "response_format.json_schema.schema"
+_ANY_OBJECT: Final = {"type": "object"}
+
+# Where a schema cannot be a tool's input as it is, it is the schema of this one property of it.
+VALUE: Final = "value"
+
+_NATIVE_KEYS: Final = frozenset(
+    {"$ref", "additionalProperties", "allOf", "anyOf", "const", "description", "enum", "format", "items"}
+    | {"minItems", "properties", "required", "title", "type"}
+)
+_NATIVE_TYPES: Final = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
+_NATIVE_SCALARS: Final = _NATIVE_TYPES - {"array", "object"}
+_NATIVE_FORMATS: Final = frozenset(
+    {"date", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "time", "uri", "uuid"}
+)
+_MOVED: Final = f"/properties/{VALUE}"
+_NAMED_SCHEMAS: Final = frozenset({"$defs", "definitions", "dependentSchemas", "patternProperties", "properties"})
+_DATA_KEYS: Final = frozenset({"const", "default", "enum", "examples"})
+
+
+class Output(Struct):
+    """How the client's JSON is asked for, and how it comes back."""
+
+    config: OutputConfig | None = None  # natively
+    tool: ToolParam | None = None  # else by this tool,
+    wrapped: bool = False  # as its property `value`
+    forced: bool = False
+    instruction: TextBlockParam | None = None  # where no tool can be forced
+
+
+def to_output(
+    response_format: ResponseFormat | None, names: ToolNames, dialect: Dialect, bounds: RequestBounds
+) -> Output:
+    """Choose the way; raises `InvalidRequest`."""
+    if response_format is None or response_format.type == "text":
+        return Output()
+    given = response_format.json_schema
+    if given is None and response_format.type == "json_schema":
+        raise InvalidRequest(
+            "A required field is missing.", param="response_format.json_schema", code="missing_required_parameter"
+        )
+    tool = ToolParam(name=_free_name(names), description=_DESCRIPTION, input_schema=_ANY_OBJECT)
+    output = Output(tool=tool, forced=dialect.forced_tools)
+    if given is not None:
+        tool.description = f"{_DESCRIPTION} {given.description}" if given.description else _DESCRIPTION
+        tool.strict = bool(given.strict)
+        if given.schema is not UNSET:
+            schema = read_schema(given.schema, _PLACE, bounds.depth)
+            if dialect.json_schema and is_native_schema(schema):
+                return Output(config=OutputConfig(format=JSONOutputFormat(schema)))
+            output.wrapped = not _is_plain_object(schema)
+            tool.input_schema = wrap(schema, given.schema, bounds) if output.wrapped else schema
+    if not output.forced:
+        output.instruction = TextBlockParam(_INSTRUCTION.format(name=tool.name))
+    return output
+
+
+def _free_name(names: ToolNames) -> str:
+    """A name that is none of the client's."""
+    name = JSON_TOOL
+    while name in names.offered or name in names.restored:
+        name += "_"
+    return name
+
+
+def _is_plain_object(schema: dict[str, Any]) -> bool:
+    """Whether a tool's input can have this schema as it is."""
+    return schema.get("type") == "object" and schema.keys().isdisjoint({"allOf", "anyOf", "oneOf", "$ref"})
+
+
+def wrap(schema: dict[str, Any], source: Raw, bounds: RequestBounds) -> dict[str, Any]:
+    """A schema of any kind, read from `source`, as that of one property; its references to its root move with it.
+
+    Raises `InvalidRequest` where that is larger, or deeper, than the bounds.
+    """
+    if count_brackets(source) + 2 > bounds.depth:
+        check_depth(schema, _PLACE, bounds.depth - 2)
+    text = bytes(source)
+    has_references = b'"$ref"' in text or b"\\u" in text  # an escape can hide one
+    if has_references and _move_references(schema) * len(_MOVED) > bounds.growth:
+        raise grows_too_much(_PLACE, bounds)
+    return {
+        "type": "object",
+        "properties": {VALUE: schema},
+        "required": [VALUE],
+        "additionalProperties": False,
+    }
+
+
+def _move_references(schema: dict[str, Any]) -> int:
+    """Let references to the root point at its new place, and count them."""
+    count = 0
+    nodes: list[Any] = [schema]
+    for node in nodes:  # grows while it is read
+        if isinstance(node, list):
+            nodes += [item for item in node if type(item) in CONTAINERS]
+            continue
+        reference = node.get("$ref")
+        if isinstance(reference, str) and reference[:1] == "#":
+            node["$ref"] = f"#{_MOVED}{reference[1:]}"
+            count += 1
+        for key, value in node.items():
+            if type(value) not in CONTAINERS or key in _DATA_KEYS:
+                continue
+            if key in _NAMED_SCHEMAS and isinstance(value, dict):  # its keys are the client's own names
+                nodes += [item for item in value.values() if type(item) in CONTAINERS]
+            else:
+                nodes.append(value)
+    return count
+
+
+def is_native_schema(schema: dict[str, Any]) -> bool:
+    """Whether the native form takes the schema with its whole meaning: no maps, no recursion, no bounds.
+
+    https://platform.claude.com/docs/en/build-with-claude/structured-outputs#json-schema-limitations
+    """
+    definitions = schema.get("$defs", {})
+    if schema.get("type") != "object" or not isinstance(definitions, dict):
+        return False
+    nodes = {**definitions, "": {key: value for key, value in schema.items() if key != "$defs"}}
+    references: dict[str, list[str]] = {}
+    for name, node in nodes.items():
+        found: list[str] = []
+        if not _is_native_node(node, found) or not nodes.keys() >= set(found):
+            return False
+        if found:
+            references[name] = found
+    return _is_acyclic(references)
+
+
+def _is_acyclic(references: dict[str, list[str]]) -> bool:
+    """Whether no reference leads back: a walk in depth, in which a name is open until all behind it is done."""
+    opened: set[str] = set()
+    done: set[str] = set()
+    for start in references:
+        names = [start]
+        while names:
+            name = names[-1]
+            if name in done or name in opened:
+                done.add(names.pop())
+                opened.discard(name)
+                continue
+            opened.add(name)
+            for target in references.get(name, ()):
+                if target in opened:
+                    return False
+                names.append(target)
+    return True
+
+
+def _is_native_node(top: Any, references: list[str]) -> bool:
+    """Look at one schema and those in it, and collect the definitions that they refer to."""
+    nodes: list[Any] = [top]
+    for node in nodes:  # grows while it is read
+        if not isinstance(node, dict):
+            return False
+        kind = node.get("type")
+        if len(node) == 1 and isinstance(kind, str) and kind in _NATIVE_SCALARS:
+            continue  # most are no more than that
+        if not node.keys() <= _NATIVE_KEYS:
+            return False
+        if "$ref" in node:
+            prefix, _, name = str(node["$ref"]).rpartition("/")
+            if prefix != "#/$defs":
+                return False
+            references.append(name)
+            continue
+        if not _has_native_values(node) or (kind == "object" and node.get("additionalProperties") is not False):
+            return False
+        nodes += [*node.get("properties", {}).values(), *node.get("anyOf", ()), *node.get("allOf", ())]
+        if "items" in node:
+            nodes.append(node["items"])
+    return True
+
+
+def _has_native_values(node: dict[str, Any]) -> bool:
+    kind, values = node.get("type"), node.get("enum", ())
+    return (
+        (kind in _NATIVE_TYPES if isinstance(kind, str) else kind is None and _says_what_it_is(node))
+        and all(isinstance(node[word], list) for word in ("anyOf", "allOf", "required", "enum") if word in node)
+        and isinstance(node.get("properties", {}), dict)
+        and node.get("minItems", 0) in (0, 1)
+        and _is_native_format(node.get("format", "uri"))
+        and type(node.get("const")) not in CONTAINERS
+        and CONTAINERS.isdisjoint(map(type, values))
+    )
+
+
+def _is_native_format(name: object) -> bool:
+    return isinstance(name, str) and name in _NATIVE_FORMATS
+
+
+def _says_what_it_is(node: dict[str, Any]) -> bool:
+    return not node.keys().isdisjoint(("anyOf", "allOf", "enum", "const"))

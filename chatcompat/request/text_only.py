@@ -1,0 +1,57 @@
+"""The short way of a chat that is text and nothing else: most are, and on the long way each step looks for more.
+
+What is made here is what the long way makes, byte for byte; wherever in doubt, nothing is made.
+"""
+
+from typing import Final
+
+import msgspec
+from msgspec import UNSET
+
+from chatcompat.dialect import Dialect
+from chatcompat.wire.chat_request import (
+    AssistantMessage,
+    ChatCompletionRequest,
+    DeveloperMessage,
+    SystemMessage,
+    UserMessage,
+)
+from chatcompat.wire.messages import MessageParam, MessagesRequest, TextBlockParam
+
+_FIELDS: Final = ChatCompletionRequest.__struct_fields__
+_FIRST_RARE: Final = _FIELDS.index("tools")
+_NONE_RARE: Final = msgspec.structs.astuple(ChatCompletionRequest(model="m", messages=[]))[_FIRST_RARE:]
+
+_SYSTEM: Final = (SystemMessage, DeveloperMessage)
+_TEXT_ONLY: Final = msgspec.structs.astuple(AssistantMessage(""))[1:]
+
+
+def to_plain_request(chat: ChatCompletionRequest, dialect: Dialect) -> MessagesRequest | None:
+    """The request of system messages and turns that alternate, the user's first and last; None for any other."""
+    if msgspec.structs.astuple(chat)[_FIRST_RARE:] != _NONE_RARE:
+        return None
+    system: list[TextBlockParam] = []
+    turns: list[MessageParam] = []
+    users_turn = True
+    for message in chat.messages:
+        text, kind = message.content, type(message)
+        if not isinstance(text, str) or not text or text.isspace() or message.name is not None:
+            return None
+        if kind is UserMessage and users_turn and message.cache_control is None:
+            turns.append(MessageParam("user", text))
+        elif kind is AssistantMessage and not users_turn and msgspec.structs.astuple(message)[1:] == _TEXT_ONLY:
+            turns.append(MessageParam("assistant", text))
+        elif kind in _SYSTEM and not turns and message.cache_control is None:
+            system.append(TextBlockParam(text))
+            continue
+        else:
+            return None
+        users_turn = not users_turn
+    if users_turn:
+        return None
+    return MessagesRequest(
+        model=chat.model,
+        max_tokens=chat.max_completion_tokens or chat.max_tokens or dialect.max_tokens,
+        messages=turns,
+        system=system or UNSET,
+    )

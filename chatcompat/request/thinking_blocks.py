@@ -1,0 +1,50 @@
+"""Thinking that a client sends back in `reasoning_details` -> its blocks, each in its place."""
+
+from collections.abc import Sequence
+
+from chatcompat.request.content import is_blank
+from chatcompat.wire.chat_request import ReasoningDetail
+from chatcompat.wire.messages import (
+    BlockParam,
+    RedactedThinkingBlockParam,
+    TextBlockParam,
+    ThinkingBlockParam,
+    ToolUseBlockParam,
+)
+
+
+def arrange(
+    text: Sequence[TextBlockParam], calls: Sequence[ToolUseBlockParam], details: Sequence[ReasoningDetail]
+) -> tuple[list[BlockParam], bool]:
+    """The blocks of an assistant's turn in the order of `details`, and whether each piece of thinking could be kept.
+
+    Thinking is the service's own only with its signature: without one, or in another service's form, it is dropped.
+    What `details` do not place, as in a message that the client changed, stands behind, text first.
+    """
+    said, end = "".join(block.text for block in text), 0
+    breakpoint_ = next((block.cache_control for block in reversed(text) if block.cache_control), None)
+    waiting = iter(calls)
+    blocks: list[BlockParam] = []
+    kept = True
+    for detail in details:
+        if detail.type == "content":
+            start, end = end, end + (detail.length or 0)
+            _add_text(blocks, said[start:end])
+        elif detail.type == "tool_call":
+            blocks += [call for call in [next(waiting, None)] if call is not None]
+        elif detail.type == "reasoning.text" and detail.signature:
+            blocks.append(ThinkingBlockParam(detail.text or "", detail.signature))
+        elif detail.type == "reasoning.encrypted" and detail.data:
+            blocks.append(RedactedThinkingBlockParam(detail.data))
+        else:
+            kept = False
+    _add_text(blocks, said[end:])
+    if breakpoint_ is not None:
+        last = next(block for block in reversed(blocks) if isinstance(block, TextBlockParam))
+        last.cache_control = breakpoint_
+    return [*blocks, *waiting], kept
+
+
+def _add_text(blocks: list[BlockParam], text: str) -> None:
+    if not is_blank(text):
+        blocks.append(TextBlockParam(text))

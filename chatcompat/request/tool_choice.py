@@ -1,0 +1,160 @@
+"""`tool_choice`, `function_call` and `parallel_tool_calls` -> which tools are sent, and with which `tool_choice`."""
+
+from typing import Any, Final, Literal
+
+from msgspec import Struct
+
+from chatcompat.dialect import Dialect
+from chatcompat.errors import InvalidRequest
+from chatcompat.request.structured_output import Output
+from chatcompat.request.tool_names import ToolNames
+from chatcompat.wire.chat_request import (
+    AllowedTool,
+    AllowedToolsChoice,
+    ChatCompletionRequest,
+    Named,
+    NamedCustomChoice,
+    NamedFunctionChoice,
+)
+from chatcompat.wire.messages import ToolChoiceParam, ToolParam
+
+# A choice as a word -> the native type; a named tool is `tool`.
+TOOL_CHOICES: Final[dict[str, Literal["auto", "any", "none"]]] = {"auto": "auto", "none": "none", "required": "any"}
+
+Tools = list[ToolParam | dict[str, Any]]
+
+
+class ToolDecision(Struct):
+    """The tools that are sent, the choice among them, and what the client asked for that is not in it."""
+
+    tools: Tools
+    choice: ToolChoiceParam | None
+    ignored: list[str]
+    offers_json: bool = False  # the tool for the client's JSON is one of the tools
+    declares_called: bool = False  # tools that only the history calls go along
+
+    @property
+    def forces_call(self) -> bool:
+        """Whether the model has to call a tool."""
+        return bool(self.tools) and _is_forced(self.choice)
+
+
+def decide_tools(
+    chat: ChatCompletionRequest, tools: Tools, names: ToolNames, output: Output, dialect: Dialect
+) -> ToolDecision:
+    """Decide on the tools and the choice; `tools` are the client's, as far as it allows them.
+
+    Where the client forces a call, the reply is that call, and the tool for its JSON is left out. Raises
+    `InvalidRequest`.
+    """
+    wanted = _to_tool_choice(chat, names)
+    decision = ToolDecision(tools, wanted, [], declares_called=not names.offered)
+    if wanted is not None and _is_forced(wanted):
+        if not dialect.forced_tools:
+            decision.choice = ToolChoiceParam("auto", disable_parallel_tool_use=wanted.disable_parallel_tool_use)
+            decision.ignored.append("tool_choice" if chat.function_call is None else "function_call")
+    elif output.tool is not None:
+        decision.offers_json = True
+        decision.tools = [*tools, output.tool]
+        decision.choice = _choose_json(wanted, tools, output, output.tool.name)
+    elif not names.offered:
+        decision.choice = ToolChoiceParam("none")
+    if not dialect.exact_tool_choice:
+        _emulate(decision, chat)
+    return decision
+
+
+def _is_forced(choice: ToolChoiceParam | None) -> bool:
+    return choice is not None and choice.type in ("any", "tool")
+
+
+def _choose_json(wanted: ToolChoiceParam | None, tools: Tools, output: Output, name: str) -> ToolChoiceParam:
+    """The choice with which the reply is JSON or a call that the client asked for."""
+    alone = not tools or (wanted is not None and wanted.type == "none")
+    if not output.forced:
+        return ToolChoiceParam("auto", disable_parallel_tool_use=alone)
+    if alone:
+        return ToolChoiceParam("tool", name=name, disable_parallel_tool_use=True)
+    return ToolChoiceParam("any", disable_parallel_tool_use=wanted is not None and wanted.disable_parallel_tool_use)
+
+
+def _emulate(decision: ToolDecision, chat: ChatCompletionRequest) -> None:
+    """Leave only the tools that may be called, for a service that does not keep to a choice among them."""
+    choice = decision.choice
+    if choice is None or not (decision.tools or decision.declares_called):
+        return
+    if choice.type == "none":
+        decision.tools, decision.declares_called = [], False
+        return
+    if choice.type == "tool":
+        decision.tools = [tool for tool in decision.tools if _native_name(tool) == choice.name]
+        decision.declares_called = False
+    decision.choice = ToolChoiceParam("auto" if choice.type == "auto" else "any")
+    if chat.parallel_tool_calls is False:
+        decision.ignored.append("parallel_tool_calls")
+
+
+def _native_name(tool: ToolParam | dict[str, Any]) -> str | None:
+    return tool.get("name") if isinstance(tool, dict) else tool.name
+
+
+def _to_tool_choice(chat: ChatCompletionRequest, names: ToolNames) -> ToolChoiceParam | None:
+    """The native choice, or nothing where there is nothing to say; `names.offered` has the client's tools."""
+    if chat.functions is not None or chat.function_call is not None:
+        return _from_function_call(chat.function_call, names)
+    parallel = chat.parallel_tool_calls is not False
+    match chat.tool_choice:
+        case NamedFunctionChoice(Named(name)) | NamedCustomChoice(Named(name)):
+            choice = _named(name, names, "tool_choice")
+        case AllowedToolsChoice(allowed):
+            choice = ToolChoiceParam(TOOL_CHOICES[allowed.mode])
+        case "required" if not names.offered:
+            raise InvalidRequest(
+                "A call is required, but no tools are given.", param="tool_choice", code="unknown_tool"
+            )
+        case None if parallel:
+            return None
+        case word:
+            choice = ToolChoiceParam(TOOL_CHOICES[word or "auto"])
+    if not names.offered:
+        return None
+    choice.disable_parallel_tool_use = not parallel and choice.type != "none"
+    return choice
+
+
+def _from_function_call(call: Literal["none", "auto"] | Named | None, names: ToolNames) -> ToolChoiceParam | None:
+    """A legacy choice; its replies have room for one call only."""
+    if isinstance(call, Named):
+        choice = _named(call.name, names, "function_call")
+    elif not names.offered:
+        return None
+    else:
+        choice = ToolChoiceParam(TOOL_CHOICES[call or "auto"])
+    choice.disable_parallel_tool_use = choice.type != "none"
+    return choice
+
+
+def _named(name: str, names: ToolNames, place: str) -> ToolChoiceParam:
+    if name not in names.offered:
+        raise InvalidRequest("The chosen tool is not among the tools.", param=place, code="unknown_tool")
+    return ToolChoiceParam("tool", name=names.to_native(name))
+
+
+def allowed_names(chat: ChatCompletionRequest, names: ToolNames) -> frozenset[str] | None:
+    """The tools that an `allowed_tools` choice leaves, or nothing where there is no such choice."""
+    if not isinstance(chat.tool_choice, AllowedToolsChoice):
+        return None
+    listed = [_name_of(tool) for tool in chat.tool_choice.allowed_tools.tools]
+    for index, name in enumerate(listed):
+        if name not in names.offered:
+            raise InvalidRequest(
+                "The allowed tool is not among the tools.",
+                param=f"tool_choice.allowed_tools.tools[{index}]",
+                code="unknown_tool",
+            )
+    return frozenset(listed)
+
+
+def _name_of(tool: AllowedTool) -> str:
+    named = tool.function or tool.custom
+    return named.name if named is not None else tool.name or ""

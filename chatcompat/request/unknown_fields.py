@@ -1,0 +1,134 @@
+"""Fields that the request structs do not have: taken out, and named.
+
+The structs refuse unknown fields, so a request without any pays nothing for being told. Only when the decoder has
+met one is the body walked here: along the struct types, object by object, on raw values, so that what stays is
+the bytes that came.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from types import UnionType
+from typing import Any, Final, Union, get_args, get_origin
+
+import msgspec
+from msgspec import Raw, Struct
+
+from chatcompat.errors import InvalidRequest
+from chatcompat.request.bounds import RequestBounds
+from chatcompat.request.json_objects import decode_raw_list, decode_raw_object
+from chatcompat.wire.chat_request import ChatCompletionRequest
+
+MAX_NAME: Final = 200
+"""How many characters of an unknown field's name are reported."""
+
+_encode = msgspec.json.Encoder().encode
+_OBJECT: Final = ord("{")
+_CONTAINERS: Final = b"{["
+
+_decode_raw_objects = msgspec.json.Decoder(list[dict[str, Raw]]).decode
+
+Structs = tuple[type[Struct], ...]
+
+
+def without_unknown(body: bytes, bounds: RequestBounds) -> tuple[bytes, list[str]]:
+    """`body` without its unknown fields, and their places (`messages[].name`, indexes left out).
+
+    Expects JSON that the decoder found well-formed. A value of the wrong type stays: the decoder names it. Raises
+    `InvalidRequest` where there are more different places than the bound.
+    """
+    walk = _Walk(bounds.unknown_fields)
+    return bytes(walk.value(Raw(body), (ChatCompletionRequest,), "")), list(walk.unknown)
+
+
+class _Fields(Struct, frozen=True):
+    """The fields of a struct: those without structs in them, its tag among these, and those with."""
+
+    plain: frozenset[str]
+    nested: dict[str, Structs]
+
+
+class _Walk:
+    """Takes unknown fields out of an object and of those in it, only where the types have objects."""
+
+    def __init__(self, bound: int) -> None:
+        self.unknown: dict[str, None] = {}
+        self._bound = bound
+
+    def value(self, raw: Raw, structs: Structs, place: str) -> Raw:
+        """An object, or a list of objects, without what none of `structs` has."""
+        if memoryview(raw)[0] == _OBJECT:
+            return self._object(raw, structs, place)
+        place += "[]"
+        try:
+            objects, tags = _decode_raw_objects(raw), _tags_decoder(structs)(raw)
+        except msgspec.ValidationError:  # the decoder names it; the others must be clean for that
+            return Raw(_encode([self._object(item, structs, place) for item in decode_raw_list(raw)]))
+        for found, tag in zip(objects, tags, strict=True):
+            self._clean(found, _FIELDS[type(tag)], place)
+        return Raw(_encode(objects))
+
+    def _object(self, raw: Raw, structs: Structs, place: str) -> Raw:
+        """One object; what is none, or of no type that we know, stays for the decoder to name."""
+        try:
+            (tag,) = _tags_decoder(structs)(b"[%b]" % raw)
+            found = decode_raw_object(raw)
+        except msgspec.ValidationError:
+            return raw
+        self._clean(found, _FIELDS[type(tag)], place)
+        return Raw(_encode(found))
+
+    def _clean(self, found: dict[str, Raw], fields: _Fields, place: str) -> None:
+        for name in tuple(found):
+            if name in fields.plain:
+                continue
+            structs = fields.nested.get(name)
+            if structs is None:
+                del found[name]
+                self._report(name, place)
+            elif memoryview(found[name])[0] in _CONTAINERS:
+                found[name] = self.value(found[name], structs, f"{place}.{name}" if place else name)
+
+    def _report(self, name: str, place: str) -> None:
+        self.unknown[f"{place}.{name[:MAX_NAME]}" if place else name[:MAX_NAME]] = None
+        if len(self.unknown) > self._bound:
+            raise InvalidRequest(
+                f"There are more than {self._bound} different fields that this API does not have.",
+                param=place or None,
+                code="too_many_unknown_fields",
+            )
+
+
+_FIELDS: Final[dict[type, _Fields]] = {}
+"""The fields of the struct that each type of a tag stands for."""
+
+
+@cache
+def _tags_decoder(structs: Structs) -> Callable[[bytes | Raw], list[Any]]:
+    """Decodes the tags of a list alone, as the structs' own decoder reads them: one that stands twice is the same."""
+    tags = []
+    for struct in structs:
+        config = struct.__struct_config__
+        tag = msgspec.defstruct(struct.__name__, [], tag_field=config.tag_field, tag=config.tag)
+        _FIELDS[tag] = _fields_of(struct)
+        tags.append(tag)
+    union: Any = Union[tuple(tags)]  # noqa: UP007 - made from a list
+    decode: Callable[[bytes | Raw], list[Any]] = msgspec.json.Decoder(list[union]).decode
+    return decode
+
+
+def _structs_in(annotation: Any) -> tuple[type[Struct], ...]:
+    """The structs that a field may hold, alone or in a list."""
+    if isinstance(annotation, type) and issubclass(annotation, Struct):
+        return (annotation,)
+    if get_origin(annotation) in (list, Union, UnionType) or hasattr(annotation, "__metadata__"):
+        return tuple(struct for part in get_args(annotation) for struct in _structs_in(part))
+    return ()
+
+
+@cache
+def _fields_of(struct: type[Struct]) -> _Fields:
+    fields = {field.encode_name: _structs_in(field.type) for field in msgspec.structs.fields(struct)}
+    nested = {name: structs for name, structs in fields.items() if structs}
+    tag = struct.__struct_config__.tag_field
+    plain = {name for name in (*fields, tag) if name is not None and name not in nested}
+    return _Fields(frozenset(plain), nested)

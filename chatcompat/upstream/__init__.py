@@ -1,0 +1,338 @@
+"""An ASGI app that forwards the native paths to a messages API elsewhere. Needs the extra `serve`; asyncio only."""
+
+import asyncio
+import logging
+import math
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from typing import Final
+from urllib.parse import SplitResult, quote, urlsplit
+
+import anyio
+import msgspec
+from starlette.types import Message, Receive, Scope, Send
+
+from chatcompat.asgi.headers import HOP_BY_HOP, Headers, lowered, size_of
+from chatcompat.asgi.http import route_path
+from chatcompat.asgi.respond import respond
+from chatcompat.errors import InvalidReply, InvalidRequest
+
+try:
+    import aiohttp
+    from yarl import URL
+
+    from chatcompat.upstream.pool import new_session
+    from chatcompat.upstream.upload import ClientLeft, Upload, has_control, length_of, to_text
+except ModuleNotFoundError as _error:
+    raise ModuleNotFoundError("chatcompat.upstream needs aiohttp: pip install 'chatcompat[serve]'") from _error
+
+__all__ = ["Upstream", "UpstreamBroken"]
+
+Ask = Callable[..., AbstractAsyncContextManager[aiohttp.ClientResponse]]
+
+FORWARDED: Final = frozenset({"/v1/messages", "/v1/messages/count_tokens", "/v1/models"})
+MODEL: Final = "/v1/models/"
+METHODS: Final = ("GET", "HEAD", "OPTIONS", "POST")
+
+_IN_QUERY: Final = "%/?:@!$&'()*+,;=-._~[]"  # RFC 3986, section 3.4, and what clients send beside it
+_NOT_FORWARDED: Final = HOP_BY_HOP | {b"host", b"expect", b"content-length"}  # the last is written anew, once
+_NOT_MADE_UP: Final = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+_MAX_HEADERS: Final = 256  # of a reply
+_NO_BODY: Final = (204, 304)
+
+_CANNOT_BE_REACHED: Final = "The upstream messages service cannot be reached, or sent no reply."
+_TOO_LARGE: Final = "The upstream messages service sent headers that are too large."
+
+_logger: Final = logging.getLogger(__name__)
+
+_encode = msgspec.json.Encoder().encode
+
+
+class UpstreamBroken(InvalidReply):
+    """The upstream's reply broke off when its start had been sent: the server must abort the connection."""
+
+
+class Upstream:
+    """Forward `/v1/messages`, `/v1/messages/count_tokens`, `/v1/models` and `/v1/models/{id}` to `url`.
+
+    For `ChatCompatMiddleware(Upstream("https://..."))`, or alone. `url` may have a path, which goes before those; any
+    other path is a native 404. Bodies are streamed both ways, as they come and no faster than they are read. Headers
+    pass but for those of one connection (RFC 9110, section 7.6.1); nothing is added, decoded, stored or retried, and
+    redirects are not followed.
+
+    Seconds (`math.inf`: for ever): `connect_timeout` for a new connection, `upload_timeout` between two pieces of the
+    client's body, `first_byte_timeout` from the last of them that was sent until the reply begins, `idle_timeout`
+    between two pieces of the reply. `max_header_bytes` bounds the headers of a reply, of which there may be 256.
+
+    A client that is too slow is a native error, 408, and one whose request cannot be sent as it is a 400. An upstream
+    that fails is a 502 or 504; one that fails in the middle of its reply raises `UpstreamBroken`, on which servers
+    abort the connection. A client that leaves closes the upstream's connection at once. `reuse_connections=False`
+    opens one for each request, for a server that closes them without saying so.
+
+    `session` makes the client session of the running event loop: for certificates, proxies and limits of one's own.
+    Without it proxies are those of the environment, certificates the system's, and connections not limited; one on
+    which the upstream sent more than was asked for is not used again. The lifespan opens and closes the session; a
+    server without lifespan opens it with the first request, and `aclose` closes it.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        connect_timeout: float = 10.0,
+        upload_timeout: float = 60.0,
+        first_byte_timeout: float = 600.0,
+        idle_timeout: float = 300.0,
+        max_header_bytes: int = 64 * 1024,
+        reuse_connections: bool = True,
+        session: Callable[[], aiohttp.ClientSession] | None = None,
+    ) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+            raise ValueError("url must be http or https, with a host and without credentials")
+        if not _has_port(parts):
+            raise ValueError("url must have a port from 1 to 65535, or none")
+        if parts.query or parts.fragment:
+            raise ValueError("url must have neither a query nor a fragment")
+        times = {
+            "connect": connect_timeout,
+            "upload": upload_timeout,
+            "first_byte": first_byte_timeout,
+            "idle": idle_timeout,
+        }
+        for name, seconds in times.items():
+            if not seconds > 0:  # a comparison with NaN is false
+                raise ValueError(f"{name}_timeout must be above 0, not {seconds}")
+        self._url = url.rstrip("/")
+        self._connect_timeout = connect_timeout
+        self._upload_timeout = upload_timeout
+        self._first_byte_timeout = first_byte_timeout
+        self._idle_timeout = idle_timeout
+        self._max_header_bytes = max_header_bytes
+        self._make_session = session or partial(new_session, url, reuse=reuse_connections)
+        self._sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Forward one request."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000})
+        elif (target := self._target(scope)) is None:
+            await _fail(send, 404, "not_found_error", "Not Found")
+        elif scope["method"] not in METHODS:
+            allow = ", ".join(METHODS)
+            await _fail(send, 405, "invalid_request_error", f"Use one of {allow}.", [(b"allow", allow.encode())])
+        elif (broken := await self._forward(target, scope, receive, send)) is not None:
+            raise broken
+
+    async def aclose(self) -> None:
+        """Close all connections of the running event loop; a later request opens new ones."""
+        session = self._sessions.pop(asyncio.get_running_loop(), None)
+        if session is not None:
+            await session.close()
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        while True:
+            kind = (await receive())["type"]
+            if kind == "lifespan.startup":
+                await self._open()
+            else:
+                await self.aclose()
+            await send({"type": f"{kind}.complete"})
+            if kind == "lifespan.shutdown":
+                return
+
+    async def _open(self) -> aiohttp.ClientSession:
+        """The session of the running event loop; a test client may have another loop for each request."""
+        loop = asyncio.get_running_loop()
+        session = self._sessions.get(loop)
+        if session is None:
+            session = self._sessions[loop] = self._make_session()
+            for ended in [other for other in self._sessions if other.is_closed()]:
+                await self._sessions.pop(ended).close()
+        return session
+
+    def _target(self, scope: Scope) -> URL | None:
+        """Where a request goes; None for a path that is not forwarded."""
+        path = route_path(scope)
+        model = path.removeprefix(MODEL)
+        if path not in FORWARDED and (model in ("", path) or not {"", ".", ".."}.isdisjoint(model.split("/"))):
+            return None
+        query = quote(scope.get("query_string", b""), safe=_IN_QUERY)
+        return URL(f"{self._url}{quote(path)}" + (f"?{query}" if query else ""), encoded=True)
+
+    async def _forward(self, target: URL, scope: Scope, receive: Receive, send: Send) -> UpstreamBroken | None:
+        exchange = _Exchange(receive, send, self._idle_timeout, self._max_header_bytes)
+        headers = lowered(scope.get("headers", ()))
+        try:
+            text = to_text(to_end_to_end(headers, _NOT_FORWARDED))
+            upload = Upload(
+                receive,
+                length=length_of(headers),
+                timeout=self._upload_timeout,
+                patience=self._first_byte_timeout,
+                allow=exchange.allow_before_reply,
+                ascii_headers=all(value.isascii() for _, value in text),
+            )
+        except InvalidRequest as error:
+            await exchange.refuse(error)
+            return None
+        ask = partial(
+            (await self._open()).request,
+            scope["method"],
+            target,
+            headers=text,
+            skip_auto_headers=_NOT_MADE_UP,
+            allow_redirects=False,
+            auto_decompress=False,
+            timeout=aiohttp.ClientTimeout(total=None, connect=_or_none(self._connect_timeout)),
+            max_line_size=self._max_header_bytes,
+            max_field_size=self._max_header_bytes,
+            max_headers=_MAX_HEADERS,
+        )
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(exchange.watch, upload, tasks.cancel_scope)
+            await exchange.run(ask, upload)
+            exchange.watching.cancel()
+        return exchange.broken
+
+
+class _Exchange:
+    """One forwarded request."""
+
+    def __init__(self, receive: Receive, send: Send, idle_timeout: float, max_header_bytes: int) -> None:
+        self.broken: UpstreamBroken | None = None
+        self.watching = anyio.CancelScope()
+        self._receive = receive
+        self._send = send
+        self._idle_timeout = idle_timeout
+        self._max_header_bytes = max_header_bytes
+        self._clock = asyncio.timeout(None)
+        self._started = False
+        self._left = False
+
+    async def run(self, ask: Ask, upload: Upload) -> None:
+        """Send the request and give its reply back, or say why there is none."""
+        try:
+            async with self._clock:
+                data = await upload.begin()
+                self.allow_before_reply(upload.patience)
+                async with ask(data=data) as response:
+                    await self._give_back(response)
+        except (ClientLeft, InvalidRequest, InvalidReply, aiohttp.ClientError, OSError) as error:
+            await self._tell(upload.failure or error)
+
+    async def _give_back(self, response: aiohttp.ClientResponse) -> None:
+        headers = _to_reply_headers(response, self._max_header_bytes)
+        self._started = True
+        self._allow(math.inf)
+        await self._give({"type": "http.response.start", "status": response.status, "headers": headers})
+        await self._pass_on(response.content)
+
+    async def _pass_on(self, content: aiohttp.StreamReader) -> None:
+        """Each piece as it comes. What is not read fills the library's buffer, and then holds the upstream back."""
+        while not content.at_eof():
+            piece = content.read_nowait()
+            if not piece:
+                self._allow(self._idle_timeout)
+                piece = await content.readany()
+                self._allow(math.inf)  # the client may take its time
+            if piece:
+                await self._give({"type": "http.response.body", "body": piece, "more_body": True})
+        await self._give({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _give(self, message: Message) -> None:
+        try:
+            await self._send(message)
+        except OSError:  # the server's word for a client that left; it is not the upstream's fault
+            self._left = True
+            raise
+
+    def allow_before_reply(self, seconds: float) -> None:
+        """So long may the upstream be silent from now on; a reply that has begun has its own clock."""
+        if not self._started:
+            self._allow(seconds)
+
+    def _allow(self, seconds: float) -> None:
+        self._clock.reschedule(None if seconds == math.inf else asyncio.get_running_loop().time() + seconds)
+
+    async def watch(self, upload: Upload, scope: anyio.CancelScope) -> None:
+        """Cancel the exchange, which closes its connection, when the client leaves."""
+        with self.watching:
+            await upload.ended.wait()
+            if upload.failure is None:
+                while (await self._receive())["type"] != "http.disconnect":
+                    pass
+            elif not self._started:
+                return  # the failure ends the exchange
+            scope.cancel()
+
+    async def _tell(self, error: Exception) -> None:
+        """Tell a failure while that can be told; behind the start of a reply only an abort tells it.
+
+        What failed is for the log alone, and by its kind: its text may quote the upstream.
+        """
+        if self._left or isinstance(error, ClientLeft):
+            return
+        if isinstance(error, InvalidRequest) and not self._started:
+            await self.refuse(error)
+            return
+        _logger.warning("the upstream failed: %s", type(error).__name__)
+        if self._started:
+            self.broken = UpstreamBroken("The upstream messages service broke off in the middle of its reply.")
+        elif isinstance(error, TimeoutError):
+            await _fail(self._send, 504, "timeout_error", "The upstream messages service did not answer in time.")
+        else:
+            await _fail(self._send, 502, "api_error", _why(error))
+
+    async def refuse(self, error: InvalidRequest) -> None:
+        """Answer a request that is not to be forwarded, or not as a whole."""
+        await _fail(self._send, error.status, "invalid_request_error", error.message)
+
+
+def _why(error: Exception) -> str:
+    """What to tell of an upstream without a reply."""
+    if isinstance(error, InvalidReply):
+        return error.message
+    # aiohttp has one exception for all that it cannot parse.
+    too_large = ("Got more than", "Too many headers")
+    if isinstance(error, aiohttp.ClientResponseError) and error.message.startswith(too_large):
+        return _TOO_LARGE
+    return _CANNOT_BE_REACHED
+
+
+def _to_reply_headers(response: aiohttp.ClientResponse, max_bytes: int) -> Headers:
+    """The headers of a reply for the client, without what servers refuse to send; raises `InvalidReply`."""
+    if not 200 <= response.status <= 599:  # noqa: PLR2004 - RFC 9110, section 15
+        raise InvalidReply("The upstream messages service sent a reply with a status that cannot be passed on.")
+    headers = to_end_to_end(lowered(response.raw_headers), HOP_BY_HOP)
+    if size_of(headers) > max_bytes:
+        raise InvalidReply(_TOO_LARGE)
+    left_out = b"content-length" if response.status in _NO_BODY else b""  # servers would wait for that many bytes
+    return [(name, value) for name, value in headers if name != left_out and not has_control(value)]
+
+
+async def _fail(send: Send, status: int, error_type: str, message: str, headers: Headers | None = None) -> None:
+    """Send a native error."""
+    body = _encode({"type": "error", "error": {"type": error_type, "message": message}})
+    await respond(send, status, body, headers or ())
+
+
+def to_end_to_end(headers: Headers, left_out: frozenset[bytes]) -> Headers:
+    """The headers, in lower case, that are not of one connection: neither in `left_out` nor named by `connection`."""
+    named = {option.strip().lower() for name, value in headers if name == b"connection" for option in value.split(b",")}
+    return [(name, value) for name, value in headers if name not in left_out and name not in named]
+
+
+def _has_port(parts: SplitResult) -> bool:
+    """Whether the port, if there is one, can be; the library's own error would quote it."""
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
+
+
+def _or_none(seconds: float) -> float | None:
+    return None if seconds == math.inf else seconds

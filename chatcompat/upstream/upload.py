@@ -1,0 +1,167 @@
+"""The body of a request on its way to an upstream: counted, timed, and sent with exactly the client's header bytes."""
+
+import asyncio
+import math
+import re
+from collections.abc import Callable, Iterable
+from typing import Final, cast
+
+import aiohttp
+import anyio
+from aiohttp.abc import AbstractStreamWriter
+from starlette.types import Receive
+
+from chatcompat.asgi.headers import Headers
+from chatcompat.errors import InvalidRequest
+
+_PIECE: Final = 64 * 1024  # bytes after which the upstream must have taken something
+_TOKEN: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_LENGTH: Final = re.compile(rb"[0-9]{1,18}")
+
+
+class ClientLeft(Exception):
+    """The client left before its request was whole."""
+
+
+class Upload(aiohttp.Payload):
+    """The body that `receive` gives, as aiohttp writes it.
+
+    `length` is the client's `content-length`: a body of another length is refused, since what is missing would be
+    taken from the next request of the connection. `timeout` is how long the client may be silent. `allow` is told how
+    long the upstream may be silent now: as long as it takes while the client is waited for, else `patience`.
+    """
+
+    def __init__(
+        self,
+        receive: Receive,
+        *,
+        length: int | None,
+        timeout: float,
+        patience: float,
+        allow: Callable[[float], None],
+        ascii_headers: bool,
+    ) -> None:
+        super().__init__(None)
+        self._receive = receive
+        self._length = length
+        self._timeout = timeout
+        self.patience = patience
+        self._allow = allow
+        self._ascii_headers = ascii_headers
+        self._piece = b""
+        self._taken = 0
+        self._more = True
+        self._written = False
+        self.ended: anyio.Event = anyio.Event()  # the body is whole, or it never will be
+        self.failure: ClientLeft | InvalidRequest | None = None
+
+    async def begin(self) -> "Upload | None":
+        """Take the first piece, before there is a connection; None for a request that aiohttp can send without this."""
+        await self._next()
+        return None if not self._more and not self._piece and self._ascii_headers else self
+
+    @property
+    def size(self) -> int | None:
+        """The length to announce; None for chunks."""
+        return self._taken if not self._more else self._length
+
+    @property
+    def consumed(self) -> bool:
+        """Whether a part was sent, so that it cannot be sent again."""
+        return self._written
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:  # noqa: ARG002
+        """Not to be had: the body is not here yet."""
+        raise TypeError("an upload has no text")
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        """Send the body as it comes."""
+        self._written = True
+        if not self._ascii_headers:
+            _to_latin_1(writer)
+        while True:
+            piece = memoryview(self._piece)
+            self._allow(math.inf)
+            while self._more and self._taken == self._length:
+                await self._next()  # the piece that makes the request whole waits for the word that nothing follows
+            for start in range(0, len(piece), _PIECE):
+                self._allow(self.patience)
+                await writer.write(piece[start : start + _PIECE])
+            if not self._more:
+                self._allow(self.patience)
+                return
+            self._allow(math.inf)
+            await self._next()
+
+    async def _next(self) -> None:
+        try:
+            await self._take()
+        except (ClientLeft, InvalidRequest) as failure:
+            self.failure = failure
+            self.ended.set()
+            raise
+        if not self._more:
+            self.ended.set()
+
+    async def _take(self) -> None:
+        try:
+            async with asyncio.timeout(None if self._timeout == math.inf else self._timeout):
+                message = await self._receive()
+        except TimeoutError:
+            raise too_slow(self._timeout) from None
+        if message["type"] == "http.disconnect":
+            raise ClientLeft
+        self._piece = bytes(message.get("body", b""))
+        self._more = message.get("more_body", False)
+        self._taken += len(self._piece)
+        if self._length is not None:
+            if self._taken > self._length:
+                raise InvalidRequest(f"The body is longer than its content-length of {self._length} bytes.")
+            if self._taken < self._length and not self._more:
+                raise InvalidRequest(f"The body has {self._taken} bytes, but its content-length is {self._length}.")
+
+
+def too_slow(seconds: float) -> InvalidRequest:
+    """The refusal of a client that stopped in the middle of its request."""
+    return InvalidRequest(f"The request's body stopped for {seconds:g} seconds.", code="request_timeout", status=408)
+
+
+def length_of(headers: Headers) -> int | None:
+    """The `content-length` of a request, which frames its body alone (RFC 9112, section 6.3); None for none."""
+    codings = [value for name, value in headers if name == b"transfer-encoding"]
+    lengths = {value for name, value in headers if name == b"content-length"}
+    if codings and lengths:
+        raise InvalidRequest("Send either a content-length or a transfer-encoding, not both.")
+    if codings and [coding.strip().lower() for coding in codings] != [b"chunked"]:
+        raise InvalidRequest("The only transfer-encoding that is supported is chunked.", status=501)
+    if len(lengths) > 1:
+        raise InvalidRequest("The request has several content-lengths that differ.")
+    for length in lengths:
+        if _LENGTH.fullmatch(length) is None:
+            raise InvalidRequest("The content-length must be a whole number.")
+        return int(length)
+    return None
+
+
+def to_text(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
+    """The headers as aiohttp takes them; refuses those that cannot be sent (RFC 9110, sections 5.1 and 5.5)."""
+    text = []
+    for name, value in headers:
+        if _TOKEN.fullmatch(name) is None:
+            raise InvalidRequest("The name of a header has a character that is not allowed.")
+        if has_control(value):
+            raise InvalidRequest(f"The header {name.decode()[:64]} has a control character.")
+        text.append((name.decode(), value.decode("latin-1")))
+    return text
+
+
+def has_control(value: bytes) -> bool:
+    """Whether a header's value has a control character, for which servers refuse it; a tab is none of these."""
+    return _CONTROL.search(value) is not None
+
+
+def _to_latin_1(writer: AbstractStreamWriter) -> None:
+    """Make the bytes of the waiting head the client's again: aiohttp writes all text as UTF-8."""
+    waiting = cast("aiohttp.http_writer.StreamWriter", writer)
+    waiting._headers_buf = (waiting._headers_buf or b"").decode().encode("latin-1")

@@ -1,0 +1,86 @@
+"""Wire structs of chat completions: the reply that clients get, and the error shape.
+
+Fields are named and ordered as in the vendor's reference (https://platform.openai.com/docs/api-reference/chat/object);
+what is an extension says so. A field without a default is always written: clients need its null.
+"""
+
+from typing import Any, Literal
+
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from chatcompat.wire.chat_request import ReasoningDetail
+
+
+class ReplyFunction(Struct, gc=False):
+    name: str
+    arguments: str
+
+
+class ReplyToolCall(Struct, gc=False):
+    id: str
+    function: ReplyFunction
+    type: Literal["function"] = "function"
+
+
+class ReplyCustom(Struct, gc=False):
+    name: str
+    input: str
+
+
+class ReplyCustomCall(Struct, gc=False):
+    id: str
+    custom: ReplyCustom
+    type: Literal["custom"] = "custom"
+
+
+class URLCitation(Struct, gc=False):
+    start_index: int
+    end_index: int
+    title: str
+    url: str
+
+
+class Annotation(Struct, tag_field="type", tag="url_citation", gc=False):
+    url_citation: URLCitation
+
+
+class ReplyMessage(Struct, tag_field="role", tag="assistant"):
+    content: str | Raw | None  # raw: a JSON string
+    refusal: str | None
+    tool_calls: list[ReplyToolCall | ReplyCustomCall] | UnsetType = UNSET
+    function_call: ReplyFunction | UnsetType = UNSET
+    annotations: list[Annotation] | UnsetType = UNSET
+    reasoning_content: str | UnsetType = UNSET  # extension
+    reasoning_details: list[ReasoningDetail] | UnsetType = UNSET  # extension
+
+
+class Choice(Struct):
+    index: int
+    message: ReplyMessage
+    finish_reason: str
+    logprobs: None
+    native_finish_reason: str | None  # extension: the `stop_reason` as it came
+    stop_sequence: str | UnsetType = UNSET  # extension: which stop sequence matched
+
+
+class ChatCompletion(Struct, kw_only=True):
+    id: str
+    object: Literal["chat.completion"] = "chat.completion"
+    created: int
+    model: str
+    choices: list[Choice]
+    service_tier: str | None | UnsetType = UNSET
+    usage: dict[str, Any]  # names of both vendors: what has no chat name keeps its own
+
+
+class ErrorObject(Struct):
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class ErrorBody(Struct):
+    """The error shape: `{"error": {"message", "type", "param", "code"}}`, all four always written."""
+
+    error: ErrorObject

@@ -1,0 +1,291 @@
+"""Wire structs of chat completions: the request that clients send.
+
+Fields are named as in the vendor's reference (https://platform.openai.com/docs/api-reference/chat).
+Requests are strict: an unknown field fails the decoder (and is then ignored and reported, see
+`chatcompat.request.unknown_fields`). What is typed `Raw` is opaque JSON that is proven before it is sent on.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+
+from chatcompat.wire.messages import CacheControl
+
+# ---------------------------------------------------------------- request: content parts
+
+
+class PromptCacheBreakpoint(Struct, forbid_unknown_fields=True, gc=False):
+    mode: Literal["explicit"]
+    ttl: Literal["30m", "12h"] | None = None
+
+
+class TextPart(Struct, tag_field="type", tag="text", forbid_unknown_fields=True, gc=False):
+    text: str
+    cache_control: CacheControl | None = None
+    prompt_cache_breakpoint: PromptCacheBreakpoint | None = None
+
+
+class RefusalPart(Struct, tag_field="type", tag="refusal", forbid_unknown_fields=True, gc=False):
+    refusal: str
+
+
+class ImageURL(Struct, forbid_unknown_fields=True, gc=False):
+    url: Raw  # a JSON string; images are large and their text never becomes a `str`
+    detail: str | None = None
+
+
+class ImagePart(Struct, tag_field="type", tag="image_url", forbid_unknown_fields=True, gc=False):
+    image_url: ImageURL
+    cache_control: CacheControl | None = None
+    prompt_cache_breakpoint: PromptCacheBreakpoint | None = None
+
+
+class File(Struct, forbid_unknown_fields=True, gc=False):
+    file_data: Raw | UnsetType = UNSET  # a JSON string: a data URL, or bare base64
+    file_id: str | None = None
+    filename: str | None = None
+
+
+class FilePart(Struct, tag_field="type", tag="file", forbid_unknown_fields=True, gc=False):
+    file: File
+    cache_control: CacheControl | None = None
+    prompt_cache_breakpoint: PromptCacheBreakpoint | None = None
+
+
+UserPart = TextPart | ImagePart | FilePart
+
+
+# ---------------------------------------------------------------- request: messages
+
+
+class FunctionCall(Struct, forbid_unknown_fields=True, gc=False):
+    name: str
+    arguments: str | None = None
+
+
+class CustomCall(Struct, forbid_unknown_fields=True, gc=False):
+    name: str
+    input: str
+
+
+class ToolCall(Struct, forbid_unknown_fields=True, gc=False):
+    id: str
+    function: FunctionCall | None = None
+    custom: CustomCall | None = None
+    type: Literal["function", "custom"] = "function"  # clients leave it out
+    index: int | None = None  # clients that rebuild a call from its deltas keep it
+
+
+class ReasoningDetail(Struct, omit_defaults=True):
+    """Extension: one block of a reply that had thinking in it, in order.
+
+    `reasoning.text` and `reasoning.encrypted` are thinking as signed by the service. `content` and `tool_call` stand
+    for the next `length` characters of the message's content and for its next call: they keep the place of each.
+    """
+
+    type: str
+    index: int | None = None  # clients that join deltas go by it
+    text: str | None = None
+    signature: str | None = None
+    data: str | None = None
+    length: Annotated[int, Meta(ge=0)] | None = None
+
+
+class SystemMessage(Struct, tag_field="role", tag="system", forbid_unknown_fields=True):
+    content: str | list[TextPart]
+    name: str | None = None
+    cache_control: CacheControl | None = None
+
+
+class DeveloperMessage(SystemMessage, tag_field="role", tag="developer", forbid_unknown_fields=True):
+    """The newer name of a system message."""
+
+
+class UserMessage(Struct, tag_field="role", tag="user", forbid_unknown_fields=True):
+    content: str | list[UserPart]
+    name: str | None = None
+    cache_control: CacheControl | None = None
+
+
+class AssistantMessage(Struct, tag_field="role", tag="assistant", forbid_unknown_fields=True):
+    content: str | list[TextPart | RefusalPart] | None = None
+    refusal: str | None = None
+    tool_calls: list[ToolCall] | None = None
+    function_call: FunctionCall | None = None
+    name: str | None = None
+    cache_control: CacheControl | None = None
+    # What replies bring and clients send back whole; it has no place in a messages request.
+    annotations: Raw | UnsetType = UNSET
+    audio: Raw | UnsetType = UNSET
+    reasoning_content: str | None = None  # extension: what our replies tell of the model's thinking,
+    reasoning_details: list[ReasoningDetail] | None = None  # and all of it, signed, with its place
+
+
+class ToolMessage(Struct, tag_field="role", tag="tool", forbid_unknown_fields=True):
+    tool_call_id: str
+    content: str | list[UserPart] | None = None
+    is_error: bool | None = None
+    name: str | None = None
+    cache_control: CacheControl | None = None
+
+
+class FunctionMessage(Struct, tag_field="role", tag="function", forbid_unknown_fields=True):
+    """The result of a legacy `function_call`, found by the function's name."""
+
+    name: str
+    content: str | None = None
+
+
+Message = SystemMessage | DeveloperMessage | UserMessage | AssistantMessage | ToolMessage | FunctionMessage
+
+# ---------------------------------------------------------------- request: tools and options
+
+
+class FunctionDefinition(Struct, forbid_unknown_fields=True):
+    name: str
+    description: str | None = None
+    parameters: Raw | UnsetType = UNSET
+    strict: bool | None = None
+
+
+class FunctionTool(Struct, tag_field="type", tag="function", forbid_unknown_fields=True):
+    function: FunctionDefinition
+    cache_control: CacheControl | None = None
+
+
+class Grammar(Struct, forbid_unknown_fields=True):
+    definition: str
+    syntax: Literal["lark", "regex"]
+
+
+class TextFormat(Struct, tag_field="type", tag="text", forbid_unknown_fields=True):
+    pass
+
+
+class GrammarFormat(Struct, tag_field="type", tag="grammar", forbid_unknown_fields=True):
+    grammar: Grammar
+
+
+class CustomDefinition(Struct, forbid_unknown_fields=True):
+    name: str
+    description: str | None = None
+    format: TextFormat | GrammarFormat | None = None
+
+
+class CustomTool(Struct, tag_field="type", tag="custom", forbid_unknown_fields=True):
+    custom: CustomDefinition
+    cache_control: CacheControl | None = None
+
+
+class Named(Struct, forbid_unknown_fields=True):
+    name: str
+
+
+class NamedFunctionChoice(Struct, tag_field="type", tag="function", forbid_unknown_fields=True):
+    function: Named
+
+
+class NamedCustomChoice(Struct, tag_field="type", tag="custom", forbid_unknown_fields=True):
+    custom: Named
+
+
+class AllowedTool(Struct, forbid_unknown_fields=True):
+    """An entry of `allowed_tools`; the vendor's type leaves its form open."""
+
+    type: str | None = None
+    function: Named | None = None
+    custom: Named | None = None
+    name: str | None = None
+
+
+class AllowedTools(Struct, forbid_unknown_fields=True):
+    mode: Literal["auto", "required"]
+    tools: Annotated[list[AllowedTool], Meta(min_length=1)]
+
+
+class AllowedToolsChoice(Struct, tag_field="type", tag="allowed_tools", forbid_unknown_fields=True):
+    allowed_tools: AllowedTools
+
+
+ToolChoice = NamedFunctionChoice | NamedCustomChoice | AllowedToolsChoice
+
+
+class ApproximateLocation(Struct, forbid_unknown_fields=True, omit_defaults=True):
+    city: str | None = None
+    country: str | None = None
+    region: str | None = None
+    timezone: str | None = None
+
+
+class UserLocation(Struct, forbid_unknown_fields=True):
+    approximate: ApproximateLocation
+    type: Literal["approximate"]
+
+
+class WebSearchOptions(Struct, forbid_unknown_fields=True):
+    search_context_size: Literal["low", "medium", "high"] | None = None
+    user_location: UserLocation | None = None
+
+
+class JSONSchema(Struct, forbid_unknown_fields=True):
+    name: str
+    description: str | None = None
+    schema: Raw | UnsetType = UNSET
+    strict: bool | None = None
+
+
+class ResponseFormat(Struct, forbid_unknown_fields=True):
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: JSONSchema | None = None
+
+
+class StreamOptions(Struct, forbid_unknown_fields=True):
+    include_usage: bool | None = None
+    include_obfuscation: bool | None = None
+
+
+PositiveInt = Annotated[int, Meta(ge=1)]
+
+
+class ChatCompletionRequest(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Body of `POST /v1/chat/completions`; `chatcompat.request.fields` says what becomes of each field."""
+
+    model: Annotated[str, Meta(min_length=1)]
+    messages: Annotated[list[Message], Meta(min_length=1)]
+    max_completion_tokens: PositiveInt | None = None
+    max_tokens: PositiveInt | None = None
+    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
+    stop: str | Annotated[list[str], Meta(max_length=4)] | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    tools: list[FunctionTool | CustomTool | None] | None = None  # null: a native tool stood there
+    tool_choice: Literal["none", "auto", "required"] | ToolChoice | None = None
+    parallel_tool_calls: bool | None = None
+    web_search_options: WebSearchOptions | None = None
+    functions: list[FunctionDefinition] | None = None
+    function_call: Literal["none", "auto"] | Named | None = None
+    response_format: ResponseFormat | None = None
+    reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = None
+    service_tier: str | None = None
+    safety_identifier: str | None = None
+    user: str | None = None
+
+    # Not sent on. They stand last, so that one comparison tells whether any is there.
+    audio: Raw | UnsetType = UNSET
+    frequency_penalty: Annotated[float, Meta(ge=-2, le=2)] | None | UnsetType = UNSET
+    logit_bias: dict[str, float] | None | UnsetType = UNSET
+    logprobs: bool | None | UnsetType = UNSET
+    metadata: dict[str, str] | None | UnsetType = UNSET
+    modalities: list[str] | None | UnsetType = UNSET
+    moderation: Raw | UnsetType = UNSET
+    n: PositiveInt | None | UnsetType = UNSET
+    prediction: Raw | UnsetType = UNSET
+    presence_penalty: Annotated[float, Meta(ge=-2, le=2)] | None | UnsetType = UNSET
+    prompt_cache_key: str | None | UnsetType = UNSET
+    prompt_cache_options: Raw | UnsetType = UNSET
+    prompt_cache_retention: str | None | UnsetType = UNSET
+    seed: int | None | UnsetType = UNSET
+    store: bool | None | UnsetType = UNSET
+    top_logprobs: int | None | UnsetType = UNSET
+    verbosity: str | None | UnsetType = UNSET

@@ -1,0 +1,210 @@
+"""Reading messages and their stream events tolerantly.
+
+A newer server may send blocks, deltas and events of types that we do not know: these are skipped. What has a known
+type and not its form is an `InvalidReply`: leaving it out would make a reply with a hole in it look whole.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+from msgspec import Raw, Struct
+
+from chatcompat.errors import DECODE_ERRORS, InvalidReply, decode_native_error
+from chatcompat.wire.messages import (
+    EMPTY_OBJECT,
+    Block,
+    ContentBlockDelta,
+    ContentBlockStart,
+    ContentBlockStop,
+    ErrorEvent,
+    Event,
+    Message,
+    MessageDelta,
+    MessageStop,
+    StopDetails,
+    ToolUseBlock,
+    Usage,
+)
+from chatcompat.wire.sse import EventDecoder, EventTooLarge
+
+
+class SkippedBlock(Struct, gc=False):
+    """The start of a block of an unknown type: its deltas are skipped too."""
+
+    index: int
+
+
+class _Tag(Struct):
+    type: str
+
+
+class _LooseBlockStart(Struct):
+    index: int
+    content_block: _Tag
+
+
+class _LooseDelta(Struct):
+    delta: _Tag
+
+
+class _LooseMessage(Struct):
+    id: str
+    model: str
+    content: list[Raw]
+    stop_reason: str | None = None
+    stop_sequence: str | None = None
+    stop_details: StopDetails | None = None
+    usage: Usage | None = None
+
+
+_event: Final[msgspec.json.Decoder[Event]] = msgspec.json.Decoder(Event)
+_message = msgspec.json.Decoder(Message)
+_block = msgspec.json.Decoder(Block)
+_tag = msgspec.json.Decoder(_Tag)
+_loose_block_start = msgspec.json.Decoder(_LooseBlockStart)
+_loose_delta = msgspec.json.Decoder(_LooseDelta)
+_loose_message = msgspec.json.Decoder(_LooseMessage)
+
+
+def _tags(union: Any) -> frozenset[str]:
+    return frozenset(struct.__struct_config__.tag for struct in union.__args__)
+
+
+_EVENT_TYPES: Final = _tags(Event)
+_BLOCK_TYPES: Final = _tags(Block)
+_DELTA_TYPES: Final = _tags(ContentBlockDelta.__annotations__["delta"])
+
+_NULL: Final = Raw(b"null")  # a raw value is equal to raw values only
+_NO_INPUT: Final = (_NULL, Raw(b'""'))
+
+
+def read_events(decoder: EventDecoder, piece: bytes) -> Iterator[Event | SkippedBlock | None]:
+    """The events that `piece` completes; raises `InvalidReply` behind the last that can be read."""
+    try:
+        return map(decode_event, decoder.feed(piece))
+    except EventTooLarge as error:
+        return _read_until_too_large(error.events)
+
+
+def _read_until_too_large(payloads: list[bytes]) -> Iterator[Event | SkippedBlock | None]:
+    yield from map(decode_event, payloads)
+    raise too_large_event()
+
+
+def decode_event(payload: bytes) -> Event | SkippedBlock | None:
+    """The event in one frame's data; None for a type that we do not know. Raises `InvalidReply`."""
+    try:
+        try:
+            event = _event.decode(payload)
+        except DECODE_ERRORS:
+            return _decode_other_event(payload)
+        if not isinstance(event, ContentBlockDelta):  # all raw values are in other events
+            _must_be_text(payload)
+            if isinstance(event, ContentBlockStart):
+                _set_object(event.content_block)
+    except DECODE_ERRORS:
+        raise InvalidReply("The messages service sent an event that cannot be read.") from None
+    return event
+
+
+def _decode_other_event(payload: bytes) -> Event | SkippedBlock | None:
+    """What the strict decoder refuses: an unknown type, an error of another form, or no event at all."""
+    if not payload:
+        return None
+    try:
+        kind = _tag.decode(payload).type
+    except msgspec.ValidationError:
+        kind = "error"  # some servers and proxies send `{"error": {...}}` without a type
+    if kind == "error":
+        error = decode_native_error(payload)
+        if not (error.type or error.message):
+            raise msgspec.ValidationError
+        return ErrorEvent(error)
+    if kind == "content_block_start":
+        start = _loose_block_start.decode(payload)
+        if start.content_block.type not in _BLOCK_TYPES:
+            return SkippedBlock(start.index)
+    elif kind == "content_block_delta" and _loose_delta.decode(payload).delta.type not in _DELTA_TYPES:
+        return None
+    return _event.decode(payload) if kind in _EVENT_TYPES else None
+
+
+def decode_message(body: bytes) -> Message:
+    """The message in a whole reply, without blocks of unknown types; raises `InvalidReply`."""
+    try:
+        _must_be_text(body)
+        try:
+            message = _message.decode(body)
+        except DECODE_ERRORS:
+            message = _decode_loose_message(body)
+        for block in message.content:
+            _set_object(block)
+    except DECODE_ERRORS:
+        raise InvalidReply("The messages service sent a reply that is not a message.") from None
+    return message
+
+
+def _decode_loose_message(body: bytes) -> Message:
+    loose = _loose_message.decode(body)
+    known = [_block.decode(raw) for raw in loose.content if _tag.decode(raw).type in _BLOCK_TYPES]
+    return Message(
+        loose.id, loose.model, known, loose.stop_reason, loose.stop_sequence, loose.stop_details, loose.usage
+    )
+
+
+def _must_be_text(payload: bytes) -> None:
+    """Raw values are scanned as JSON but not as UTF-8; they are sent on only after this proof."""
+    if not payload.isascii():
+        payload.decode()
+
+
+def _set_object(block: Block) -> None:
+    """See that a call's input is an object; some servers write null or an empty text where there is none."""
+    if isinstance(block, ToolUseBlock) and bytes(block.input)[:1] != b"{":
+        if block.input not in _NO_INPUT:
+            raise msgspec.ValidationError
+        block.input = EMPTY_OBJECT
+
+
+def merge_usage(usage: Usage, newer: Usage | None) -> None:
+    """Counts in a stream are cumulative: a newer one replaces the older, field by field, and null says nothing."""
+    for name, count in (newer or {}).items():
+        if name not in usage or count != _NULL:
+            usage[name] = count
+
+
+IN_MESSAGE: Final = (ContentBlockDelta, ContentBlockStart, ContentBlockStop, MessageDelta, MessageStop, SkippedBlock)
+"""The events that cannot stand before the start of their message."""
+
+
+def missing_start() -> InvalidReply:
+    """The error for a part of a message that has not begun."""
+    return InvalidReply("The messages service sent content before the start of its message.")
+
+
+def second_start() -> InvalidReply:
+    """The error for a message that begins within another: what came so far would be sent twice."""
+    return InvalidReply("The messages service began a second message in one stream.")
+
+
+def unopened_block() -> InvalidReply:
+    """The error for a piece of a tool's input that belongs to no block."""
+    return InvalidReply("The messages service sent a part of a block that it had not begun.")
+
+
+def incomplete_stream() -> InvalidReply:
+    """The error for a stream that ends before its message does."""
+    return InvalidReply(
+        "The messages service ended its stream before the message was complete.", code="incomplete_stream"
+    )
+
+
+def too_large_event() -> InvalidReply:
+    """The error for an event above the bound."""
+    return InvalidReply("The messages service sent an event that is too large.")
+
+
+def too_large_reply() -> InvalidReply:
+    """The error for a reply above the bound."""
+    return InvalidReply("The messages service sent a reply that is too large.")

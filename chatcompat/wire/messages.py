@@ -1,0 +1,292 @@
+"""Wire structs of the native messages API: the request we send, the reply and the events we get.
+
+Fields are named and ordered as in the vendor's reference (https://platform.claude.com/docs/en/api/messages).
+Replies are read tolerantly: fields that we do not know are skipped here, and block, delta and event types that
+we do not know in `chatcompat.wire.decode`.
+"""
+
+from typing import Any, Literal
+
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+EMPTY_OBJECT = Raw(b"{}")
+
+
+class CacheControl(Struct, forbid_unknown_fields=True, gc=False):
+    """A cache breakpoint; clients of both sides write it in this shape."""
+
+    type: Literal["ephemeral"]
+    ttl: Literal["5m", "1h"] | UnsetType = UNSET
+
+
+# ---------------------------------------------------------------- request
+
+
+class TextBlockParam(Struct, tag_field="type", tag="text", omit_defaults=True, gc=False):
+    text: str
+    cache_control: CacheControl | None = None
+
+
+class Base64Source(Struct, tag_field="type", tag="base64", gc=False):
+    media_type: str
+    data: Raw
+
+
+class URLSource(Struct, tag_field="type", tag="url", gc=False):
+    url: str
+
+
+class ImageBlockParam(Struct, tag_field="type", tag="image", omit_defaults=True, gc=False):
+    source: Base64Source | URLSource
+    cache_control: CacheControl | None = None
+
+
+class TextSource(Struct, tag_field="type", tag="text", gc=False):
+    media_type: Literal["text/plain"]
+    data: str
+
+
+class FileSource(Struct, tag_field="type", tag="file", gc=False):
+    file_id: str
+
+
+class DocumentBlockParam(Struct, tag_field="type", tag="document", omit_defaults=True, gc=False):
+    source: Base64Source | URLSource | TextSource | FileSource
+    title: str | None = None
+    cache_control: CacheControl | None = None
+
+
+ContentBlockParam = TextBlockParam | ImageBlockParam | DocumentBlockParam
+
+
+class ToolUseBlockParam(Struct, tag_field="type", tag="tool_use", omit_defaults=True, gc=False):
+    id: str
+    name: str
+    input: dict[str, Any]
+    cache_control: CacheControl | None = None
+
+
+class ToolResultBlockParam(Struct, tag_field="type", tag="tool_result", omit_defaults=True, gc=False):
+    tool_use_id: str
+    content: str | list[ContentBlockParam] | UnsetType = UNSET
+    is_error: bool = False
+    cache_control: CacheControl | None = None
+
+
+class ThinkingBlockParam(Struct, tag_field="type", tag="thinking", gc=False):
+    thinking: str
+    signature: str
+
+
+class RedactedThinkingBlockParam(Struct, tag_field="type", tag="redacted_thinking", gc=False):
+    data: str
+
+
+BlockParam = (
+    ContentBlockParam | ThinkingBlockParam | RedactedThinkingBlockParam | ToolUseBlockParam | ToolResultBlockParam
+)
+
+
+class MessageParam(Struct):
+    role: Literal["user", "assistant", "system"]
+    content: str | list[BlockParam]
+
+
+class ToolParam(Struct, omit_defaults=True):
+    name: str
+    input_schema: dict[str, Any]
+    description: str | UnsetType = UNSET
+    strict: bool = False
+    cache_control: CacheControl | None = None
+
+
+class ToolChoiceParam(Struct, omit_defaults=True):
+    type: Literal["auto", "any", "tool", "none"]
+    name: str | UnsetType = UNSET
+    disable_parallel_tool_use: bool = False
+
+
+class MetadataParam(Struct):
+    user_id: str
+
+
+class JSONOutputFormat(Struct, tag_field="type", tag="json_schema"):
+    schema: dict[str, Any]
+
+
+class OutputConfig(Struct, omit_defaults=True):
+    effort: str | None = None
+    format: JSONOutputFormat | None = None
+
+
+class ThinkingEnabled(Struct, tag_field="type", tag="enabled", gc=False):
+    budget_tokens: int
+
+
+class ThinkingAdaptive(Struct, tag_field="type", tag="adaptive", gc=False):
+    pass
+
+
+class ThinkingDisabled(Struct, tag_field="type", tag="disabled", gc=False):
+    pass
+
+
+ThinkingConfig = ThinkingEnabled | ThinkingAdaptive | ThinkingDisabled
+
+
+class MessagesRequest(Struct, kw_only=True):
+    """Body of `POST /v1/messages`."""
+
+    model: str
+    max_tokens: int
+    system: list[TextBlockParam] | UnsetType = UNSET
+    messages: list[MessageParam]
+    tools: list[ToolParam | dict[str, Any]] | UnsetType = UNSET  # a dict: a tool that came in the native shape
+    tool_choice: ToolChoiceParam | UnsetType = UNSET
+    temperature: float | UnsetType = UNSET
+    top_p: float | UnsetType = UNSET
+    stop_sequences: list[str] | UnsetType = UNSET
+    metadata: MetadataParam | UnsetType = UNSET
+    thinking: ThinkingConfig | UnsetType = UNSET
+    output_config: OutputConfig | UnsetType = UNSET
+    service_tier: Literal["auto", "standard_only"] | UnsetType = UNSET
+    stream: bool | UnsetType = UNSET
+
+
+# ---------------------------------------------------------------- reply
+
+
+class Citation(Struct, gc=False):
+    type: str
+    url: str | None = None
+    title: str | None = None
+
+
+class TextBlock(Struct, tag_field="type", tag="text"):
+    text: str
+    citations: list[Citation] | None = None
+
+
+class ToolUseBlock(Struct, tag_field="type", tag="tool_use", gc=False):
+    id: str
+    name: str
+    input: Raw = EMPTY_OBJECT  # some servers leave it out of `content_block_start`
+
+
+class ThinkingBlock(Struct, tag_field="type", tag="thinking", gc=False):
+    thinking: str = ""
+    signature: str | None = None
+
+
+class RedactedThinkingBlock(Struct, tag_field="type", tag="redacted_thinking", gc=False):
+    data: str = ""
+
+
+Block = TextBlock | ToolUseBlock | ThinkingBlock | RedactedThinkingBlock
+
+
+class StopDetails(Struct, gc=False):
+    explanation: str | None = None
+
+
+Usage = dict[str, Raw]
+"""Kept as it came: operators add fields of their own, and a client gets each of them untouched."""
+
+
+class Message(Struct):
+    """Reply of `POST /v1/messages`."""
+
+    id: str
+    model: str
+    content: list[Block]
+    stop_reason: str | None = None
+    stop_sequence: str | None = None
+    stop_details: StopDetails | None = None
+    usage: Usage | None = None
+
+
+# ---------------------------------------------------------------- stream
+
+
+class MessageHead(Struct):
+    id: str
+    model: str
+    usage: Usage | None = None
+
+
+class MessageStart(Struct, tag_field="type", tag="message_start"):
+    message: MessageHead
+
+
+class ContentBlockStart(Struct, tag_field="type", tag="content_block_start"):
+    index: int
+    content_block: Block
+
+
+class TextDelta(Struct, tag_field="type", tag="text_delta", gc=False):
+    text: str
+
+
+class InputJSONDelta(Struct, tag_field="type", tag="input_json_delta", gc=False):
+    partial_json: str
+
+
+class ThinkingDelta(Struct, tag_field="type", tag="thinking_delta", gc=False):
+    thinking: str
+
+
+class SignatureDelta(Struct, tag_field="type", tag="signature_delta", gc=False):
+    signature: str
+
+
+class CitationsDelta(Struct, tag_field="type", tag="citations_delta", gc=False):
+    citation: Citation
+
+
+class ContentBlockDelta(Struct, tag_field="type", tag="content_block_delta", gc=False):
+    index: int
+    delta: TextDelta | InputJSONDelta | ThinkingDelta | SignatureDelta | CitationsDelta
+
+
+class ContentBlockStop(Struct, tag_field="type", tag="content_block_stop", gc=False):
+    index: int
+
+
+class StopDelta(Struct):
+    stop_reason: str | None = None
+    stop_sequence: str | None = None
+    stop_details: StopDetails | None = None
+
+
+class MessageDelta(Struct, tag_field="type", tag="message_delta"):
+    delta: StopDelta
+    usage: Usage | None = None
+
+
+class MessageStop(Struct, tag_field="type", tag="message_stop", gc=False):
+    pass
+
+
+class Ping(Struct, tag_field="type", tag="ping", gc=False):
+    pass
+
+
+class NativeError(Struct, gc=False):
+    type: str = ""
+    message: str = ""
+
+
+class ErrorEvent(Struct, tag_field="type", tag="error"):
+    error: NativeError
+
+
+Event = (
+    MessageStart
+    | ContentBlockStart
+    | ContentBlockDelta
+    | ContentBlockStop
+    | MessageDelta
+    | MessageStop
+    | Ping
+    | ErrorEvent
+)
