@@ -1,15 +1,10 @@
 """What a service is told of each exchange: numbers and names, and nothing of the conversation."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 __all__ = ["ExchangeRecord", "OnExchange", "to_all"]
-
-MAX_NAME: Final = 200
-"""Characters of what a client named."""
-MAX_IGNORED: Final = 64
-"""Names in `ignored`; where there are more, one further entry says how many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,11 +64,3 @@ def to_all(*observers: OnExchange) -> OnExchange:
             raise ExceptionGroup("observers of an exchange failed", failures)
 
     return tell
-
-
-def bounded(ignored: Sequence[str]) -> tuple[str, ...]:
-    """The names as a record has them."""
-    names = [name[:MAX_NAME] for name in ignored[:MAX_IGNORED]]
-    if len(ignored) > MAX_IGNORED:
-        names.append(f"... {len(ignored) - MAX_IGNORED} more")
-    return tuple(names)

@@ -6,9 +6,10 @@ from typing import ClassVar
 from msgspec import UNSET, Struct
 
 from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption, to_dialect
-from chatcompat.errors import ErrorReply, InvalidRequest, to_chat_error, to_native_error, to_param
+from chatcompat.errors import ErrorReply, InvalidRequest, to_param
 from chatcompat.reply.collector import CompletionCollector, to_chat_completion
 from chatcompat.reply.context import Origin
+from chatcompat.reply.errors import to_chat_error
 from chatcompat.reply.fast_text import FastChunkStream
 from chatcompat.reply.stream import MAX_HELD_BYTES, ChunkStream
 from chatcompat.reply.summary import ReplySummary
@@ -16,7 +17,7 @@ from chatcompat.reply.text_only import to_plain_completion
 from chatcompat.request import Decoded, Outcome, decode_chat_request, to_messages_request
 from chatcompat.request.bounds import DEFAULT_BOUNDS, RequestBounds
 from chatcompat.wire.chat_request import ChatCompletionRequest
-from chatcompat.wire.decode import decode_message
+from chatcompat.wire.decode import decode_message, to_native_error
 from chatcompat.wire.sse import MAX_EVENT_BYTES
 
 __all__ = ["Translation", "translate"]

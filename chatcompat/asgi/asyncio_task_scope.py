@@ -6,10 +6,11 @@ messages app that answers at once, out of a cache or with a refusal, needs neith
 
 import asyncio
 import math
+from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Final, Self
 
-from chatcompat.asgi.task_scope import Beside
+Beside = Callable[[], Coroutine[Any, Any, None]]
 
 _PERSISTENCE: Final = 0.5
 """Seconds that a block has to clean up before it is cancelled again."""

@@ -25,17 +25,18 @@ from chatcompat.asgi.headers import (
     to_client_headers,
     to_fields,
 )
+from chatcompat.asgi.http import respond
 from chatcompat.asgi.keep_alive import KeepAlive
-from chatcompat.asgi.respond import respond
+from chatcompat.asgi.limits import Limits
+from chatcompat.asgi.outcome import MAX_NAME, bounded
 from chatcompat.asgi.served_request import Served
 from chatcompat.asgi.task_scope import new_guard
 from chatcompat.asgi.thinking import Keeper
 from chatcompat.asgi.whole_reply import Answer, WholeReply, to_answer
 from chatcompat.errors import InvalidReply, to_error_reply
-from chatcompat.record import MAX_NAME, ExchangeRecord, bounded
+from chatcompat.record import ExchangeRecord
 from chatcompat.reply.stream import ChunkStream
 from chatcompat.reply.summary import ReplySummary
-from chatcompat.request.bounds import Limits
 from chatcompat.wire.decode import incomplete_stream, too_large_reply
 
 _logger: Final = logging.getLogger(__name__)

@@ -1,13 +1,23 @@
-"""Requests as the inner app gets them: where they are sent, with which body, and what of the server is not offered."""
+"""Small parts of HTTP over ASGI: paths, replayed bodies, hidden extensions, and whole JSON replies."""
 
+from collections.abc import Iterable
 from typing import Final
 
-from starlette.types import Message, Receive, Scope
+from starlette.types import Message, Receive, Scope, Send
 
 # Extensions of the server that would let the inner app send bytes past the middleware.
 _HIDDEN_EXTENSIONS: Final = frozenset(
     {"http.response.pathsend", "http.response.zerocopysend", "http.response.trailers"}
 )
+
+
+async def respond(send: Send, status: int, body: bytes, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
+    """Send a whole JSON reply."""
+    start = [*headers]
+    if status != 304:  # noqa: PLR2004 - which has no body, and describes none
+        start += ((b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)))
+    await send({"type": "http.response.start", "status": status, "headers": start})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 def route_path(scope: Scope) -> str:

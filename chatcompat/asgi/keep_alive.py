@@ -7,9 +7,9 @@ import anyio
 from starlette.types import Message, Send
 
 from chatcompat.asgi.client import Client
+from chatcompat.asgi.limits import Limits
 from chatcompat.asgi.task_scope import Guard
 from chatcompat.reply.chunk_writer import PING
-from chatcompat.request.bounds import Limits
 
 
 class KeepAlive:

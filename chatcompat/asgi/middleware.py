@@ -21,18 +21,18 @@ from chatcompat.asgi.headers import (
     to_inner_headers,
     too_large,
 )
-from chatcompat.asgi.http import hide_extensions, route_path
+from chatcompat.asgi.http import hide_extensions, respond, route_path
 from chatcompat.asgi.inner_calls import Asked
+from chatcompat.asgi.limits import Limits
 from chatcompat.asgi.models import ModelsApp, ModelsOption
 from chatcompat.asgi.pause_turn import Continued
-from chatcompat.asgi.respond import respond
 from chatcompat.asgi.thinking import Keeper
 from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption, to_dialect
 from chatcompat.errors import InvalidRequest
 from chatcompat.record import ExchangeRecord, OnExchange
 from chatcompat.reply.turn_keys import CREDENTIALS
 from chatcompat.request import decode_chat_request
-from chatcompat.request.bounds import DEFAULT_BOUNDS, Limits, RequestBounds
+from chatcompat.request.bounds import DEFAULT_BOUNDS, RequestBounds
 from chatcompat.store import MemoryStore, ThinkingStore
 from chatcompat.translation import Translation, translate_decoded
 from chatcompat.wire.chat_request import ChatCompletionRequest

@@ -23,13 +23,14 @@ from chatcompat.asgi.headers import (
     to_inner_headers,
     too_large,
 )
-from chatcompat.asgi.http import giving, hide_extensions, route_path
+from chatcompat.asgi.http import giving, hide_extensions, respond, route_path
 from chatcompat.asgi.inner_calls import Asked
-from chatcompat.asgi.respond import respond
+from chatcompat.asgi.limits import Limits
 from chatcompat.dialect import DialectOption
-from chatcompat.errors import DECODE_ERRORS, ErrorReply, InvalidReply, to_chat_error, to_error_body, to_native_error
+from chatcompat.errors import DECODE_ERRORS, ErrorReply, InvalidReply, to_error_body
+from chatcompat.reply.errors import to_chat_error
 from chatcompat.reply.summary import ReplySummary
-from chatcompat.request.bounds import Limits
+from chatcompat.wire.decode import to_native_error
 
 ModelsOption = Iterable[str] | Mapping[str, Mapping[str, Any]]
 """Ids of models, or their further fields by id (`created` in seconds since the epoch, `owned_by`, any other)."""

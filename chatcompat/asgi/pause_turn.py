@@ -8,10 +8,10 @@ from chatcompat.asgi.exchange import EVENT_STREAM, Exchange
 from chatcompat.asgi.headers import is_encoded, lowered, media_type, to_fields
 from chatcompat.asgi.http import giving
 from chatcompat.asgi.inner_calls import Asked
+from chatcompat.asgi.limits import Limits
 from chatcompat.errors import InvalidReply
 from chatcompat.reply.pause_turn import StreamPart, Turn, continued_body, not_continued
 from chatcompat.reply.usage import readable_usage
-from chatcompat.request.bounds import Limits
 from chatcompat.wire.decode import too_large_event
 
 _OK: Final = 200

@@ -3,12 +3,14 @@
 from msgspec import Struct
 
 from chatcompat.asgi.headers import Fields, is_encoded, is_json, media_type
+from chatcompat.asgi.limits import Limits
 from chatcompat.asgi.served_request import Served
-from chatcompat.errors import ERROR_TYPES, ErrorReply, InvalidReply, status_of, to_chat_error, to_native_error
+from chatcompat.errors import ErrorReply, InvalidReply
 from chatcompat.reply.collector import CompletionCollector
+from chatcompat.reply.errors import ERROR_TYPES, status_of, to_chat_error
 from chatcompat.reply.stream import ChunkStream
 from chatcompat.reply.summary import ReplySummary
-from chatcompat.request.bounds import Limits
+from chatcompat.wire.decode import to_native_error
 
 
 class Answer(Struct, frozen=True):

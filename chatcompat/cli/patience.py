@@ -11,7 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from chatcompat.asgi.respond import respond
+from chatcompat.asgi.http import respond
 from chatcompat.errors import InvalidRequest
 from chatcompat.upstream.upload import too_slow
 

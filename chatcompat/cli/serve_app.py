@@ -13,8 +13,8 @@ from msgspec import Struct
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chatcompat.asgi.headers import to_plain_text
+from chatcompat.asgi.http import respond
 from chatcompat.asgi.middleware import ChatCompatMiddleware
-from chatcompat.asgi.respond import respond
 from chatcompat.cli.patience import PatientApp
 from chatcompat.dialect import PRESETS
 from chatcompat.record import ExchangeRecord, OnExchange, to_all

@@ -9,16 +9,10 @@ from cyclopts.types import ExistingFile
 from cyclopts.validators import mutually_exclusive
 
 from chatcompat.dialect import PRESETS
-from chatcompat.errors import (
-    ERROR_TYPES,
-    ChatCompatError,
-    InvalidReply,
-    InvalidRequest,
-    status_of,
-    to_chat_error,
-    to_native_error,
-)
+from chatcompat.errors import ChatCompatError, InvalidReply, InvalidRequest
+from chatcompat.reply.errors import ERROR_TYPES, status_of, to_chat_error
 from chatcompat.translation import Translation, translate
+from chatcompat.wire.decode import to_native_error
 
 if TYPE_CHECKING:
     from io import BufferedReader

@@ -1,9 +1,9 @@
 """Messages, whole or as a stream -> one chat completion."""
 
-from chatcompat.errors import status_of, to_chat_error
 from chatcompat.reply.blocks import Reply, write_message
 from chatcompat.reply.completion import CompletionWriter
 from chatcompat.reply.context import Origin
+from chatcompat.reply.errors import status_of, to_chat_error
 from chatcompat.reply.message_reader import MessageReader
 from chatcompat.reply.stream import StreamError
 from chatcompat.reply.summary import ReplySummary

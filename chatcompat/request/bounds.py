@@ -1,9 +1,7 @@
-"""How much one request may hold, and how much and how long one exchange may take."""
+"""How much one request may hold."""
 
 from dataclasses import dataclass, fields
 from typing import Final
-
-from msgspec import Struct
 
 from chatcompat.errors import InvalidRequest
 
@@ -62,31 +60,6 @@ def check_count(name: str, count: int, bound: int, place: str) -> None:
         raise InvalidRequest(
             f"There are {count} {name}; this service takes {bound}.", param=place, code="array_above_max_length"
         )
-
-
-class Limits(Struct, frozen=True, kw_only=True):
-    """Bounds of one exchange; see `ChatCompatMiddleware` for each. Raises `ValueError`."""
-
-    max_body_bytes: int
-    max_reply_bytes: int
-    max_event_bytes: int
-    max_header_bytes: int
-    keep_alive: float
-    first_byte_timeout: float
-    idle_timeout: float
-    disconnect_grace: float
-    store_timeout: float
-    max_continuations: int
-
-    def __post_init__(self) -> None:
-        """Check the bounds; a comparison with NaN is false."""
-        for name in self.__struct_fields__:
-            bound = getattr(self, name)
-            if name in ("disconnect_grace", "max_continuations"):
-                if not bound >= 0:
-                    raise ValueError(f"{name} must be at least 0, not {bound}")
-            elif not bound > 0:
-                raise ValueError(f"{name} must be above 0, not {bound}")
 
 
 DEFAULT_BOUNDS: Final = RequestBounds()

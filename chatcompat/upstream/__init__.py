@@ -14,8 +14,7 @@ import msgspec
 from starlette.types import Message, Receive, Scope, Send
 
 from chatcompat.asgi.headers import HOP_BY_HOP, Headers, lowered, size_of
-from chatcompat.asgi.http import route_path
-from chatcompat.asgi.respond import respond
+from chatcompat.asgi.http import respond, route_path
 from chatcompat.errors import InvalidReply, InvalidRequest
 
 try:

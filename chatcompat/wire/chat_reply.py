@@ -71,16 +71,3 @@ class ChatCompletion(Struct, kw_only=True):
     choices: list[Choice]
     service_tier: str | None | UnsetType = UNSET
     usage: dict[str, Any]  # names of both vendors: what has no chat name keeps its own
-
-
-class ErrorObject(Struct):
-    message: str
-    type: str
-    param: str | None
-    code: str | None
-
-
-class ErrorBody(Struct):
-    """The error shape: `{"error": {"message", "type", "param", "code"}}`, all four always written."""
-
-    error: ErrorObject

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw, Struct
 
-from chatcompat.errors import DECODE_ERRORS, InvalidReply, decode_native_error
+from chatcompat.errors import DECODE_ERRORS, InvalidReply
 from chatcompat.wire.messages import (
     EMPTY_OBJECT,
     Block,
@@ -22,6 +22,7 @@ from chatcompat.wire.messages import (
     Message,
     MessageDelta,
     MessageStop,
+    NativeError,
     StopDetails,
     ToolUseBlock,
     Usage,
@@ -208,3 +209,39 @@ def too_large_event() -> InvalidReply:
 def too_large_reply() -> InvalidReply:
     """The error for a reply above the bound."""
     return InvalidReply("The messages service sent a reply that is too large.")
+
+
+class _LooseError(msgspec.Struct):
+    type: Any = None
+    message: Any = None
+
+
+class _LooseErrorBody(msgspec.Struct):
+    """The native form, and what web frameworks and gateways write instead: a text under one of these names."""
+
+    error: _LooseError | str | None = None
+    message: Any = None
+    detail: Any = None
+
+
+_error_body: Final = msgspec.json.Decoder(_LooseErrorBody)
+
+
+def decode_native_error(body: bytes) -> NativeError:
+    """The error in a JSON body; what is not text in it is left out. Raises `DECODE_ERRORS`."""
+    loose = _error_body.decode(body)
+    if isinstance(loose.error, _LooseError):
+        return NativeError(_text(loose.error.type), _text(loose.error.message))
+    return NativeError("", _text(loose.error) or _text(loose.message) or _text(loose.detail))
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def to_native_error(body: bytes) -> NativeError:
+    """Read the body of a native error reply; a body of another form (a proxy's HTML) gives an empty error."""
+    try:
+        return decode_native_error(body)
+    except DECODE_ERRORS:
+        return NativeError()

@@ -21,9 +21,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chatcompat import ChatCompatMiddleware, ExchangeRecord, translate
+from chatcompat.asgi.outcome import bounded
 from chatcompat.cli.serve_app import log_exchange
 from chatcompat.prometheus import PrometheusMetrics
-from chatcompat.record import bounded, to_all
+from chatcompat.record import to_all
 from chatcompat.reply.usage import readable_usage
 from tests.asgi.driver import Inner
 from tests.faults.server import HELLO, JSON, REPLY, SSE, STYLES, Server, Style, body, chat, frame, request, upload

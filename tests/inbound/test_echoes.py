@@ -11,7 +11,8 @@ import pytest
 
 import chatcompat
 from chatcompat import Dialect, InvalidRequest, translate
-from chatcompat.errors import to_invalid_request, to_param
+from chatcompat.errors import to_param
+from chatcompat.request.decode import to_invalid_request
 
 GOLDEN = sorted((Path(__file__).parent.parent / "golden" / "requests").glob("*.chat.json"))
 HI: list[Any] = [{"role": "user", "content": "hi"}]

@@ -70,7 +70,7 @@ def outcome(body: bytes, dialect: Dialect) -> Any:
 @given(turns(), OPTIONS, st.sampled_from([Dialect(), Dialect(system_messages=True, sampling=False, prefill=False)]))
 def test_a_chat_of_text_becomes_the_same_request(conversation: list[Json], options: Json, dialect: Dialect) -> None:
     body = dumps({"model": "m", "messages": conversation, **options}).encode("utf-8", "surrogatepass")
-    with patch("chatcompat.request.to_plain_request", return_value=None):
+    with patch("chatcompat.request.build.to_plain_request", return_value=None):
         long = outcome(body, dialect)
     assert outcome(body, dialect) == long
 

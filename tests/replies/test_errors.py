@@ -5,7 +5,7 @@ import json
 import pytest
 
 from chatcompat import ChatCompatError, InvalidReply
-from chatcompat.errors import ERROR_TYPES, status_of
+from chatcompat.reply.errors import ERROR_TYPES, status_of
 from chatcompat.wire.messages import NativeError
 from tests.replies.support import CHAT, Json, frame, frames, start, translation
 from tests.vendor import chat_error, messages_error

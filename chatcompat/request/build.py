@@ -1,0 +1,111 @@
+"""Chat request -> messages request."""
+
+import msgspec
+from msgspec import UNSET
+
+from chatcompat.dialect import Dialect
+from chatcompat.request.bounds import RequestBounds, check_count
+from chatcompat.request.context import Notes, joined
+from chatcompat.request.conversation import Conversation, leading_system
+from chatcompat.request.decode import Decoded, to_invalid_request
+from chatcompat.request.fields import check_unsent, set_values
+from chatcompat.request.reasoning_effort import set_reasoning
+from chatcompat.request.structured_output import Output, to_output
+from chatcompat.request.text_only import to_plain_request
+from chatcompat.request.tool_choice import ToolDecision, decide_tools
+from chatcompat.request.tool_names import ToolNames
+from chatcompat.request.tools import declare_called, to_tools
+from chatcompat.wire.chat_request import ChatCompletionRequest
+from chatcompat.wire.messages import MessagesRequest, TextBlockParam
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Outcome(msgspec.Struct):
+    """A messages request, and what the reply must know of its making."""
+
+    request: MessagesRequest
+    ignored: list[str]
+    media: list[memoryview] = []  # what stands outside of the request until it is encoded: see `joined`
+    names: ToolNames | None = None  # None: there are no tools, and no other form of output than text
+    output: Output | None = None
+    prefill: str = ""  # that the reply repeats
+
+    def encode(self) -> bytes:
+        """The request's bytes; raises `InvalidRequest` where an image or a file in it is not UTF-8."""
+        encoded = _encode(self.request)
+        if not self.media:
+            return encoded
+        try:
+            return joined(encoded, self.media)
+        except UnicodeDecodeError as error:
+            raise to_invalid_request(error) from None
+
+
+def to_messages_request(decoded: Decoded, *, dialect: Dialect, version: str, bounds: RequestBounds) -> Outcome:
+    """Translate a decoded request; raises `InvalidRequest` with the place of what cannot be translated.
+
+    `version` is the `anthropic-version` that goes along.
+    """
+    chat, ignored = decoded.chat, [*decoded.unknown]
+    check_count("messages", len(chat.messages), bounds.messages, "messages")
+    plain = to_plain_request(chat, dialect)
+    if plain is None:
+        try:
+            return _to_messages_request(decoded, dialect, version, Notes(ignored, bounds))
+        except UnicodeDecodeError as error:  # in a raw value that was looked into
+            raise to_invalid_request(error) from None
+    set_values(chat, plain, dialect, version, ignored)
+    return Outcome(plain, ignored)
+
+
+def _to_messages_request(decoded: Decoded, dialect: Dialect, version: str, notes: Notes) -> Outcome:
+    chat, names, bounds = decoded.chat, ToolNames(), notes.bounds
+    check_count("tools", len(chat.tools or ()), bounds.tools, "tools")
+    check_count("functions", len(chat.functions or ()), bounds.tools, "functions")
+    check_unsent(chat, notes.ignored)
+    tools = to_tools(chat, decoded.native_tools, names, notes, dialect)
+    output = to_output(chat.response_format, names, dialect, bounds)
+    decision = decide_tools(chat, tools, names, output, dialect)
+    notes.ignored += decision.ignored
+    conversation = Conversation(dialect, names, notes)
+    request = _to_request(chat, conversation, notes, dialect)
+    _set_tools(request, decision)
+    if output.config is not None:
+        request.output_config = output.config
+    if output.instruction is not None:
+        if decision.offers_json:
+            request.system = [*(request.system or []), output.instruction]
+        notes.ignored.append("response_format")
+    set_values(chat, request, dialect, version, notes.ignored)
+    set_reasoning(chat.reasoning_effort, request, dialect, notes.ignored, forces_call=decision.forces_call)
+    notes.keep_last_breakpoints()
+    return Outcome(request, notes.ignored, notes.media, names, output, conversation.repeated)
+
+
+def _to_request(
+    chat: ChatCompletionRequest, conversation: Conversation, notes: Notes, dialect: Dialect
+) -> MessagesRequest:
+    leading = leading_system(chat.messages, notes)
+    if len(leading) == len(chat.messages) and leading[-1]:
+        conversation.say(leading.pop())
+        notes.ignored.append("messages[].role")
+    else:
+        for index in range(len(leading), len(chat.messages)):
+            conversation.add(index, chat.messages[index])
+    request = MessagesRequest(
+        model=chat.model,
+        max_tokens=chat.max_completion_tokens or chat.max_tokens or dialect.max_tokens,
+        messages=conversation.close(len(chat.messages) - 1),
+    )
+    system: list[TextBlockParam] = [block for blocks in leading for block in blocks]
+    if system:
+        request.system = system
+    return request
+
+
+def _set_tools(request: MessagesRequest, decision: ToolDecision) -> None:
+    called = declare_called(request.messages, decision.tools) if decision.declares_called else []
+    if tools := [*called, *decision.tools]:
+        request.tools = tools
+        request.tool_choice = decision.choice or UNSET
