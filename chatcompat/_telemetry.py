@@ -20,7 +20,7 @@ _STEP: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,31}(?:\[\])?")
 _MAX_STEPS: Final = 6
 
 
-class Labels:
+class BoundedLabels:
     """The first `limit` distinct texts; a client makes the texts, so later ones get no label of their own."""
 
     def __init__(self, limit: int) -> None:
@@ -38,7 +38,7 @@ class Labels:
         return text if text in self._known else None
 
 
-def label_model(models: Labels, model: str | None, record: ExchangeRecord) -> str | None:
+def label_model(models: BoundedLabels, model: str | None, record: ExchangeRecord) -> str | None:
     """The label of a model: one that never gave a whole reply has none, so that made-up names take no room."""
     if model is None:
         return None

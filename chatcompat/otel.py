@@ -16,7 +16,7 @@ import chatcompat
 from chatcompat._telemetry import (
     DURATION_BUCKETS,
     FIRST_TOKEN_BUCKETS,
-    Labels,
+    BoundedLabels,
     amount,
     count,
     label_model,
@@ -27,7 +27,7 @@ from chatcompat.asgi.headers import lowered
 from chatcompat.asgi.middleware import ChatCompatMiddleware
 from chatcompat.asgi.models import ModelsOption
 from chatcompat.dialect import DialectOption
-from chatcompat.record import ExchangeRecord, OnExchange, to_all
+from chatcompat.record import ExchangeRecord, OnExchange, combine_observers
 from chatcompat.request.bounds import RequestBounds
 from chatcompat.store import ThinkingStore
 
@@ -98,7 +98,7 @@ class TracedChatCompatMiddleware(ChatCompatMiddleware):
         max_models: int = 50,
         **options: Unpack[_Options],
     ) -> None:
-        observer = self._tell if on_exchange is None else to_all(self._tell, on_exchange)
+        observer = self._tell if on_exchange is None else combine_observers(self._tell, on_exchange)
         super().__init__(app, on_exchange=observer, **options)
         version = chatcompat.__version__
         self._shared: _Attributes = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": provider}
@@ -134,7 +134,7 @@ class TracedChatCompatMiddleware(ChatCompatMiddleware):
 
 class _Metrics:
     def __init__(self, meter: metrics.Meter, max_models: int) -> None:
-        self._requested, self._responding = Labels(max_models), Labels(max_models)
+        self._requested, self._responding = BoundedLabels(max_models), BoundedLabels(max_models)
         self._duration = meter.create_histogram(
             "gen_ai.server.request.duration",
             "s",
@@ -199,7 +199,7 @@ def _of(record: ExchangeRecord) -> _Attributes:
             "error.type": record.error_type,
             "http.response.status_code": record.status,
             "chatcompat.usage.credits_consumed": amount(usage, "credits_consumed"),
-            "chatcompat.ignored": [to_place(place) for place in record.ignored[:_MAX_IGNORED]] or None,
+            "chatcompat.ignored": [to_place(path) for path in record.ignored[:_MAX_IGNORED]] or None,
         }
     )
 

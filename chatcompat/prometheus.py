@@ -5,7 +5,15 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from chatcompat._telemetry import DURATION_BUCKETS, FIRST_TOKEN_BUCKETS, Labels, amount, count, label_model, to_place
+from chatcompat._telemetry import (
+    DURATION_BUCKETS,
+    FIRST_TOKEN_BUCKETS,
+    BoundedLabels,
+    amount,
+    count,
+    label_model,
+    to_place,
+)
 from chatcompat.asgi.http import route_path
 from chatcompat.record import ExchangeRecord
 
@@ -32,7 +40,7 @@ class PrometheusMetrics:
 
     def __init__(self, *, registry: CollectorRegistry = REGISTRY, max_models: int = 50, max_fields: int = 200) -> None:
         self._registry = registry
-        self._models, self._fields = Labels(max_models), Labels(max_fields)
+        self._models, self._fields = BoundedLabels(max_models), BoundedLabels(max_fields)
         self._requests = Counter(
             "chatcompat_requests",
             "Exchanges that ended.",
@@ -85,8 +93,8 @@ class PrometheusMetrics:
         self._requests.labels(model, status, streaming, record.finish_reason or NONE).inc()
         if record.error_type is not None:
             self._errors.labels(model, record.error_type).inc()
-        for place in record.ignored:
-            self._ignored.labels(self._fields.add(to_place(place)) or OTHER).inc()
+        for path in record.ignored:
+            self._ignored.labels(self._fields.add(to_place(path)) or OTHER).inc()
         self._duration.labels(model, streaming).observe(record.duration)
         if record.time_to_first_byte is not None:
             self._first_byte.labels(model, streaming).observe(record.time_to_first_byte)

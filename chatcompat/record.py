@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["ExchangeRecord", "OnExchange", "to_all"]
+__all__ = ["ExchangeRecord", "OnExchange", "combine_observers"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ class ExchangeRecord:
 OnExchange = Callable[[ExchangeRecord], object]
 
 
-def to_all(*observers: OnExchange) -> OnExchange:
+def combine_observers(*observers: OnExchange) -> OnExchange:
     """One `on_exchange` that calls each of `observers`, in order, also when one before it raises.
 
     What they raise is raised behind the last one, in an `ExceptionGroup`.

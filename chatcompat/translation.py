@@ -8,13 +8,13 @@ from msgspec import UNSET, Struct
 from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption, to_dialect
 from chatcompat.errors import ErrorReply, InvalidRequest, to_param
 from chatcompat.reply.collector import CompletionCollector, to_chat_completion
-from chatcompat.reply.context import Origin
+from chatcompat.reply.context import ReplyContext
 from chatcompat.reply.errors import to_chat_error
 from chatcompat.reply.fast_text import FastChunkStream
 from chatcompat.reply.stream import MAX_HELD_BYTES, ChunkStream
 from chatcompat.reply.summary import ReplySummary
 from chatcompat.reply.text_only import to_plain_completion
-from chatcompat.request import Decoded, Outcome, decode_chat_request, to_messages_request
+from chatcompat.request import Decoded, TranslatedRequest, decode_chat_request, to_messages_request
 from chatcompat.request.bounds import DEFAULT_BOUNDS, RequestBounds
 from chatcompat.wire.chat_request import ChatCompletionRequest
 from chatcompat.wire.decode import decode_message, to_native_error
@@ -46,7 +46,7 @@ class Translation(Struct, frozen=True):
     streaming: bool
     ignored: tuple[str, ...]
     may_pause: bool
-    origin: Origin
+    context: ReplyContext
     may_be_unchanged: ClassVar[bool] = False
 
     def reply(self, body: bytes) -> bytes:
@@ -55,7 +55,7 @@ class Translation(Struct, frozen=True):
 
     def whole_reply(self, body: bytes) -> tuple[bytes, ReplySummary]:
         """The chat completion of a whole messages reply, and what it was; raises `InvalidReply`."""
-        return to_plain_completion(body, self.origin) or to_chat_completion(decode_message(body), self.origin)
+        return to_plain_completion(body, self.context) or to_chat_completion(decode_message(body), self.context)
 
     def error(self, status: int, body: bytes) -> bytes:
         """The error body of a native error reply; a body of any other form becomes one too."""
@@ -67,11 +67,11 @@ class Translation(Struct, frozen=True):
 
     def stream(self, *, max_event_bytes: int = MAX_EVENT_BYTES, max_held_bytes: int = MAX_HELD_BYTES) -> ChunkStream:
         """A new translator of the reply's stream: `feed` it, `close` it, send what both give."""
-        return FastChunkStream(self.origin, max_event_bytes=max_event_bytes, max_held_bytes=max_held_bytes)
+        return FastChunkStream(self.context, max_event_bytes=max_event_bytes, max_held_bytes=max_held_bytes)
 
     def collector(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> CompletionCollector:
         """A translator of a messages stream into the whole completion that the client asked for."""
-        return CompletionCollector(self.origin, max_event_bytes=max_event_bytes)
+        return CompletionCollector(self.context, max_event_bytes=max_event_bytes)
 
     def event_reader(self, *, max_event_bytes: int, max_held_bytes: int) -> ChunkStream | CompletionCollector:
         """A translator of a messages stream into what the client asked for: a stream or a whole completion."""
@@ -135,16 +135,16 @@ def translate_decoded(
         streaming=bool(chat.stream),
         ignored=ignored,
         may_pause=tools is not UNSET and any(isinstance(tool, dict) for tool in tools),
-        origin=_to_origin(chat, outcome, int(time.time()) if created is None else created),
+        context=_to_reply_context(chat, outcome, int(time.time()) if created is None else created),
     )
 
 
-def _to_origin(chat: ChatCompletionRequest, outcome: Outcome, created: int) -> Origin:
+def _to_reply_context(chat: ChatCompletionRequest, outcome: TranslatedRequest, created: int) -> ReplyContext:
     include_usage = chat.stream_options is not None and bool(chat.stream_options.include_usage)
     names, output = outcome.names, outcome.output
     if names is None or output is None:
-        return Origin(created=created, include_usage=include_usage)
-    return Origin(
+        return ReplyContext(created=created, include_usage=include_usage)
+    return ReplyContext(
         created=created,
         prefill=outcome.prefill,
         include_usage=include_usage,

@@ -16,7 +16,7 @@ _PERSISTENCE: Final = 0.5
 """Seconds that a block has to clean up before it is cancelled again."""
 
 
-class AsyncioGuard:
+class AsyncioTaskScope:
     """A `Guard` of the task `host`."""
 
     def __init__(self, host: asyncio.Task[Any]) -> None:
@@ -106,7 +106,7 @@ class AsyncioGuard:
         self._deadline = self._clock.time() + _PERSISTENCE  # one that swallows it is cancelled again
         self._set_timer()
 
-    def allow(self, seconds: float) -> None:
+    def set_timeout(self, seconds: float) -> None:
         """Cancel the block so many seconds from now, unless it is being cancelled."""
         if self._cancelled:
             return
@@ -132,4 +132,4 @@ class AsyncioGuard:
         if self._cancelled or left <= 0:
             self.cancel()
         else:
-            self.allow(left)
+            self.set_timeout(left)

@@ -16,22 +16,22 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chatcompat.asgi.client import Client
 from chatcompat.asgi.headers import (
-    Fields,
+    HeaderMap,
     Headers,
     is_encoded,
     lowered,
     media_type,
     size_of,
     to_client_headers,
-    to_fields,
+    to_header_map,
 )
 from chatcompat.asgi.http import respond
 from chatcompat.asgi.keep_alive import KeepAlive
 from chatcompat.asgi.limits import Limits
 from chatcompat.asgi.outcome import MAX_NAME, bounded
-from chatcompat.asgi.served_request import Served
-from chatcompat.asgi.task_scope import new_guard
-from chatcompat.asgi.thinking import Keeper
+from chatcompat.asgi.served_request import ServedRequest
+from chatcompat.asgi.task_scope import new_task_scope
+from chatcompat.asgi.thinking import ThinkingCache
 from chatcompat.asgi.whole_reply import Answer, WholeReply, to_answer
 from chatcompat.errors import InvalidReply, to_error_reply
 from chatcompat.record import ExchangeRecord
@@ -61,20 +61,22 @@ class Exchange:
     inner app sends in DONE is dropped. A client that leaves ends the exchange in the phase that it is in.
     """
 
-    def __init__(self, served: Served, receive: Receive, send: Send, limits: Limits, keeper: Keeper | None) -> None:
+    def __init__(
+        self, served: ServedRequest, receive: Receive, send: Send, limits: Limits, thinking_cache: ThinkingCache | None
+    ) -> None:
         self._served = served
         self._receive = receive
         self._send = send
         self._limits = limits
-        self._keeper = keeper
-        self._guard = new_guard()
+        self._thinking_cache = thinking_cache
+        self._task_scope = new_task_scope()
         self._client = Client(send)
-        self._keep_alive = KeepAlive(send, self._client, self._guard, limits)
+        self._keep_alive = KeepAlive(send, self._client, self._task_scope, limits)
         self._phase = Phase.WAITING
         self._body_given = False
         self._status = 0  # of the inner reply; 0: it has not begun
         self._headers: Headers = []
-        self._fields: Fields = {}
+        self._fields: HeaderMap = {}
         self._stream: ChunkStream | None = None  # how its body is read: piece by piece,
         self._whole = WholeReply(served, limits)  # or when all of it is there
         self._size = 0
@@ -89,14 +91,14 @@ class Exchange:
         failure: Exception | None = None
         given_up = True  # what else ends the app's task is the end of its time
         try:
-            async with self._guard as guard:
-                guard.allow(self._limits.first_byte_timeout)
-                guard.start(self._watch)
+            async with self._task_scope as task_scope:
+                task_scope.set_timeout(self._limits.first_byte_timeout)
+                task_scope.start(self._watch)
                 try:
                     await app(scope, self.receive, self.send)
                 except Exception as error:  # noqa: BLE001 - raised below, where no task group wraps it
                     failure = error
-                given_up = guard.cancelled  # and it made something else of that
+                given_up = task_scope.cancelled  # and it made something else of that
             if not self.is_over:
                 await self._end(failure, given_up=given_up)
         except BaseException as error:
@@ -178,7 +180,7 @@ class Exchange:
             await self._answer(to_answer(InvalidReply(f"The messages service sent {what}.").reply))
             return
         self._status = int(status)
-        self._headers, self._fields = headers, to_fields(headers)
+        self._headers, self._fields = headers, to_header_map(headers)
         self._whole.start(self._status, self._fields)
         if self._status == 200 and not is_encoded(self._fields) and media_type(self._fields) == EVENT_STREAM:  # noqa: PLR2004
             reader = self._served.event_reader(
@@ -199,7 +201,7 @@ class Exchange:
             return
         answer = self._whole.feed(piece, more_body)
         if self._whole.started:
-            self._guard.allow(self._limits.idle_timeout)
+            self._task_scope.set_timeout(self._limits.idle_timeout)
         if answer is not None:
             await self._answer(answer)
 
@@ -227,7 +229,7 @@ class Exchange:
     def _wait(self, seconds: float) -> None:
         self._keep_alive.wait(seconds)
         if self._phase is Phase.WAITING:
-            self._guard.allow(seconds)
+            self._task_scope.set_timeout(seconds)
 
     async def fail(self, error: InvalidReply) -> None:
         """End the reply with an error: an error frame in a stream that has begun, or else an error reply."""
@@ -273,10 +275,10 @@ class Exchange:
                 await self._send_body(answer.stream, answer.body)
 
     async def _keep(self, summary: ReplySummary) -> None:
-        if self._keeper is not None and summary.thinking is not None:
-            self._guard.allow(math.inf)
+        if self._thinking_cache is not None and summary.thinking is not None:
+            self._task_scope.set_timeout(math.inf)
             self._keep_alive.stop_waiting()
-            await self._keeper.keep(summary.thinking)
+            await self._thinking_cache.keep(summary.thinking)
 
     async def _end(self, failure: Exception | None, *, given_up: bool) -> None:
         """The inner app is done, and its reply is not: say so, in whatever way is still open."""
@@ -291,7 +293,7 @@ class Exchange:
             await self._answer(to_answer(error))
 
     async def _reply(self, answer: Answer) -> None:
-        self._guard.allow(math.inf)
+        self._task_scope.set_timeout(math.inf)
         self._phase, self._summary = Phase.DONE, answer.summary
         self._stream = None  # what is still sent is not read
         await respond(self._client.send, answer.status, answer.body, self._client_headers())
@@ -300,7 +302,7 @@ class Exchange:
     async def _begin_stream(self, stream: ChunkStream) -> None:
         self._phase = Phase.STREAMING
         self._stream, self._summary = stream, stream.summary
-        self._guard.allow(math.inf)  # from here on the keep-alive looks at the clock
+        self._task_scope.set_timeout(math.inf)  # from here on the keep-alive looks at the clock
         self._keep_alive.wait(self._limits.idle_timeout)
         headers = self._client_headers()
         names = {name for name, _ in headers}
@@ -310,7 +312,7 @@ class Exchange:
             headers.append((b"x-accel-buffering", b"no"))
         headers.append((b"content-type", b"text/event-stream; charset=utf-8"))
         await self._keep_alive.send({"type": "http.response.start", "status": 200, "headers": headers})
-        self._guard.start(self._keep_alive.run)
+        self._task_scope.start(self._keep_alive.run)
 
     def _client_headers(self) -> Headers:
         return to_client_headers(self._headers, self._fields, self._served.ignored, time.time())
@@ -338,4 +340,4 @@ class Exchange:
         else:
             self._client.leave()
             await anyio.sleep(self._limits.disconnect_grace)
-            self._guard.cancel()
+            self._task_scope.cancel()

@@ -13,7 +13,7 @@ from chatcompat.dialect import Dialect
 from chatcompat.errors import InvalidRequest
 
 Headers = list[tuple[bytes, bytes]]
-Fields = Mapping[bytes, bytes]
+HeaderMap = Mapping[bytes, bytes]
 """The value of the first header of each name."""
 
 # RFC 9110, section 7.6.1: these belong to one connection, and each side here has its own.
@@ -33,7 +33,7 @@ HOP_BY_HOP: Final = frozenset(
     }
 )
 # These describe or sign the bytes of a body, and the body is another one now. `content-language` is true of both.
-OF_THE_BODY: Final = frozenset(
+REPRESENTATION_HEADERS: Final = frozenset(
     {
         b"accept-ranges",
         b"content-digest",
@@ -57,13 +57,13 @@ OF_THE_BODY: Final = frozenset(
 # These ask for a part, a coding, a digest or a signature of a reply that is rewritten. The version is sent anew.
 _NOT_SENT_IN: Final = (
     HOP_BY_HOP
-    | OF_THE_BODY
+    | REPRESENTATION_HEADERS
     | {b"a-im", b"accept-encoding", b"accept-signature", b"anthropic-version", b"expect", b"if-range", b"range"}
     | {b"want-content-digest", b"want-digest", b"want-repr-digest"}
 )
 # Conditions on something else: the client knows no validator of what the inner app makes of a `POST`.
 NOT_POSTED: Final = _NOT_SENT_IN | {b"if-match", b"if-modified-since", b"if-none-match", b"if-unmodified-since"}
-_NOT_SENT_OUT: Final = HOP_BY_HOP | OF_THE_BODY | {b"location"}  # no redirect is told
+_NOT_SENT_OUT: Final = HOP_BY_HOP | REPRESENTATION_HEADERS | {b"location"}  # no redirect is told
 
 _USUAL_CONNECTION: Final = frozenset({b"", b"close", b"keep-alive"})
 
@@ -88,14 +88,14 @@ def lowered(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     return [(bytes(name).lower(), bytes(value)) for name, value in headers]
 
 
-def to_fields(headers: Headers) -> Fields:
+def to_header_map(headers: Headers) -> HeaderMap:
     """Headers by name."""
     return dict(reversed(headers))
 
 
 def to_inner_headers(
     headers: Headers,
-    fields: Fields,
+    fields: HeaderMap,
     *,
     dialect: Dialect,
     version: str,
@@ -118,7 +118,7 @@ def to_inner_headers(
     return inner
 
 
-def _named_by_connection(headers: Headers, fields: Fields) -> Set[bytes]:
+def _named_by_connection(headers: Headers, fields: HeaderMap) -> Set[bytes]:
     """The names in `connection`: headers that belong to it too (RFC 9110, section 7.6.1)."""
     first = fields.get(b"connection")
     if first is None or (first in _USUAL_CONNECTION and len(fields) == len(headers)):
@@ -133,7 +133,7 @@ def _bearer(value: bytes) -> bytes:
     return token.strip() if scheme.lower() == b"bearer" else b""
 
 
-def to_client_headers(headers: Headers, fields: Fields, ignored: Sequence[str], now: float) -> Headers:
+def to_client_headers(headers: Headers, fields: HeaderMap, ignored: Sequence[str], now: float) -> Headers:
     """The inner app's headers for the client; those of the body are for the caller to add.
 
     `now` is the time in seconds since the epoch: the native side tells when a limit resets, clients read in how long.
@@ -146,7 +146,7 @@ def to_client_headers(headers: Headers, fields: Fields, ignored: Sequence[str], 
         stripped = [(name, value.strip(b" \t")) for name, value in client]
         client = [header for header in stripped if _can_be_sent([header])]
     if renamed := [header for header in client if header[0] in _READ_AS]:
-        fields = to_fields(client)
+        fields = to_header_map(client)
         for name, value in renamed:
             if (read_as := _READ_AS[name]) not in fields:
                 client.append((read_as, _to_duration(value, now) if name.endswith(b"reset") else value))
@@ -204,13 +204,13 @@ def too_large(headers: Headers, max_bytes: int) -> InvalidRequest | None:
     return InvalidRequest(f"The headers are larger than {max_bytes} bytes.", code="headers_too_large", status=431)
 
 
-def media_type(fields: Fields) -> bytes | None:
+def media_type(fields: HeaderMap) -> bytes | None:
     """The media type of `content-type`, lowered and without parameters (RFC 9110, section 8.3.1)."""
     value = fields.get(b"content-type")
     return None if value is None else value.partition(b";")[0].strip().lower()
 
 
-def is_encoded(fields: Fields) -> bool:
+def is_encoded(fields: HeaderMap) -> bool:
     """Whether a body is compressed, or otherwise not what its type says (RFC 9110, section 8.4)."""
     return fields.get(b"content-encoding") not in (None, b"", b"identity")
 

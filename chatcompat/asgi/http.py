@@ -20,6 +20,10 @@ async def respond(send: Send, status: int, body: bytes, headers: Iterable[tuple[
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
+class ClientDisconnected(Exception):
+    """The client left before its request was whole."""
+
+
 def route_path(scope: Scope) -> str:
     """The path below `root_path`, which servers and `Mount` leave at the front of `path`."""
     path: str = scope["path"]
@@ -34,15 +38,15 @@ def hide_extensions(scope: Scope) -> None:
         scope["extensions"] = {name: value for name, value in offered.items() if name not in _HIDDEN_EXTENSIONS}
 
 
-def giving(body: bytes, receive: Receive) -> Receive:
+def replay_body(body: bytes, receive: Receive) -> Receive:
     """A `receive` that gives this body in one piece, and then what `receive` gives."""
-    given = False
+    replayed = False
 
     async def give() -> Message:
-        nonlocal given
-        if given:
+        nonlocal replayed
+        if replayed:
             return await receive()
-        given = True
+        replayed = True
         return {"type": "http.request", "body": body, "more_body": False}
 
     return give

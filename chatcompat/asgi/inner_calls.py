@@ -11,7 +11,7 @@ _ROUNDS: Final = 8
 """Turns of the event loop in which other tasks run: an app that never waits would let none."""
 
 
-class Asked:
+class InnerCalls:
     """Keeps the promises of an exchange for each call of `app`, whatever its caller holds back.
 
     Each part has the time of a reply to begin, and is silent for as long as nothing comes, not for as long as nothing

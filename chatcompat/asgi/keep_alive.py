@@ -8,7 +8,7 @@ from starlette.types import Message, Send
 
 from chatcompat.asgi.client import Client
 from chatcompat.asgi.limits import Limits
-from chatcompat.asgi.task_scope import Guard
+from chatcompat.asgi.task_scope import TaskScope
 from chatcompat.reply.chunk_writer import PING
 
 
@@ -19,9 +19,9 @@ class KeepAlive:
     `run` sends none while the client is taking a message.
     """
 
-    __slots__ = ("_client", "_ended", "_guard", "_limits", "_patience", "_send", "beat", "heard_at", "sent_at")
+    __slots__ = ("_client", "_ended", "_limits", "_patience", "_send", "_task_scope", "beat", "heard_at", "sent_at")
 
-    def __init__(self, send: Send, client: Client, guard: Guard, limits: Limits) -> None:
+    def __init__(self, send: Send, client: Client, task_scope: TaskScope, limits: Limits) -> None:
         self.beat: anyio.Event | None = None  # set when the comment that is being sent has been sent
         self.sent_at = 0.0  # when the client took something last
         self.heard_at = 0.0  # when the inner app sent something last
@@ -29,7 +29,7 @@ class KeepAlive:
         self._ended = False
         self._send = send
         self._client = client
-        self._guard = guard
+        self._task_scope = task_scope
         self._limits = limits
 
     async def send(self, message: Message) -> None:
@@ -61,7 +61,7 @@ class KeepAlive:
             beat_in = interval if client.sending else self.sent_at + interval - now
             left = self._patience if client.sending else self.heard_at + self._patience - now
             if left <= 0:
-                self._guard.cancel()
+                self._task_scope.cancel()
                 return
             if beat_in > 0:
                 await anyio.sleep(min(beat_in, left, shortest))

@@ -11,22 +11,22 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from chatcompat.asgi.exchange import Exchange
 from chatcompat.asgi.headers import (
     NOT_POSTED,
-    Fields,
+    HeaderMap,
     Headers,
     is_encoded,
     is_json,
     lowered,
     media_type,
-    to_fields,
+    to_header_map,
     to_inner_headers,
     too_large,
 )
-from chatcompat.asgi.http import hide_extensions, respond, route_path
-from chatcompat.asgi.inner_calls import Asked
+from chatcompat.asgi.http import ClientDisconnected, hide_extensions, respond, route_path
+from chatcompat.asgi.inner_calls import InnerCalls
 from chatcompat.asgi.limits import Limits
 from chatcompat.asgi.models import ModelsApp, ModelsOption
 from chatcompat.asgi.pause_turn import Continued
-from chatcompat.asgi.thinking import Keeper
+from chatcompat.asgi.thinking import ThinkingCache
 from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption, to_dialect
 from chatcompat.errors import InvalidRequest
 from chatcompat.record import ExchangeRecord, OnExchange
@@ -42,10 +42,6 @@ _logger: Final = logging.getLogger(__name__)
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
-
-
-class _ClientLeft(Exception):
-    """The client left before its request was whole."""
 
 
 class ChatCompatMiddleware:
@@ -170,7 +166,7 @@ class ChatCompatMiddleware:
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.monotonic()
         headers = lowered(scope.get("headers", ()))
-        fields = to_fields(headers)
+        fields = to_header_map(headers)
         try:
             if scope["method"] != "POST":
                 raise InvalidRequest("This endpoint takes POST only.", code="method_not_allowed", status=405)  # noqa: TRY301
@@ -179,9 +175,11 @@ class ChatCompatMiddleware:
             version = fields.get(b"anthropic-version")
             decoded = decode_chat_request(body, self._bounds)
             dialect = to_dialect(self._dialect, decoded.chat.model)
-            keeper = self._keeper(headers, fields, decoded.chat) if dialect.reasoning != "none" else None
-            if keeper is not None:
-                await keeper.restore()
+            thinking_cache = (
+                self._thinking_cache(headers, fields, decoded.chat) if dialect.reasoning != "none" else None
+            )
+            if thinking_cache is not None:
+                await thinking_cache.restore()
             translation = translate_decoded(
                 decoded,
                 dialect=dialect,
@@ -189,7 +187,7 @@ class ChatCompatMiddleware:
                 strict=self._strict,
                 bounds=self._bounds,
             )
-        except _ClientLeft:
+        except ClientDisconnected:
             self._report(_unread(None, "client_disconnected", began))
             return
         except InvalidRequest as error:
@@ -213,7 +211,7 @@ class ChatCompatMiddleware:
             left_out=NOT_POSTED,
         )
         inner = self._inner_scope(scope, inner_headers)
-        exchange = Exchange(translation, receive, send, self._limits, keeper)
+        exchange = Exchange(translation, receive, send, self._limits, thinking_cache)
         try:
             await exchange.run(self._inner_app(translation, exchange), inner)
         finally:
@@ -235,13 +233,13 @@ class ChatCompatMiddleware:
     def _inner_app(self, translation: Translation, exchange: Exchange) -> ASGIApp:
         if not (translation.may_pause and self._limits.max_continuations):
             return self.app
-        return Continued(Asked(self.app, exchange), translation.body, self._limits)
+        return Continued(InnerCalls(self.app, exchange), translation.body, self._limits)
 
-    def _keeper(self, headers: Headers, fields: Fields, chat: ChatCompletionRequest) -> Keeper | None:
+    def _thinking_cache(self, headers: Headers, fields: HeaderMap, chat: ChatCompletionRequest) -> ThinkingCache | None:
         """Who keeps thinking for this client; nobody for one without a credential, since it could be anyone's."""
         if self._store is None or not any(map(fields.get, CREDENTIALS)):
             return None
-        return Keeper(self._store, self._limits.store_timeout, headers, chat.messages)
+        return ThinkingCache(self._store, self._limits.store_timeout, headers, chat.messages)
 
     def _report(self, record: ExchangeRecord) -> None:
         if self._on_exchange is None:
@@ -276,7 +274,7 @@ def _unread(status: int | None, error_type: str, began: float) -> ExchangeRecord
     )
 
 
-def _check_headers(headers: Headers, fields: Fields, limits: Limits) -> None:
+def _check_headers(headers: Headers, fields: HeaderMap, limits: Limits) -> None:
     """Refuse a request by its headers, before any of its body is read."""
     if (refusal := too_large(headers, limits.max_header_bytes)) is not None:
         raise refusal
@@ -299,7 +297,7 @@ async def _read_body(receive: Receive, max_body_bytes: int) -> bytes:
     while more_body:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise _ClientLeft
+            raise ClientDisconnected
         piece = bytes(message.get("body", b""))
         size += len(piece)
         if size > max_body_bytes:

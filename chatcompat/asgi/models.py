@@ -19,12 +19,12 @@ from chatcompat.asgi.headers import (
     is_json,
     lowered,
     media_type,
-    to_fields,
+    to_header_map,
     to_inner_headers,
     too_large,
 )
-from chatcompat.asgi.http import giving, hide_extensions, respond, route_path
-from chatcompat.asgi.inner_calls import Asked
+from chatcompat.asgi.http import hide_extensions, replay_body, respond, route_path
+from chatcompat.asgi.inner_calls import InnerCalls
 from chatcompat.asgi.limits import Limits
 from chatcompat.dialect import DialectOption
 from chatcompat.errors import DECODE_ERRORS, ErrorReply, InvalidReply, to_error_body
@@ -202,14 +202,14 @@ class ModelsApp:
         dialect = self._dialect(model_id) if callable(self._dialect) else self._dialect
         is_conditional = any(name in _CONDITIONS for name, _ in headers)
         served = (_OneModel if model_id else _ModelList)(model_id, may_be_unchanged=is_conditional)
-        asked = to_inner_headers(headers, to_fields(headers), dialect=dialect, version=dialect.version, length=0)
+        asked = to_inner_headers(headers, to_header_map(headers), dialect=dialect, version=dialect.version, length=0)
         asked = [header for header in asked if header[0] not in _CONDITIONS | _OF_A_PART]
         asked = [header for header in asked if not header[0].startswith(b"content-")]
         asked += [header for header in headers if header[0] in _CONDITIONS]
         inner = {**scope, "method": "GET", "headers": asked}
         hide_extensions(inner)
         exchange = Exchange(served, receive, send, self._limits, None)
-        await exchange.run(self._app if model_id else _Pages(Asked(self._app, exchange)), inner)
+        await exchange.run(self._app if model_id else _Pages(InnerCalls(self._app, exchange)), inner)
 
 
 def _varied(send: Send) -> Send:
@@ -240,7 +240,7 @@ def _without_body(send: Send) -> Send:
 class _Pages:
     """An app that reads the list of `app` page by page, and sends it as one."""
 
-    def __init__(self, app: Asked) -> None:
+    def __init__(self, app: InnerCalls) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -256,7 +256,7 @@ class _Pages:
             if last is not None:
                 inner["query_string"] += b"&after_id=" + quote(last, safe="").encode()
                 inner["headers"] = [header for header in scope["headers"] if header[0] not in _CONDITIONS]
-            await self._app(inner, giving(b"", receive), answer.send)
+            await self._app(inner, replay_body(b"", receive), answer.send)
             page = answer.page()
             if page is None or (not page.has_more and not models):
                 await answer.pass_on(answer.body)
@@ -300,7 +300,7 @@ class _Answer:
         """The page; None where the answer is anything else, which the exchange tells the client."""
         if self._start is None or not self._complete or self._start["status"] != 200:  # noqa: PLR2004
             return None
-        fields = to_fields(lowered(self._start.get("headers", ())))
+        fields = to_header_map(lowered(self._start.get("headers", ())))
         try:
             return _decode_page(self.body) if is_json(media_type(fields)) and not is_encoded(fields) else None
         except DECODE_ERRORS:

@@ -5,12 +5,12 @@ from typing import Final
 from starlette.types import Message, Receive, Scope, Send
 
 from chatcompat.asgi.exchange import EVENT_STREAM, Exchange
-from chatcompat.asgi.headers import is_encoded, lowered, media_type, to_fields
-from chatcompat.asgi.http import giving
-from chatcompat.asgi.inner_calls import Asked
+from chatcompat.asgi.headers import is_encoded, lowered, media_type, to_header_map
+from chatcompat.asgi.http import replay_body
+from chatcompat.asgi.inner_calls import InnerCalls
 from chatcompat.asgi.limits import Limits
 from chatcompat.errors import InvalidReply
-from chatcompat.reply.pause_turn import StreamPart, Turn, continued_body, not_continued
+from chatcompat.reply.pause_turn import PausedTurn, StreamPart, continued_body, not_continued
 from chatcompat.reply.usage import readable_usage
 from chatcompat.wire.decode import too_large_event
 
@@ -24,7 +24,7 @@ class Continued:
     part is there.
     """
 
-    def __init__(self, app: Asked, body: bytes, limits: Limits) -> None:
+    def __init__(self, app: InnerCalls, body: bytes, limits: Limits) -> None:
         self._app = app
         self._body = body
         self._limits = limits
@@ -33,12 +33,12 @@ class Continued:
         """Serve one request; its body is the one given at construction."""
         await receive()
         exchange = self._app.exchange
-        turn, body = Turn(max_bytes=self._limits.max_reply_bytes), self._body
+        turn, body = PausedTurn(max_bytes=self._limits.max_reply_bytes), self._body
         left = self._limits.max_continuations
         while True:
             first = left == self._limits.max_continuations
             part = _Part(turn, exchange, send, self._limits, first=first, last=left == 0)
-            await self._app(_with_length(scope, body), giving(body, receive), part.send)
+            await self._app(_with_length(scope, body), replay_body(body, receive), part.send)
             if not part.paused:
                 return
             exchange.spent = readable_usage(turn.usage)
@@ -50,7 +50,9 @@ class Continued:
 class _Part:
     """What the inner app sends for one part of the turn."""
 
-    def __init__(self, turn: Turn, exchange: Exchange, send: Send, limits: Limits, *, first: bool, last: bool) -> None:
+    def __init__(
+        self, turn: PausedTurn, exchange: Exchange, send: Send, limits: Limits, *, first: bool, last: bool
+    ) -> None:
         self.paused = False
         self._turn = turn
         self._exchange = exchange
@@ -76,7 +78,7 @@ class _Part:
 
     async def _take_start(self, message: Message) -> None:
         self._start = message
-        fields = to_fields(lowered(message.get("headers", ())))
+        fields = to_header_map(lowered(message.get("headers", ())))
         plain = message["status"] == _OK and not is_encoded(fields)
         streams = plain and media_type(fields) == EVENT_STREAM
         if streams and self._first:

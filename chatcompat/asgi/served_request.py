@@ -8,7 +8,7 @@ from chatcompat.reply.stream import ChunkStream
 from chatcompat.reply.summary import ReplySummary
 
 
-class Served(Protocol):
+class ServedRequest(Protocol):
     """The request that an exchange serves, and the way of its reply back; a `Translation` is one."""
 
     @property

@@ -15,7 +15,7 @@ import anyio
 Beside = Callable[[], Coroutine[Any, Any, None]]
 
 
-class Guard(Protocol):
+class TaskScope(Protocol):
     """The block under it is cancelled when its time is over or someone says so, and nothing is raised for that.
 
     The tasks that it started are cancelled at the end of the block, and awaited: none outlives it. What one of them
@@ -38,29 +38,29 @@ class Guard(Protocol):
     def cancel(self) -> None:
         """Cancel the block."""
 
-    def allow(self, seconds: float) -> None:
+    def set_timeout(self, seconds: float) -> None:
         """Cancel the block so many seconds from now, and no earlier; `math.inf` for never."""
 
 
-def new_guard() -> Guard:
+def new_task_scope() -> TaskScope:
     """A guard for the running task's event loop."""
     asyncio = sys.modules.get("asyncio")
     try:
         task = asyncio.current_task() if asyncio is not None else None
     except RuntimeError:  # no event loop of asyncio's
         task = None
-    return _AnyioGuard() if task is None else _by_hand()(task)
+    return _AnyioTaskScope() if task is None else _by_hand()(task)
 
 
 @cache
-def _by_hand() -> Callable[[Any], Guard]:
+def _by_hand() -> Callable[[Any], TaskScope]:
     """Imported when asyncio runs: importing asyncio takes longer than all that is here."""
-    from chatcompat.asgi.asyncio_task_scope import AsyncioGuard  # noqa: PLC0415
+    from chatcompat.asgi.asyncio_task_scope import AsyncioTaskScope  # noqa: PLC0415
 
-    return AsyncioGuard
+    return AsyncioTaskScope
 
 
-class _AnyioGuard:
+class _AnyioTaskScope:
     """On whatever anyio runs on."""
 
     def __init__(self) -> None:
@@ -86,5 +86,5 @@ class _AnyioGuard:
     def cancel(self) -> None:
         self._tasks.cancel_scope.cancel()
 
-    def allow(self, seconds: float) -> None:
+    def set_timeout(self, seconds: float) -> None:
         self._tasks.cancel_scope.deadline = anyio.current_time() + seconds

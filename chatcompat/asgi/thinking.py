@@ -22,7 +22,7 @@ _encode = msgspec.json.Encoder().encode
 _decode_details = msgspec.json.Decoder(list[ReasoningDetail]).decode
 
 
-class Keeper:
+class ThinkingCache:
     """Uses a store for one request and its reply; `headers` say whose they are."""
 
     def __init__(

@@ -2,9 +2,9 @@
 
 from msgspec import Struct
 
-from chatcompat.asgi.headers import Fields, is_encoded, is_json, media_type
+from chatcompat.asgi.headers import HeaderMap, is_encoded, is_json, media_type
 from chatcompat.asgi.limits import Limits
-from chatcompat.asgi.served_request import Served
+from chatcompat.asgi.served_request import ServedRequest
 from chatcompat.errors import ErrorReply, InvalidReply
 from chatcompat.reply.collector import CompletionCollector
 from chatcompat.reply.errors import ERROR_TYPES, status_of, to_chat_error
@@ -32,16 +32,16 @@ class WholeReply:
 
     __slots__ = ("_fields", "_limits", "_pieces", "_served", "_status", "collector", "started")
 
-    def __init__(self, served: Served, limits: Limits) -> None:
+    def __init__(self, served: ServedRequest, limits: Limits) -> None:
         self.collector: CompletionCollector | None = None
         self.started = False  # blanks and pings before a reply are no sign of life
         self._served = served
         self._limits = limits
         self._status = 0  # its start has not come
-        self._fields: Fields = {}
+        self._fields: HeaderMap = {}
         self._pieces: list[bytes] = []
 
-    def start(self, status: int, fields: Fields) -> None:
+    def start(self, status: int, fields: HeaderMap) -> None:
         """Take the start of the reply."""
         self._status, self._fields = status, fields
 

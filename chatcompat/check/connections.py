@@ -32,10 +32,10 @@ async def _leave(endpoint: Endpoint) -> None:
 
 async def _at_once(endpoint: Endpoint) -> None:
     words = [f"tag{index}x" for index in range(_AT_ONCE)]
-    told: dict[str, str] = {}
+    replies: dict[str, str] = {}
 
     async def ask(word: str) -> None:
-        told[word] = (await endpoint.complete(f"Repeat exactly: {word}")).first.text
+        replies[word] = (await endpoint.complete(f"Repeat exactly: {word}")).first.text
 
     try:
         async with anyio.create_task_group() as tasks:
@@ -43,7 +43,7 @@ async def _at_once(endpoint: Endpoint) -> None:
                 tasks.start_soon(ask, word)
     except ExceptionGroup as failures:
         raise failures.exceptions[0] from None
-    for word, text in told.items():
+    for word, text in replies.items():
         need(word in text, f"wanted {word} repeated", text)
         need(not any(other in text for other in words if other != word), f"wanted {word} and no other's", text)
 

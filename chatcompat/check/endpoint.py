@@ -61,7 +61,7 @@ def _is_closed(error: httpx2.TransportError) -> bool:
     return closed or isinstance(error, httpx2.ReadError | httpx2.WriteError)
 
 
-class Reply(msgspec.Struct):
+class EndpointReply(msgspec.Struct):
     """One HTTP reply."""
 
     status: int
@@ -79,16 +79,16 @@ class Reply(msgspec.Struct):
         """Seconds to wait for before the same is asked again; None where it is no rate limit that refused."""
         if self.status != 429:  # noqa: PLR2004
             return None
-        told = self.headers.get("retry-after", "")
-        return min(float(told), MAX_PAUSE) if told.isascii() and told.isdigit() else 1.0
+        retry_after = self.headers.get("retry-after", "")
+        return min(float(retry_after), MAX_PAUSE) if retry_after.isascii() and retry_after.isdigit() else 1.0
 
-    def having(self, *statuses: int) -> "Reply":
+    def having(self, *statuses: int) -> "EndpointReply":
         """The reply, if the status is one of these; raises `Broken`."""
         wanted = " or ".join(map(str, statuses))
         need(self.status in statuses, f"wanted status {wanted}, not {self.status}", self.body)
         return self
 
-    def ok(self) -> "Reply":
+    def ok(self) -> "EndpointReply":
         """The reply, if it is a 200; raises `Broken`."""
         return self.having(200)
 
@@ -151,7 +151,7 @@ class Endpoint:
         finally:
             await response.aclose()
 
-    async def send(self, method: str, path: str, body: bytes | None = None) -> Reply:
+    async def send(self, method: str, path: str, body: bytes | None = None) -> EndpointReply:
         """A whole reply, asked for again where a rate limit refused; raises `Broken` where it is too large."""
         for _ in range(TRIES - 1):
             reply = await self._send(method, path, body)
@@ -160,7 +160,7 @@ class Endpoint:
             await anyio.sleep(reply.pause)
         return await self._send(method, path, body)
 
-    async def _send(self, method: str, path: str, body: bytes | None) -> Reply:
+    async def _send(self, method: str, path: str, body: bytes | None) -> EndpointReply:
         async with self.open(method, path, body) as response:
             stream = response.extensions.get("network_stream")
             address = stream.get_extra_info("client_addr") if stream is not None else None
@@ -168,14 +168,14 @@ class Endpoint:
             async for piece in response.aiter_bytes():
                 pieces += piece
                 need(len(pieces) <= MAX_BYTES, f"wanted a reply of at most {MAX_BYTES} bytes", pieces[:MAX_QUOTE])
-        return Reply(response.status_code, response.headers, bytes(pieces), address[1] if address else None)
+        return EndpointReply(response.status_code, response.headers, bytes(pieces), address[1] if address else None)
 
     def body(self, messages: str | list[Json] = HELLO, **fields: object) -> bytes:
         """A request of one user message, or of these messages."""
         turns = [{"role": "user", "content": messages}] if isinstance(messages, str) else messages
         return _encode({"model": self.model, "messages": turns, **fields})
 
-    async def post(self, messages: str | list[Json] = HELLO, **fields: object) -> Reply:
+    async def post(self, messages: str | list[Json] = HELLO, **fields: object) -> EndpointReply:
         """The reply to such a request."""
         return await self.send("POST", PATH, self.body(messages, **fields))
 

@@ -82,8 +82,8 @@ async def _usage(endpoint: Endpoint) -> None:
 
 async def _no_usage(endpoint: Endpoint) -> None:
     chunks = await endpoint.chunks()
-    told = _usages(chunks)
-    need(not told, "wanted no usage where nobody asked", told)
+    usages = _usages(chunks)
+    need(not usages, "wanted no usage where nobody asked", usages)
     empty = [chunk for chunk in chunks if not chunk.choices]
     need(not empty, "wanted choices in all chunks", empty)
 

@@ -15,7 +15,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from chatcompat.check import RULES, Broken, Endpoint, Outcome, Rule, judge
-from chatcompat.check.endpoint import PATH, Reply, quote, read
+from chatcompat.check.endpoint import PATH, EndpointReply, quote, read
 
 _UNAUTHORIZED: Final = frozenset({401, 403})
 _NOT_FOUND: Final = 404
@@ -112,8 +112,8 @@ async def _run(base: str, model: str | None, key: str, rules: list[Rule], patien
                 outcomes.append(await judge(rule, endpoint, seconds=patience * 5))
                 progress.advance(task)
                 if not console.is_terminal:  # the log of a run that is stopped tells how far it came
-                    said = "holds" if outcomes[-1].why is None else "fails"
-                    print(f"{number}/{len(rules)} {rule.id} {said}", file=sys.stderr, flush=True)
+                    verdict = "holds" if outcomes[-1].why is None else "fails"
+                    print(f"{number}/{len(rules)} {rule.id} {verdict}", file=sys.stderr, flush=True)
     return asked, outcomes
 
 
@@ -144,7 +144,7 @@ async def _first_model(endpoint: Endpoint) -> str:
         raise _CannotRun(endpoint.without_key(text)) from None
 
 
-def _look_at(reply: Reply) -> None:
+def _look_at(reply: EndpointReply) -> None:
     if reply.status in _UNAUTHORIZED:
         raise _CannotRun(f"the endpoint refuses the credential, with status {reply.status}; set OPENAI_API_KEY.")
     if reply.pause is not None:
@@ -166,11 +166,11 @@ def _print_table(base: str, model: str, outcomes: list[Outcome]) -> int:
     told_column = Column("promise, and what was seen instead", overflow="fold")  # JSON has no blanks to break at
     table = Table("", "rule", told_column, box=None, pad_edge=False)
     for outcome in outcomes:
-        told = Text(outcome.rule.title)
+        cell = Text(outcome.rule.title)
         if outcome.why is not None:
-            told.append(f"\n{outcome.why}", "red")
+            cell.append(f"\n{outcome.why}", "red")
         mark = Text("fails", "red") if outcome.why is not None else Text("holds", "green")
-        table.add_row(mark, Text(outcome.rule.id, no_wrap=True), told)
+        table.add_row(mark, Text(outcome.rule.id, no_wrap=True), cell)
     holding = sum(outcome.why is None for outcome in outcomes)
     console = Console()
     console.print(table)
@@ -185,6 +185,6 @@ def _print_json(base: str, model: str, outcomes: list[Outcome]) -> int:
         for outcome in outcomes
     ]
     holding = sum(outcome.why is None for outcome in outcomes)
-    told = {"url": base, "model": model, "holding": holding, "failing": len(rules) - holding, "rules": rules}
-    print(msgspec.json.format(msgspec.json.encode(told), indent=2).decode())
+    summary = {"url": base, "model": model, "holding": holding, "failing": len(rules) - holding, "rules": rules}
+    print(msgspec.json.format(msgspec.json.encode(summary), indent=2).decode())
     return 0 if holding == len(outcomes) else 1

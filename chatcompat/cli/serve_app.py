@@ -17,7 +17,7 @@ from chatcompat.asgi.http import respond
 from chatcompat.asgi.middleware import ChatCompatMiddleware
 from chatcompat.cli.patience import PatientApp
 from chatcompat.dialect import PRESETS
-from chatcompat.record import ExchangeRecord, OnExchange, to_all
+from chatcompat.record import ExchangeRecord, OnExchange, combine_observers
 from chatcompat.simulator import create_app as create_simulator
 from chatcompat.upstream import Upstream
 
@@ -64,7 +64,7 @@ def create_app() -> ASGIApp:
         inner,
         dialect=dialect,
         strict=settings.strict,
-        on_exchange=to_all(*observers) if observers else None,
+        on_exchange=combine_observers(*observers) if observers else None,
     )
     return Healthy(PatientApp(app if metrics is None else metrics.beside(app), settings.request_timeout))
 

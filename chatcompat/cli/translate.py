@@ -64,8 +64,8 @@ def translate_stdin(
 def _translate_request(dialect: str, *, strict: bool) -> int:
     translation = translate(sys.stdin.buffer.read(), dialect=PRESETS[dialect], strict=strict)
     _write(translation.body + b"\n")
-    for place in translation.ignored:
-        print(ascii(place)[1:-1], file=sys.stderr)  # the client's own names: nothing in them steers a terminal
+    for path in translation.ignored:
+        print(ascii(path)[1:-1], file=sys.stderr)  # the client's own names: nothing in them steers a terminal
     return 0
 
 

@@ -19,9 +19,9 @@ from chatcompat.reply.completion import (
     to_refusal,
     to_unwrapped,
 )
-from chatcompat.reply.context import Origin
-from chatcompat.reply.prefill import Echo
-from chatcompat.reply.reasoning_details import Layout
+from chatcompat.reply.context import ReplyContext
+from chatcompat.reply.prefill import PrefillFilter
+from chatcompat.reply.reasoning_details import ReasoningDetailsBuilder
 from chatcompat.reply.summary import ReplySummary
 from chatcompat.reply.text_digest import KeptText
 from chatcompat.reply.turn_keys import Turn
@@ -47,32 +47,32 @@ Writer = ChunkWriter | CompletionWriter
 _ENTRY: Final = 100  # bytes that are kept of a block or a citation, whatever it says
 
 
-class Reply:
+class StreamedReply:
     """What a message has said so far, and the writer that it is told to."""
 
     __slots__ = (
-        "_layout",
+        "_details",
         "calls",
-        "echo",
+        "context",
         "held_annotations",
         "held_text",
         "ids",
         "json_seen",
         "left",
-        "origin",
+        "prefill_filter",
         "started",
         "summary",
         "writer",
     )
 
-    def __init__(self, writer: Writer, origin: Origin, max_held_bytes: int = sys.maxsize) -> None:
+    def __init__(self, writer: Writer, context: ReplyContext, max_held_bytes: int = sys.maxsize) -> None:
         self.writer = writer
-        self.origin = origin
+        self.context = context
         self.left = max_held_bytes  # what may still be kept until its block, or all of the message, is whole
         self.summary = ReplySummary()
-        self._layout = Layout()
+        self._details = ReasoningDetailsBuilder()
         self.ids = UniqueIds()
-        self.echo = Echo(origin.prefill)
+        self.prefill_filter = PrefillFilter(context.prefill)
         self.started = False
         self.calls = 0
         self.json_seen = False
@@ -94,18 +94,18 @@ class Reply:
             raise too_large_reply()
 
     @property
-    def layout(self) -> Layout:
+    def details(self) -> ReasoningDetailsBuilder:
         """Where things stand, with the text so far."""
-        said = self.writer.content if self.origin.json_tool is None else self.held_text
-        self._layout.position = said.length
-        return self._layout
+        text = self.writer.content if self.context.json_tool is None else self.held_text
+        self._details.position = text.length
+        return self._details
 
     def say(self, text: str) -> None:
         """Write text, or hold it where JSON may follow that it would spoil."""
-        self._say(self.echo.cut(text))
+        self._say(self.prefill_filter.feed(text))
 
     def _say(self, text: str) -> None:
-        if self.origin.json_tool is not None:
+        if self.context.json_tool is not None:
             self.hold(len(text))
             self.held_text.add(text)
         elif text:
@@ -113,7 +113,7 @@ class Reply:
 
     def annotate(self, annotations: list[Annotation]) -> None:
         """Write citations, or hold them with their text."""
-        if self.origin.json_tool is not None:
+        if self.context.json_tool is not None:
             self.held_annotations += annotations
         elif annotations:
             self.writer.annotate(annotations)
@@ -123,21 +123,21 @@ class Reply:
         writer, summary = self.writer, self.summary
         # Read before anything is written: a usage that cannot be read is an error, and nothing follows an end.
         usage = to_chat_usage(summary.native_usage) if writer.needs_usage else None
-        if rest := self.echo.rest():
+        if rest := self.prefill_filter.flush():
             self._say(rest)
         if not self.json_seen:
             if text := self.held_text.text:
                 writer.say(text)
             if self.held_annotations:
                 writer.annotate(self.held_annotations)
-        if details := self.layout.details(places=not self.json_seen):
+        if details := self.details.build(places=not self.json_seen):
             writer.detail(details)
             if calls := writer.said_calls():
                 summary.thinking = Turn(writer.content.digest, calls, details)
         if refusal := to_refusal(stop.stop_reason, stop.stop_details):
             writer.refuse(refusal)
         summary.finish_reason = to_finish_reason(
-            stop.stop_reason, has_calls=self.calls > 0, legacy=self.origin.legacy_functions
+            stop.stop_reason, has_calls=self.calls > 0, legacy=self.context.legacy_functions
         )
         writer.finish(stop, usage)
 
@@ -147,7 +147,7 @@ class OpenBlock:
 
     __slots__ = ("_reply",)
 
-    def __init__(self, reply: Reply) -> None:
+    def __init__(self, reply: StreamedReply) -> None:
         self._reply = reply
 
     def add_text(self, text: str) -> None:
@@ -174,11 +174,11 @@ class OpenText(OpenBlock):
 
     __slots__ = ("_citations", "_start")
 
-    def __init__(self, reply: Reply, block: TextBlock) -> None:
+    def __init__(self, reply: StreamedReply, block: TextBlock) -> None:
         self._reply = reply
-        layout = reply.layout
-        layout.end_text()
-        self._start = layout.position
+        details = reply.details
+        details.end_text()
+        self._start = details.position
         self._citations = list(block.citations or ())
         reply.say(block.text)
 
@@ -191,7 +191,7 @@ class OpenText(OpenBlock):
 
     def end(self) -> None:
         if self._citations:
-            self._reply.annotate(to_annotations(self._citations, self._start, self._reply.layout.position))
+            self._reply.annotate(to_annotations(self._citations, self._start, self._reply.details.position))
 
 
 class OpenThinking(OpenBlock):
@@ -199,7 +199,7 @@ class OpenThinking(OpenBlock):
 
     __slots__ = ("_pieces", "_signature")
 
-    def __init__(self, reply: Reply, block: ThinkingBlock) -> None:
+    def __init__(self, reply: StreamedReply, block: ThinkingBlock) -> None:
         self._reply = reply
         self._pieces: list[str] = []
         self._signature = block.signature
@@ -215,7 +215,7 @@ class OpenThinking(OpenBlock):
         self._signature = signature
 
     def end(self) -> None:
-        self._reply.layout.add_thinking("".join(self._pieces), self._signature)
+        self._reply.details.add_thinking("".join(self._pieces), self._signature)
 
 
 class OpenCall(OpenBlock):
@@ -223,7 +223,7 @@ class OpenCall(OpenBlock):
 
     __slots__ = ("_fallback", "_sent", "_write")
 
-    def __init__(self, reply: Reply, write: Callable[[str], None], fallback: Raw) -> None:
+    def __init__(self, reply: StreamedReply, write: Callable[[str], None], fallback: Raw) -> None:
         self._reply = reply
         self._write = write
         self._fallback = fallback
@@ -247,7 +247,9 @@ class OpenWrapped(OpenCall):
 
     __slots__ = ("_pieces", "_unwrap")
 
-    def __init__(self, reply: Reply, write: Callable[[str], None], fallback: Raw, unwrap: Callable[[str], str]) -> None:
+    def __init__(
+        self, reply: StreamedReply, write: Callable[[str], None], fallback: Raw, unwrap: Callable[[str], str]
+    ) -> None:
         super().__init__(reply, write, fallback)
         self._pieces: list[str] = []
         self._unwrap = unwrap
@@ -260,48 +262,48 @@ class OpenWrapped(OpenCall):
         super().add_input(self._unwrap("".join(self._pieces) or bytes(self._fallback).decode()))
 
 
-def open_block(reply: Reply, block: Block) -> OpenBlock:
+def open_block(reply: StreamedReply, block: Block) -> OpenBlock:
     """Begin a block, and write what its beginning says."""
     reply.hold(_ENTRY)
     match block:
         case TextBlock():
             return OpenText(reply, block)
         case ToolUseBlock():
-            return _open_json(reply, block) if block.name == reply.origin.json_tool else _open_call(reply, block)
+            return _open_json(reply, block) if block.name == reply.context.json_tool else _open_call(reply, block)
         case ThinkingBlock():
             return OpenThinking(reply, block)
         case RedactedThinkingBlock(encrypted):
             reply.hold(len(encrypted))
-            reply.layout.add_redacted(encrypted)
+            reply.details.add_redacted(encrypted)
             return OpenBlock(reply)
         case _:
             assert_never(block)
 
 
-def _open_json(reply: Reply, block: ToolUseBlock) -> OpenBlock:
+def _open_json(reply: StreamedReply, block: ToolUseBlock) -> OpenBlock:
     if reply.json_seen:
         return OpenBlock(reply)  # a second document would spoil the first
     reply.json_seen = True
     reply.writer.say("")  # the content is a text from here on, even if its JSON is cut off before it begins
-    if reply.origin.json_wrapped:
+    if reply.context.json_wrapped:
         return OpenWrapped(reply, reply.writer.say, block.input, to_unwrapped)
     return OpenCall(reply, reply.writer.say, block.input)
 
 
-def _open_call(reply: Reply, block: ToolUseBlock) -> OpenBlock:
+def _open_call(reply: StreamedReply, block: ToolUseBlock) -> OpenBlock:
     """Begin a call; its index counts calls, not blocks."""
-    origin, index = reply.origin, reply.calls
+    context, index = reply.context, reply.calls
     reply.calls += 1
-    reply.layout.add_call()
-    if origin.legacy_functions and index:
+    reply.details.add_call()
+    if context.legacy_functions and index:
         return OpenBlock(reply)  # there is room for one
-    call_id, name = reply.ids.unique(block.id), origin.tool_names.get(block.name, block.name)
-    if block.name in origin.custom_tools:
+    call_id, name = reply.ids.unique(block.id), context.tool_names.get(block.name, block.name)
+    if block.name in context.custom_tools:
         return OpenWrapped(reply, reply.writer.custom_call(index, call_id, name), block.input, to_free_text)
     return OpenCall(reply, reply.writer.call(index, call_id, name), block.input)
 
 
-def write_message(message: Message, reply: Reply) -> None:
+def write_message(message: Message, reply: StreamedReply) -> None:
     """Write a message that came whole; raises `InvalidReply`."""
     reply.begin(message)
     for block in message.content:

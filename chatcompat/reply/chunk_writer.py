@@ -7,9 +7,9 @@ import msgspec
 
 from chatcompat.errors import InvalidReply
 from chatcompat.reply.completion import Stop
-from chatcompat.reply.context import Origin
+from chatcompat.reply.context import ReplyContext
 from chatcompat.reply.summary import ReplySummary
-from chatcompat.reply.text_digest import BATCH, MAX_PIECES, Call, SaidCall, SaidCalls, SaidText
+from chatcompat.reply.text_digest import BATCH, MAX_PIECES, Call, CallCollector, SaidCall, TextDigest
 from chatcompat.reply.usage import to_service_tier
 from chatcompat.wire.chat_reply import Annotation
 from chatcompat.wire.chat_request import ReasoningDetail
@@ -50,8 +50,8 @@ class ChunkWriter:
 
     __slots__ = (
         "_close",
+        "_context",
         "_delta",
-        "_origin",
         "_shared",
         "_summary",
         "_tail",
@@ -67,27 +67,27 @@ class ChunkWriter:
         "text_tail",
     )
 
-    def __init__(self, origin: Origin) -> None:
+    def __init__(self, context: ReplyContext) -> None:
         self.out: list[bytes] = []
         self.has_content = False  # whether a chunk came after the opening one
-        self.needs_usage = origin.include_usage
-        self.content = SaidText()
-        self.calls = SaidCalls()
-        self._origin = origin
+        self.needs_usage = context.include_usage
+        self.content = TextDigest()
+        self.calls = CallCollector()
+        self._context = context
 
     def begin(self, summary: ReplySummary) -> None:
         """Open the reply whose id, model and first usage the summary has; raises `InvalidReply`."""
         if len(summary.id) + len(summary.model) > _MAX_NAMES:
             raise InvalidReply("The messages service sent a message whose id or model is too long.")
-        origin, self._summary = self._origin, summary
-        tier = to_service_tier(summary.native_usage) if origin.service_tier else None
-        named = b'"service_tier":%b,' % _encode(tier) if origin.service_tier else b""
+        context, self._summary = self._context, summary
+        tier = to_service_tier(summary.native_usage) if context.service_tier else None
+        named = b'"service_tier":%b,' % _encode(tier) if context.service_tier else b""
         self._shared = escape_separators(
             b'data: {"id":%b,"object":"chat.completion.chunk","created":%d,"model":%b,%b"choices":'
-            % (_encode(summary.id), origin.created, _encode(summary.model), named)
+            % (_encode(summary.id), context.created, _encode(summary.model), named)
         )
         self._delta = self._shared + b'[{"index":0,"delta":'
-        self._close = b',"usage":null}\n\n' if origin.include_usage else b"}\n\n"
+        self._close = b',"usage":null}\n\n' if context.include_usage else b"}\n\n"
         self._tail = b',"logprobs":null,"finish_reason":null}]' + self._close
         self.text_head: bytes = self._delta + b'{"content":'
         self.text_tail: bytes = b"}" + self._tail
@@ -130,7 +130,7 @@ class ChunkWriter:
 
     def call(self, index: int, call_id: str, name: str) -> Callable[[str], None]:
         """Open a function call; gives what adds a piece of its arguments."""
-        if self._origin.legacy_functions:
+        if self._context.legacy_functions:
             self._write(b'{"function_call":{"name":%b,"arguments":""}}' % _encode(name))
             return self._writer(b'{"function_call":{"arguments":', b"}}", self.calls.begin("function", name))
         self._write(

@@ -1,8 +1,8 @@
 """Messages, whole or as a stream -> one chat completion."""
 
-from chatcompat.reply.blocks import Reply, write_message
+from chatcompat.reply.blocks import StreamedReply, write_message
 from chatcompat.reply.completion import CompletionWriter
-from chatcompat.reply.context import Origin
+from chatcompat.reply.context import ReplyContext
 from chatcompat.reply.errors import status_of, to_chat_error
 from chatcompat.reply.message_reader import MessageReader
 from chatcompat.reply.stream import StreamError
@@ -12,10 +12,10 @@ from chatcompat.wire.messages import Message
 from chatcompat.wire.sse import MAX_EVENT_BYTES, EventDecoder
 
 
-def to_chat_completion(message: Message, origin: Origin) -> tuple[bytes, ReplySummary]:
+def to_chat_completion(message: Message, context: ReplyContext) -> tuple[bytes, ReplySummary]:
     """The completion of a whole message, and its summary; raises `InvalidReply`."""
-    writer = CompletionWriter(origin)
-    reply = Reply(writer, origin)
+    writer = CompletionWriter(context)
+    reply = StreamedReply(writer, context)
     write_message(message, reply)
     return writer.body, reply.summary
 
@@ -27,11 +27,11 @@ class CompletionCollector:
     `error` event `error` is set, and `close` gives the error body.
     """
 
-    def __init__(self, origin: Origin, *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
+    def __init__(self, context: ReplyContext, *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self.error: StreamError | None = None
         self._decoder = EventDecoder(max_bytes=max_event_bytes)
-        self._writer = CompletionWriter(origin)
-        self._reader = MessageReader(self._writer, origin)
+        self._writer = CompletionWriter(context)
+        self._reader = MessageReader(self._writer, context)
         self.summary: ReplySummary = self._reader.reply.summary
 
     @property

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct
 
 from chatcompat.errors import DECODE_ERRORS
-from chatcompat.reply.context import Origin
+from chatcompat.reply.context import ReplyContext
 from chatcompat.reply.summary import ReplySummary
 from chatcompat.reply.text_digest import Call, KeptText
 from chatcompat.reply.usage import to_service_tier
@@ -50,7 +50,7 @@ class Stop(Protocol):
 
 
 def to_completion(
-    reply: ReplyMessage, summary: ReplySummary, stop: Stop, usage: dict[str, Any], origin: Origin
+    reply: ReplyMessage, summary: ReplySummary, stop: Stop, usage: dict[str, Any], context: ReplyContext
 ) -> bytes:
     """The completion around a reply's message."""
     choice = Choice(
@@ -64,11 +64,11 @@ def to_completion(
     return _encode(
         ChatCompletion(
             id=summary.id,
-            created=origin.created,
+            created=context.created,
             model=summary.model,
             choices=[choice],
             usage=usage,
-            service_tier=to_service_tier(usage) if origin.service_tier else UNSET,
+            service_tier=to_service_tier(usage) if context.service_tier else UNSET,
         )
     )
 
@@ -76,13 +76,13 @@ def to_completion(
 class CompletionWriter:
     """Collects one completion; `body` has its bytes once it is finished."""
 
-    __slots__ = ("_calls", "_message", "_origin", "_summary", "_thinking", "body", "content")
+    __slots__ = ("_calls", "_context", "_message", "_summary", "_thinking", "body", "content")
     needs_usage = True
 
-    def __init__(self, origin: Origin) -> None:
+    def __init__(self, context: ReplyContext) -> None:
         self.body = b""
         self.content = KeptText()
-        self._origin = origin
+        self._context = context
         self._message = ReplyMessage(content=None, refusal=None)
         self._thinking: list[str] = []
         self._calls: list[tuple[ReplyToolCall | ReplyCustomCall, list[str]]] = []  # each with the pieces of its input
@@ -149,13 +149,13 @@ class CompletionWriter:
             calls.append(call)
             if isinstance(call, ReplyToolCall):
                 call.function.arguments = "".join(pieces)
-                if self._origin.legacy_functions:
+                if self._context.legacy_functions:
                     message.function_call = call.function
             else:
                 call.custom.input = "".join(pieces)
         if calls and message.function_call is UNSET:
             message.tool_calls = calls
-        self.body = to_completion(message, self._summary, stop, usage or {}, self._origin)
+        self.body = to_completion(message, self._summary, stop, usage or {}, self._context)
 
 
 def to_completion_id(message_id: str) -> str:
@@ -187,12 +187,12 @@ class _FreeText(Struct):
 _free_text = msgspec.json.Decoder(_FreeText).decode
 
 
-def to_free_text(given: str) -> str:
+def to_free_text(raw: str) -> str:
     """The text in a custom tool's input; input of another form, or cut off, is given as it is."""
     try:
-        return _free_text(given).input
+        return _free_text(raw).input
     except DECODE_ERRORS:
-        return given
+        return raw
 
 
 class _Wrapped(Struct):
@@ -203,13 +203,13 @@ _wrapped = msgspec.json.Decoder(_Wrapped).decode
 _WRAPPING: Final = re.compile(r'[ \t\n\r]*+\{[ \t\n\r]*+"value"[ \t\n\r]*+:[ \t\n\r]*+')
 
 
-def to_unwrapped(given: str) -> str:
+def to_unwrapped(raw: str) -> str:
     """The JSON in a wrapped tool's input, byte for byte; of one that was cut off, what came."""
     try:
-        return bytes(_wrapped(given).value).decode()
+        return bytes(_wrapped(raw).value).decode()
     except DECODE_ERRORS:
-        wrapping = _WRAPPING.match(given)
-        return given[wrapping.end() :] if wrapping is not None else given
+        wrapping = _WRAPPING.match(raw)
+        return raw[wrapping.end() :] if wrapping is not None else raw
 
 
 def to_annotations(citations: Iterable[Citation], start: int, end: int) -> list[Annotation]:

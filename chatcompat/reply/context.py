@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 
-class Origin(Struct, frozen=True, kw_only=True):
+class ReplyContext(Struct, frozen=True, kw_only=True):
     """The small part of a translated request that is needed again for its reply.
 
     Attributes:

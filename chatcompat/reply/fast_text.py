@@ -11,7 +11,7 @@ import msgspec
 
 from chatcompat.errors import DECODE_ERRORS, InvalidReply
 from chatcompat.reply.chunk_writer import escape_separators, has_separators
-from chatcompat.reply.context import Origin
+from chatcompat.reply.context import ReplyContext
 from chatcompat.reply.stream import MAX_HELD_BYTES, ChunkStream
 from chatcompat.reply.text_digest import BATCH
 from chatcompat.wire.messages import ContentBlockDelta, Ping
@@ -39,9 +39,9 @@ class FastChunkStream(ChunkStream):
     __slots__ = ("_content", "_max_event_bytes")
 
     def __init__(
-        self, origin: Origin, *, max_event_bytes: int = MAX_EVENT_BYTES, max_held_bytes: int = MAX_HELD_BYTES
+        self, context: ReplyContext, *, max_event_bytes: int = MAX_EVENT_BYTES, max_held_bytes: int = MAX_HELD_BYTES
     ) -> None:
-        super().__init__(origin, max_event_bytes=max_event_bytes, max_held_bytes=max_held_bytes)
+        super().__init__(context, max_event_bytes=max_event_bytes, max_held_bytes=max_held_bytes)
         self._max_event_bytes = max_event_bytes
         self._content = self._writer.content
 
@@ -86,14 +86,14 @@ class FastChunkStream(ChunkStream):
         if len(texts) != piece.count(b"\n\n") or not all(texts):
             return None
         try:
-            said = b'"'.join(texts).decode()  # a quotation mark between keeps halves of a character apart
+            text = b'"'.join(texts).decode()  # a quotation mark between keeps halves of a character apart
         except UnicodeDecodeError:
             return None
         self._content.add(b"".join(texts))
         self._writer.has_content = True
         writer = self._writer
         chunks = b"".join((writer.open_text, writer.between_texts.join(texts), writer.close_text))
-        return escape_separators(chunks) if has_separators(said) else chunks
+        return escape_separators(chunks) if has_separators(text) else chunks
 
     def _feed_delta(self, piece: bytes) -> bytes | None:
         """The chunks of a piece that is one delta and nothing else, which most are; None for any other.

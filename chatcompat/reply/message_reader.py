@@ -4,8 +4,8 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, Final, assert_never
 
-from chatcompat.reply.blocks import OpenBlock, OpenCall, OpenText, Reply, Writer, open_block
-from chatcompat.reply.context import Origin
+from chatcompat.reply.blocks import OpenBlock, OpenCall, OpenText, StreamedReply, Writer, open_block
+from chatcompat.reply.context import ReplyContext
 from chatcompat.wire.decode import SkippedBlock, merge_usage, missing_start, second_start, unopened_block
 from chatcompat.wire.messages import (
     CitationsDelta,
@@ -41,11 +41,11 @@ class MessageReader:
         "splices",
     )
 
-    def __init__(self, writer: Writer, origin: Origin, max_held_bytes: int = sys.maxsize) -> None:
-        self.reply = Reply(writer, origin, max_held_bytes)
+    def __init__(self, writer: Writer, context: ReplyContext, max_held_bytes: int = sys.maxsize) -> None:
+        self.reply = StreamedReply(writer, context, max_held_bytes)
         self.ended = False  # the message was whole
         self.splices = False  # a text delta becomes content as it is, whichever block it is for
-        self._may_splice = origin.json_tool is None and not origin.prefill
+        self._may_splice = context.json_tool is None and not context.prefill
         self._writer = writer
         self._open: dict[int, OpenBlock] = {}
         self._silent: set[int] = set()  # open blocks whose text is not content

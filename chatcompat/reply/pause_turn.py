@@ -100,7 +100,7 @@ def _read_head(body: bytes) -> _Head:
     return head
 
 
-class Turn:
+class PausedTurn:
     """The turn so far: its content as the service wrote it, and the usage of the parts that ended in a pause."""
 
     def __init__(self, *, max_bytes: int) -> None:
@@ -141,8 +141,8 @@ class Turn:
 class _Growing:
     """A block of a stream: what it began with, and the pieces that came since."""
 
-    def __init__(self, block: Fields, place: int) -> None:
-        self.place = place  # among the blocks of the part
+    def __init__(self, block: Fields, path: int) -> None:
+        self.place = path  # among the blocks of the part
         self._block = block
         self._texts: dict[str, list[str]] = {}
         self._citations: list[Raw] = []
@@ -173,9 +173,9 @@ class _Growing:
         if self._citations:
             before = _optional_list(block.get("citations", _NULL))
             block["citations"] = Raw(_encode([*(before or ()), *self._citations]))
-        if given := "".join(self._input).encode():
-            _fields(given)
-            block["input"] = Raw(given)
+        if raw := "".join(self._input).encode():
+            _fields(raw)
+            block["input"] = Raw(raw)
         return Raw(_encode(block))
 
 
@@ -187,7 +187,7 @@ class StreamPart:
     and such a turn is not continued; nor is one that is too large to keep.
     """
 
-    def __init__(self, turn: Turn, *, first: bool, last: bool, max_event_bytes: int) -> None:
+    def __init__(self, turn: PausedTurn, *, first: bool, last: bool, max_event_bytes: int) -> None:
         self.paused: bool = False
         self.too_large: bool = False  # an event was: nothing behind it is read
         self._turn = turn

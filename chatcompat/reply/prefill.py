@@ -1,7 +1,7 @@
 """A prefill that the inner app repeats at the beginning of its reply: the client has it already."""
 
 
-class Echo:
+class PrefillFilter:
     """Takes the text of a reply as it comes and leaves the prefill out; text that begins otherwise stays whole."""
 
     __slots__ = ("_matched", "_prefill")
@@ -10,7 +10,7 @@ class Echo:
         self._prefill = prefill
         self._matched = 0  # characters of it that came: the text that is held
 
-    def cut(self, text: str) -> str:
+    def feed(self, text: str) -> str:
         """What of the next text is the reply's own; while it may be the prefill it is held."""
         prefill, before = self._prefill, self._matched
         if not prefill:
@@ -24,6 +24,6 @@ class Echo:
             self._prefill = ""
         return text[repeated:]
 
-    def rest(self) -> str:
+    def flush(self) -> str:
         """What is still held when the reply ends: it was not the prefill."""
         return self._prefill[: self._matched]

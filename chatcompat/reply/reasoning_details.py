@@ -3,7 +3,7 @@
 from chatcompat.wire.chat_request import ReasoningDetail
 
 
-class Layout:
+class ReasoningDetailsBuilder:
     """Collects the `reasoning_details` of one reply, block by block.
 
     A reply without signed thinking has none. In one with it every block is told: thinking with its signature, text by
@@ -44,7 +44,7 @@ class Layout:
         self._details.append(detail)
         self._signed = True
 
-    def details(self, *, places: bool = True) -> list[ReasoningDetail]:
+    def build(self, *, places: bool = True) -> list[ReasoningDetail]:
         """All details, or without `places` those of thinking alone."""
         if not self._signed:
             return []

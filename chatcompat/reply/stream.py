@@ -7,7 +7,7 @@ from typing import Final
 from chatcompat.errors import ErrorReply, InvalidReply
 from chatcompat.reply.blocks import write_message
 from chatcompat.reply.chunk_writer import ChunkWriter, escape_separators
-from chatcompat.reply.context import Origin
+from chatcompat.reply.context import ReplyContext
 from chatcompat.reply.errors import status_of, to_chat_error, to_stream_error
 from chatcompat.reply.message_reader import MessageReader
 from chatcompat.reply.summary import ReplySummary
@@ -34,14 +34,14 @@ class ChunkStream:
     __slots__ = ("_decoder", "_out", "_reader", "_writer", "ended", "error", "summary")
 
     def __init__(
-        self, origin: Origin, *, max_event_bytes: int = MAX_EVENT_BYTES, max_held_bytes: int = MAX_HELD_BYTES
+        self, context: ReplyContext, *, max_event_bytes: int = MAX_EVENT_BYTES, max_held_bytes: int = MAX_HELD_BYTES
     ) -> None:
         self.error: StreamError | None = None
         self.ended: bool = False
         self._decoder = EventDecoder(max_bytes=max_event_bytes)
-        self._writer = ChunkWriter(origin)
+        self._writer = ChunkWriter(context)
         self._out = self._writer.out
-        self._reader = MessageReader(self._writer, origin, max_held_bytes)
+        self._reader = MessageReader(self._writer, context, max_held_bytes)
         self.summary: ReplySummary = self._reader.reply.summary
 
     @property

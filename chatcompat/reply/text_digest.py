@@ -30,11 +30,11 @@ def _to_text(unquoted: bytes | bytearray) -> str:
 
 
 def digest_of(text: str) -> bytes:
-    """The digest of a text, the same as that of its pieces in a `SaidText`."""
+    """The digest of a text, the same as that of its pieces in a `TextDigest`."""
     return blake2b(text.encode(), digest_size=32).digest()
 
 
-class SaidText:
+class TextDigest:
     """The length in characters of a text that comes in pieces, and its digest.
 
     A piece is JSON text without its quotation marks. Whoever adds to `unread` calls `read` above `BATCH`.
@@ -108,7 +108,7 @@ class SaidCall(NamedTuple):
     """Parts of one JSON text, without its quotation marks."""
 
 
-class SaidCalls:
+class CallCollector:
     """The calls of a reply that comes in pieces; none of a reply whose calls are too large.
 
     A piece is JSON text with its quotation marks. Whoever adds to `unread` does so for the `current` call, and calls

@@ -9,7 +9,7 @@ from msgspec import UNSET, Raw, Struct
 
 from chatcompat.errors import DECODE_ERRORS
 from chatcompat.reply.completion import Calls, to_completion, to_completion_id, to_finish_reason
-from chatcompat.reply.context import Origin
+from chatcompat.reply.context import ReplyContext
 from chatcompat.reply.summary import ReplySummary
 from chatcompat.reply.usage import to_chat_usage
 from chatcompat.wire.chat_reply import ReplyFunction, ReplyMessage, ReplyToolCall
@@ -40,9 +40,9 @@ class _Message(Struct):
 _decode = msgspec.json.Decoder(_Message).decode
 
 
-def to_plain_completion(body: bytes, origin: Origin) -> tuple[bytes, ReplySummary] | None:
+def to_plain_completion(body: bytes, context: ReplyContext) -> tuple[bytes, ReplySummary] | None:
     """The completion of a messages reply that is at most one text and calls of functions; None for any other."""
-    if origin.prefill or origin.json_tool is not None or origin.legacy_functions or origin.custom_tools:
+    if context.prefill or context.json_tool is not None or context.legacy_functions or context.custom_tools:
         return None
     try:
         message = _decode(body)
@@ -64,7 +64,7 @@ def to_plain_completion(body: bytes, origin: Origin) -> tuple[bytes, ReplySummar
         if not arguments.startswith("{") or block.id in ids:
             return None
         ids.add(block.id)
-        calls.append(ReplyToolCall(block.id, ReplyFunction(origin.tool_names.get(block.name, block.name), arguments)))
+        calls.append(ReplyToolCall(block.id, ReplyFunction(context.tool_names.get(block.name, block.name), arguments)))
     usage = message.usage or {}
     summary = ReplySummary(
         to_completion_id(message.id),
@@ -73,4 +73,4 @@ def to_plain_completion(body: bytes, origin: Origin) -> tuple[bytes, ReplySummar
         usage,
     )
     reply = ReplyMessage(text, None, calls or UNSET)
-    return to_completion(reply, summary, message, to_chat_usage(usage), origin), summary
+    return to_completion(reply, summary, message, to_chat_usage(usage), context), summary

@@ -10,7 +10,7 @@ from msgspec import Raw, Struct
 from chatcompat.errors import DECODE_ERRORS, InvalidReply
 from chatcompat.wire.messages import Usage
 
-SERVICE_TIERS: Final[dict[str, str]] = {"standard": "default", "priority": "priority"}
+CHAT_SERVICE_TIERS: Final[dict[str, str]] = {"standard": "default", "priority": "priority"}
 """The tier that a request was served in; others, and `batch`, have no chat name: null."""
 
 _NULL: Final = Raw(b"null")
@@ -35,7 +35,7 @@ _output_details = msgspec.json.Decoder(_OutputTokensDetails | None).decode
 def to_service_tier(usage: Usage) -> str | None:
     """The chat name of the tier in a usage."""
     try:
-        return SERVICE_TIERS.get(_text(usage.get("service_tier", _NULL)) or "")
+        return CHAT_SERVICE_TIERS.get(_text(usage.get("service_tier", _NULL)) or "")
     except DECODE_ERRORS:
         return None
 

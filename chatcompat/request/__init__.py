@@ -1,6 +1,6 @@
 """Chat request -> messages request."""
 
-from chatcompat.request.build import Outcome, to_messages_request
+from chatcompat.request.build import TranslatedRequest, to_messages_request
 from chatcompat.request.decode import Decoded, decode_chat_request
 
-__all__ = ["Decoded", "Outcome", "decode_chat_request", "to_messages_request"]
+__all__ = ["Decoded", "TranslatedRequest", "decode_chat_request", "to_messages_request"]

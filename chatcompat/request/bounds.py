@@ -45,20 +45,20 @@ class RequestBounds:
                 raise ValueError(f"{field.name} must be at least 1, not {getattr(self, field.name)}")
 
 
-def grows_too_much(place: str, bounds: RequestBounds) -> InvalidRequest:
+def grows_too_much(path: str, bounds: RequestBounds) -> InvalidRequest:
     """The refusal of what would be sent on larger than it came, by more than the bound."""
     return InvalidRequest(
         f"The messages request would need more than {bounds.growth} bytes beyond the size of this.",
-        param=place,
+        param=path,
         code="grows_too_much",
     )
 
 
-def check_count(name: str, count: int, bound: int, place: str) -> None:
+def check_count(name: str, count: int, bound: int, path: str) -> None:
     """Raise `InvalidRequest` where a list is longer than its bound; `name` is what it holds."""
     if count > bound:
         raise InvalidRequest(
-            f"There are {count} {name}; this service takes {bound}.", param=place, code="array_above_max_length"
+            f"There are {count} {name}; this service takes {bound}.", param=path, code="array_above_max_length"
         )
 
 

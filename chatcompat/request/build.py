@@ -5,7 +5,7 @@ from msgspec import UNSET
 
 from chatcompat.dialect import Dialect
 from chatcompat.request.bounds import RequestBounds, check_count
-from chatcompat.request.context import Notes, joined
+from chatcompat.request.context import RequestContext, joined
 from chatcompat.request.conversation import Conversation, leading_system
 from chatcompat.request.decode import Decoded, to_invalid_request
 from chatcompat.request.fields import check_unsent, set_values
@@ -21,7 +21,7 @@ from chatcompat.wire.messages import MessagesRequest, TextBlockParam
 _encode = msgspec.json.Encoder().encode
 
 
-class Outcome(msgspec.Struct):
+class TranslatedRequest(msgspec.Struct):
     """A messages request, and what the reply must know of its making."""
 
     request: MessagesRequest
@@ -42,7 +42,9 @@ class Outcome(msgspec.Struct):
             raise to_invalid_request(error) from None
 
 
-def to_messages_request(decoded: Decoded, *, dialect: Dialect, version: str, bounds: RequestBounds) -> Outcome:
+def to_messages_request(
+    decoded: Decoded, *, dialect: Dialect, version: str, bounds: RequestBounds
+) -> TranslatedRequest:
     """Translate a decoded request; raises `InvalidRequest` with the place of what cannot be translated.
 
     `version` is the `anthropic-version` that goes along.
@@ -52,44 +54,46 @@ def to_messages_request(decoded: Decoded, *, dialect: Dialect, version: str, bou
     plain = to_plain_request(chat, dialect)
     if plain is None:
         try:
-            return _to_messages_request(decoded, dialect, version, Notes(ignored, bounds))
+            return _to_messages_request(decoded, dialect, version, RequestContext(ignored, bounds))
         except UnicodeDecodeError as error:  # in a raw value that was looked into
             raise to_invalid_request(error) from None
     set_values(chat, plain, dialect, version, ignored)
-    return Outcome(plain, ignored)
+    return TranslatedRequest(plain, ignored)
 
 
-def _to_messages_request(decoded: Decoded, dialect: Dialect, version: str, notes: Notes) -> Outcome:
-    chat, names, bounds = decoded.chat, ToolNames(), notes.bounds
+def _to_messages_request(
+    decoded: Decoded, dialect: Dialect, version: str, context: RequestContext
+) -> TranslatedRequest:
+    chat, names, bounds = decoded.chat, ToolNames(), context.bounds
     check_count("tools", len(chat.tools or ()), bounds.tools, "tools")
     check_count("functions", len(chat.functions or ()), bounds.tools, "functions")
-    check_unsent(chat, notes.ignored)
-    tools = to_tools(chat, decoded.native_tools, names, notes, dialect)
+    check_unsent(chat, context.ignored)
+    tools = to_tools(chat, decoded.native_tools, names, context, dialect)
     output = to_output(chat.response_format, names, dialect, bounds)
     decision = decide_tools(chat, tools, names, output, dialect)
-    notes.ignored += decision.ignored
-    conversation = Conversation(dialect, names, notes)
-    request = _to_request(chat, conversation, notes, dialect)
+    context.ignored += decision.ignored
+    conversation = Conversation(dialect, names, context)
+    request = _to_request(chat, conversation, context, dialect)
     _set_tools(request, decision)
     if output.config is not None:
         request.output_config = output.config
     if output.instruction is not None:
         if decision.offers_json:
             request.system = [*(request.system or []), output.instruction]
-        notes.ignored.append("response_format")
-    set_values(chat, request, dialect, version, notes.ignored)
-    set_reasoning(chat.reasoning_effort, request, dialect, notes.ignored, forces_call=decision.forces_call)
-    notes.keep_last_breakpoints()
-    return Outcome(request, notes.ignored, notes.media, names, output, conversation.repeated)
+        context.ignored.append("response_format")
+    set_values(chat, request, dialect, version, context.ignored)
+    set_reasoning(chat.reasoning_effort, request, dialect, context.ignored, forces_call=decision.forces_call)
+    context.keep_last_breakpoints()
+    return TranslatedRequest(request, context.ignored, context.media, names, output, conversation.repeated)
 
 
 def _to_request(
-    chat: ChatCompletionRequest, conversation: Conversation, notes: Notes, dialect: Dialect
+    chat: ChatCompletionRequest, conversation: Conversation, context: RequestContext, dialect: Dialect
 ) -> MessagesRequest:
-    leading = leading_system(chat.messages, notes)
+    leading = leading_system(chat.messages, context)
     if len(leading) == len(chat.messages) and leading[-1]:
         conversation.say(leading.pop())
-        notes.ignored.append("messages[].role")
+        context.ignored.append("messages[].role")
     else:
         for index in range(len(leading), len(chat.messages)):
             conversation.add(index, chat.messages[index])

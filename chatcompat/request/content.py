@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import assert_never
 
-from chatcompat.request.context import Notes
+from chatcompat.request.context import RequestContext
 from chatcompat.request.media import to_file, to_image
 from chatcompat.wire.chat_request import FilePart, ImagePart, PromptCacheBreakpoint, RefusalPart, TextPart, UserPart
 from chatcompat.wire.messages import (
@@ -25,7 +25,7 @@ def is_blank(text: str) -> bool:
 
 
 def to_text_blocks(
-    content: str | list[TextPart] | list[TextPart | RefusalPart] | None, notes: Notes
+    content: str | list[TextPart] | list[TextPart | RefusalPart] | None, context: RequestContext
 ) -> list[TextBlockParam]:
     """The text of a message without its blank parts."""
     if content is None:
@@ -36,13 +36,13 @@ def to_text_blocks(
     for part in content:
         if isinstance(part, TextPart) and not is_blank(part.text):
             block = TextBlockParam(part.text)
-            _mark(block, part, notes)
+            _mark(block, part, context)
             blocks.append(block)
     return blocks
 
 
-def to_blocks(content: str | list[UserPart] | None, place: str, notes: Notes) -> list[ContentBlockParam]:
-    """Text, images and files in their order; blank text is dropped. `place` is the path of `content`."""
+def to_blocks(content: str | list[UserPart] | None, path: str, context: RequestContext) -> list[ContentBlockParam]:
+    """Text, images and files in their order; blank text is dropped. `path` is the path of `content`."""
     if content is None:
         return []
     if isinstance(content, str):
@@ -55,36 +55,36 @@ def to_blocks(content: str | list[UserPart] | None, place: str, notes: Notes) ->
                     continue
                 block: ContentBlockParam = TextBlockParam(part.text)
             case ImagePart():
-                block = to_image(part.image_url.url, f"{place}[{index}]", notes)
+                block = to_image(part.image_url.url, f"{path}[{index}]", context)
                 if part.image_url.detail not in (None, "auto"):
-                    notes.ignored.append("messages[].content[].image_url.detail")
+                    context.ignored.append("messages[].content[].image_url.detail")
             case FilePart():
-                block = to_file(part.file, f"{place}[{index}]", notes)
+                block = to_file(part.file, f"{path}[{index}]", context)
             case _:
                 assert_never(part)
-        _mark(block, part, notes)
+        _mark(block, part, context)
         blocks.append(block)
     return blocks
 
 
-def mark_last(blocks: Sequence[BlockParam], cache_control: CacheControl | None, notes: Notes) -> None:
+def mark_last(blocks: Sequence[BlockParam], cache_control: CacheControl | None, context: RequestContext) -> None:
     """Put a message's own breakpoint on its last block that takes one: the native side has none on messages."""
     if cache_control is None:
         return
     for block in reversed(blocks):
         if not isinstance(block, ThinkingBlockParam | RedactedThinkingBlockParam):
-            notes.mark(block, cache_control)
+            context.add_breakpoint(block, cache_control)
             return
 
 
-def _mark(block: ContentBlockParam, part: UserPart, notes: Notes) -> None:
+def _mark(block: ContentBlockParam, part: UserPart, context: RequestContext) -> None:
     if part.cache_control is not None:
-        notes.mark(block, part.cache_control)
+        context.add_breakpoint(block, part.cache_control)
     elif part.prompt_cache_breakpoint is not None:
-        notes.mark(block, _to_cache_control(part.prompt_cache_breakpoint, notes))
+        context.add_breakpoint(block, _to_cache_control(part.prompt_cache_breakpoint, context))
 
 
-def _to_cache_control(breakpoint_: PromptCacheBreakpoint, notes: Notes) -> CacheControl:
+def _to_cache_control(breakpoint_: PromptCacheBreakpoint, context: RequestContext) -> CacheControl:
     if breakpoint_.ttl == "12h":
-        notes.ignored.append("messages[].content[].prompt_cache_breakpoint.ttl")
+        context.ignored.append("messages[].content[].prompt_cache_breakpoint.ttl")
     return _HOUR

@@ -17,7 +17,7 @@ class Cacheable(Protocol):
     cache_control: CacheControl | None
 
 
-class Notes:
+class RequestContext:
     """What is not sent on, the cache breakpoints in the order of the prompt, the media, and the bounds of all."""
 
     __slots__ = ("bounds", "breakpoints", "ignored", "media")
@@ -28,7 +28,7 @@ class Notes:
         self.breakpoints: list[Cacheable | dict[str, Any]] = []
         self.media: list[memoryview] = []
 
-    def mark(self, block: Cacheable, cache_control: CacheControl | None) -> None:
+    def add_breakpoint(self, block: Cacheable, cache_control: CacheControl | None) -> None:
         """Put a breakpoint on a block that has none yet."""
         if cache_control is not None and block.cache_control is None:
             block.cache_control = cache_control

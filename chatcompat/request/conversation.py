@@ -16,9 +16,9 @@ from chatcompat.dialect import Dialect
 from chatcompat.errors import InvalidRequest
 from chatcompat.request.bounds import RequestBounds, check_count
 from chatcompat.request.content import is_blank, mark_last, to_blocks, to_text_blocks
-from chatcompat.request.context import Notes
+from chatcompat.request.context import RequestContext
 from chatcompat.request.json_objects import prove_text
-from chatcompat.request.thinking_blocks import arrange
+from chatcompat.request.thinking_blocks import place_thinking
 from chatcompat.request.tool_arguments import to_input
 from chatcompat.request.tool_names import ToolNames
 from chatcompat.wire.chat_request import (
@@ -52,7 +52,7 @@ class _Call(Struct):
     """A call of the last assistant turn and, once it came, its result."""
 
     chat_id: str | None  # a legacy `function_call` has none; its result names the function
-    place: str
+    path: str
     block: ToolUseBlockParam
     outcome: ToolResultBlockParam | None = None
 
@@ -63,35 +63,35 @@ class _Instruction(Struct):
     blocks: list[TextBlockParam]
 
 
-def leading_system(messages: list[Message], notes: Notes) -> list[list[TextBlockParam]]:
+def leading_system(messages: list[Message], context: RequestContext) -> list[list[TextBlockParam]]:
     """The system and developer messages that a chat begins with, as the text blocks of each."""
     leading: list[list[TextBlockParam]] = []
     for index, message in enumerate(messages):
         if not isinstance(message, SystemMessage):
             break
-        _check_counts(message, index, notes.bounds)
+        _check_counts(message, index, context.bounds)
         if message.name is not None:
-            notes.ignored.append("messages[].name")
-        leading.append(_instruction_blocks(message, notes))
+            context.ignored.append("messages[].name")
+        leading.append(_instruction_blocks(message, context))
     return leading
 
 
-def _instruction_blocks(message: SystemMessage, notes: Notes) -> list[TextBlockParam]:
-    blocks = to_text_blocks(message.content, notes)
-    mark_last(blocks, message.cache_control, notes)
+def _instruction_blocks(message: SystemMessage, context: RequestContext) -> list[TextBlockParam]:
+    blocks = to_text_blocks(message.content, context)
+    mark_last(blocks, message.cache_control, context)
     return blocks
 
 
 class Conversation:
     """Collects turns; `messages` holds them after `close`."""
 
-    def __init__(self, dialect: Dialect, names: ToolNames, notes: Notes) -> None:
+    def __init__(self, dialect: Dialect, names: ToolNames, context: RequestContext) -> None:
         self.messages: list[MessageParam] = []
         self.repeated: str = ""  # the prefill, where the reply begins with it
         self._dialect = dialect
         self._names = names
-        self._notes = notes
-        self._ignored = notes.ignored
+        self._context = context
+        self._ignored = context.ignored
         self._calls: list[_Call] = []
         self._waiting: dict[tuple[str | None, str], deque[_Call]] = {}  # of these, those without a result
         self._answered = False  # whether any of these calls has its result
@@ -100,7 +100,7 @@ class Conversation:
 
     def add(self, index: int, message: Message) -> None:
         """Take one chat message; `index` is its place in the request."""
-        _check_counts(message, index, self._notes.bounds)
+        _check_counts(message, index, self._context.bounds)
         if message.name is not None and not isinstance(message, FunctionMessage):
             self._ignored.append("messages[].name")
         match message:
@@ -112,9 +112,9 @@ class Conversation:
                 self._add_tool(message, index)
             case FunctionMessage():
                 content = message.content
-                self._answer(self._waiting_function(message.name, index), to_blocks(content, "", self._notes))
+                self._answer(self._waiting_function(message.name, index), to_blocks(content, "", self._context))
             case SystemMessage():
-                if blocks := _instruction_blocks(message, self._notes):
+                if blocks := _instruction_blocks(message, self._context):
                     self._user.append(_Instruction(blocks))
             case _:
                 assert_never(message)
@@ -138,12 +138,12 @@ class Conversation:
     # ------------------------------------------------------------ one role each
 
     def _add_user(self, message: UserMessage, index: int) -> None:
-        blocks = to_blocks(message.content, f"messages[{index}].content", self._notes)
+        blocks = to_blocks(message.content, f"messages[{index}].content", self._context)
         if not blocks:
             raise InvalidRequest(
                 "A user message needs text or an image.", param=f"messages[{index}].content", code="empty_content"
             )
-        mark_last(blocks, message.cache_control, self._notes)
+        mark_last(blocks, message.cache_control, self._context)
         self._user += blocks
 
     def say(self, blocks: list[TextBlockParam]) -> None:
@@ -153,7 +153,7 @@ class Conversation:
     def _add_assistant(self, message: AssistantMessage, index: int) -> None:
         if message.annotations is not UNSET or message.audio is not UNSET:
             self._report_unsent(message)
-        text = _assistant_text(message, self._notes)
+        text = _assistant_text(message, self._context)
         if not message.tool_calls and message.function_call is None:
             blocks = self._with_thinking(message, text, [])
             if not blocks:
@@ -168,7 +168,7 @@ class Conversation:
             if message.function_call is not None:
                 calls.append(self._to_function_use(message.function_call, index))
             blocks = self._with_thinking(message, text, calls)
-        mark_last(blocks, message.cache_control, self._notes)
+        mark_last(blocks, message.cache_control, self._context)
         if self.messages and self.messages[-1].role == "assistant":
             self.messages[-1].content += blocks  # type: ignore[operator]  # a list until `close`
         else:
@@ -194,39 +194,39 @@ class Conversation:
             if message.reasoning_content:
                 self._ignored.append("messages[].reasoning_content")
             return [*text, *calls]
-        blocks, kept = arrange(text, calls, message.reasoning_details)
+        blocks, kept = place_thinking(text, calls, message.reasoning_details)
         if not kept:
             self._ignored.append("messages[].reasoning_details")
         return blocks
 
-    def _to_tool_use(self, call: ToolCall, place: str) -> ToolUseBlockParam:
+    def _to_tool_use(self, call: ToolCall, path: str) -> ToolUseBlockParam:
         if call.type == "custom":
             if call.custom is None:
-                raise missing(f"{place}.custom")
-            given = {"input": call.custom.input}
-            return self._call(call.id, call.id, call.custom.name, given, place)
+                raise missing(f"{path}.custom")
+            raw = {"input": call.custom.input}
+            return self._call(call.id, call.id, call.custom.name, raw, path)
         if call.function is None:
-            raise missing(f"{place}.function")
-        given = self._to_input(call.function, f"{place}.function.arguments")
-        return self._call(call.id, call.id, call.function.name, given, place)
+            raise missing(f"{path}.function")
+        raw = self._to_input(call.function, f"{path}.function.arguments")
+        return self._call(call.id, call.id, call.function.name, raw, path)
 
     def _to_function_use(self, call: FunctionCall, index: int) -> ToolUseBlockParam:
         """A legacy call, with an id made for it."""
-        place = f"messages[{index}].function_call"
-        given = self._to_input(call, f"{place}.arguments")
-        return self._call(None, f"call_{index}", call.name, given, place)
+        path = f"messages[{index}].function_call"
+        raw = self._to_input(call, f"{path}.arguments")
+        return self._call(None, f"call_{index}", call.name, raw, path)
 
-    def _to_input(self, call: FunctionCall, place: str) -> dict[str, Any]:
-        given, whole = to_input(call.arguments, place, self._notes.bounds.depth)
+    def _to_input(self, call: FunctionCall, path: str) -> dict[str, Any]:
+        raw, whole = to_input(call.arguments, path, self._context.bounds.depth)
         if not whole:
             self._ignored.append("messages[].tool_calls[].function.arguments")
-        return given
+        return raw
 
     def _call(
-        self, chat_id: str | None, native_id: str, name: str, given: dict[str, Any], place: str
+        self, chat_id: str | None, native_id: str, name: str, raw: dict[str, Any], path: str
     ) -> ToolUseBlockParam:
-        block = ToolUseBlockParam(self._ids.unique(to_native_id(native_id)), self._names.to_native(name), given)
-        call = _Call(chat_id, place, block)
+        block = ToolUseBlockParam(self._ids.unique(to_native_id(native_id)), self._names.to_native(name), raw)
+        call = _Call(chat_id, path, block)
         self._calls.append(call)
         # A result names its call by the id, and a legacy one by the function.
         key = (chat_id, name if chat_id is None else "")
@@ -249,9 +249,9 @@ class Conversation:
                 param=f"messages[{index}].tool_call_id",
                 code="unexpected_tool_result",
             )
-        result = self._answer(call, to_blocks(message.content, f"messages[{index}].content", self._notes))
+        result = self._answer(call, to_blocks(message.content, f"messages[{index}].content", self._context))
         result.is_error = bool(message.is_error)
-        self._notes.mark(result, message.cache_control)
+        self._context.add_breakpoint(result, message.cache_control)
 
     def _waiting_function(self, name: str, index: int) -> _Call:
         call = self._next_waiting(None, name)
@@ -280,12 +280,12 @@ class Conversation:
                     f"The call with {_named(call.chat_id)} has no result."
                     if call.chat_id is not None
                     else "The function_call has no result.",
-                    param=call.place,
+                    param=call.path,
                     code="missing_tool_result",
                 )
             content.append(call.outcome)
-        said, instructions = self._split_instructions(bool(content))
-        content += said
+        blocks, instructions = self._split_instructions(bool(content))
+        content += blocks
         if content:
             self.messages.append(MessageParam("user", content))
         if instructions:
@@ -306,10 +306,10 @@ class Conversation:
                 end -= 1
             if not end and not has_results:
                 end = len(user)
-        said: list[BlockParam] = []
+        blocks: list[BlockParam] = []
         for item in user[:end]:
-            said += _marked(item) if isinstance(item, _Instruction) else [item]
-        return said, [block for item in user[end:] if isinstance(item, _Instruction) for block in item.blocks]
+            blocks += _marked(item) if isinstance(item, _Instruction) else [item]
+        return blocks, [block for item in user[end:] if isinstance(item, _Instruction) for block in item.blocks]
 
     def _end_prefill(self, last: int) -> None:
         """A trailing assistant message is the start of the reply; natively it must not end in white space."""
@@ -344,9 +344,9 @@ def _check_counts(message: Message, index: int, bounds: RequestBounds) -> None:
             check_count("reasoning details", details, bounds.parts, f"messages[{index}].reasoning_details")
 
 
-def _assistant_text(message: AssistantMessage, notes: Notes) -> list[TextBlockParam]:
+def _assistant_text(message: AssistantMessage, context: RequestContext) -> list[TextBlockParam]:
     """The text; a refusal speaks where there is none, in its own parts or its own field."""
-    if blocks := to_text_blocks(message.content, notes):
+    if blocks := to_text_blocks(message.content, context):
         return blocks
     refusals = [message.refusal or ""]
     if isinstance(message.content, list):
@@ -370,9 +370,9 @@ def _only_text(content: str | Sequence[BlockParam]) -> str | None:
     return None
 
 
-def missing(place: str) -> InvalidRequest:
+def missing(path: str) -> InvalidRequest:
     """The error for a field that its neighbour calls for."""
-    return InvalidRequest("A required field is missing.", param=place, code="missing_required_parameter")
+    return InvalidRequest("A required field is missing.", param=path, code="missing_required_parameter")
 
 
 def _named(chat_id: str) -> str:

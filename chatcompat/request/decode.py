@@ -57,7 +57,7 @@ def decode_chat_request(body: bytes, bounds: RequestBounds = DEFAULT_BOUNDS) -> 
         except msgspec.ValidationError as error:
             if _UNKNOWN_FIELD not in str(error) and "$.tools[" not in str(error):
                 raise
-        _prove_text(body)
+        require_utf8(body)
         ours, native_tools = take_native_tools(body)
         known, unknown = without_unknown(ours, bounds)
         try:
@@ -70,20 +70,20 @@ def decode_chat_request(body: bytes, bounds: RequestBounds = DEFAULT_BOUNDS) -> 
 
 def _without_name(error: msgspec.ValidationError) -> msgspec.ValidationError:
     """The error for an object whose tag is none of ours: its unknown fields stay in it, and say nothing."""
-    sentence, at, place = str(error).rpartition(" - at `")
-    return msgspec.ValidationError(f"Invalid value{at}{place}") if _UNKNOWN_FIELD in sentence else error
+    sentence, at, path = str(error).rpartition(" - at `")
+    return msgspec.ValidationError(f"Invalid value{at}{path}") if _UNKNOWN_FIELD in sentence else error
 
 
 def _why(error: Exception, body: bytes) -> InvalidRequest:
     """Why a body cannot be decoded: what is no text is no JSON either, and says more."""
     try:
-        _prove_text(body)
+        require_utf8(body)
     except UnicodeDecodeError as no_text:
         error = no_text
     return to_invalid_request(error)
 
 
-def _prove_text(body: bytes) -> None:
+def require_utf8(body: bytes) -> None:
     """Raw values and unknown fields are scanned as JSON, but not as UTF-8."""
     if not body.isascii():
         body.decode()

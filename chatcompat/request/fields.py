@@ -78,7 +78,7 @@ FATES: Final[dict[str, Fate]] = {
     "verbosity": Ignored("no native field", neutral=("medium",)),
 }
 
-SERVICE_TIERS: Final[dict[str, Literal["auto", "standard_only"]]] = {"auto": "auto", "default": "standard_only"}
+NATIVE_SERVICE_TIERS: Final[dict[str, Literal["auto", "standard_only"]]] = {"auto": "auto", "default": "standard_only"}
 
 # The request struct has these fields last and in this order: one comparison tells that none of them is there.
 _UNSENT: Final = [name for name, fate in FATES.items() if not isinstance(fate, Mapped)]
@@ -112,7 +112,7 @@ def set_values(
     if chat.temperature is not None or chat.top_p is not None:
         _set_sampling(chat, request, dialect, version, ignored)
     if chat.service_tier is not None:
-        tier = SERVICE_TIERS.get(chat.service_tier)
+        tier = NATIVE_SERVICE_TIERS.get(chat.service_tier)
         if tier is None:
             ignored.append("service_tier")
         else:
@@ -128,9 +128,9 @@ def set_values(
 
 
 def _set_stop_sequences(stop: str | list[str], request: MessagesRequest, ignored: list[str]) -> None:
-    given = [stop] if isinstance(stop, str) else stop
-    kept = [sequence for sequence in given if sequence and not sequence.isspace()]
-    if len(kept) < len(given):
+    sequences = [stop] if isinstance(stop, str) else stop
+    kept = [sequence for sequence in sequences if sequence and not sequence.isspace()]
+    if len(kept) < len(sequences):
         ignored.append("stop")
     if kept:
         request.stop_sequences = kept

@@ -30,23 +30,23 @@ _OUT_OF_RANGE: Final = "Integer value out of range"  # above 4,300 digits, as fo
 CONTAINERS: Final = frozenset({dict, list})
 
 
-def read_object(source: Raw | str, place: str, max_depth: int) -> dict[str, Any]:
+def read_object(source: Raw | str, path: str, max_depth: int) -> dict[str, Any]:
     """The object in `source`, JSON that may be nested `max_depth` deep.
 
-    Raises `InvalidRequest` with `place` where it is deeper or has a number that cannot be read, and `DECODE_ERRORS`
+    Raises `InvalidRequest` with `path` where it is deeper or has a number that cannot be read, and `DECODE_ERRORS`
     for what is no JSON object.
     """
     may_be_deep = count_brackets(source) > max_depth
     try:
         found = _decode_object(source)
     except RecursionError:
-        raise _too_deep(place, max_depth) from None
+        raise _too_deep(path, max_depth) from None
     except msgspec.ValidationError as error:
         if _OUT_OF_RANGE not in str(error):
             raise
-        raise InvalidRequest("An integer in the JSON has too many digits.", param=place, code="invalid_value") from None
+        raise InvalidRequest("An integer in the JSON has too many digits.", param=path, code="invalid_value") from None
     if may_be_deep:
-        check_depth(found, place, max_depth)
+        check_depth(found, path, max_depth)
     return found
 
 
@@ -58,7 +58,7 @@ def count_brackets(source: Raw | str) -> int:
     return text.count(b"{") + text.count(b"[")
 
 
-def check_depth(value: object, place: str, max_depth: int) -> None:
+def check_depth(value: object, path: str, max_depth: int) -> None:
     """Raise `InvalidRequest` where objects and lists are nested deeper than `max_depth`: looks level by level."""
     level = [value]
     for _ in range(max_depth):
@@ -70,21 +70,21 @@ def check_depth(value: object, place: str, max_depth: int) -> None:
         ]
         if not level:
             return
-    raise _too_deep(place, max_depth)
+    raise _too_deep(path, max_depth)
 
 
-def _too_deep(place: str, max_depth: int) -> InvalidRequest:
+def _too_deep(path: str, max_depth: int) -> InvalidRequest:
     return InvalidRequest(
-        f"The JSON is nested too deeply: at most {max_depth} levels are taken.", param=place, code="nested_too_deeply"
+        f"The JSON is nested too deeply: at most {max_depth} levels are taken.", param=path, code="nested_too_deeply"
     )
 
 
-def read_schema(source: Raw, place: str, max_depth: int) -> dict[str, Any]:
+def read_schema(source: Raw, path: str, max_depth: int) -> dict[str, Any]:
     """The JSON schema in `source`; raises `InvalidRequest` for what is none, and `UnicodeDecodeError`."""
     try:
-        return read_object(source, place, max_depth)
+        return read_object(source, path, max_depth)
     except msgspec.DecodeError:
-        raise InvalidRequest("Expected a JSON schema, an object.", param=place, code="invalid_type") from None
+        raise InvalidRequest("Expected a JSON schema, an object.", param=path, code="invalid_type") from None
 
 
 def prove_text(raw: Raw) -> None:

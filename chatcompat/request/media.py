@@ -9,7 +9,7 @@ from msgspec import UNSET, Raw
 
 from chatcompat.errors import InvalidRequest
 from chatcompat.request.bounds import grows_too_much
-from chatcompat.request.context import Notes
+from chatcompat.request.context import RequestContext
 from chatcompat.wire.chat_request import File
 from chatcompat.wire.messages import (
     Base64Source,
@@ -67,38 +67,38 @@ _decode_str = msgspec.json.Decoder(str).decode
 _encode = msgspec.json.Encoder().encode
 
 
-def to_image(raw: Raw, place: str, notes: Notes) -> ImageBlockParam | DocumentBlockParam:
+def to_image(raw: Raw, path: str, context: RequestContext) -> ImageBlockParam | DocumentBlockParam:
     """The block of an `image_url`: an image, or a document if the data URL says so."""
-    url = _to_plain_string(raw, f"{place}.image_url.url")
+    url = _to_plain_string(raw, f"{path}.image_url.url")
     if found := _split_data_url(url):
-        return _to_block(*found, None, place, notes)
+        return _to_block(*found, None, path, context)
     if _HTTP.match(url):
         return ImageBlockParam(URLSource(_decode_str(url)))
     raise InvalidRequest(
         "An image URL must be http://, https:// or a base64 data: URL with content.",
-        param=place,
+        param=path,
         code="unsupported_value",
     )
 
 
-def to_file(file: File, place: str, notes: Notes) -> ImageBlockParam | DocumentBlockParam:
+def to_file(file: File, path: str, context: RequestContext) -> ImageBlockParam | DocumentBlockParam:
     """The block of a `file` part: by the id of a file that the service has, or by its data."""
     if file.file_id is not None:
         return DocumentBlockParam(FileSource(file.file_id), title=file.filename)
     if file.file_data is UNSET:
-        raise InvalidRequest("A file needs file_data or file_id.", param=place, code="missing_required_parameter")
-    data = _to_plain_string(file.file_data, f"{place}.file.file_data")
+        raise InvalidRequest("A file needs file_data or file_id.", param=path, code="missing_required_parameter")
+    data = _to_plain_string(file.file_data, f"{path}.file.file_data")
     if found := _split_data_url(data):
-        return _to_block(*found, file.filename, place, notes)
+        return _to_block(*found, file.filename, path, context)
     ending = (file.filename or "").rpartition(".")[2].lower()
     media_type = _MEDIA_TYPES_OF_NAMES.get(ending)
     if media_type is None or _NO_BASE64.match(data):
         raise InvalidRequest(
             "The data of a file must be a base64 data: URL, or base64 with a filename that tells its type.",
-            param=place,
+            param=path,
             code="unsupported_value",
         )
-    return _to_block(media_type, data[1:], file.filename, place, notes)
+    return _to_block(media_type, data[1:], file.filename, path, context)
 
 
 def _split_data_url(url: memoryview) -> tuple[bytes, memoryview] | None:
@@ -115,42 +115,42 @@ def _split_data_url(url: memoryview) -> tuple[bytes, memoryview] | None:
     return attributes[0].removeprefix(b'"data:').strip(), url[len(head) + 1 :]
 
 
-def _to_plain_string(raw: Raw, place: str) -> memoryview:
+def _to_plain_string(raw: Raw, path: str) -> memoryview:
     """A JSON string that begins without escapes: encoders that escape a slash mean the same by it."""
     text = memoryview(raw)
     start = bytes(text[:_MAX_HEAD])
     if not start.startswith(b'"'):
-        raise InvalidRequest("Expected str.", param=place, code="invalid_type")
+        raise InvalidRequest("Expected str.", param=path, code="invalid_type")
     return memoryview(_encode(_decode_str(text))) if b"\\" in start else text
 
 
 def _to_block(
-    media_type: bytes, data: memoryview, title: str | None, place: str, notes: Notes
+    media_type: bytes, data: memoryview, title: str | None, path: str, context: RequestContext
 ) -> ImageBlockParam | DocumentBlockParam:
     """`data` is base64 with the closing quote of the JSON string that it came in."""
     if image := IMAGE_MEDIA_TYPES.get(media_type):
-        return ImageBlockParam(Base64Source(image, notes.splice(data)))
+        return ImageBlockParam(Base64Source(image, context.splice(data)))
     if media_type == _PDF:
-        return DocumentBlockParam(Base64Source(_PDF.decode(), notes.splice(data)), title=title)
+        return DocumentBlockParam(Base64Source(_PDF.decode(), context.splice(data)), title=title)
     if media_type == _PLAIN_TEXT:
-        return DocumentBlockParam(TextSource("text/plain", _to_text(data, place, notes)), title=title)
+        return DocumentBlockParam(TextSource("text/plain", _to_text(data, path, context)), title=title)
     named = f"of type {media_type.decode()!r}" if media_type in _REFUSED_MEDIA_TYPES else "of this type"
     raise InvalidRequest(
         f"Data {named} is not supported; send image/jpeg, image/png, image/gif, image/webp, "
         "application/pdf or text/plain.",
-        param=place,
+        param=path,
         code="unsupported_value",
     )
 
 
-def _to_text(data: memoryview, place: str, notes: Notes) -> str:
+def _to_text(data: memoryview, path: str, context: RequestContext) -> str:
     """The text of a file, as JSON no larger than its base64 but for the bound: JSON escapes some characters."""
     try:
         text = b64decode(_decode_base64(data), validate=True).decode()
     except ValueError:
-        raise InvalidRequest("A text file must be base64 of UTF-8.", param=place, code="unsupported_value") from None
-    if len(_encode(text)) > len(data) + notes.bounds.growth:
-        raise grows_too_much(place, notes.bounds)
+        raise InvalidRequest("A text file must be base64 of UTF-8.", param=path, code="unsupported_value") from None
+    if len(_encode(text)) > len(data) + context.bounds.growth:
+        raise grows_too_much(path, context.bounds)
     return text
 
 

@@ -43,9 +43,9 @@ def _is_native(tool: Raw) -> bool:
     )
 
 
-def read_native_tool(tool: Raw, place: str, max_depth: int) -> dict[str, Any]:
+def read_native_tool(tool: Raw, path: str, max_depth: int) -> dict[str, Any]:
     """A native tool as it may be sent on; raises `InvalidRequest` for one without a name that is text."""
-    found = read_object(tool, place, max_depth)
+    found = read_object(tool, path, max_depth)
     if not isinstance(found.get("name", ""), str):
-        raise InvalidRequest("Expected str.", param=f"{place}.name", code="invalid_type")
+        raise InvalidRequest("Expected str.", param=f"{path}.name", code="invalid_type")
     return found

@@ -54,22 +54,22 @@ def to_output(
     """Choose the way; raises `InvalidRequest`."""
     if response_format is None or response_format.type == "text":
         return Output()
-    given = response_format.json_schema
-    if given is None and response_format.type == "json_schema":
+    json_schema = response_format.json_schema
+    if json_schema is None and response_format.type == "json_schema":
         raise InvalidRequest(
             "A required field is missing.", param="response_format.json_schema", code="missing_required_parameter"
         )
     tool = ToolParam(name=_free_name(names), description=_DESCRIPTION, input_schema=_ANY_OBJECT)
     output = Output(tool=tool, forced=dialect.forced_tools)
-    if given is not None:
-        tool.description = f"{_DESCRIPTION} {given.description}" if given.description else _DESCRIPTION
-        tool.strict = bool(given.strict)
-        if given.schema is not UNSET:
-            schema = read_schema(given.schema, _PLACE, bounds.depth)
+    if json_schema is not None:
+        tool.description = f"{_DESCRIPTION} {json_schema.description}" if json_schema.description else _DESCRIPTION
+        tool.strict = bool(json_schema.strict)
+        if json_schema.schema is not UNSET:
+            schema = read_schema(json_schema.schema, _PLACE, bounds.depth)
             if dialect.json_schema and is_native_schema(schema):
                 return Output(config=OutputConfig(format=JSONOutputFormat(schema)))
             output.wrapped = not _is_plain_object(schema)
-            tool.input_schema = wrap(schema, given.schema, bounds) if output.wrapped else schema
+            tool.input_schema = wrap(schema, json_schema.schema, bounds) if output.wrapped else schema
     if not output.forced:
         output.instruction = TextBlockParam(_INSTRUCTION.format(name=tool.name))
     return output

@@ -13,7 +13,7 @@ from chatcompat.wire.messages import (
 )
 
 
-def arrange(
+def place_thinking(
     text: Sequence[TextBlockParam], calls: Sequence[ToolUseBlockParam], details: Sequence[ReasoningDetail]
 ) -> tuple[list[BlockParam], bool]:
     """The blocks of an assistant's turn in the order of `details`, and whether each piece of thinking could be kept.
@@ -21,7 +21,7 @@ def arrange(
     Thinking is the service's own only with its signature: without one, or in another service's form, it is dropped.
     What `details` do not place, as in a message that the client changed, stands behind, text first.
     """
-    said, end = "".join(block.text for block in text), 0
+    content, end = "".join(block.text for block in text), 0
     breakpoint_ = next((block.cache_control for block in reversed(text) if block.cache_control), None)
     waiting = iter(calls)
     blocks: list[BlockParam] = []
@@ -29,7 +29,7 @@ def arrange(
     for detail in details:
         if detail.type == "content":
             start, end = end, end + (detail.length or 0)
-            _add_text(blocks, said[start:end])
+            _add_text(blocks, content[start:end])
         elif detail.type == "tool_call":
             blocks += [call for call in [next(waiting, None)] if call is not None]
         elif detail.type == "reasoning.text" and detail.signature:
@@ -38,7 +38,7 @@ def arrange(
             blocks.append(RedactedThinkingBlockParam(detail.data))
         else:
             kept = False
-    _add_text(blocks, said[end:])
+    _add_text(blocks, content[end:])
     if breakpoint_ is not None:
         last = next(block for block in reversed(blocks) if isinstance(block, TextBlockParam))
         last.cache_control = breakpoint_

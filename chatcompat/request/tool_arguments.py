@@ -19,23 +19,23 @@ class _Skipped(msgspec.Struct):
 _skip_object = msgspec.json.Decoder(_Skipped).decode
 
 
-def to_input(arguments: str | None, place: str, max_depth: int) -> tuple[dict[str, Any], bool]:
+def to_input(arguments: str | None, path: str, max_depth: int) -> tuple[dict[str, Any], bool]:
     """The arguments as an object, and whether they were whole.
 
     Blank arguments are `{}`. Arguments that a token limit cut off are sent as `{}` and not whole: a session in whose
-    history they stand must not fail for ever. Anything else that is no JSON object is refused with `place`.
+    history they stand must not fail for ever. Anything else that is no JSON object is refused with `path`.
     """
     if arguments is None or not arguments or arguments.isspace():
         return {}, True
     try:
         if len(arguments) > _LARGE:
             _skip_object(arguments)  # before anything is built of what may be cut off at its end
-        return read_object(arguments, place, max_depth), True
+        return read_object(arguments, path, max_depth), True
     except DECODE_ERRORS:
         if _is_cut_off(arguments):
             return {}, False
         raise InvalidRequest(
-            "The arguments of a call must be a JSON object, as text.", param=place, code="invalid_json"
+            "The arguments of a call must be a JSON object, as text.", param=path, code="invalid_json"
         ) from None
 
 

@@ -134,9 +134,9 @@ def _from_function_call(call: Literal["none", "auto"] | Named | None, names: Too
     return choice
 
 
-def _named(name: str, names: ToolNames, place: str) -> ToolChoiceParam:
+def _named(name: str, names: ToolNames, path: str) -> ToolChoiceParam:
     if name not in names.offered:
-        raise InvalidRequest("The chosen tool is not among the tools.", param=place, code="unknown_tool")
+        raise InvalidRequest("The chosen tool is not among the tools.", param=path, code="unknown_tool")
     return ToolChoiceParam("tool", name=names.to_native(name))
 
 

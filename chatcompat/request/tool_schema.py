@@ -28,11 +28,11 @@ _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,8}")  # RFC 6901, section 4
 _encode = msgspec.json.Encoder().encode
 
 
-def to_input_schema(parameters: Raw | UnsetType, place: str, bounds: RequestBounds) -> Schema:
-    """A schema that the native side takes and that means the same; `place` is the path of `parameters`."""
+def to_input_schema(parameters: Raw | UnsetType, path: str, bounds: RequestBounds) -> Schema:
+    """A schema that the native side takes and that means the same; `path` is the path of `parameters`."""
     if parameters is UNSET or parameters == _NULL:
         return EMPTY_SCHEMA
-    schema = read_schema(parameters, place, bounds.depth)
+    schema = read_schema(parameters, path, bounds.depth)
     if not schema:
         return EMPTY_SCHEMA
     kind = schema.get("type")
@@ -40,10 +40,10 @@ def to_input_schema(parameters: Raw | UnsetType, place: str, bounds: RequestBoun
     if kind == "object" and not combined:
         return schema
     if kind is not None and kind != "object" and not (isinstance(kind, list) and "object" in kind):
-        raise InvalidRequest('The schema of a function must have "type": "object".', param=place, code="invalid_schema")
+        raise InvalidRequest('The schema of a function must have "type": "object".', param=path, code="invalid_schema")
     if combined:
-        schema = _Flattener(schema, memoryview(parameters).nbytes, place, bounds).flatten()
-        check_depth(schema, place, bounds.depth)
+        schema = _Flattener(schema, memoryview(parameters).nbytes, path, bounds).flatten()
+        check_depth(schema, path, bounds.depth)
     return {"type": "object", **schema} if kind is None else {**schema, "type": "object"}
 
 
@@ -73,10 +73,10 @@ class _Flattener:
     definition, and a definition can be referred to again and again.
     """
 
-    def __init__(self, root: Schema, size: int, place: str, bounds: RequestBounds) -> None:
+    def __init__(self, root: Schema, size: int, path: str, bounds: RequestBounds) -> None:
         self._root = root
         self._size = size  # of the root, in bytes
-        self._place = place
+        self._place = path
         self._bounds = bounds
         self._branches_left = bounds.schema_branches
         self._properties_left = bounds.schema_properties

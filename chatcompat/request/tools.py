@@ -7,7 +7,7 @@ from msgspec import UNSET, Raw
 
 from chatcompat.dialect import Dialect
 from chatcompat.errors import InvalidRequest
-from chatcompat.request.context import Notes
+from chatcompat.request.context import RequestContext
 from chatcompat.request.native_tools import read_native_tool
 from chatcompat.request.tool_choice import Tools, allowed_names
 from chatcompat.request.tool_names import ToolNames
@@ -35,26 +35,26 @@ WEB_SEARCH: Final = "web_search"
 
 
 def to_tools(
-    chat: ChatCompletionRequest, native: dict[int, Raw], names: ToolNames, notes: Notes, dialect: Dialect
+    chat: ChatCompletionRequest, native: dict[int, Raw], names: ToolNames, context: RequestContext, dialect: Dialect
 ) -> Tools:
     """Each tool natively, in order; refuses two of one name. `native` are those that came in the native shape."""
     if chat.functions is not None and chat.tools:
         raise InvalidRequest("Send tools or functions, not both.", param="functions", code="invalid_value")
-    named = _named_tools(chat, native, notes.bounds.depth)
+    named = _named_tools(chat, native, context.bounds.depth)
     if chat.web_search_options is not None:
         if WEB_SEARCH in named:
             raise InvalidRequest("There is a tool of this name.", param="web_search_options", code="duplicate_tool")
-        named[WEB_SEARCH] = _to_web_search(chat.web_search_options, dialect, notes), "web_search_options"
+        named[WEB_SEARCH] = _to_web_search(chat.web_search_options, dialect, context), "web_search_options"
     names.offered = named.keys()
     allowed = allowed_names(chat, names)
     return [
-        _to_tool(tool, place, names, notes)
-        for name, (tool, place) in named.items()
+        _to_tool(tool, path, names, context)
+        for name, (tool, path) in named.items()
         if allowed is None or name in allowed
     ]
 
 
-def _to_web_search(options: WebSearchOptions, dialect: Dialect, notes: Notes) -> dict[str, Any]:
+def _to_web_search(options: WebSearchOptions, dialect: Dialect, context: RequestContext) -> dict[str, Any]:
     """The service's own search; how much context it gives the model has no native name."""
     if dialect.web_search is None:
         raise InvalidRequest(
@@ -63,11 +63,11 @@ def _to_web_search(options: WebSearchOptions, dialect: Dialect, notes: Notes) ->
             code="unsupported_parameter",
         )
     if options.search_context_size not in (None, "medium"):
-        notes.ignored.append("web_search_options.search_context_size")
+        context.ignored.append("web_search_options.search_context_size")
     tool: dict[str, Any] = {"type": dialect.web_search, "name": WEB_SEARCH}
     if options.user_location is not None:
-        place = msgspec.to_builtins(options.user_location.approximate)
-        tool["user_location"] = {"type": "approximate", **place}
+        path = msgspec.to_builtins(options.user_location.approximate)
+        tool["user_location"] = {"type": "approximate", **path}
     return tool
 
 
@@ -79,23 +79,23 @@ def _named_tools(
 ) -> dict[str, tuple[Definition, str]]:
     """Each tool and its place by its name; a native toolset has none and goes by its place."""
     named: dict[str, tuple[Definition, str]] = {}
-    given: list[tuple[Definition | None, str]] = []
+    listed: list[tuple[Definition | None, str]] = []
     for index, function in enumerate(chat.tools or ()):
-        place = f"tools[{index}]"
-        given.append((read_native_tool(native[index], place, max_depth) if index in native else function, place))
-    given += [(function, f"functions[{index}]") for index, function in enumerate(chat.functions or ())]
-    for tool, place in given:
-        name = _name_of(tool, place)
+        path = f"tools[{index}]"
+        listed.append((read_native_tool(native[index], path, max_depth) if index in native else function, path))
+    listed += [(function, f"functions[{index}]") for index, function in enumerate(chat.functions or ())]
+    for tool, path in listed:
+        name = _name_of(tool, path)
         if not name:
-            raise InvalidRequest("A tool needs a name.", param=place, code="invalid_value")
+            raise InvalidRequest("A tool needs a name.", param=path, code="invalid_value")
         if name in named:
-            raise InvalidRequest("There is another tool of this name.", param=place, code="duplicate_tool")
+            raise InvalidRequest("There is another tool of this name.", param=path, code="duplicate_tool")
         assert tool is not None  # noqa: S101 - without a tool there is no name
-        named[name] = tool, place
+        named[name] = tool, path
     return named
 
 
-def _name_of(tool: Definition | None, place: str) -> str:
+def _name_of(tool: Definition | None, path: str) -> str:
     match tool:
         case FunctionTool(function):
             return function.name
@@ -104,45 +104,45 @@ def _name_of(tool: Definition | None, place: str) -> str:
         case FunctionDefinition(name):
             return name
         case None:
-            raise InvalidRequest("Expected object, got null.", param=place, code="invalid_type")
+            raise InvalidRequest("Expected object, got null.", param=path, code="invalid_type")
         case _:
-            return str(tool.get("name", place))
+            return str(tool.get("name", path))
 
 
-def _to_tool(tool: Definition, place: str, names: ToolNames, notes: Notes) -> ToolParam | dict[str, Any]:
+def _to_tool(tool: Definition, path: str, names: ToolNames, context: RequestContext) -> ToolParam | dict[str, Any]:
     match tool:
         case FunctionTool(function):
-            native = _to_function(function, f"{place}.function", names, notes)
-            notes.mark(native, tool.cache_control)
+            native = _to_function(function, f"{path}.function", names, context)
+            context.add_breakpoint(native, tool.cache_control)
         case CustomTool(custom):
-            native = _to_custom(custom, names, notes)
-            notes.mark(native, tool.cache_control)
+            native = _to_custom(custom, names, context)
+            context.add_breakpoint(native, tool.cache_control)
         case FunctionDefinition():
-            native = _to_function(tool, place, names, notes)
+            native = _to_function(tool, path, names, context)
         case dict():
-            notes.take_mark(tool)
+            context.take_mark(tool)
             return tool
         case _:
             assert_never(tool)
     return native
 
 
-def _to_function(function: FunctionDefinition, place: str, names: ToolNames, notes: Notes) -> ToolParam:
+def _to_function(function: FunctionDefinition, path: str, names: ToolNames, context: RequestContext) -> ToolParam:
     return ToolParam(
         name=names.to_native(function.name),
         description=function.description or UNSET,
-        input_schema=to_input_schema(function.parameters, f"{place}.parameters", notes.bounds),
+        input_schema=to_input_schema(function.parameters, f"{path}.parameters", context.bounds),
         strict=bool(function.strict),
     )
 
 
-def _to_custom(custom: CustomDefinition, names: ToolNames, notes: Notes) -> ToolParam:
+def _to_custom(custom: CustomDefinition, names: ToolNames, context: RequestContext) -> ToolParam:
     """A tool of one string. A grammar is told to the model; natively nothing enforces it, and so it is reported."""
     name, description = names.to_native(custom.name), custom.description or ""
     names.custom.add(name)
     if isinstance(custom.format, GrammarFormat):
         grammar = custom.format.grammar
-        notes.ignored.append("tools[].custom.format")
+        context.ignored.append("tools[].custom.format")
         description = f"{description}\n\nThe input follows this {grammar.syntax} grammar:\n{grammar.definition}".strip()
     return ToolParam(name=name, description=description or UNSET, input_schema=_FREE_TEXT)
 

@@ -54,46 +54,46 @@ class _Walk:
         self.unknown: dict[str, None] = {}
         self._bound = bound
 
-    def value(self, raw: Raw, structs: Structs, place: str) -> Raw:
+    def value(self, raw: Raw, structs: Structs, path: str) -> Raw:
         """An object, or a list of objects, without what none of `structs` has."""
         if memoryview(raw)[0] == _OBJECT:
-            return self._object(raw, structs, place)
-        place += "[]"
+            return self._object(raw, structs, path)
+        path += "[]"
         try:
             objects, tags = _decode_raw_objects(raw), _tags_decoder(structs)(raw)
         except msgspec.ValidationError:  # the decoder names it; the others must be clean for that
-            return Raw(_encode([self._object(item, structs, place) for item in decode_raw_list(raw)]))
+            return Raw(_encode([self._object(item, structs, path) for item in decode_raw_list(raw)]))
         for found, tag in zip(objects, tags, strict=True):
-            self._clean(found, _FIELDS[type(tag)], place)
+            self._clean(found, _FIELDS[type(tag)], path)
         return Raw(_encode(objects))
 
-    def _object(self, raw: Raw, structs: Structs, place: str) -> Raw:
+    def _object(self, raw: Raw, structs: Structs, path: str) -> Raw:
         """One object; what is none, or of no type that we know, stays for the decoder to name."""
         try:
             (tag,) = _tags_decoder(structs)(b"[%b]" % raw)
             found = decode_raw_object(raw)
         except msgspec.ValidationError:
             return raw
-        self._clean(found, _FIELDS[type(tag)], place)
+        self._clean(found, _FIELDS[type(tag)], path)
         return Raw(_encode(found))
 
-    def _clean(self, found: dict[str, Raw], fields: _Fields, place: str) -> None:
+    def _clean(self, found: dict[str, Raw], fields: _Fields, path: str) -> None:
         for name in tuple(found):
             if name in fields.plain:
                 continue
             structs = fields.nested.get(name)
             if structs is None:
                 del found[name]
-                self._report(name, place)
+                self._report(name, path)
             elif memoryview(found[name])[0] in _CONTAINERS:
-                found[name] = self.value(found[name], structs, f"{place}.{name}" if place else name)
+                found[name] = self.value(found[name], structs, f"{path}.{name}" if path else name)
 
-    def _report(self, name: str, place: str) -> None:
-        self.unknown[f"{place}.{name[:MAX_NAME]}" if place else name[:MAX_NAME]] = None
+    def _report(self, name: str, path: str) -> None:
+        self.unknown[f"{path}.{name[:MAX_NAME]}" if path else name[:MAX_NAME]] = None
         if len(self.unknown) > self._bound:
             raise InvalidRequest(
                 f"There are more than {self._bound} different fields that this API does not have.",
-                param=place or None,
+                param=path or None,
                 code="too_many_unknown_fields",
             )
 

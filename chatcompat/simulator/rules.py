@@ -77,12 +77,12 @@ def check_limits(request: MessagesRequest, model: Model, version: str) -> None:
 
 
 def _check_sampling(request: MessagesRequest, model: Model, version: str) -> None:
-    given = [name for name in SAMPLING if getattr(request, name) is not UNSET]
-    if given and version == LATEST:
-        raise invalid(f"{given[0]}: Extra inputs are not permitted")
-    if given and not model.sampling:
-        raise invalid(f"{given[0]}: `{given[0]}` is deprecated for this model.")
-    for name in given:
+    names = [name for name in SAMPLING if getattr(request, name) is not UNSET]
+    if names and version == LATEST:
+        raise invalid(f"{names[0]}: Extra inputs are not permitted")
+    if names and not model.sampling:
+        raise invalid(f"{names[0]}: `{names[0]}` is deprecated for this model.")
+    for name in names:
         value = getattr(request, name)
         if value < 0:
             raise invalid(f"{name}: Input should be greater than or equal to 0")

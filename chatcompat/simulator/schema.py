@@ -248,8 +248,8 @@ def _number(node: Schema, *, whole: bool) -> int | float:
 
 def _half_gap(*limits: Fraction | None) -> Fraction:
     """Half of the way between the nearest limits, so that a step off one of them stays within the other."""
-    given = sorted({limit for limit in limits if limit is not None})
-    gaps = [(b - a) / 2 for a, b in pairwise(given)]
+    known = sorted({limit for limit in limits if limit is not None})
+    gaps = [(b - a) / 2 for a, b in pairwise(known)]
     return min([Fraction(1), *gaps])
 
 

@@ -25,9 +25,9 @@ _TYPE_WORDS: Final = {
 
 def native_wording(error: msgspec.ValidationError, model: type, body: bytes | memoryview, at: str) -> str:
     """What the service says about `body`, which is JSON but no `model`. `at` is the place of the body itself."""
-    said = str(error)
-    place = _PLACE.fullmatch(said)
-    what, path = (place["what"], place["path"]) if place else (said, "")
+    text = str(error)
+    found = _PLACE.fullmatch(text)
+    what, path = (found["what"], found["path"]) if found else (text, "")
     steps: list[str | int] = [step["field"] or int(step["index"]) for step in _STEP.finditer(path)]
     if field := _FIELD.fullmatch(what):
         return _sentence(at, [*steps, field["name"]], _FIELD_WORDS[field["what"]])

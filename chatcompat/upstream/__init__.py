@@ -21,8 +21,9 @@ try:
     import aiohttp
     from yarl import URL
 
+    from chatcompat.asgi.http import ClientDisconnected
     from chatcompat.upstream.pool import new_session
-    from chatcompat.upstream.upload import ClientLeft, Upload, has_control, length_of, to_text
+    from chatcompat.upstream.upload import Upload, has_control, length_of, to_text
 except ModuleNotFoundError as _error:
     raise ModuleNotFoundError("chatcompat.upstream needs aiohttp: pip install 'chatcompat[serve]'") from _error
 
@@ -163,7 +164,7 @@ class Upstream:
         return URL(f"{self._url}{quote(path)}" + (f"?{query}" if query else ""), encoded=True)
 
     async def _forward(self, target: URL, scope: Scope, receive: Receive, send: Send) -> UpstreamBroken | None:
-        exchange = _Exchange(receive, send, self._idle_timeout, self._max_header_bytes)
+        exchange = _Forwarding(receive, send, self._idle_timeout, self._max_header_bytes)
         headers = lowered(scope.get("headers", ()))
         try:
             text = to_text(to_end_to_end(headers, _NOT_FORWARDED))
@@ -198,7 +199,7 @@ class Upstream:
         return exchange.broken
 
 
-class _Exchange:
+class _Forwarding:
     """One forwarded request."""
 
     def __init__(self, receive: Receive, send: Send, idle_timeout: float, max_header_bytes: int) -> None:
@@ -220,7 +221,7 @@ class _Exchange:
                 self.allow_before_reply(upload.patience)
                 async with ask(data=data) as response:
                     await self._give_back(response)
-        except (ClientLeft, InvalidRequest, InvalidReply, aiohttp.ClientError, OSError) as error:
+        except (ClientDisconnected, InvalidRequest, InvalidReply, aiohttp.ClientError, OSError) as error:
             await self._tell(upload.failure or error)
 
     async def _give_back(self, response: aiohttp.ClientResponse) -> None:
@@ -273,7 +274,7 @@ class _Exchange:
 
         What failed is for the log alone, and by its kind: its text may quote the upstream.
         """
-        if self._left or isinstance(error, ClientLeft):
+        if self._left or isinstance(error, ClientDisconnected):
             return
         if isinstance(error, InvalidRequest) and not self._started:
             await self.refuse(error)

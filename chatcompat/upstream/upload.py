@@ -12,16 +12,13 @@ from aiohttp.abc import AbstractStreamWriter
 from starlette.types import Receive
 
 from chatcompat.asgi.headers import Headers
+from chatcompat.asgi.http import ClientDisconnected
 from chatcompat.errors import InvalidRequest
 
 _PIECE: Final = 64 * 1024  # bytes after which the upstream must have taken something
 _TOKEN: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _LENGTH: Final = re.compile(rb"[0-9]{1,18}")
-
-
-class ClientLeft(Exception):
-    """The client left before its request was whole."""
 
 
 class Upload(aiohttp.Payload):
@@ -54,7 +51,7 @@ class Upload(aiohttp.Payload):
         self._more = True
         self._written = False
         self.ended: anyio.Event = anyio.Event()  # the body is whole, or it never will be
-        self.failure: ClientLeft | InvalidRequest | None = None
+        self.failure: ClientDisconnected | InvalidRequest | None = None
 
     async def begin(self) -> "Upload | None":
         """Take the first piece, before there is a connection; None for a request that aiohttp can send without this."""
@@ -97,7 +94,7 @@ class Upload(aiohttp.Payload):
     async def _next(self) -> None:
         try:
             await self._take()
-        except (ClientLeft, InvalidRequest) as failure:
+        except (ClientDisconnected, InvalidRequest) as failure:
             self.failure = failure
             self.ended.set()
             raise
@@ -111,7 +108,7 @@ class Upload(aiohttp.Payload):
         except TimeoutError:
             raise too_slow(self._timeout) from None
         if message["type"] == "http.disconnect":
-            raise ClientLeft
+            raise ClientDisconnected
         self._piece = bytes(message.get("body", b""))
         self._more = message.get("more_body", False)
         self._taken += len(self._piece)

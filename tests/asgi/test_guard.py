@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 import pytest
 
-from chatcompat.asgi.task_scope import new_guard
+from chatcompat.asgi.task_scope import new_task_scope
 
 pytestmark = pytest.mark.anyio
 
@@ -34,20 +34,20 @@ async def fail() -> None:
 
 async def test_a_block_that_ends_takes_its_tasks_along() -> None:
     beside, unbegun = Beside(), Beside()
-    async with new_guard() as guard:
-        guard.start(beside)
+    async with new_task_scope() as task_scope:
+        task_scope.start(beside)
         await beside.begun.wait()
-        guard.start(unbegun)
+        task_scope.start(unbegun)
     assert beside.ended
     await anyio.lowlevel.checkpoint()  # nothing is left to be thrown here
 
 
 async def test_time_ends_a_block_and_no_sooner() -> None:
-    async with new_guard() as guard:
-        guard.allow(10)
-        guard.allow(0.01)
-        guard.allow(math.inf)
-        guard.allow(0.05)
+    async with new_task_scope() as task_scope:
+        task_scope.set_timeout(10)
+        task_scope.set_timeout(0.01)
+        task_scope.set_timeout(math.inf)
+        task_scope.set_timeout(0.05)
         began = anyio.current_time()
         await anyio.sleep_forever()
     assert anyio.current_time() - began >= 0.04
@@ -56,46 +56,46 @@ async def test_time_ends_a_block_and_no_sooner() -> None:
 
 async def test_time_that_is_given_again_does_not_end() -> None:
     whole = False
-    async with new_guard() as guard:
+    async with new_task_scope() as task_scope:
         for _ in range(5):
-            guard.allow(0.2)
+            task_scope.set_timeout(0.2)
             await anyio.sleep(0.08)
-        guard.allow(math.inf)
+        task_scope.set_timeout(math.inf)
         await anyio.sleep(0.3)
         whole = True
     assert whole
 
 
 async def test_a_task_beside_can_end_the_block() -> None:
-    async with new_guard() as guard:
+    async with new_task_scope() as task_scope:
 
         async def end() -> None:
-            guard.cancel()
+            task_scope.cancel()
 
-        guard.start(end)
+        task_scope.start(end)
         await anyio.sleep_forever()
-    guard.cancel()  # nothing is left to be cancelled
+    task_scope.cancel()  # nothing is left to be cancelled
     await anyio.lowlevel.checkpoint()
 
 
 async def test_a_block_that_swallows_its_cancellation_is_cancelled_again() -> None:
     swallowed = 0
-    async with new_guard() as guard:
-        guard.allow(0.01)
+    async with new_task_scope() as task_scope:
+        task_scope.set_timeout(0.01)
         while swallowed < 2:
             try:
                 await anyio.sleep_forever()
             except anyio.get_cancelled_exc_class():
                 swallowed += 1
-                guard.allow(math.inf)
+                task_scope.set_timeout(math.inf)
     assert swallowed == 2
     await anyio.lowlevel.checkpoint()
 
 
 async def test_what_a_task_raises_ends_the_block_and_is_raised() -> None:
     async def serve() -> None:
-        async with new_guard() as guard:
-            guard.start(fail)
+        async with new_task_scope() as task_scope:
+            task_scope.start(fail)
             await anyio.sleep_forever()
 
     with pytest.raises(ExceptionGroup) as raised:
@@ -114,8 +114,8 @@ async def test_what_a_task_raises_when_it_is_cancelled_is_raised() -> None:
         raise ValueError("at its end")
 
     async def serve() -> None:
-        async with new_guard() as guard:
-            guard.start(stubborn)
+        async with new_task_scope() as task_scope:
+            task_scope.start(stubborn)
             await begun.wait()
 
     with pytest.raises(ExceptionGroup):
@@ -126,8 +126,8 @@ async def test_what_a_task_raises_when_it_is_cancelled_is_raised() -> None:
 async def test_a_cancellation_from_outside_goes_through() -> None:
     beside = Beside()
     with anyio.move_on_after(0.05) as scope:
-        async with new_guard() as guard:
-            guard.start(beside)
+        async with new_task_scope() as task_scope:
+            task_scope.start(beside)
             await anyio.sleep_forever()
     assert scope.cancelled_caught
     assert beside.ended
@@ -136,8 +136,8 @@ async def test_a_cancellation_from_outside_goes_through() -> None:
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_a_native_cancellation_goes_through_even_behind_one_of_ours() -> None:
     async def serve() -> None:
-        async with new_guard() as guard:
-            guard.allow(0)
+        async with new_task_scope() as task_scope:
+            task_scope.set_timeout(0)
             try:
                 await anyio.sleep_forever()
             finally:
@@ -167,8 +167,8 @@ async def test_a_cancellation_while_its_tasks_end_waits_for_them() -> None:
             ended = True
 
     async def serve() -> None:
-        async with new_guard() as guard:
-            guard.start(slow_to_end)
+        async with new_task_scope() as task_scope:
+            task_scope.start(slow_to_end)
             await asyncio.sleep(0.01)
 
     task = asyncio.create_task(serve())
@@ -196,15 +196,15 @@ async def test_a_block_that_never_waits_has_neither_task_nor_timer(monkeypatch: 
     monkeypatch.setattr(loop, "call_at", call_at)
     loop.set_task_factory(new_task)
     try:
-        async with new_guard() as guard:
-            guard.allow(10)
-            guard.start(fail)
-            guard.allow(5)
+        async with new_task_scope() as task_scope:
+            task_scope.set_timeout(10)
+            task_scope.start(fail)
+            task_scope.set_timeout(5)
         await asyncio.sleep(0)
         assert made == []
-        async with new_guard() as guard:
-            guard.allow(10)
-            guard.start(Beside())
+        async with new_task_scope() as task_scope:
+            task_scope.set_timeout(10)
+            task_scope.start(Beside())
             await asyncio.sleep(0)
         assert sorted(made) == ["task", "timer"]
     finally:

@@ -11,7 +11,7 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from chatcompat import ChatCompatMiddleware, ExchangeRecord, InvalidRequest, translate
-from chatcompat.record import to_all
+from chatcompat.record import combine_observers
 from tests.asgi.driver import HELLO, REPLY, Inner, call, chat, frame, scope, streaming
 
 pytestmark = pytest.mark.anyio
@@ -190,7 +190,7 @@ async def test_several_observers_are_all_told_whatever_one_of_them_raises(caplog
         raise LookupError
 
     first, last = list[ExchangeRecord](), list[ExchangeRecord]()
-    app = ChatCompatMiddleware(Inner(), on_exchange=to_all(first.append, observer, last.append, observer))
+    app = ChatCompatMiddleware(Inner(), on_exchange=combine_observers(first.append, observer, last.append, observer))
     with caplog.at_level(logging.ERROR):
         assert (await call(app, chat())).status == 200
     assert first == last
@@ -200,7 +200,7 @@ async def test_several_observers_are_all_told_whatever_one_of_them_raises(caplog
     failed = caplog.records[0].exc_info[1]
     assert isinstance(failed, ExceptionGroup)
     assert [type(error) for error in failed.exceptions] == [LookupError, LookupError]
-    to_all(first.append)(first[0])
+    combine_observers(first.append)(first[0])
     assert len(first) == 2
 
 

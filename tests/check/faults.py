@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chatcompat.asgi.http import giving
+from chatcompat.asgi.http import replay_body
 
 Json = dict[str, Any]
 Wrap = Callable[[ASGIApp], ASGIApp]
@@ -53,7 +53,7 @@ class Faulty:
                 pieces.append(message["body"])
 
         own = [header for header in scope["headers"] if header[0] != b"content-length"]
-        await self.app({**scope, "headers": own}, giving(body, receive), take)
+        await self.app({**scope, "headers": own}, replay_body(body, receive), take)
         body = b"".join(pieces)
         headers.pop(b"content-length", None)
         if self.reply is not None:

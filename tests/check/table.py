@@ -4,7 +4,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chatcompat.asgi.http import giving
+from chatcompat.asgi.http import replay_body
 from tests.check.faults import (
     Faulty,
     Json,
@@ -155,7 +155,7 @@ class Mixes:
         body = await read_body(receive)
         self.first = self.first or body
         own = [header for header in scope["headers"] if header[0] != b"content-length"]
-        await self.app({**scope, "headers": own}, giving(self.first, receive), send)
+        await self.app({**scope, "headers": own}, replay_body(self.first, receive), send)
 
 
 REFUSED = answers(200, when=lambda status: status == 400)

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chatcompat import ChatCompatMiddleware, Dialect, InvalidReply, InvalidRequest, Translation, translate
 from chatcompat.dialect import PRESETS
-from chatcompat.reply.context import Origin
+from chatcompat.reply.context import ReplyContext
 
 Pieces = list[bytes]  # a request or a reply is one piece, a stream one piece an event
 Run = Callable[[Pieces], int]
@@ -49,7 +49,7 @@ _CHAT: Final = translate(b'{"model":"m","messages":[{"role":"user","content":"hi
 
 
 def _asked(**origin: Any) -> Translation:
-    return replace(_CHAT, origin=Origin(created=1, include_usage=True, service_tier=True, **origin))
+    return replace(_CHAT, context=ReplyContext(created=1, include_usage=True, service_tier=True, **origin))
 
 
 ASKED: Final[dict[str, Translation]] = {

@@ -24,7 +24,7 @@ from chatcompat import ChatCompatMiddleware, ExchangeRecord, translate
 from chatcompat.asgi.outcome import bounded
 from chatcompat.cli.serve_app import log_exchange
 from chatcompat.prometheus import PrometheusMetrics
-from chatcompat.record import to_all
+from chatcompat.record import combine_observers
 from chatcompat.reply.usage import readable_usage
 from tests.asgi.driver import Inner
 from tests.faults.server import HELLO, JSON, REPLY, SSE, STYLES, Server, Style, body, chat, frame, request, upload
@@ -365,7 +365,9 @@ async def test_a_number_that_cannot_be_read_loses_neither_reply_nor_record(
     records: list[ExchangeRecord] = []
     metrics = PrometheusMetrics(registry=CollectorRegistry())
     server = Server(upload([chat(**fields)]))
-    seen = await server.run(ChatCompatMiddleware(app, on_exchange=to_all(records.append, log_exchange, metrics)))
+    seen = await server.run(
+        ChatCompatMiddleware(app, on_exchange=combine_observers(records.append, log_exchange, metrics))
+    )
     (told,) = records
     assert (seen.status, told.status, told.finish_reason, told.error_type) == (200, 200, "stop", None)
     assert told.usage is not None

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from chatcompat import Dialect, InvalidRequest, translate
-from chatcompat.asgi.headers import to_client_headers, to_fields, to_ignored_header, to_inner_headers
+from chatcompat.asgi.headers import to_client_headers, to_header_map, to_ignored_header, to_inner_headers
 from chatcompat.request.bounds import DEFAULT_BOUNDS
 from chatcompat.request.fields import FATES
 from chatcompat.request.tool_names import ToolNames
@@ -67,7 +67,7 @@ def inner(headers: list[tuple[bytes, bytes]], dialect: Dialect | None = None) ->
     body = json.dumps({"model": "m", "messages": HI}).encode()
     of = translate(body, dialect=dialect or Dialect())
     return dict(
-        to_inner_headers(headers, to_fields(headers), dialect=of.dialect, version=of.version, length=len(of.body))
+        to_inner_headers(headers, to_header_map(headers), dialect=of.dialect, version=of.version, length=len(of.body))
     )
 
 
@@ -166,5 +166,5 @@ def test_a_dialect_may_be_chosen_by_the_model() -> None:
 
 def test_the_time_of_a_reply_is_now_unless_it_is_given() -> None:
     body = json.dumps({"model": "m", "messages": HI}).encode()
-    assert translate(body, created=5).origin.created == 5
-    assert translate(body).origin.created > 1_700_000_000
+    assert translate(body, created=5).context.created == 5
+    assert translate(body).context.created > 1_700_000_000

@@ -119,7 +119,7 @@ def both(translation: Translation, message: Any) -> tuple[Any, str]:
 
 def test_a_custom_call_comes_back_as_one_with_its_text() -> None:
     translation = ask(tools=[CUSTOM, FUNCTION])
-    native = next(iter(translation.origin.tool_names))
+    native = next(iter(translation.context.tool_names))
     message = reply([use(native, {"input": 'a "b"\n'}), use("f", {"x": 1}, "toolu_2")], "tool_use")
     whole, finish = both(translation, message)
     assert whole["tool_calls"] == [

@@ -48,7 +48,7 @@ def test_a_schema_goes_natively_where_the_dialect_has_it() -> None:
     body = json.loads(translation.body)
     assert body["output_config"] == {"format": {"type": "json_schema", "schema": STRICT}}
     assert "tools" not in body
-    assert translation.origin.json_tool is None
+    assert translation.context.json_tool is None
     assert msgspec.json.encode(STRICT) in translation.body
 
 
@@ -87,7 +87,7 @@ def test_a_schema_that_the_native_form_cannot_say_goes_by_the_tool_unchanged(sch
     body = json.loads(translation.body)
     assert "output_config" not in body
     assert body["tools"][0]["input_schema"] == schema
-    assert translation.origin.json_wrapped is False
+    assert translation.context.json_wrapped is False
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_a_schema_of_another_kind_is_wrapped_in_one_property(schema: Any, moved:
         "required": ["value"],
         "additionalProperties": False,
     }
-    assert translation.origin.json_wrapped is True
+    assert translation.context.json_wrapped is True
 
 
 def test_where_no_tool_can_be_forced_the_weaker_promise_is_reported() -> None:
@@ -172,7 +172,7 @@ def test_json_beside_tools_that_cannot_be_forced() -> None:
 def test_the_json_tool_takes_no_name_of_the_clients() -> None:
     taken = {"type": "function", "function": {"name": "respond_with_json"}}
     translation = ask(dialect=Dialect(), tools=[taken])
-    assert translation.origin.json_tool == "respond_with_json_"
+    assert translation.context.json_tool == "respond_with_json_"
 
 
 def test_the_clients_description_is_told() -> None:

@@ -158,7 +158,7 @@ def test_a_prefill_in_several_parts_is_sent_as_one() -> None:
     parts = [{"type": "text", "text": "One,"}, {"type": "text", "text": " two, "}]
     messages = [{"role": "user", "content": "Count."}, {"role": "assistant", "content": parts}]
     translation = translate(json.dumps({"model": "m", "messages": messages}).encode(), dialect=LLAMA_CPP)
-    assert json.loads(translation.body)["messages"][-1]["content"] == translation.origin.prefill == "One, two,"
+    assert json.loads(translation.body)["messages"][-1]["content"] == translation.context.prefill == "One, two,"
 
 
 @pytest.mark.parametrize("name", ["json-schema", "json-schema-streamed"])

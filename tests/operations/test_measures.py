@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatcompat._telemetry import Labels, amount, count, to_name, to_place
+from chatcompat._telemetry import BoundedLabels, amount, count, to_name, to_place
 
 
 def test_labels_are_the_first_so_many() -> None:
-    labels = Labels(2)
+    labels = BoundedLabels(2)
     assert [labels.add(text) for text in "abcab"] == ["a", "b", None, "a", "b"]
     assert [labels.find(text) for text in "abc"] == ["a", "b", None]
-    assert Labels(0).add("a") is None
+    assert BoundedLabels(0).add("a") is None
 
 
 @pytest.mark.parametrize(

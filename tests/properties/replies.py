@@ -51,7 +51,7 @@ ASKED: Final = [
 
 # ---------------------------------------------------------------- leaves by their names
 
-_CALLED: Final = st.sampled_from(["f", "get_weather", "c", JSON_TOOL, *PLAIN.origin.tool_names])
+_CALLED: Final = st.sampled_from(["f", "get_weather", "c", JSON_TOOL, *PLAIN.context.tool_names])
 _NAMED: Final[dict[tuple[str, Any], Strategy]] = {
     ("", int): st.integers(0, 50),
     ("output_tokens", int): st.integers(50, 99) | st.just(2**53),

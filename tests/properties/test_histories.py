@@ -15,8 +15,8 @@ from tests.properties.strategies import PROPERTY
 from tests.properties.values import Strategy
 from tests.vendor import Json, check_messages_request, messages_reply
 
-CUSTOM = frozenset(PLAIN.origin.custom_tools)
-FUNCTIONS = frozenset(("f", *PLAIN.origin.tool_names)) - CUSTOM
+CUSTOM = frozenset(PLAIN.context.custom_tools)
+FUNCTIONS = frozenset(("f", *PLAIN.context.tool_names)) - CUSTOM
 # Without a signature there is no way back for thinking, and none for citations; the native side takes no blank text.
 TEXT = st.builds(lambda said: {"type": "text", "text": said, "citations": None}, values.SPOKEN)
 THINKING = st.builds(

@@ -53,7 +53,7 @@ def collect(pieces: list[bytes], of: Translation) -> tuple[int, bytes]:
 
 
 def with_usage(of: Translation) -> Translation:
-    return msgspec.structs.replace(of, origin=msgspec.structs.replace(of.origin, include_usage=True))
+    return msgspec.structs.replace(of, context=msgspec.structs.replace(of.context, include_usage=True))
 
 
 # ------------------------------------------------------------------ golden streams

@@ -14,8 +14,8 @@ import chatcompat.reply.completion
 import chatcompat.reply.fast_text
 from chatcompat.errors import InvalidReply
 from chatcompat.reply.completion import to_unwrapped
-from chatcompat.reply.pause_turn import StreamPart, Turn
-from chatcompat.reply.prefill import Echo
+from chatcompat.reply.pause_turn import PausedTurn, StreamPart
+from chatcompat.reply.prefill import PrefillFilter
 from tests.replies.cost import built
 from tests.replies.support import Json, frame, frames, start, translation
 
@@ -56,7 +56,7 @@ def request(name: str) -> Any:
 
 
 def part() -> StreamPart:
-    return StreamPart(Turn(max_bytes=10**6), first=True, last=False, max_event_bytes=10**6)
+    return StreamPart(PausedTurn(max_bytes=10**6), first=True, last=False, max_event_bytes=10**6)
 
 
 READERS: dict[str, Callable[[], Any]] = {
@@ -82,8 +82,8 @@ def test_a_repeated_prefill_is_compared_once() -> None:
     prefill = PIECE * 100
 
     def cost(size: int) -> int:
-        echo = Echo(prefill)
-        return built(echo, (echo.cut(prefill[at : at + size]) for at in range(0, len(prefill) - 1, size)))
+        echo = PrefillFilter(prefill)
+        return built(echo, (echo.feed(prefill[at : at + size]) for at in range(0, len(prefill) - 1, size)))
 
     assert cost(1) == cost(500) == len(prefill)
 
@@ -91,8 +91,8 @@ def test_a_repeated_prefill_is_compared_once() -> None:
 @pytest.mark.parametrize("size", [1, 3, 7, 100])
 @pytest.mark.parametrize("text", ["", "Dear", "Dear ", "Dear Sir", "Dear Dear ", "Deer ", "D", "x"])
 def test_a_repeated_prefill_is_cut_off_however_it_comes(text: str, size: int) -> None:
-    echo = Echo("Dear ")
-    said = "".join(echo.cut(text[at : at + size]) for at in range(0, len(text), size)) + echo.rest()
+    echo = PrefillFilter("Dear ")
+    said = "".join(echo.feed(text[at : at + size]) for at in range(0, len(text), size)) + echo.flush()
     assert said == text.removeprefix("Dear ")
 
 
@@ -179,7 +179,7 @@ PAUSED = {"type": "message_delta", "delta": {"stop_reason": "pause_turn"}, "usag
 
 
 def test_the_content_kept_to_continue_a_turn_is_bounded() -> None:
-    turn = Turn(max_bytes=5_000)
+    turn = PausedTurn(max_bytes=5_000)
     reading = StreamPart(turn, first=True, last=False, max_event_bytes=10**6)
     reading.feed(begun("text"))
     kept = [(reading.feed(delta("text")), sum(map(len, _strings(reading))))[1] for _ in range(500)]
@@ -208,7 +208,7 @@ def _strings(reading: StreamPart) -> list[str]:
     ],
 )
 def test_a_turn_with_an_event_that_cannot_be_kept_is_not_continued(event: Json | bytes) -> None:
-    turn = Turn(max_bytes=5_000)
+    turn = PausedTurn(max_bytes=5_000)
     reading = StreamPart(turn, first=True, last=False, max_event_bytes=10**6)
     reading.feed(begun("text"))
     raw = frame(event)
@@ -228,7 +228,7 @@ def test_a_block_whose_input_is_cut_off_is_not_sent_back(more: bytes) -> None:
 
 
 def test_a_block_that_begins_in_place_of_an_open_one_ends_it() -> None:
-    turn = Turn(max_bytes=10**6)
+    turn = PausedTurn(max_bytes=10**6)
     reading = StreamPart(turn, first=True, last=False, max_event_bytes=10**6)
     again = frame({"type": "content_block_start", "index": 0, "content_block": BLOCKS["text"]})
     reading.feed(begun("text") + delta("text") + again + delta("text") + frame(PAUSED))
@@ -238,7 +238,7 @@ def test_a_block_that_begins_in_place_of_an_open_one_ends_it() -> None:
 
 @pytest.mark.parametrize("content", ['{"n": 1e999}', '{"n": %s}' % ("1" * 5000), '{"n": 1.0, "n": 2}'])
 def test_what_a_service_wrote_goes_back_byte_for_byte(content: str) -> None:
-    turn = Turn(max_bytes=10**6)
+    turn = PausedTurn(max_bytes=10**6)
     block = '{"type":"server_tool_use","id":"s","name":"n","input":' + content + "}"
     message = '{"id":"msg_1","content":[' + block + '],"stop_reason":"pause_turn","usage":{}}'
     assert turn.take_message(message.encode(), first=True, last=False) is None
@@ -246,7 +246,7 @@ def test_what_a_service_wrote_goes_back_byte_for_byte(content: str) -> None:
 
 
 def test_a_usage_that_has_no_sum_is_an_error_of_the_stream() -> None:
-    turn = Turn(max_bytes=10**6)
+    turn = PausedTurn(max_bytes=10**6)
     turn.usage = {"output_tokens": Raw(b"1e999")}
     reading = StreamPart(turn, first=False, last=True, max_event_bytes=10**6)
     with pytest.raises(InvalidReply):
@@ -254,7 +254,7 @@ def test_a_usage_that_has_no_sum_is_an_error_of_the_stream() -> None:
 
 
 def test_events_before_one_that_is_too_large_are_passed_on() -> None:
-    reading = StreamPart(Turn(max_bytes=10**6), first=True, last=False, max_event_bytes=400)
+    reading = StreamPart(PausedTurn(max_bytes=10**6), first=True, last=False, max_event_bytes=400)
     out = reading.feed(begun("text") + delta("text") + b"data: " + b"x" * 500 + b"\n\n")
     assert PIECE.encode() in out
     assert reading.too_large
@@ -281,7 +281,7 @@ def test_events_cost_a_turn_that_may_pause_the_same_number_of_calls() -> None:
 
 
 def test_text_that_a_part_sends_is_json_still() -> None:
-    reading = StreamPart(Turn(max_bytes=10**6), first=False, last=True, max_event_bytes=10**6)
+    reading = StreamPart(PausedTurn(max_bytes=10**6), first=False, last=True, max_event_bytes=10**6)
     reading._offset = 2
     out = reading.feed(b"data: " + json.dumps(json.loads(delta("text").partition(b"data: ")[2])).encode() + b"\n\n")
     assert json.loads(out.partition(b"data: ")[2])["index"] == 2

@@ -62,7 +62,7 @@ def test_byte_order_mark_makes_no_difference(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_client_stream_is_what_the_vendor_sends(name: str) -> None:
-    include_usage = golden_translation("streams", name).origin.include_usage
+    include_usage = golden_translation("streams", name).context.include_usage
     assert chat_sse(load(name)[1], include_usage=include_usage, allow=ALLOWED) == []
 
 

@@ -41,7 +41,7 @@ def test_the_text_goes_on_as_it_came() -> None:
     ],
 )
 def test_what_goes_the_short_way(body: bytes) -> None:
-    short = to_plain_completion(body, OF.origin)
+    short = to_plain_completion(body, OF.context)
     assert short is not None
     assert short[0] == OF.reply(body)
 
@@ -62,7 +62,7 @@ def test_what_goes_the_short_way(body: bytes) -> None:
     ],
 )
 def test_what_does_not(body: bytes) -> None:
-    assert to_plain_completion(body, OF.origin) is None
+    assert to_plain_completion(body, OF.context) is None
 
 
 @pytest.mark.parametrize("said", [b'"\xff"', b'"\xed\xa0\x80"', rb'"\ud800"', b'"\x01"', b"null", b"1", b"[]", b'"a'])

@@ -9,7 +9,7 @@ from chatcompat import translate
 from chatcompat.reply.chunk_writer import ChunkWriter
 from chatcompat.reply.stream import ChunkStream
 from chatcompat.reply.summary import ReplySummary
-from chatcompat.reply.text_digest import BATCH, MAX_PIECES, MAX_SAID_BYTES, SaidText, digest_of
+from chatcompat.reply.text_digest import BATCH, MAX_PIECES, MAX_SAID_BYTES, TextDigest, digest_of
 from chatcompat.reply.turn_keys import Turn, lost_turns, to_key
 from chatcompat.request import decode_chat_request
 from tests.asgi.driver import HELLO, chat
@@ -84,7 +84,7 @@ def test_text_without_end_takes_no_space(form: dict[str, Any]) -> None:
 
 def writer() -> ChunkWriter:
     """The writer of a stream that has begun."""
-    written = ChunkWriter(TRANSLATION.origin)
+    written = ChunkWriter(TRANSLATION.context)
     written.begin(ReplySummary("chatcmpl_1", "m"))
     return written
 
@@ -138,8 +138,8 @@ def test_arguments_that_are_no_json_are_compared_as_they_are(arguments: str) -> 
 
 
 def test_no_text_has_the_digest_of_an_empty_one() -> None:
-    assert SaidText().digest == digest_of("")
-    assert SaidText().length == 0
+    assert TextDigest().digest == digest_of("")
+    assert TextDigest().length == 0
 
 
 def test_what_many_turns_answer_is_digested_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import pytest
 from msgspec import to_builtins
 
 from chatcompat import InvalidReply, Translation
-from chatcompat.reply.context import Origin
+from chatcompat.reply.context import ReplyContext
 from chatcompat.reply.stream import ChunkStream
 from chatcompat.reply.summary import ReplySummary
 from chatcompat.reply.text_digest import Call, digest_of
@@ -124,7 +124,7 @@ def collect(of: Translation, events: bytes) -> tuple[bytes, ReplySummary] | None
 def test_the_short_ways_of_a_stream_give_the_same_as_the_long_one(name: str) -> None:
     of, events = golden_translation("streams", name), (GOLDEN / "streams" / f"{name}.events.sse").read_bytes()
     pieces = [piece + b"\n\n" for piece in events.split(b"\n\n")]
-    assert everything(of.stream(), pieces) == everything(ChunkStream(of.origin), pieces)
+    assert everything(of.stream(), pieces) == everything(ChunkStream(of.context), pieces)
 
 
 def everything(stream: ChunkStream, pieces: list[bytes]) -> tuple[Any, ...]:
@@ -133,7 +133,7 @@ def everything(stream: ChunkStream, pieces: list[bytes]) -> tuple[Any, ...]:
 
 
 def test_a_summary_of_nothing_says_nothing() -> None:
-    summary = ChunkStream(Origin(created=1)).summary
+    summary = ChunkStream(ReplyContext(created=1)).summary
     assert told(summary) == {
         **dict.fromkeys(("id", "model", "finish_reason", "error"), ""),
         "usage": None,
