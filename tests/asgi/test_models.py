@@ -13,7 +13,7 @@ from chatcompat import ChatCompatMiddleware, Dialect
 from chatcompat.asgi.models import MAX_PAGES
 from chatcompat.simulator import create_app
 from tests.asgi.driver import Inner, Reply, call
-from tests.faults.server import Server
+from tests.asgi.faults.server import Server
 from tests.vendor import chat_error
 
 pytestmark = pytest.mark.anyio

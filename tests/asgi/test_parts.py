@@ -11,8 +11,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from chatcompat import ChatCompatMiddleware, ExchangeRecord
 from tests.asgi.driver import Reply, call, chat, frame
-from tests.asgi.test_continuation import OVERLOADED, TOOLS, answer, events, part, text
-from tests.faults.server import Server
+from tests.asgi.faults.server import Server
+from tests.asgi.test_pause_turn import OVERLOADED, TOOLS, answer, events, part, text
 
 pytestmark = pytest.mark.anyio
 

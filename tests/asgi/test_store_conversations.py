@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from chatcompat import ChatCompatMiddleware, Dialect
 from chatcompat.request.structured_output import JSON_TOOL
 from tests.asgi.driver import call, chat
-from tests.asgi.test_store import TOOLS, WANTED, Thinker
-from tests.properties.client import as_history, read_stream, read_whole
-from tests.properties.strategies import PROPERTY
+from tests.asgi.test_thinking import TOOLS, WANTED, Thinker
+from tests.strategies.client import as_history, read_stream, read_whole
+from tests.strategies.walker import PROPERTY
 
 pytestmark = pytest.mark.anyio
 

@@ -14,7 +14,7 @@ import pytest
 from chatcompat import ChatCompatMiddleware, Dialect, ExchangeRecord, MemoryStore
 from chatcompat.store import MAX_ENTRY_BYTES
 from tests.asgi.driver import Reply, call, chat
-from tests.asgi.test_store import BLOCKS, TURNS, USER, WANTED, Thinker, answered
+from tests.asgi.test_thinking import BLOCKS, TURNS, USER, WANTED, Thinker, answered
 
 pytestmark = pytest.mark.anyio
 

@@ -15,7 +15,7 @@ import anyio
 from starlette.types import Message, Receive, Scope, Send
 
 from chatcompat import ChatCompatMiddleware, InvalidReply, InvalidRequest, translate
-from tests.faults.server import HELLO, JSON, REPLY, SSE, Server, frame, request, strict
+from tests.asgi.faults.server import HELLO, JSON, REPLY, SSE, Server, frame, request, strict
 
 ASKED: Final = translate(b'{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}', created=1)
 JSON_ASKED: Final = translate(

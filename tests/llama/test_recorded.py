@@ -12,7 +12,7 @@ from chatcompat.dialect import LLAMA_CPP
 from chatcompat.errors import InvalidRequest
 from chatcompat.translation import translate
 from tests.llama.record import FOLDER, NAMES, to_client, translation_of
-from tests.replies.support import ALLOWED, cuts
+from tests.reply.support import ALLOWED, cuts
 from tests.vendor import chat_error, chat_sse
 
 EXTENSIONS = (*ALLOWED, "native_finish_reason", "stop_sequence")

@@ -12,7 +12,7 @@ from starlette.types import Message
 from chatcompat import ChatCompatMiddleware
 from chatcompat.upstream import Upstream, UpstreamBroken
 from tests.asgi.driver import Reply, call, chat, scope
-from tests.faults.server import Server, request
+from tests.asgi.faults.server import Server, request
 from tests.upstream.origin import JSON_HEAD, STREAM_HEAD, breaks_off, chunk, falls_silent, says
 from tests.upstream.support import BODY, END_OF_STREAM, HEADERS, STREAM, WHOLE, between, chat_post, post
 

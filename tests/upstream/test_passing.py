@@ -15,7 +15,7 @@ from starlette.types import Message
 from chatcompat import ChatCompatMiddleware
 from chatcompat.upstream import Upstream
 from tests.asgi.driver import HELLO, Reply, call, frame, scope
-from tests.faults.server import upload
+from tests.asgi.faults.server import upload
 from tests.upstream.origin import breaks_off, origin, says
 from tests.upstream.support import BODY, END_OF_STREAM, HEADERS, MESSAGE, STREAM, WHOLE, between, chat_post, post
 

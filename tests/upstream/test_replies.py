@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from tests.faults.server import Seen, Server, request
+from tests.asgi.faults.server import Seen, Server, request
 from tests.upstream.origin import Script, says
 from tests.upstream.support import BODY, HEADERS, MESSAGE, WHOLE, between, chat_post, post
 

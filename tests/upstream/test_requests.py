@@ -12,7 +12,7 @@ from starlette.types import Message
 from chatcompat.upstream import METHODS
 from chatcompat.upstream.upload import Upload
 from tests.asgi.driver import Reply, call, scope
-from tests.faults.server import Server, request, upload
+from tests.asgi.faults.server import Server, request, upload
 from tests.upstream.origin import STREAM_HEAD, Script, chunk, falls_silent, says
 from tests.upstream.support import BODY, END_OF_STREAM, HEADERS, MESSAGE, WHOLE, between, post
 
