@@ -29,11 +29,11 @@ _DELTA: Final = (
 # The text that each has most work with: what it nearly takes, without what has to stand behind.
 WORST: Final[dict[str, Worst]] = {
     "chatcompat.dialect._VERSION": repeated("2023-06-"),
-    "chatcompat.errors._ABOUT_MODEL": repeated("models "),
-    "chatcompat.errors._EXPECTING": repeated(" | str", "Expected `str"),
-    "chatcompat.errors._MISSING": repeated("x", "Object missing required field `"),
-    "chatcompat.errors._OUT_OF_RANGE": repeated("Number out of "),
-    "chatcompat.errors._PATH": repeated("a.a", "$.", "!"),
+    "chatcompat.reply.errors._ABOUT_MODEL": repeated("models "),
+    "chatcompat.request.decode._EXPECTING": repeated(" | str", "Expected `str"),
+    "chatcompat.request.decode._MISSING": repeated("x", "Object missing required field `"),
+    "chatcompat.request.decode._OUT_OF_RANGE": repeated("Number out of "),
+    "chatcompat.request.decode._PATH": repeated("a.a", "$.", "!"),
     "chatcompat.errors._PLAIN_STEP": repeated("a", after="["),
     "chatcompat.asgi.headers._UNSAFE": lambda size: "\u00e9" * 200,  # of a name that is cut first
     "chatcompat.wire.ids._ID": repeated("x", after=":"),
