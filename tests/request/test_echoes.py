@@ -13,6 +13,7 @@ import chatcompat
 from chatcompat import Dialect, InvalidRequest, translate
 from chatcompat.errors import to_param
 from chatcompat.request.decode import to_invalid_request
+from chatcompat.wire.chat_request import ChatCompletionRequest
 
 GOLDEN = sorted((Path(__file__).parent.parent / "golden" / "requests").glob("*.chat.json"))
 HI: list[Any] = [{"role": "user", "content": "hi"}]
@@ -93,7 +94,7 @@ FORMS: list[tuple[dict[str, Any], str, str]] = [
 def test_no_form_of_the_decoders_errors_is_repeated(fields: dict[str, Any], form: str, param: str, text: str) -> None:
     body = json.dumps({"model": "m", "messages": HI, **fields}).replace("{}", json.dumps(text)[1:-1]).encode()
     with pytest.raises(msgspec.ValidationError) as raised:
-        msgspec.json.decode(body, type=chatcompat.wire.chat_request.ChatCompletionRequest)
+        msgspec.json.decode(body, type=ChatCompletionRequest)
     assert str(raised.value).startswith(form)
     error = json.loads(refused(body))["error"]
     assert error["param"] == param
