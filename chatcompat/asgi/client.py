@@ -12,9 +12,9 @@ class Client:
     __slots__ = ("_over", "_send", "first_byte_at", "is_over", "left", "sending", "status")
 
     def __init__(self, send: Send) -> None:
-        self.is_over = False  # it has its whole reply, or left
-        self.left = False  # before its reply was whole
-        self.sending = False  # a message that it has not taken; for good, if sending it failed
+        self.is_over: bool = False  # it has its whole reply, or left
+        self.left: bool = False  # before its reply was whole
+        self.sending: bool = False  # a message that it has not taken; for good, if sending it failed
         self.status: int | None = None  # that it got,
         self.first_byte_at: float | None = None  # and when
         self._over: anyio.Event | None = None  # what waits for the end, if anything does

@@ -23,8 +23,8 @@ class KeepAlive:
 
     def __init__(self, send: Send, client: Client, task_scope: TaskScope, limits: Limits) -> None:
         self.beat: anyio.Event | None = None  # set when the comment that is being sent has been sent
-        self.sent_at = 0.0  # when the client took something last
-        self.heard_at = 0.0  # when the inner app sent something last
+        self.sent_at: float = 0.0  # when the client took something last
+        self.heard_at: float = 0.0  # when the inner app sent something last
         self._patience = limits.idle_timeout
         self._ended = False
         self._send = send

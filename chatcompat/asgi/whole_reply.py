@@ -34,7 +34,7 @@ class WholeReply:
 
     def __init__(self, served: ServedRequest, limits: Limits) -> None:
         self.collector: CompletionCollector | None = None
-        self.started = False  # blanks and pings before a reply are no sign of life
+        self.started: bool = False  # blanks and pings before a reply are no sign of life
         self._served = served
         self._limits = limits
         self._status = 0  # its start has not come

@@ -66,17 +66,17 @@ class StreamedReply:
     )
 
     def __init__(self, writer: Writer, context: ReplyContext, max_held_bytes: int = sys.maxsize) -> None:
-        self.writer = writer
-        self.context = context
-        self.left = max_held_bytes  # what may still be kept until its block, or all of the message, is whole
-        self.summary = ReplySummary()
+        self.writer: Writer = writer
+        self.context: ReplyContext = context
+        self.left: int = max_held_bytes  # what may still be kept until its block, or all of the message, is whole
+        self.summary: ReplySummary = ReplySummary()
         self._details = ReasoningDetailsBuilder()
-        self.ids = UniqueIds()
-        self.prefill_filter = PrefillFilter(context.prefill)
-        self.started = False
-        self.calls = 0
-        self.json_seen = False
-        self.held_text = KeptText()
+        self.ids: UniqueIds = UniqueIds()
+        self.prefill_filter: PrefillFilter = PrefillFilter(context.prefill)
+        self.started: bool = False
+        self.calls: int = 0
+        self.json_seen: bool = False
+        self.held_text: KeptText = KeptText()
         self.held_annotations: list[Annotation] = []
 
     def begin(self, message: MessageHead | Message) -> None:

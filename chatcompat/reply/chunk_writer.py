@@ -69,10 +69,10 @@ class ChunkWriter:
 
     def __init__(self, context: ReplyContext) -> None:
         self.out: list[bytes] = []
-        self.has_content = False  # whether a chunk came after the opening one
-        self.needs_usage = context.include_usage
-        self.content = TextDigest()
-        self.calls = CallCollector()
+        self.has_content: bool = False  # whether a chunk came after the opening one
+        self.needs_usage: bool = context.include_usage
+        self.content: TextDigest = TextDigest()
+        self.calls: CallCollector = CallCollector()
         self._context = context
 
     def begin(self, summary: ReplySummary) -> None:
@@ -92,8 +92,9 @@ class ChunkWriter:
         self.text_head: bytes = self._delta + b'{"content":'
         self.text_tail: bytes = b"}" + self._tail
         # The same around a text that is JSON already, and between two.
-        self.open_text, self.close_text = self.text_head + b'"', b'"' + self.text_tail
-        self.between_texts = self.close_text + self.open_text
+        self.open_text: bytes = self.text_head + b'"'
+        self.close_text: bytes = b'"' + self.text_tail
+        self.between_texts: bytes = self.close_text + self.open_text
         self.out += (self._delta, b'{"role":"assistant","content":""}', self._tail)
 
     def ping(self) -> None:

@@ -80,8 +80,8 @@ class CompletionWriter:
     needs_usage = True
 
     def __init__(self, context: ReplyContext) -> None:
-        self.body = b""
-        self.content = KeptText()
+        self.body: bytes = b""
+        self.content: KeptText = KeptText()
         self._context = context
         self._message = ReplyMessage(content=None, refusal=None)
         self._thinking: list[str] = []

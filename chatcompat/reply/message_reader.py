@@ -42,9 +42,9 @@ class MessageReader:
     )
 
     def __init__(self, writer: Writer, context: ReplyContext, max_held_bytes: int = sys.maxsize) -> None:
-        self.reply = StreamedReply(writer, context, max_held_bytes)
-        self.ended = False  # the message was whole
-        self.splices = False  # a text delta becomes content as it is, whichever block it is for
+        self.reply: StreamedReply = StreamedReply(writer, context, max_held_bytes)
+        self.ended: bool = False  # the message was whole
+        self.splices: bool = False  # a text delta becomes content as it is, whichever block it is for
         self._may_splice = context.json_tool is None and not context.prefill
         self._writer = writer
         self._open: dict[int, OpenBlock] = {}

@@ -81,7 +81,7 @@ class KeptText:
 
     def __init__(self) -> None:
         self.pieces: list[str] = []
-        self.length = 0
+        self.length: int = 0
 
     def add(self, piece: str) -> None:
         """Take a piece."""
