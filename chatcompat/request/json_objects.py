@@ -17,10 +17,13 @@ decode_raw_object: Final[Callable[[Raw | bytes | str], dict[str, Raw]]] = msgspe
 decode_raw_list: Final[Callable[[Raw | bytes | str], list[Raw]]] = msgspec.json.Decoder(list[Raw]).decode
 
 
+_encode = msgspec.json.Encoder().encode
+
+
 def _keep_digits(digits: str) -> float | Raw:
     """A number that the encoder writes with the same digits; of others, the digits. It writes all integers so."""
     number = float(digits)
-    return number if repr(number) == digits and "e" not in digits else Raw(digits)
+    return number if _encode(number) == digits.encode() else Raw(digits)
 
 
 _decode_object = msgspec.json.Decoder(dict[str, Any], float_hook=_keep_digits).decode

@@ -1,5 +1,6 @@
 """`response_format` -> structured output: natively, or by a tool whose input is the client's JSON."""
 
+from collections.abc import Container
 from typing import Any, Final
 
 from msgspec import UNSET, Raw, Struct
@@ -141,15 +142,15 @@ def is_native_schema(schema: dict[str, Any]) -> bool:
     references: dict[str, list[str]] = {}
     for name, node in nodes.items():
         found: list[str] = []
-        if not _is_native_node(node, found) or not nodes.keys() >= set(found):
+        if not _is_native_node(node, found):
             return False
         if found:
             references[name] = found
-    return _is_acyclic(references)
+    return _is_acyclic(references, nodes.keys())
 
 
-def _is_acyclic(references: dict[str, list[str]]) -> bool:
-    """Whether no reference leads back: a walk in depth, in which a name is open until all behind it is done."""
+def _is_acyclic(references: dict[str, list[str]], known: Container[str]) -> bool:
+    """Whether no reference leads back or nowhere: a walk in depth, a name is open until all behind it is done."""
     opened: set[str] = set()
     done: set[str] = set()
     for start in references:
@@ -162,7 +163,7 @@ def _is_acyclic(references: dict[str, list[str]]) -> bool:
                 continue
             opened.add(name)
             for target in references.get(name, ()):
-                if target in opened:
+                if target in opened or target not in known:
                     return False
                 names.append(target)
     return True
@@ -177,9 +178,10 @@ def _is_native_node(top: Any, references: list[str]) -> bool:
         kind = node.get("type")
         if len(node) == 1 and isinstance(kind, str) and kind in _NATIVE_SCALARS:
             continue  # most are no more than that
-        if not node.keys() <= _NATIVE_KEYS:
+        is_reference = "$ref" in node
+        if not (is_reference and len(node) == 1) and not node.keys() <= _NATIVE_KEYS:
             return False
-        if "$ref" in node:
+        if is_reference:
             prefix, _, name = str(node["$ref"]).rpartition("/")
             if prefix != "#/$defs":
                 return False
