@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -195,18 +195,21 @@ _encode = msgspec.json.Encoder().encode
 
 
 def generic(pieces: Pieces) -> int:
-    """Each document of the same bytes decoded and encoded by msgspec, which does not know what it is."""
+    """Each document of the same bytes decoded and encoded by msgspec, which does not know what it is.
+
+    The lines of a stream are split before: every reader of one must.
+    """
+    if len(pieces) == 1:
+        return _recoded([pieces[0]])
+    lines = b"".join(pieces).splitlines()
+    return _recoded([line[6:] for line in lines if line.startswith(b"data: ")])
+
+
+def _recoded(documents: list[bytes]) -> int:
     with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        if len(pieces) == 1 and not pieces[0].startswith(b"event: "):
-            return len(_encode(_decode(pieces[0])))
-        decoded = [_decode(data) for data in _payloads(pieces)]
-        return len(b"".join([_encode(event) for event in decoded]))
+        decoded = [_decode(document) for document in documents]
+        return len(b"".join([_encode(value) for value in decoded]))
     return REFUSED
-
-
-def _payloads(pieces: Pieces) -> Iterator[bytes]:
-    for piece in pieces:
-        yield piece.partition(b"\ndata: ")[2].rstrip(b"\n")
 
 
 # ---------------------------------------------------------------- all ways
