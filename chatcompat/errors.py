@@ -169,12 +169,13 @@ def to_native_error(body: bytes) -> NativeError:
 
 # msgspec's messages for JSON, as "SENTENCE - at `$.PATH`". In a path are the names of our own fields and indices, and
 # `[...]` for a key that the client made. The path is the end: a sentence may quote the client, and look like one.
-_LOCATION: Final = re.compile(r" - at `(?:key in )?\$\.?((?:\.?\w+|\[(?:\d+|\.\.\.)\])*)`\Z", re.ASCII)
+_AT: Final = " - at `"
+_PATH: Final = re.compile(r"(?:key in )?\$\.?((?:\.?\w++|\[(?:\d++|\.\.\.)\])*+)`", re.ASCII)
 _MISSING: Final = re.compile(r"Object missing required field `(\w+)`", re.ASCII)
-_QUOTING: Final = re.compile(r"Invalid (?:enum )?value (['\"])(.*)\1", re.DOTALL)
+_QUOTING: Final = ("Invalid value", "Invalid enum value")
 _TYPE: Final = "(?:object|array|str|int|float|bool|null)"
 _EXPECTING: Final = re.compile(
-    rf"Expected `{_TYPE}(?: \| {_TYPE})*`(?:, got `{_TYPE}`| (?:of length )?[<>]=? -?[\d.]+)?"
+    rf"Expected `{_TYPE}(?: \| {_TYPE})*+`(?:, got `{_TYPE}`| (?:of length )?+[<>]=? -?[\d.]++)?+"
 )
 _OUT_OF_RANGE: Final = re.compile(r"(?:Integer value|Number) out of range")
 
@@ -190,7 +191,7 @@ _KNOWN_WORDS: Final = frozenset(
     }
 )
 
-_PLAIN_STEP: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}(?:\[\d*\])?")
+_PLAIN_STEP: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}+(?:\[\d*+\])?+")
 _MAX_STEPS: Final = 8
 
 
@@ -203,13 +204,15 @@ def to_invalid_request(error: Exception) -> InvalidRequest:
     if not isinstance(error, msgspec.ValidationError):
         return InvalidRequest("The request is not valid JSON.", code="invalid_json")
     sentence, param = str(error), ""
-    if found := _LOCATION.search(sentence):
-        sentence, param = sentence[: found.start()], found[1]
+    before, _, path = sentence.rpartition(_AT)
+    if found := _PATH.fullmatch(path):
+        sentence, param = before, found[1]
     if missing := _MISSING.fullmatch(sentence):
         param = f"{param}.{missing[1]}" if param else missing[1]
         return InvalidRequest("A required field is missing.", param=param, code="missing_required_parameter")
-    if quoting := _QUOTING.fullmatch(sentence):
-        named = f" {quoting[2]!r}" if quoting[2] in _KNOWN_WORDS else ""
+    if sentence.startswith(_QUOTING):
+        word = sentence.partition("value ")[2][1:-1]  # without its quotation marks
+        named = f" {word!r}" if word in _KNOWN_WORDS else ""
         return InvalidRequest(
             f"The value{named} is not supported here.",
             param=param.removesuffix(".type") or None,

@@ -30,7 +30,7 @@ class ToolNames:
             native, salt = name, 0
             while not _NAME.fullmatch(native) or native in self.offered or native in self.restored:
                 digest = blake2b(name.encode(), digest_size=6, salt=salt.to_bytes(4)).hexdigest()
-                native = f"{_OUTSIDE.sub('_', name)[:100]}_{digest}"
+                native = f"{_OUTSIDE.sub('_', name[:100])}_{digest}"
                 salt += 1
             self._mapped[name] = native
             self.restored[native] = name

@@ -1,13 +1,16 @@
 """Work grows with the input and not with its square, wherever a client or a model can make it long, deep or many."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
 import pytest
 
+from chatcompat import InvalidRequest, RequestBounds, translate
 from chatcompat.chat import ChatCompletionRequest
-from tests.cost.completed import completed, most_bytes
+from chatcompat.dialect import PRESETS
+from tests.cost.completed import EACH, completed, most_bytes
 from tests.cost.counting import PACKAGE, work_of
 from tests.cost.replies import REPLIES, STREAMS, generated_replies, generated_streams
 from tests.cost.requests import KNOWN
@@ -75,8 +78,10 @@ def test_a_hostile_request_costs_in_proportion(name: str) -> None:
 @pytest.mark.parametrize("name", KNOWN)
 def test_a_hostile_request_becomes_no_larger(name: str) -> None:
     request = KNOWN[name][0](LARGER[-1])
-    for way in REQUEST_WAYS.values():
-        assert way.run([request]) <= most_bytes(request)
+    for dialect in PRESETS.values():
+        with suppress(InvalidRequest):
+            body = translate(request, dialect=dialect, bounds=RequestBounds(growth=EACH)).body
+            assert len(body) <= most_bytes(request, growth=EACH)
 
 
 def test_each_place_of_a_reply_costs_in_proportion() -> None:
