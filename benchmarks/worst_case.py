@@ -6,8 +6,8 @@ The shapes are those of `tests/cost`: documents made by a walk along the struct 
 nesting grown alone and in pairs, and known ones by hand. Each goes through the package in each of its ways (a preset, a
 form of reply, a cut of the stream). CPU time is the least of several runs at four sizes, a factor of four apart; memory
 is the peak that `tracemalloc` sees at one of them. Both stand beside "generic": msgspec that decodes and encodes the
-same bytes without knowing what they are; for a whole exchange, and the inner app alone. The slope is that of the two
-largest sizes with both axes logarithmic: 1 is linear, 2 is quadratic.
+same bytes without knowing what they are, the arguments of calls too; for a whole exchange, and the inner app alone. The
+slope is that of the two largest sizes with both axes logarithmic: 1 is linear, 2 is quadratic.
 
 It fails (status 1) above a slope of 1.3, or 0.15 more than generic's own, where the time is more than 5 ms; above 8
 times generic's time, or 5 ms where that is more; above 2 times generic's memory and a quarter MiB; where the inner body
@@ -55,6 +55,7 @@ ENOUGH = 0.3  # a run above this and the budget is the last of its shape
 GENERATED, PAIRED = MIB, 128 * KIB
 MEMORY_SIZE = 256 * KIB
 TOO_LONG = "too long"
+OF_REQUESTS = ("request", "generated request", "pair")
 
 
 class TooLong(BaseException):

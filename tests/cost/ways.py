@@ -205,6 +205,38 @@ def generic(pieces: Pieces) -> int:
     return _recoded([line[6:] for line in lines if line.startswith(b"data: ")])
 
 
+def generic_request(pieces: Pieces) -> int:
+    """The same for a request. The arguments of its calls are JSON in a string, and are recoded too."""
+    made = generic(pieces)
+    with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        for message in _decode_arguments(pieces[0]).messages:
+            for call in message.tool_calls or ():
+                made += _recoded([call.function.arguments.encode()])
+            if message.function_call is not None:
+                made += _recoded([message.function_call.arguments.encode()])
+    return made
+
+
+class _Function(msgspec.Struct):
+    arguments: str = ""
+
+
+class _Call(msgspec.Struct):
+    function: _Function
+
+
+class _Message(msgspec.Struct):
+    tool_calls: list[_Call] | None = None
+    function_call: _Function | None = None
+
+
+class _Request(msgspec.Struct):
+    messages: list[_Message]
+
+
+_decode_arguments = msgspec.json.Decoder(_Request).decode
+
+
 def _recoded(documents: list[bytes]) -> int:
     with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         decoded = [_decode(document) for document in documents]
@@ -214,7 +246,9 @@ def _recoded(documents: list[bytes]) -> int:
 
 # ---------------------------------------------------------------- all ways
 
-REQUEST_WAYS: Final[dict[str, Way]] = {name: Way(_translated(dialect), generic) for name, dialect in PRESETS.items()}
+REQUEST_WAYS: Final[dict[str, Way]] = {
+    name: Way(_translated(dialect), generic_request) for name, dialect in PRESETS.items()
+}
 REPLY_WAYS: Final[dict[str, Way]] = {
     **{f"{name}, whole": Way(_whole(asked), generic) for name, asked in ASKED.items()},
     **{f"{name}, as a stream": Way(_replayed(asked), generic) for name, asked in ASKED.items()},
