@@ -9,7 +9,6 @@ from chatcompat.request.json_objects import read_object
 
 _TRUNCATED: Final = "Input data was truncated"
 
-_LARGE: Final = 64 * 1024  # characters
 
 
 class _Skipped(msgspec.Struct):
@@ -28,8 +27,6 @@ def to_input(arguments: str | None, path: str, max_depth: int) -> tuple[dict[str
     if arguments is None or not arguments or arguments.isspace():
         return {}, True
     try:
-        if len(arguments) > _LARGE:
-            _skip_object(arguments)  # before anything is built of what may be cut off at its end
         return read_object(arguments, path, max_depth), True
     except DECODE_ERRORS:
         if _is_cut_off(arguments):

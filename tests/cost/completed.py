@@ -28,19 +28,19 @@ def completed(document: Any) -> Any:
     return document
 
 
-# Bytes that the inner body may be longer by, for each of these: the other side's words around what they hold.
-EACH_MESSAGE: Final = 2_000  # and each tool
-EACH_PART: Final = 100
+EACH: Final = 2_000  # bytes that a message may add to the inner body, the other side's words around what it holds,
+EACH_PART: Final = 24  # and an image or a file; a message has a bound of them
 
 
-def most_bytes(request: bytes, growth: int = 0) -> int:
-    """How long the inner body of a request may be, whose one schema may grow by so many bytes."""
+def most_bytes(request: bytes, growth: int) -> int:
+    """How long the inner body of a request may be; `growth` is for each tool, and for the form of the output."""
     try:
         lists = msgspec.json.decode(request, type=_Lists)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return len(request) + EACH_MESSAGE
-    listed = sum(len(items or ()) for items in (lists.messages, lists.tools, lists.functions))
-    return len(request) + EACH_MESSAGE * (listed + 1) + EACH_PART * request.count(b'"type":') + growth
+        return len(request)
+    tools = len(lists.tools or ()) + len(lists.functions or ())
+    parts = request.count(b'"type":"image_url"') + request.count(b'"type":"file"')
+    return len(request) + EACH * len(lists.messages or ()) + growth * (tools + 1) + EACH_PART * parts
 
 
 class _Lists(msgspec.Struct):

@@ -26,7 +26,7 @@ def made(body: str) -> Callable[[Pieces], int]:
         "seen = b''\n    for character in text: seen = seen + b'x'",
         "kept = []\n    for character in text: kept = [*kept, 1]",
         "numbers = [*range(len(text) // 50)]\n    for number in numbers:\n        for other in numbers: pass",
-        "for number in range(len(text) // 50): [str(other) for other in range(number)]",
+        "for number in range(len(text) // 10): [str(other) for other in range(number)]",
         "block = {'text': ''}\n    def grow(block): block['text'] = block['text'] + 'x'\n"
         "    for character in text: grow(block)",
         "for character in text: whole = text.upper()",

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -196,23 +196,60 @@ _encode = msgspec.json.Encoder().encode
 
 
 def generic(pieces: Pieces) -> int:
-    """Each document of the same bytes decoded and encoded by msgspec, which does not know what it is."""
+    """Each document of the same bytes decoded and encoded by msgspec, which does not know what it is.
+
+    The lines of a stream are split before: every reader of one must.
+    """
+    if len(pieces) == 1:
+        return _recoded([pieces[0]])
+    lines = b"".join(pieces).splitlines()
+    return _recoded([line[6:] for line in lines if line.startswith(b"data: ")])
+
+
+def generic_request(pieces: Pieces) -> int:
+    """The same for a request. The arguments of its calls are JSON in a string, and are recoded too."""
+    made = generic(pieces)
     with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        if len(pieces) == 1 and not pieces[0].startswith(b"event: "):
-            return len(_encode(_decode(pieces[0])))
-        decoded = [_decode(data) for data in _payloads(pieces)]
-        return len(b"".join([_encode(event) for event in decoded]))
+        for message in _decode_arguments(pieces[0]).messages:
+            for call in message.tool_calls or ():
+                made += _recoded([call.function.arguments.encode()])
+            if message.function_call is not None:
+                made += _recoded([message.function_call.arguments.encode()])
+    return made
+
+
+class _Function(msgspec.Struct):
+    arguments: str = ""
+
+
+class _Call(msgspec.Struct):
+    function: _Function
+
+
+class _Message(msgspec.Struct):
+    tool_calls: list[_Call] | None = None
+    function_call: _Function | None = None
+
+
+class _Request(msgspec.Struct):
+    messages: list[_Message]
+
+
+_decode_arguments = msgspec.json.Decoder(_Request).decode
+
+
+def _recoded(documents: list[bytes]) -> int:
+    with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        decoded = [_decode(document) for document in documents]
+        return len(b"".join([_encode(value) for value in decoded]))
     return REFUSED
-
-
-def _payloads(pieces: Pieces) -> Iterator[bytes]:
-    for piece in pieces:
-        yield piece.partition(b"\ndata: ")[2].rstrip(b"\n")
 
 
 # ---------------------------------------------------------------- all ways
 
-REQUEST_WAYS: Final[dict[str, Way]] = {name: Way(_translated(dialect), generic) for name, dialect in PRESETS.items()}
+REQUEST_WAYS: Final[dict[str, Way]] = {
+    name: Way(_translated(dialect), generic_request) for name, dialect in PRESETS.items()
+}
 REPLY_WAYS: Final[dict[str, Way]] = {
     **{f"{name}, whole": Way(_whole(asked), generic) for name, asked in ASKED.items()},
     **{f"{name}, as a stream": Way(_replayed(asked), generic) for name, asked in ASKED.items()},
