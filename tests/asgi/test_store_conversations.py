@@ -51,6 +51,7 @@ class Client:
     async def signatures(self, messages: list[Any], headers: Any = KEY, **fields: Any) -> list[str | None]:
         """With which signature each turn reaches the inner app; None for a turn without thinking."""
         self.inner.bodies.clear()
+        self.inner.blocks = [{"type": "text", "text": "done"}]  # a reply whose thinking is not kept in turn
         reply = await call(self.app, chat(messages=messages, **WANTED | fields), headers=headers)
         assert reply.status == 200
         turns = [turn["content"] for turn in self.inner.bodies[0]["messages"] if turn["role"] == "assistant"]
