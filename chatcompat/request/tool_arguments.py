@@ -10,7 +10,6 @@ from chatcompat.request.json_objects import read_object
 _TRUNCATED: Final = "Input data was truncated"
 
 
-
 class _Skipped(msgspec.Struct):
     """Any object; what is in it is read and not kept."""
 
