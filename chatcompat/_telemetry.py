@@ -1,4 +1,4 @@
-"""What metrics and spans take from an `ExchangeRecord`: labels of a bounded number, and counts."""
+"""Labels and counts from an `ExchangeRecord`, for metrics and spans."""
 
 import re
 from typing import Any, Final
@@ -13,7 +13,7 @@ FIRST_TOKEN_BUCKETS: Final = (
 )
 
 _MAX_NAME: Final = 100
-_MAX_COUNT: Final = 2**53  # exact as a float, which is what a sample is
+_MAX_COUNT: Final = 2**53  # samples are floats, which are exact up to here
 
 _INDEX: Final = re.compile(r"\[\d+\]")
 _STEP: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,31}(?:\[\])?")
@@ -21,25 +21,25 @@ _MAX_STEPS: Final = 6
 
 
 class BoundedLabels:
-    """The first `limit` distinct texts; a client makes the texts, so later ones get no label of their own."""
+    """Labels for the first `limit` distinct texts. Clients choose the texts, so their number must be bounded."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._known: set[str] = set()
 
     def add(self, text: str) -> str | None:
-        """The text if it has, or now gets, a label."""
+        """Add a label while there is room. Returns the text if it has a label."""
         if len(self._known) < self._limit:
             self._known.add(text)
         return self.find(text)
 
     def find(self, text: str) -> str | None:
-        """The text if it has a label."""
+        """The text if it has a label, or None."""
         return text if text in self._known else None
 
 
 def label_model(models: BoundedLabels, model: str | None, record: ExchangeRecord) -> str | None:
-    """The label of a model: one that never gave a whole reply has none, so that made-up names take no room."""
+    """The label of a model, or None. Only a complete reply adds one, so that invented names take no room."""
     if model is None:
         return None
     name = to_name(model)
@@ -47,14 +47,14 @@ def label_model(models: BoundedLabels, model: str | None, record: ExchangeRecord
 
 
 def to_name(text: str) -> str:
-    """An id that another side made: bounded, and without control characters."""
+    """An id from a client or the inner app, bounded and without control characters."""
     return "".join(char if char.isprintable() else "_" for char in text[:_MAX_NAME])
 
 
 def to_place(ignored: str) -> str:
-    """The place of an ignored field, without indices: `messages[].content[].detail`.
+    """The path of an ignored field, without indices, such as `messages[].content[].detail`.
 
-    A field that a client made up is `*` unless it looks like the name of a field.
+    A step that does not look like a field name becomes `*`, and ends the path.
     """
     steps: list[str] = []
     for step in _INDEX.sub("[]", ignored).split(".", _MAX_STEPS):
@@ -65,13 +65,13 @@ def to_place(ignored: str) -> str:
 
 
 def count(usage: dict[str, Any] | None, *path: str) -> int | None:
-    """A count of tokens in a chat usage: `count(usage, "prompt_tokens_details", "cached_tokens")`."""
-    found = amount(usage, *path)
-    return found if isinstance(found, int) else None
+    """A number of tokens in a chat usage, such as `count(usage, "prompt_tokens_details", "cached_tokens")`."""
+    number = amount(usage, *path)
+    return number if isinstance(number, int) else None
 
 
 def amount(usage: dict[str, Any] | None, *path: str) -> float | None:
-    """A number in a chat usage; None for what is none that can be added up. Native fields come as they were sent."""
+    """A number in a chat usage. None unless the value is a finite, non-negative number, at most 2**53."""
     value: Any = usage
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None

@@ -1,8 +1,8 @@
-"""A span and metrics for each exchange, by OpenTelemetry's conventions for generative AI; nothing of its content.
+"""A span and metrics for each exchange, by OpenTelemetry's conventions for generative AI. Content is never recorded.
 
-Names are those of semantic conventions 1.41, the last release that has them
-(https://github.com/open-telemetry/semantic-conventions/tree/v1.41.1/docs/gen-ai). Only the API is needed, in the extra
-`otel`; without an SDK that a service sets up nothing is recorded.
+The names are from semantic conventions 1.41, the last release that has them
+(https://github.com/open-telemetry/semantic-conventions/tree/v1.41.1/docs/gen-ai). The extra `otel` installs the API
+only. Nothing is recorded until the service sets up an SDK.
 """
 
 from collections.abc import Mapping
@@ -45,14 +45,14 @@ _TOKEN_BUCKETS: Final = tuple(4**power for power in range(14))
 _OUTPUT_TOKEN_BUCKETS: Final = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5)
 _MAX_IGNORED: Final = 32
 
-# The span of the exchange, whatever span the inner app leaves as the current one.
+# The span of the exchange, even if the inner app leaves another one as the current span.
 _span: Final[ContextVar[Span]] = ContextVar("chatcompat_span")
 
 _Attributes = dict[str, str | bool | int | float | list[str]]
 
 
 class _Options(TypedDict, total=False):
-    """The options of `ChatCompatMiddleware`, so that type checkers find a misspelt one."""
+    """The options of `ChatCompatMiddleware`, so that type checkers reject a misspelt one."""
 
     dialect: DialectOption
     path: str
@@ -75,21 +75,31 @@ class _Options(TypedDict, total=False):
 
 
 class TracedChatCompatMiddleware(ChatCompatMiddleware):
-    """`ChatCompatMiddleware` with a span around each exchange, and metrics; all of its options are options here too.
+    """`ChatCompatMiddleware` with a span and metrics for each exchange.
 
-    The span is a child of the current one, as of an instrumented server, or of the request's `traceparent`, and it is
-    current while the inner app runs. It is `INTERNAL` below a span of this process, else `SERVER`: this is where a
-    request is served, and a call that the inner app makes upstream is a client span of its own. Hence the metrics of
-    servers (`gen_ai.server.*`); tokens are counted in `gen_ai.client.token.usage`, since there is no other.
+    The span is a child of the current span, such as that of an instrumented server, or else of the request's
+    `traceparent`. It is the current span while the inner app runs. Its kind is `INTERNAL` below a span of this process
+    and `SERVER` otherwise. Metrics are those of servers (`gen_ai.server.*`). Tokens are counted in
+    `gen_ai.client.token.usage`, since the conventions have no such metric for servers.
 
-    `provider` is `gen_ai.provider.name`, whose native API the inner app speaks. `tracer_provider` and `meter_provider`
-    are the global ones by default. `max_models` bounds the distinct models in metrics.
+    Args:
+        app: The ASGI app that serves the native messages API ("the inner app").
+        provider: The value of `gen_ai.provider.name` (`anthropic`).
+        on_exchange: Called with an `ExchangeRecord` after each exchange, in addition to the telemetry.
+        tracer_provider: Where spans go. By default the global provider.
+        meter_provider: Where metrics go. By default the global provider.
+        max_models: How many distinct models metrics may have (50). Later ones have no model attribute.
+        options: The options of `ChatCompatMiddleware`.
+
+    Raises:
+        TypeError: As `ChatCompatMiddleware`.
+        ValueError: As `ChatCompatMiddleware`.
     """
 
     def __init__(
         self,
         app: ASGIApp,
-        /,  # so that type checkers take it where Starlette wants a middleware
+        /,  # type checkers then accept the class as a Starlette middleware
         *,
         provider: str = "anthropic",
         on_exchange: OnExchange | None = None,
@@ -98,7 +108,7 @@ class TracedChatCompatMiddleware(ChatCompatMiddleware):
         max_models: int = 50,
         **options: Unpack[_Options],
     ) -> None:
-        observer = self._tell if on_exchange is None else combine_observers(self._tell, on_exchange)
+        observer = self._observe if on_exchange is None else combine_observers(self._observe, on_exchange)
         super().__init__(app, on_exchange=observer, **options)
         version = chatcompat.__version__
         self._shared: _Attributes = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": provider}
@@ -112,7 +122,7 @@ class TracedChatCompatMiddleware(ChatCompatMiddleware):
             context=None if has_parent else propagate.extract(_carrier(scope)),
             kind=SpanKind.INTERNAL if has_parent else SpanKind.SERVER,
             attributes=self._shared | _server(scope),
-            record_exception=False,  # its text can be anything
+            record_exception=False,  # the text of an exception may contain content
             set_status_on_exception=False,
         ) as span:
             token = _span.set(span)
@@ -121,12 +131,12 @@ class TracedChatCompatMiddleware(ChatCompatMiddleware):
             finally:
                 _span.reset(token)
 
-    def _tell(self, record: ExchangeRecord) -> None:
+    def _observe(self, record: ExchangeRecord) -> None:
         span = _span.get()
         if span.is_recording():
             if record.model is not None:
                 span.update_name(f"chat {to_name(record.model)}")
-            span.set_attributes(_of(record))
+            span.set_attributes(_to_attributes(record))
             if record.error_type is not None:
                 span.set_status(StatusCode.ERROR)
         self._metrics.record(record, self._shared)
@@ -180,8 +190,8 @@ class _Metrics:
                 self._output_token.record(spent / (output - 1), attributes)
 
 
-def _of(record: ExchangeRecord) -> _Attributes:
-    """The attributes of a span when its exchange is over."""
+def _to_attributes(record: ExchangeRecord) -> _Attributes:
+    """The attributes of a span at the end of its exchange."""
     usage = record.usage
     return _known(
         {
@@ -209,7 +219,7 @@ def _known(values: Mapping[str, str | bool | int | float | list[str] | None]) ->
 
 
 def _carrier(scope: Scope) -> dict[str, list[str]]:
-    """The request's headers as propagators read them."""
+    """The request's headers in the form that propagators read."""
     carrier: dict[str, list[str]] = {}
     for name, value in lowered(scope.get("headers", ())):
         carrier.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
@@ -217,6 +227,6 @@ def _carrier(scope: Scope) -> dict[str, list[str]]:
 
 
 def _server(scope: Scope) -> _Attributes:
-    """Where the server listens; the request's own `host` is whatever a client wrote."""
+    """Where the server listens. The `host` header is not used, since the client chooses it."""
     host, port = scope.get("server") or (None, None)
     return _known({"server.address": host, "server.port": port})

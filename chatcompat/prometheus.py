@@ -1,4 +1,4 @@
-"""Prometheus metrics of exchanges; nothing of their content. Needs the extra `prometheus`."""
+"""Prometheus metrics of exchanges, without their content. Needs the extra `prometheus`."""
 
 import os
 from typing import Final
@@ -32,10 +32,17 @@ _LONG_BUCKETS: Final = (*DURATION_BUCKETS, 163.84, 327.68, 655.36)
 
 
 class PrometheusMetrics:
-    """Counts exchanges: an `on_exchange`, with an ASGI app that serves the counts.
+    """Counts exchanges. Pass it as `on_exchange`, and serve its metrics with `endpoint` or `beside`.
 
-    One in a `registry`, which is the library's own by default. `max_models` and `max_fields` bound the distinct models
-    and ignored fields; what comes later is counted as `other`. A model counts as one when it gave a whole reply.
+    A model gets a label with its first complete reply, so that invented model names take no labels.
+
+    Args:
+        registry: Where the metrics are registered, once per registry. By default the global one of `prometheus_client`.
+        max_models: How many distinct models may have a label (50). Later ones are counted as `other`.
+        max_fields: How many distinct ignored fields may have a label (200). Later ones are counted as `other`.
+
+    Raises:
+        ValueError: `registry` already has these metrics.
     """
 
     def __init__(self, *, registry: CollectorRegistry = REGISTRY, max_models: int = 50, max_fields: int = 200) -> None:
@@ -49,7 +56,7 @@ class PrometheusMetrics:
         )
         self._errors = Counter("chatcompat_errors", "Exchanges that failed.", ("model", "type"), registry=registry)
         self._tokens = Counter(
-            "chatcompat_tokens", "Tokens used; input has all of the prompt.", ("model", "type"), registry=registry
+            "chatcompat_tokens", "Tokens used. Input includes cached tokens.", ("model", "type"), registry=registry
         )
         self._cached = Counter(
             "chatcompat_cached_tokens",
@@ -58,10 +65,10 @@ class PrometheusMetrics:
             registry=registry,
         )
         self._credits = Counter(
-            "chatcompat_credits", "Credits used, as the service told.", ("model",), registry=registry
+            "chatcompat_credits", "Credits used, as reported by the service.", ("model",), registry=registry
         )
         self._ignored = Counter(
-            "chatcompat_ignored_fields", "Fields of requests that were not sent on.", ("field",), registry=registry
+            "chatcompat_ignored_fields", "Request fields that were ignored.", ("field",), registry=registry
         )
         self._first_byte = Histogram(
             "chatcompat_time_to_first_byte_seconds",
@@ -119,7 +126,7 @@ class PrometheusMetrics:
 
     @property
     def endpoint(self) -> ASGIApp:
-        """An ASGI app that serves the metrics: of all workers where `PROMETHEUS_MULTIPROC_DIR` is set."""
+        """An ASGI app that serves the metrics. With `PROMETHEUS_MULTIPROC_DIR` it serves those of all workers."""
         registry = self._registry
         if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
             registry = CollectorRegistry()
@@ -128,11 +135,16 @@ class PrometheusMetrics:
         return endpoint
 
     def beside(self, app: ASGIApp, path: str = "/metrics") -> ASGIApp:
-        """`app`, with the metrics at `path`, below `root_path`."""
+        """Serve the metrics beside another app.
+
+        Args:
+            app: The ASGI app for all other requests.
+            path: The path of the metrics, below `root_path`. By default `/metrics`.
+        """
         endpoint = self.endpoint
 
         async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-            is_asked = scope["type"] == "http" and route_path(scope) == path and scope["method"] in ("GET", "HEAD")
-            await (endpoint if is_asked else app)(scope, receive, send)
+            is_metrics = scope["type"] == "http" and route_path(scope) == path and scope["method"] in ("GET", "HEAD")
+            await (endpoint if is_metrics else app)(scope, receive, send)
 
         return serve

@@ -1,7 +1,7 @@
-"""The guard of the inner app where asyncio runs: cancels as `asyncio.timeout` does, awaits as `asyncio.TaskGroup` does.
+"""The task scope for asyncio. It cancels like `asyncio.timeout` and awaits its tasks like `asyncio.TaskGroup`.
 
-Nothing is scheduled before the block waits for the first time: until then no task could run, and no timer end. A
-messages app that answers at once, out of a cache or with a refusal, needs neither.
+Tasks and timers start when the block first waits: before that, none of them could run. A messages app that answers at
+once, such as from a cache, never pays for them.
 """
 
 import asyncio
@@ -13,15 +13,15 @@ from typing import Any, Final, Self
 Beside = Callable[[], Coroutine[Any, Any, None]]
 
 _PERSISTENCE: Final = 0.5
-"""Seconds that a block has to clean up before it is cancelled again."""
+"""Seconds that a cancelled block has to clean up before it is cancelled again."""
 
 
 class AsyncioTaskScope:
-    """A `Guard` of the task `host`."""
+    """A `TaskScope` for the block that the task `host` runs."""
 
     def __init__(self, host: asyncio.Task[Any]) -> None:
         self._host = host
-        self._cancelling = host.cancelling()  # before, by others
+        self._cancelling = host.cancelling()  # cancellations that were pending before this block
         self._cancelled = 0
         self._over = False
         self._clock = host.get_loop()
@@ -50,7 +50,7 @@ class AsyncioTaskScope:
         self._over = True
         if self._first_wait is not None:
             self._first_wait.cancel()
-            self._unstarted.clear()  # else a cycle of objects, left to the collector
+            self._unstarted.clear()  # would be a reference cycle otherwise
         self._stop_timer()
         for _ in range(self._cancelled):
             self._host.uncancel()
@@ -62,7 +62,7 @@ class AsyncioTaskScope:
         return own
 
     async def _end_all(self) -> None:
-        """Cancel what was started, and wait for its end, also if cancelled meanwhile."""
+        """Cancel the started tasks and wait for all of them, even when cancelled meanwhile."""
         cancelled: asyncio.CancelledError | None = None
         for task in self._started:
             task.cancel()
@@ -77,11 +77,11 @@ class AsyncioTaskScope:
 
     @property
     def cancelled(self) -> bool:
-        """Whether the block was cancelled here."""
+        """Whether this scope cancelled the block."""
         return self._cancelled > 0
 
     def start(self, task: Beside) -> None:
-        """Start a task beside the block, as soon as the block waits."""
+        """Start a task beside the block, once the block first waits."""
         if self._first_wait is not None:
             self._unstarted.append(task)
             return
@@ -98,16 +98,16 @@ class AsyncioTaskScope:
             self._all_ended.set_result(None)
 
     def cancel(self) -> None:
-        """Cancel the block, and again if it swallows that and goes on."""
+        """Cancel the block, and cancel it again if it swallows that."""
         if self._over:
             return
         self._cancelled += 1
         self._host.cancel()
-        self._deadline = self._clock.time() + _PERSISTENCE  # one that swallows it is cancelled again
+        self._deadline = self._clock.time() + _PERSISTENCE
         self._set_timer()
 
     def set_timeout(self, seconds: float) -> None:
-        """Cancel the block so many seconds from now, unless it is being cancelled."""
+        """Cancel the block in `seconds`, unless it is already cancelled."""
         if self._cancelled:
             return
         self._deadline = self._clock.time() + seconds
@@ -115,7 +115,7 @@ class AsyncioTaskScope:
             self._set_timer()
 
     def _set_timer(self) -> None:
-        """Look at the deadline when it is there; a timer that rings too early is left, since it looks again."""
+        """Set a timer for the deadline. An earlier timer stays: it sets the next one when it fires."""
         if self._timer is not None and self._deadline < self._timer.when():
             self._stop_timer()
         if self._timer is None and self._deadline < math.inf:

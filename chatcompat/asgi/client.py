@@ -1,4 +1,4 @@
-"""The client of one exchange: what it took, and whether it waits for more."""
+"""The client of one exchange: what it received, and whether it still waits."""
 
 import time
 
@@ -7,7 +7,7 @@ from starlette.types import Message, Send
 
 
 class Client:
-    """Sends messages to the client, and notes how that went."""
+    """Sends messages to the client and tracks how far the reply got."""
 
     __slots__ = ("_over", "_send", "first_byte_at", "is_over", "left", "sending", "status")
 
@@ -21,7 +21,7 @@ class Client:
         self._send = send
 
     async def send(self, message: Message) -> None:
-        """Send a message; what the server raises says that nobody takes it."""
+        """Send a message. An exception of the server means that the client left."""
         self.sending = True
         try:
             await self._send(message)
@@ -33,12 +33,12 @@ class Client:
             self.status, self.first_byte_at = message["status"], time.monotonic()
 
     def leave(self) -> None:
-        """Take note that the client left before its reply was whole."""
+        """Record that the client left before its reply was complete."""
         self.left = True
         self.end()
 
     def end(self) -> None:
-        """Take note that the client waits for nothing more."""
+        """Record that the client waits for nothing more."""
         self.is_over = True
         if self._over is not None:
             self._over.set()

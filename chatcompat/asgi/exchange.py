@@ -1,8 +1,8 @@
-"""One request and its reply: what the inner app receives and sends, and what of it the client gets.
+"""One request and its reply: what the inner app receives and sends, and what the client gets.
 
-The inner app runs in the task that the server started, so that its context variables, its tracebacks and the
-server's cancellation stay its own. A child task waits for the client to leave. There is no queue: the server's `send`
-is awaited inside the inner app's, so a slow client slows the inner app.
+The inner app runs in the server's own task. Context variables, tracebacks and cancellation work as without the
+middleware. A child task waits for the client to leave. There is no queue: the inner app's `send` awaits the server's
+`send`, so a slow client slows the inner app.
 """
 
 import logging
@@ -41,24 +41,24 @@ from chatcompat.wire.decode import incomplete_stream, too_large_reply
 
 _logger: Final = logging.getLogger(__name__)
 EVENT_STREAM: Final = b"text/event-stream"
-_NOT_WHOLE: Final = "The messages service ended without a whole reply."
-_MIN_STATUS, _MAX_STATUS = 200, 599  # of a whole reply (RFC 9110, section 15)
+_NOT_WHOLE: Final = "The messages service ended before its reply was complete."
+_MIN_STATUS, _MAX_STATUS = 200, 599  # of a final response (RFC 9110, section 15)
 
 
 class Phase(Enum):
-    """How far the client's reply is."""
+    """How far the client's reply has got."""
 
     WAITING = "nothing was sent"
     STREAMING = "the start of a stream was sent"
-    DONE = "the whole reply was sent, or its last piece is on its way"
+    DONE = "the last piece of the reply was sent, or is being sent"
 
 
 class Exchange:
     """Stands between the server and the inner app for one translated request.
 
-    Its phase only goes forward: from WAITING to STREAMING with the first chunk (`_begin_stream`) and to DONE with the
-    last (`_send_body`); or from WAITING to DONE at once, with a reply or an error in one piece (`_reply`). What the
-    inner app sends in DONE is dropped. A client that leaves ends the exchange in the phase that it is in.
+    The phase only moves forward. A stream goes from WAITING to STREAMING with its first chunk (`_begin_stream`), and
+    to DONE with its last (`_send_body`). A whole reply or an error goes from WAITING to DONE at once (`_reply`). In
+    DONE, messages of the inner app are dropped. When the client leaves, the exchange ends in its current phase.
     """
 
     def __init__(
@@ -73,34 +73,34 @@ class Exchange:
         self._client = Client(send)
         self._keep_alive = KeepAlive(send, self._client, self._task_scope, limits)
         self._phase = Phase.WAITING
-        self._body_given = False
-        self._status = 0  # of the inner reply; 0: it has not begun
+        self._body_sent = False
+        self._status = 0  # of the inner reply; 0 before it starts
         self._headers: Headers = []
         self._fields: HeaderMap = {}
-        self._stream: ChunkStream | None = None  # how its body is read: piece by piece,
-        self._whole = WholeReply(served, limits)  # or when all of it is there
+        self._stream: ChunkStream | None = None  # reads the body piece by piece,
+        self._whole = WholeReply(served, limits)  # or this collects it
         self._size = 0
-        self._in_parts = False  # the inner app is called more than once, and `hear` counts the bytes
-        self.spent: dict[str, Any] | None = None  # chat usage of the parts that ended, while there is no other
-        self._stopped = False  # by the server
-        self._first_token_at: float | None = None  # when the client got the first piece of a streamed reply
-        self._summary = ReplySummary()  # what its reply was
+        self._in_parts = False  # whether the inner app is called more than once; then `hear` counts the bytes
+        self.spent: dict[str, Any] | None = None  # chat usage of the completed parts, until the reply has its own
+        self._stopped = False  # whether the server cancelled the exchange
+        self._first_token_at: float | None = None  # when a stream's first content was sent
+        self._summary = ReplySummary()
 
     async def run(self, app: ASGIApp, scope: Scope) -> None:
-        """Call the inner app and see its reply through; its own exception is raised again unchanged."""
+        """Call the inner app and complete its reply. The inner app's own exception is raised again unchanged."""
         failure: Exception | None = None
-        given_up = True  # what else ends the app's task is the end of its time
+        timed_out = True  # the scope ends the block only when the time is up
         try:
             async with self._task_scope as task_scope:
                 task_scope.set_timeout(self._limits.first_byte_timeout)
                 task_scope.start(self._watch)
                 try:
                     await app(scope, self.receive, self.send)
-                except Exception as error:  # noqa: BLE001 - raised below, where no task group wraps it
+                except Exception as error:  # noqa: BLE001 - raised below, outside the task group
                     failure = error
-                given_up = task_scope.cancelled  # and it made something else of that
+                timed_out = task_scope.cancelled  # the app swallowed the cancellation
             if not self.is_over:
-                await self._end(failure, given_up=given_up)
+                await self._end(failure, timed_out=timed_out)
         except BaseException as error:
             self._stopped = not isinstance(error, Exception)
             if failure is None or self._stopped:
@@ -109,7 +109,7 @@ class Exchange:
             raise failure
 
     def record(self, began: float) -> ExchangeRecord:
-        """How the exchange ended; `began` is when it did, as `time.monotonic` tells."""
+        """How the exchange ended. `began` is its start, by `time.monotonic()`."""
         served, summary, client = self._served, self._summary, self._client
         is_whole = self._phase is Phase.DONE and not client.sending and not client.left
         cut_off = "cancelled" if self._stopped and not client.left else "client_disconnected"
@@ -131,15 +131,15 @@ class Exchange:
     # ------------------------------------------------------------ the inner app's side
 
     async def receive(self) -> Message:
-        """The translated request once; then, when it is so, that the client is gone."""
-        if not self._body_given:
-            self._body_given = True
+        """Return the translated request once, then `http.disconnect` when the client is gone."""
+        if not self._body_sent:
+            self._body_sent = True
             return {"type": "http.request", "body": self._served.body, "more_body": False}
         await self._client.wait_for_end()
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
-        """Take a message of the inner app's reply."""
+        """Handle a message of the inner app's reply."""
         kind = message["type"]
         if kind == "http.response.body":
             piece, more_body = bytes(message.get("body", b"")), message.get("more_body", False)
@@ -148,11 +148,11 @@ class Exchange:
                 await self._collect(piece, more_body)
                 return
             if stream.ended:
-                return  # the rest of a reply that is whole is of no account
+                return  # the reply is complete; anything further is dropped
             out = stream.feed(piece)
             alive = self._keep_alive
             if self._first_token_at and more_body and out and not stream.ended and alive.beat is None:
-                # Nearly all pieces. Sent from here, since every call between costs as much as the translation.
+                # The hot path, without the calls of `_forward`: each costs as much as the translation.
                 client = self._client
                 client.sending = True
                 try:
@@ -166,18 +166,18 @@ class Exchange:
                 await self._forward(stream, out, more_body)
         elif kind == "http.response.start":
             await self._take_start(message)
-        elif kind != "http.response.trailers":  # trailers would belong to the bytes that are not sent
+        elif kind != "http.response.trailers":  # trailers describe the original body
             await self._client.send(message)
 
     async def _take_start(self, message: Message) -> None:
-        """Choose how the body is read, by what it is and not by what was asked for; a second start says nothing."""
+        """Choose how to read the body, by its actual type, not the requested one. A second start is dropped."""
         if self._status or self._phase is Phase.DONE:
             return
         status, headers = message["status"], lowered(message.get("headers", ()))
         is_status = isinstance(status, int) and _MIN_STATUS <= status <= _MAX_STATUS
         if not is_status or size_of(headers) > self._limits.max_header_bytes:
-            what = "headers that are too large" if is_status else "a status that is none of a reply"
-            await self._answer(to_answer(InvalidReply(f"The messages service sent {what}.").reply))
+            problem = "headers that are too large" if is_status else "an invalid status"
+            await self._answer(to_answer(InvalidReply(f"The messages service sent {problem}.").reply))
             return
         self._status = int(status)
         self._headers, self._fields = headers, to_header_map(headers)
@@ -192,7 +192,7 @@ class Exchange:
                 self._whole.collector = reader
 
     async def _collect(self, piece: bytes, more_body: bool) -> None:
-        """Take a piece of a reply that is answered when it is whole; what comes behind an answer is dropped."""
+        """Collect a piece of a reply that is sent when it is complete. Pieces after that are dropped."""
         if self._phase is Phase.DONE:
             return
         self._size += 0 if self._in_parts else len(piece)
@@ -205,20 +205,20 @@ class Exchange:
         if answer is not None:
             await self._answer(answer)
 
-    # ------------------------------------------------------------ an inner app that is called more than once
+    # ------------------------------------------------------------ several calls of the inner app
 
     @property
     def is_over(self) -> bool:
-        """Whether the client left or has its whole reply: nobody waits for what another call would give."""
+        """Whether the client left or has its complete reply, so that another call is pointless."""
         return self._client.is_over or self._phase is Phase.DONE
 
     def expect_part(self) -> None:
-        """The inner app is called: it has as long to begin this part as it had for the first."""
+        """Restart `first_byte_timeout` for the next call of the inner app."""
         self._in_parts = True
         self._wait(self._limits.first_byte_timeout)
 
     async def hear(self, piece: bytes) -> None:
-        """The inner app sent a piece of a part, whether or not it is passed on now."""
+        """Count a piece that the inner app sent, even if it is held back."""
         reader = self._stream or self._whole.collector
         if piece and (piece.strip() if reader is None else reader.started):
             self._wait(self._limits.idle_timeout)
@@ -232,7 +232,7 @@ class Exchange:
             self._task_scope.set_timeout(seconds)
 
     async def fail(self, error: InvalidReply) -> None:
-        """End the reply with an error: an error frame in a stream that has begun, or else an error reply."""
+        """End the reply with an error: an error frame once the stream has begun, an error reply before."""
         if self._phase is Phase.STREAMING and self._stream is not None:
             await self._send_body(self._stream, self._stream.fail(error))
         else:
@@ -241,14 +241,14 @@ class Exchange:
     # ------------------------------------------------------------ the client's side
 
     async def _forward(self, stream: ChunkStream, out: bytes, more_body: bool) -> None:
-        """Send what a piece of a stream has become; the start waits for the first chunk."""
+        """Send the chunks of a piece of a stream. The start waits for the first chunk."""
         if not more_body:
             out += stream.close()
         if self._phase is Phase.WAITING:
             if stream.error is not None and not stream.started:
                 await self._answer(to_answer(stream.error))
                 return
-            if not out:  # the message has not begun, and pings are no sign of it
+            if not out:  # only pings so far
                 return
             await self._begin_stream(stream)
         if stream.ended:
@@ -259,16 +259,19 @@ class Exchange:
             self._keep_alive.heard_at = time.monotonic()
 
     async def _answer(self, answer: Answer) -> None:
-        """Send a reply that came whole."""
+        """Send a complete reply."""
         if answer.stream is not None:
             await self._begin_stream(answer.stream)
         await self._finish(answer)
 
     async def _finish(self, answer: Answer) -> None:
-        """Send a reply, or the last of a stream, when its thinking is kept: then the client can call back."""
+        """Keep the thinking, then send the reply or the end of the stream.
+
+        In this order, since the client may send its next request at once.
+        """
         try:
             await self._keep(answer.summary)
-        finally:  # whatever the store does, the reply is whole
+        finally:  # a failing store must not cost the reply
             if answer.stream is None:
                 await self._reply(answer)
             else:
@@ -280,13 +283,13 @@ class Exchange:
             self._keep_alive.stop_waiting()
             await self._thinking_cache.keep(summary.thinking)
 
-    async def _end(self, failure: Exception | None, *, given_up: bool) -> None:
-        """The inner app is done, and its reply is not: say so, in whatever way is still open."""
-        if given_up:
+    async def _end(self, failure: Exception | None, *, timed_out: bool) -> None:
+        """The inner app ended before its reply did: send an error."""
+        if timed_out:
             await self.fail(InvalidReply("The messages service was silent for too long.", code="timeout", status=504))
         elif self._phase is Phase.STREAMING:
             await self.fail(incomplete_stream())
-        elif failure is None or isinstance(failure, InvalidReply):  # some inner apps say what their reply lacks
+        elif failure is None or isinstance(failure, InvalidReply):  # an inner app may raise one itself
             await self.fail(failure or InvalidReply(_NOT_WHOLE))
         else:
             error = to_error_reply(500, "The messages service failed.", "server_error")
@@ -295,14 +298,14 @@ class Exchange:
     async def _reply(self, answer: Answer) -> None:
         self._task_scope.set_timeout(math.inf)
         self._phase, self._summary = Phase.DONE, answer.summary
-        self._stream = None  # what is still sent is not read
+        self._stream = None  # further pieces are not read
         await respond(self._client.send, answer.status, answer.body, self._client_headers())
         self._client.end()
 
     async def _begin_stream(self, stream: ChunkStream) -> None:
         self._phase = Phase.STREAMING
         self._stream, self._summary = stream, stream.summary
-        self._task_scope.set_timeout(math.inf)  # from here on the keep-alive looks at the clock
+        self._task_scope.set_timeout(math.inf)  # from now on `KeepAlive.run` checks the time
         self._keep_alive.wait(self._limits.idle_timeout)
         headers = self._client_headers()
         names = {name for name, _ in headers}
@@ -329,13 +332,13 @@ class Exchange:
     # ------------------------------------------------------------ beside the inner app
 
     async def _watch(self) -> None:
-        """Tell the inner app when the client leaves, and stop it if it does not stop by itself."""
+        """Notify the inner app when the client leaves, and cancel it after `disconnect_grace`."""
         try:
             while (await self._receive())["type"] != "http.disconnect":
                 pass
-        except Exception as error:  # noqa: BLE001 - how Ray Serve says it; whatever failed, nobody is there any more
-            _logger.debug("taken for a client that left: %s", type(error).__name__)
-        if self._phase is Phase.DONE:  # work that goes on behind a complete reply is the inner app's own
+        except Exception as error:  # noqa: BLE001 - Ray Serve raises when the client left
+            _logger.debug("receive failed, so the client is assumed to have left: %s", type(error).__name__)
+        if self._phase is Phase.DONE:  # the inner app may go on working after a complete reply
             self._client.end()
         else:
             self._client.leave()

@@ -1,6 +1,6 @@
-"""Headers of an exchange: what the inner app is told, and what the client reads.
+"""Headers of an exchange: those the inner app receives, and those the client receives.
 
-Names are lower case, as ASGI wants them in replies; requests are lowered by the server.
+Names are lower case, as ASGI requires.
 """
 
 import re
@@ -16,7 +16,7 @@ Headers = list[tuple[bytes, bytes]]
 HeaderMap = Mapping[bytes, bytes]
 """The value of the first header of each name."""
 
-# RFC 9110, section 7.6.1: these belong to one connection, and each side here has its own.
+# RFC 9110, section 7.6.1: these belong to one connection, and each side has its own.
 HOP_BY_HOP: Final = frozenset(
     {
         b"connection",
@@ -32,7 +32,7 @@ HOP_BY_HOP: Final = frozenset(
         b"upgrade",
     }
 )
-# These describe or sign the bytes of a body, and the body is another one now. `content-language` is true of both.
+# These describe or sign the bytes of a body, and the body is rewritten. `content-language` stays true.
 REPRESENTATION_HEADERS: Final = frozenset(
     {
         b"accept-ranges",
@@ -54,27 +54,27 @@ REPRESENTATION_HEADERS: Final = frozenset(
         b"signature-input",
     }
 )
-# These ask for a part, a coding, a digest or a signature of a reply that is rewritten. The version is sent anew.
+# These request a range, coding, digest or signature of a reply that is rewritten. `anthropic-version` is set anew.
 _NOT_SENT_IN: Final = (
     HOP_BY_HOP
     | REPRESENTATION_HEADERS
     | {b"a-im", b"accept-encoding", b"accept-signature", b"anthropic-version", b"expect", b"if-range", b"range"}
     | {b"want-content-digest", b"want-digest", b"want-repr-digest"}
 )
-# Conditions on something else: the client knows no validator of what the inner app makes of a `POST`.
+# Conditions apply to another representation: a client has no validator for the reply to a `POST`.
 NOT_POSTED: Final = _NOT_SENT_IN | {b"if-match", b"if-modified-since", b"if-none-match", b"if-unmodified-since"}
-_NOT_SENT_OUT: Final = HOP_BY_HOP | REPRESENTATION_HEADERS | {b"location"}  # no redirect is told
+_NOT_SENT_OUT: Final = HOP_BY_HOP | REPRESENTATION_HEADERS | {b"location"}  # redirects are errors
 
 _USUAL_CONNECTION: Final = frozenset({b"", b"close", b"keep-alive"})
 
-# Native headers under the names that chat-completions clients read.
+# Native headers and the names that chat clients read.
 _READ_AS: Final = {b"request-id": b"x-request-id"} | {
     b"anthropic-ratelimit-%s-%s" % (what, which): b"x-ratelimit-%s-%s" % (which, what)
     for what in (b"requests", b"tokens")
     for which in (b"limit", b"remaining", b"reset")
 }
 
-# RFC 9110, sections 5.5 and 5.6.2: servers refuse a reply with any other byte, or let it forge another header.
+# RFC 9110, sections 5.5 and 5.6.2. Any other byte makes servers refuse the reply, or can forge a header.
 _IN_VALUES: Final = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
 _IN_NAMES: Final = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -84,12 +84,12 @@ _MAX_IGNORED: Final = 32
 
 
 def lowered(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
-    """Headers of a scope or message with their names in lower case."""
+    """The headers of a scope or message, with lower-case names."""
     return [(bytes(name).lower(), bytes(value)) for name, value in headers]
 
 
 def to_header_map(headers: Headers) -> HeaderMap:
-    """Headers by name."""
+    """Headers by name; the first of each name wins."""
     return dict(reversed(headers))
 
 
@@ -102,10 +102,10 @@ def to_inner_headers(
     length: int,
     left_out: Set[bytes] = _NOT_SENT_IN,
 ) -> Headers:
-    """The client's headers for the inner app, with those of the new body, which has `length` bytes.
+    """The client's headers for the inner app, and the headers of the new body, which has `length` bytes.
 
-    Credentials pass as they came. Compression is not offered, since the reply must be read here. `openai-*` name
-    things of another vendor.
+    Credentials pass unchanged. `accept-encoding` is left out, since the reply is read here. `openai-*` headers are
+    left out too.
     """
     if named := _named_by_connection(headers, fields):
         left_out |= named
@@ -119,7 +119,7 @@ def to_inner_headers(
 
 
 def _named_by_connection(headers: Headers, fields: HeaderMap) -> Set[bytes]:
-    """The names in `connection`: headers that belong to it too (RFC 9110, section 7.6.1)."""
+    """The header names that `connection` lists (RFC 9110, section 7.6.1)."""
     first = fields.get(b"connection")
     if first is None or (first in _USUAL_CONNECTION and len(fields) == len(headers)):
         return frozenset()
@@ -128,15 +128,15 @@ def _named_by_connection(headers: Headers, fields: HeaderMap) -> Set[bytes]:
 
 
 def _bearer(value: bytes) -> bytes:
-    """The token of a bearer credential (RFC 6750, section 2.1), or nothing."""
+    """The token of a bearer credential (RFC 6750, section 2.1); empty for other schemes."""
     scheme, _, token = value.partition(b" ")
     return token.strip() if scheme.lower() == b"bearer" else b""
 
 
 def to_client_headers(headers: Headers, fields: HeaderMap, ignored: Sequence[str], now: float) -> Headers:
-    """The inner app's headers for the client; those of the body are for the caller to add.
+    """The inner app's headers for the client, without those of the body.
 
-    `now` is the time in seconds since the epoch: the native side tells when a limit resets, clients read in how long.
+    `now` is in seconds since the epoch. Native reset headers are instants; chat clients expect durations.
     """
     left_out: Set[bytes] = _NOT_SENT_OUT
     if named := _named_by_connection(headers, fields):
@@ -156,7 +156,7 @@ def to_client_headers(headers: Headers, fields: HeaderMap, ignored: Sequence[str
 
 
 def _can_be_sent(headers: Headers) -> bool:
-    """Whether servers take all of them: names are tokens, values have no control characters, and no space around."""
+    """Whether every name is a token, and no value has control characters or surrounding white space."""
     names, values = [name for name, _ in headers], [value for _, value in headers]
     return (
         not b"".join(names).translate(None, _IN_NAMES)
@@ -180,7 +180,7 @@ def _to_duration(reset: bytes, now: float) -> bytes:
 
 
 def to_ignored_header(ignored: Sequence[str]) -> bytes:
-    """Names of what was ignored, safe as a header."""
+    """The ignored fields as a header value."""
     shown = to_plain_text(ignored[:_MAX_IGNORED])
     if len(ignored) > _MAX_IGNORED:
         shown += f", ... {len(ignored) - _MAX_IGNORED} more"
@@ -188,33 +188,33 @@ def to_ignored_header(ignored: Sequence[str]) -> bytes:
 
 
 def to_plain_text(ignored: Iterable[str]) -> str:
-    """Names of what was ignored; what is not a plain character in them is lost, since clients make them."""
+    """The ignored fields in one line. Clients choose the names, so unsafe characters become `_`."""
     return ", ".join([_UNSAFE.sub("_", name[:_MAX_NAME]) for name in ignored])
 
 
 def size_of(headers: Headers) -> int:
-    """The bytes of all names and values."""
+    """The total bytes of all names and values."""
     return sum(map(len, chain.from_iterable(headers)))
 
 
 def too_large(headers: Headers, max_bytes: int) -> InvalidRequest | None:
-    """The refusal of a request whose headers are larger."""
+    """The refusal of a request whose headers exceed `max_bytes`, or None."""
     if size_of(headers) <= max_bytes:
         return None
     return InvalidRequest(f"The headers are larger than {max_bytes} bytes.", code="headers_too_large", status=431)
 
 
 def media_type(fields: HeaderMap) -> bytes | None:
-    """The media type of `content-type`, lowered and without parameters (RFC 9110, section 8.3.1)."""
+    """The media type of `content-type`, in lower case and without parameters (RFC 9110, section 8.3.1)."""
     value = fields.get(b"content-type")
     return None if value is None else value.partition(b";")[0].strip().lower()
 
 
 def is_encoded(fields: HeaderMap) -> bool:
-    """Whether a body is compressed, or otherwise not what its type says (RFC 9110, section 8.4)."""
+    """Whether a body has a content coding, such as gzip (RFC 9110, section 8.4)."""
     return fields.get(b"content-encoding") not in (None, b"", b"identity")
 
 
 def is_json(media: bytes | None) -> bool:
-    """Whether a media type is JSON (RFC 6839, section 3.1, for the suffix)."""
+    """Whether a media type is JSON, or has the suffix `+json` (RFC 6839, section 3.1)."""
     return media == b"application/json" or (media is not None and media.endswith(b"+json"))

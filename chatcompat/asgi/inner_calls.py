@@ -1,4 +1,4 @@
-"""An inner app that is called more than once to make one reply."""
+"""Several calls of the inner app for one reply."""
 
 from typing import Final
 
@@ -8,14 +8,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from chatcompat.asgi.exchange import Exchange
 
 _ROUNDS: Final = 8
-"""Turns of the event loop in which other tasks run: an app that never waits would let none."""
+"""Turns of the event loop that other tasks get. An app that never waits would give them none."""
 
 
 class InnerCalls:
-    """Keeps the promises of an exchange for each call of `app`, whatever its caller holds back.
+    """Calls `app` for each part of one reply, under the timeouts and bounds of its exchange.
 
-    Each part has the time of a reply to begin, and is silent for as long as nothing comes, not for as long as nothing
-    is passed on. The bound of a reply is one for all parts together.
+    Each part has `first_byte_timeout` to begin. Its silence is measured on what the app sends, even if that is held
+    back from the client. `max_reply_bytes` bounds all parts together.
     """
 
     def __init__(self, app: ASGIApp, exchange: Exchange) -> None:
@@ -35,7 +35,7 @@ class InnerCalls:
         await self._app(scope, receive, hear)
 
     async def is_wanted(self) -> bool:
-        """Whether anybody waits for another part; a server has time to say that the client left."""
+        """Whether the client still waits. First gives the server time to report a disconnect."""
         for _ in range(_ROUNDS):
             await checkpoint()
         return not self.exchange.is_over

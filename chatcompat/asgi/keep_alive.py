@@ -1,4 +1,4 @@
-"""Comments in the pauses of a client's stream, so that no proxy closes the connection."""
+"""Comments in the pauses of a stream, so that proxies keep the connection open."""
 
 import math
 import time
@@ -13,10 +13,10 @@ from chatcompat.reply.chunk_writer import PING
 
 
 class KeepAlive:
-    """Sends the messages of one stream, and comments between them; gives up an inner app that is silent for too long.
+    """Sends the messages of one stream, with comments in its pauses. Cancels an inner app that is silent for too long.
 
-    `send` and `run` are called in two tasks and never send at once: `send` waits for the `beat` that is on its way, and
-    `run` sends none while the client is taking a message.
+    `send` and `run` run in two tasks and never send at the same time: `send` waits for a comment (`beat`) that is being
+    sent, and `run` sends none while the client is taking a message.
     """
 
     __slots__ = ("_client", "_ended", "_limits", "_patience", "_send", "_task_scope", "beat", "heard_at", "sent_at")
@@ -41,18 +41,18 @@ class KeepAlive:
         self.sent_at = self.heard_at = time.monotonic()
 
     def wait(self, seconds: float) -> None:
-        """From now on the inner app may be silent for so long."""
+        """Allow the inner app `seconds` of silence from now on."""
         self._patience, self.heard_at = seconds, time.monotonic()
 
     def stop_waiting(self) -> None:
-        """The inner app has said all: its time is over, and that of the client's other business begins."""
+        """Stop measuring silence: the inner app has sent everything."""
         self.heard_at = math.inf
 
     async def run(self) -> None:
-        """Send a comment whenever nothing was sent for a while, until the stream has ended.
+        """Send a comment after each `keep_alive` seconds without a message, until the stream ends.
 
-        A slow client is no silence. The patience may change meanwhile: a later part of a turn has a time to begin, and
-        then one between its pieces.
+        Time that a slow client takes is not silence. The patience can change at any time, since each part of a turn
+        has its own time to begin.
         """
         client, interval = self._client, self._limits.keep_alive
         shortest = min(self._limits.first_byte_timeout, self._limits.idle_timeout)
@@ -72,10 +72,10 @@ class KeepAlive:
         self.beat, began = anyio.Event(), time.monotonic()
         try:
             await self._send({"type": "http.response.body", "body": PING, "more_body": True})
-        except OSError:  # the client left; the server tells the watcher too
+        except OSError:  # the client left; the server also reports it through `receive`
             self._client.leave()
         finally:
             self.beat.set()
             self.beat = None
         self.sent_at = time.monotonic()
-        self.heard_at += self.sent_at - began  # the client took that long, and the inner app may wait behind it
+        self.heard_at += self.sent_at - began  # the client took this long, and the inner app may have waited for it

@@ -1,10 +1,10 @@
-"""How much, and how long, one exchange may take."""
+"""The size and time limits of one exchange."""
 
 from msgspec import Struct
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """Bounds of one exchange; see `ChatCompatMiddleware` for each. Raises `ValueError`."""
+    """The limits of one exchange, as described for `ChatCompatMiddleware`. Raises `ValueError`."""
 
     max_body_bytes: int
     max_reply_bytes: int
@@ -18,7 +18,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     max_continuations: int
 
     def __post_init__(self) -> None:
-        """Check the bounds; a comparison with NaN is false."""
+        """Check the limits. NaN is refused too: it compares false."""
         for name in self.__struct_fields__:
             bound = getattr(self, name)
             if name in ("disconnect_grace", "max_continuations"):

@@ -1,4 +1,4 @@
-"""The ASGI shell: guards the one endpoint, reads the request, and passes everything else through untouched."""
+"""The ASGI middleware: serves the one endpoint and passes every other request through unchanged."""
 
 import logging
 import time
@@ -62,29 +62,29 @@ class ChatCompatMiddleware:
             serves no list.
         models: The list of models: ids, or a mapping from id to further fields. By default the inner app's own list.
         max_body_bytes: The largest request (32 MiB). A larger one is a 413.
-        max_reply_bytes: The largest reply in one piece (32 MiB). A larger one is a 502. All parts of a paused turn, and
-            all pages of the list of models, count together. It also bounds what is kept of a stream: a paused turn to
-            continue it, and thinking and JSON until they are complete.
+        max_reply_bytes: The largest reply that is not streamed (32 MiB). A larger one is a 502. The parts of a paused
+            turn count together, and so do the pages of the list of models. In a stream it bounds what is held back: the
+            content of a paused turn, and thinking and JSON until they are complete.
         max_event_bytes: The largest event of a stream (8 MiB). A larger one is a 502, or an error frame once the reply
             has begun.
-        max_header_bytes: All headers of a request or of a reply (64 KiB). More is a 431 for a request, a 502 for a
-            reply.
-        bounds: How much the content of one request may hold, see `RequestBounds`. More is a 400.
-        strict: Refuse requests with fields that would otherwise be ignored. By default they are ignored and reported.
+        max_header_bytes: The total size of the headers of a request or a reply (64 KiB). Larger ones are a 431 for a
+            request and a 502 for a reply.
+        bounds: Limits on the content of one request, see `RequestBounds`. A request above them is a 400.
+        strict: Refuse requests with fields that have no native form. By default these are ignored and reported.
         on_exchange: Called with an `ExchangeRecord` after each exchange. Its exceptions are logged and suppressed. By
             default nothing is called.
-        store: Keeps the signed thinking that clients lose: any `ThinkingStore`, or None to keep nothing. By default a
-            new `MemoryStore`.
-        max_continuations: How many times a turn that the inner app pauses is resumed (5). After that the reply ends
-            with `finish_reason: "length"`.
-        keep_alive: Silence in a stream after which a comment is sent (15).
-        first_byte_timeout: Time until the message, or the next part of a paused turn, begins (600). Headers, pings and
-            blanks before it do not count. After that the inner app is cancelled and the client gets a 504, or an error
-            frame once the reply has begun.
-        idle_timeout: The longest silence of the inner app after that (300), with the same outcome.
-        disconnect_grace: Time for the inner app to stop by itself after the client left, before it is cancelled (0.5).
-        store_timeout: The longest that a request, and the end of its reply, wait for `store` (1). After that they go on
-            without it.
+        store: A `ThinkingStore` for signed thinking, which most clients do not send back. None keeps nothing. By
+            default a new `MemoryStore`.
+        max_continuations: How many times a paused turn is resumed (5). After that the reply ends with
+            `finish_reason: "length"`.
+        keep_alive: How long a stream may be silent before a comment is sent (15).
+        first_byte_timeout: How long the inner app may take to begin the message, or the next part of a paused turn
+            (600). Headers, pings and white space do not count. After that the inner app is cancelled. The client gets a
+            504, or an error frame once the reply has begun.
+        idle_timeout: How long the inner app may be silent once the message has begun (300). The outcome is the same.
+        disconnect_grace: How long the inner app may go on after the client left, before it is cancelled (0.5).
+        store_timeout: How long a request, and the end of its reply, wait for `store` (1). After that they go on without
+            it.
 
     Raises:
         TypeError: `dialect` is neither a `Dialect` nor callable, `store` is a class, or `models` is a string or has an
@@ -123,7 +123,7 @@ class ChatCompatMiddleware:
             raise TypeError(f"store must be a store, not a class: {store.__name__}()")
         for name, value in {"path": path, "messages_path": messages_path, "models_path": models_path or "/"}.items():
             if not value.startswith("/"):
-                raise ValueError(f"{name} must begin with a slash, and is {value!r}")
+                raise ValueError(f"{name} must begin with a slash, not {value!r}")
         if path == messages_path:
             raise ValueError("path and messages_path must not be the same")
         self.app = app
@@ -152,7 +152,7 @@ class ChatCompatMiddleware:
             self._other = ModelsApp(app, path=models_path, models=models, dialect=dialect, limits=self._limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Divert the endpoint's requests; let anything else through as it is."""
+        """Serve requests for the endpoint, and pass others through unchanged."""
         if (
             scope["type"] != "http"
             or not scope["path"].endswith(self._path)
@@ -169,7 +169,7 @@ class ChatCompatMiddleware:
         fields = to_header_map(headers)
         try:
             if scope["method"] != "POST":
-                raise InvalidRequest("This endpoint takes POST only.", code="method_not_allowed", status=405)  # noqa: TRY301
+                raise InvalidRequest("Use POST for this endpoint.", code="method_not_allowed", status=405)  # noqa: TRY301
             _check_headers(headers, fields, self._limits)
             body = await _read_body(receive, self._limits.max_body_bytes)
             version = fields.get(b"anthropic-version")
@@ -193,10 +193,10 @@ class ChatCompatMiddleware:
         except InvalidRequest as error:
             await self._refuse(error, send, began)
             return
-        except OSError:  # of `receive`
+        except OSError:  # raised by `receive`
             self._report(_unread(None, "client_disconnected", began))
             raise
-        except Exception:  # of `dialect`; the server answers, as for the inner app's own
+        except Exception:  # raised by `dialect`; the server turns it into a 500
             self._report(_unread(500, "server_error", began))
             raise
         except BaseException:
@@ -219,12 +219,12 @@ class ChatCompatMiddleware:
                 self._report(exchange.record(began))
 
     async def _refuse(self, error: InvalidRequest, send: Send, began: float) -> None:
-        """Answer a request that the inner app does not get."""
+        """Answer a refused request."""
         record = _unread(None, "cancelled", began)
         try:
             await respond(send, error.status, error.body, [(b"allow", b"POST")] * (error.status == 405))  # noqa: PLR2004
             record = _unread(error.status, "invalid_request_error", began)
-        except Exception:  # of `send`: nobody takes it
+        except Exception:  # raised by `send`: the client left
             record = _unread(None, "client_disconnected", began)
             raise
         finally:
@@ -236,7 +236,7 @@ class ChatCompatMiddleware:
         return Continued(InnerCalls(self.app, exchange), translation.body, self._limits)
 
     def _thinking_cache(self, headers: Headers, fields: HeaderMap, chat: ChatCompletionRequest) -> ThinkingCache | None:
-        """Who keeps thinking for this client; nobody for one without a credential, since it could be anyone's."""
+        """The thinking cache of this client. None without a credential, since nothing would tell clients apart."""
         if self._store is None or not any(map(fields.get, CREDENTIALS)):
             return None
         return ThinkingCache(self._store, self._limits.store_timeout, headers, chat.messages)
@@ -246,7 +246,7 @@ class ChatCompatMiddleware:
             return
         try:
             self._on_exchange(record)
-        except Exception:  # an observer's fault is not the client's
+        except Exception:  # a failing observer must not affect the client
             _logger.exception("on_exchange failed")
 
     def _inner_scope(self, scope: Scope, headers: Headers) -> Scope:
@@ -259,7 +259,7 @@ class ChatCompatMiddleware:
 
 
 def _unread(status: int | None, error_type: str, began: float) -> ExchangeRecord:
-    """The record of a request that the inner app did not get; `status` is None if its client left."""
+    """The record of a request that never reached the inner app. `status` is None if the client left."""
     duration = time.monotonic() - began
     return ExchangeRecord(
         model=None,
@@ -275,7 +275,7 @@ def _unread(status: int | None, error_type: str, began: float) -> ExchangeRecord
 
 
 def _check_headers(headers: Headers, fields: HeaderMap, limits: Limits) -> None:
-    """Refuse a request by its headers, before any of its body is read."""
+    """Refuse a request by its headers, before its body is read."""
     if (refusal := too_large(headers, limits.max_header_bytes)) is not None:
         raise refusal
     media = media_type(fields)
@@ -286,7 +286,7 @@ def _check_headers(headers: Headers, fields: HeaderMap, limits: Limits) -> None:
     if is_encoded(fields):
         raise InvalidRequest("Send the request without a content-encoding.", code="unsupported_encoding", status=415)
     length = fields.get(b"content-length") or b""
-    # The server counts the bytes; a length is read here only to refuse early, and only if it is a plain number.
+    # Only to refuse early. The bytes are counted in `_read_body`, whatever the header says.
     if length.isdigit() and (len(length) > 18 or int(length) > limits.max_body_bytes):  # noqa: PLR2004
         raise _body_too_large(limits.max_body_bytes)
 

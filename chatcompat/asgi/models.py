@@ -1,4 +1,4 @@
-"""The list of models in the chat shape, for clients that are not native ones.
+"""The list of models in the chat format, for chat clients.
 
 Chat: https://platform.openai.com/docs/api-reference/models. Native: https://platform.claude.com/docs/en/api/models-list
 """
@@ -33,14 +33,14 @@ from chatcompat.reply.summary import ReplySummary
 from chatcompat.wire.decode import to_native_error
 
 ModelsOption = Iterable[str] | Mapping[str, Mapping[str, Any]]
-"""Ids of models, or their further fields by id (`created` in seconds since the epoch, `owned_by`, any other)."""
+"""Model ids, or a mapping from id to further fields (`created` in seconds since the epoch, `owned_by`, any other)."""
 
 MAX_PAGES: Final = 100
-_PAGE_SIZE: Final = 1000  # models; the most that the native service gives at once
+_PAGE_SIZE: Final = 1000  # models; the maximum of the native API
 _PAGING: Final = frozenset({b"", b"after_id", b"before_id", b"limit"})
-_OWNER: Final = "system"  # chat clients want a name, and the native side has none
+_OWNER: Final = "system"  # chat clients require `owned_by`, which the native API lacks
 _CONDITIONS: Final = frozenset({b"if-modified-since", b"if-none-match"})
-_OF_A_PART: Final = frozenset({b"if-range", b"range"})  # of another body than the client gets
+_OF_A_PART: Final = frozenset({b"if-range", b"range"})  # byte ranges would apply to the native body
 _VARY: Final = b"anthropic-version"
 _RENAMED: Final = frozenset({"created", "created_at", "id", "object", "owned_by", "type"})
 
@@ -61,9 +61,9 @@ _decode_page = msgspec.json.Decoder(_Page).decode
 
 
 def to_chat_model(native: Mapping[str, Any]) -> dict[str, Any]:
-    """A native model, or one that has the chat shape already; what has no chat name keeps its own.
+    """A model in the chat format. A model in that format stays as it is, and unknown fields are kept.
 
-    Raises `InvalidReply` where there is no id.
+    Raises `InvalidReply` if the model has no id.
     """
     if not isinstance(native.get("id"), str):
         raise InvalidReply("The messages service sent a model without an id.")
@@ -78,7 +78,7 @@ def to_chat_model(native: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _created(native: Mapping[str, Any]) -> int:
-    """Seconds since the epoch; 0 where the time is not known, as the native side says that too."""
+    """Seconds since the epoch. 0 if the time is unknown, as in the native API."""
     if type(created := native.get("created")) is int:
         return created
     created_at = native.get("created_at")
@@ -100,7 +100,7 @@ def _not_found(message: str = "") -> ErrorReply:
 
 
 class _ModelList:
-    """A request for the list, as an exchange serves it."""
+    """A `ServedRequest` for the list of models."""
 
     body = b""
     streaming = False
@@ -114,7 +114,7 @@ class _ModelList:
         try:
             return self._to_chat(body), ReplySummary()
         except DECODE_ERRORS:
-            raise InvalidReply("The messages service sent something else than models.") from None
+            raise InvalidReply("The messages service sent an invalid list of models.") from None
 
     def _to_chat(self, body: bytes) -> bytes:
         return _to_list(_decode_page(body).data)
@@ -123,11 +123,11 @@ class _ModelList:
         return to_chat_error(to_native_error(body), status)
 
     def event_reader(self, *, max_event_bytes: int, max_held_bytes: int) -> None:
-        """There is no event stream of models."""
+        """Models never come as an event stream."""
 
 
 class _OneModel(_ModelList):
-    """A request for one model."""
+    """A `ServedRequest` for one model."""
 
     def _to_chat(self, body: bytes) -> bytes:
         return _encode(to_chat_model(_decode_model(body)))
@@ -142,19 +142,19 @@ class _OneModel(_ModelList):
 
 
 class ModelsApp:
-    """Serves `GET path` and `GET path/{id}` in the chat shape, `HEAD` too, and passes all else on to `app`.
+    """Serves `GET` and `HEAD` of `path` and `path/{id}` in the chat format, and passes other requests to `app`.
 
-    A client that sends `anthropic-version` is a native one, and gets the answer of `app`. Since that header decides,
-    caches are told that it does. With `models` the answer is made of them, and `app` is not asked; else `app` is,
-    under the promises of the main endpoint. A `dialect` that goes by the model's id is asked with an empty one for the
-    list. Raises `TypeError` for `models` that are one string, or have an id that is none.
+    A client that sends `anthropic-version` is a native one, and gets the reply of `app` unchanged. `vary` names that
+    header for caches. With `models`, replies are built from them, without `app`. Otherwise `app` is called, with the
+    timeouts and bounds of the main endpoint. For the list, a `dialect` function is called with an empty model id.
+    Raises `TypeError` if `models` is a string, or has an id that is not a string.
     """
 
     def __init__(
         self, app: ASGIApp, *, path: str, models: ModelsOption | None, dialect: DialectOption, limits: Limits
     ) -> None:
         if isinstance(models, str):
-            raise TypeError("models must be ids, or a mapping by id, not one string")
+            raise TypeError("models must be a list of ids or a mapping by id, not a string")
         self._app = app
         self._path = path
         self._dialect = dialect
@@ -164,7 +164,7 @@ class ModelsApp:
         if models is not None:
             fields = models if isinstance(models, Mapping) else {model_id: {} for model_id in models}
             if not all(isinstance(model_id, str) for model_id in fields):
-                raise TypeError("models must be ids, or a mapping by id, and ids are strings")
+                raise TypeError("models must be a list of ids or a mapping by id, and each id must be a string")
             known = [{**more, "id": model_id} for model_id, more in fields.items()]
             self._list = _to_list(known)
             self._models = {model["id"]: _encode(to_chat_model(model)) for model in known}
@@ -174,9 +174,9 @@ class ModelsApp:
         if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD") or self._path not in scope["path"]:
             await self._app(scope, receive, send)
             return
-        found, _, model_id = route_path(scope).partition(self._path)
+        prefix, _, model_id = route_path(scope).partition(self._path)
         headers = lowered(scope.get("headers", ()))
-        is_path = not found and (not model_id or (model_id[0] == "/" and model_id != "/"))
+        is_path = not prefix and (not model_id or (model_id[0] == "/" and model_id != "/"))
         if not is_path:
             await self._app(scope, receive, send)
             return
@@ -198,22 +198,26 @@ class ModelsApp:
             await respond(send, 404, _not_found().body)
 
     async def _ask(self, model_id: str, headers: Headers, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer with what the inner app knows."""
+        """Answer with the models of the inner app."""
         dialect = self._dialect(model_id) if callable(self._dialect) else self._dialect
         is_conditional = any(name in _CONDITIONS for name, _ in headers)
         served = (_OneModel if model_id else _ModelList)(model_id, may_be_unchanged=is_conditional)
-        asked = to_inner_headers(headers, to_header_map(headers), dialect=dialect, version=dialect.version, length=0)
-        asked = [header for header in asked if header[0] not in _CONDITIONS | _OF_A_PART]
-        asked = [header for header in asked if not header[0].startswith(b"content-")]
-        asked += [header for header in headers if header[0] in _CONDITIONS]
-        inner = {**scope, "method": "GET", "headers": asked}
+        inner_headers = [
+            (name, value)
+            for name, value in to_inner_headers(
+                headers, to_header_map(headers), dialect=dialect, version=dialect.version, length=0
+            )
+            if name not in _CONDITIONS | _OF_A_PART and not name.startswith(b"content-")
+        ]
+        inner_headers += [header for header in headers if header[0] in _CONDITIONS]
+        inner = {**scope, "method": "GET", "headers": inner_headers}
         hide_extensions(inner)
         exchange = Exchange(served, receive, send, self._limits, None)
         await exchange.run(self._app if model_id else _Pages(InnerCalls(self._app, exchange)), inner)
 
 
 def _varied(send: Send) -> Send:
-    """A `send` that tells caches that the answer depends on `anthropic-version`."""
+    """A `send` that adds `anthropic-version` to `vary`, for caches."""
 
     async def send_varied(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -229,7 +233,7 @@ def _varied(send: Send) -> Send:
 
 
 def _without_body(send: Send) -> Send:
-    """A `send` for `HEAD`: the headers stay those of `GET`, its `content-length` too."""
+    """A `send` for `HEAD`: the headers of `GET`, `content-length` included, and no body."""
 
     async def send_head(message: Message) -> None:
         await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
@@ -238,13 +242,13 @@ def _without_body(send: Send) -> Send:
 
 
 class _Pages:
-    """An app that reads the list of `app` page by page, and sends it as one."""
+    """An app that reads all pages of the list of `app`, and sends them as one list."""
 
     def __init__(self, app: InnerCalls) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, which has no body."""
+        """Serve one request."""
         await receive()
         asked = [pair for pair in scope.get("query_string", b"").split(b"&") if pair.partition(b"=")[0] not in _PAGING]
         asked.append(b"limit=%d" % _PAGE_SIZE)
@@ -270,17 +274,17 @@ class _Pages:
                 break
             if not await self._app.is_wanted():
                 return
-        await self._app.exchange.fail(InvalidReply("The list of models does not end."))
+        await self._app.exchange.fail(InvalidReply("The list of models has too many pages, or repeats one."))
 
 
 def _id_of(models: list[dict[str, Any]]) -> str:
-    """The id of the last model; of none, nothing, which is no model's."""
+    """The id of the last model; empty if there is none."""
     last = models[-1].get("id") if models else None
     return last if isinstance(last, str) else ""
 
 
 class _Answer:
-    """Holds one page until it is whole."""
+    """Collects one page."""
 
     def __init__(self, send: Send) -> None:
         self.body = bytearray()
@@ -289,7 +293,7 @@ class _Answer:
         self._complete = False
 
     async def send(self, message: Message) -> None:
-        """Take a message of the inner app's reply."""
+        """Handle a message of the inner app's reply."""
         if message["type"] == "http.response.start":
             self._start = self._start or message
         elif message["type"] == "http.response.body" and not self._complete:
@@ -297,7 +301,7 @@ class _Answer:
             self._complete = not message.get("more_body", False)
 
     def page(self) -> _Page | None:
-        """The page; None where the answer is anything else, which the exchange tells the client."""
+        """The page. None for any other reply, which the exchange then judges."""
         if self._start is None or not self._complete or self._start["status"] != 200:  # noqa: PLR2004
             return None
         fields = to_header_map(lowered(self._start.get("headers", ())))
@@ -307,7 +311,7 @@ class _Answer:
             return None
 
     async def pass_on(self, body: bytes | bytearray) -> None:
-        """Send the answer with this body; one that ended early ends early for the exchange too."""
+        """Send the reply with `body`. A reply that ended early is passed on as incomplete."""
         if self._start is not None:
             await self._send(self._start)
             await self._send({"type": "http.response.body", "body": body, "more_body": not self._complete})

@@ -1,4 +1,4 @@
-"""An ASGI app around the messages app that goes on with a paused turn, so that there is one reply."""
+"""An ASGI app around the messages app that resumes a paused turn, so that the client sees one reply."""
 
 from typing import Final
 
@@ -18,10 +18,10 @@ _OK: Final = 200
 
 
 class Continued:
-    """Calls `app` again for as long as it pauses the turn, at most `max_continuations` times.
+    """Calls `app` again each time it pauses the turn, at most `max_continuations` times.
 
-    The parts of a stream are passed on as they come, as one stream. A reply in one piece is passed on when its last
-    part is there.
+    Streamed parts are passed on as they arrive, as one stream. Other replies are passed on when the last part is
+    complete.
     """
 
     def __init__(self, app: InnerCalls, body: bytes, limits: Limits) -> None:
@@ -30,7 +30,7 @@ class Continued:
         self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request; its body is the one given at construction."""
+        """Serve one request, with the body from the constructor."""
         await receive()
         exchange = self._app.exchange
         turn, body = PausedTurn(max_bytes=self._limits.max_reply_bytes), self._body
@@ -48,7 +48,7 @@ class Continued:
 
 
 class _Part:
-    """What the inner app sends for one part of the turn."""
+    """The inner app's reply for one part of the turn."""
 
     def __init__(
         self, turn: PausedTurn, exchange: Exchange, send: Send, limits: Limits, *, first: bool, last: bool
@@ -65,12 +65,12 @@ class _Part:
         self._held = bytearray()
 
     async def send(self, message: Message) -> None:
-        """Take a message of the inner app's reply."""
+        """Handle a message of the inner app's reply."""
         if message["type"] == "http.response.start":
             await self._take_start(message)
         elif message["type"] != "http.response.body" or self._start is None:
             await self._send(message)
-        elif not self.paused:  # what follows a pause is of no account
+        elif not self.paused:  # anything after a pause is dropped
             try:
                 await self._take_body(self._start, bytes(message.get("body", b"")), message.get("more_body", False))
             except InvalidReply as error:
@@ -99,17 +99,17 @@ class _Part:
         out = stream.feed(piece)
         self.paused = stream.paused
         if out or not self.paused:
-            await self._tell(out, more_body=more_body or self.paused or stream.too_large)
+            await self._send_body(out, more_body=more_body or self.paused or stream.too_large)
         if stream.too_large and not self.paused and not self._exchange.is_over:
             raise too_large_event()
 
     async def _end_whole(self, start: Message, body: bytes) -> None:
-        """Take a part that is no stream: the message, or an error instead of one."""
+        """Handle a complete part that is not a stream: a message or an error."""
         if self._turn.streams:
             if start["status"] == _OK:
                 raise not_continued()
             lines = body.replace(b"\r", b"\n").replace(b"\n", b"\ndata: ")
-            await self._tell(b"event: error\ndata: %b\n\n" % lines, more_body=False)
+            await self._send_body(b"event: error\ndata: %b\n\n" % lines, more_body=False)
             return
         message: bytes | None = body
         if start["status"] == _OK:
@@ -117,9 +117,9 @@ class _Part:
         self.paused = message is None
         if message is not None:
             await self._send(start)
-            await self._tell(message, more_body=False)
+            await self._send_body(message, more_body=False)
 
-    async def _tell(self, body: bytes, *, more_body: bool) -> None:
+    async def _send_body(self, body: bytes, *, more_body: bool) -> None:
         await self._send({"type": "http.response.body", "body": body, "more_body": more_body})
 
 

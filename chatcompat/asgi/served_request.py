@@ -1,4 +1,4 @@
-"""What an exchange asks of the request that it serves."""
+"""The interface between an exchange and the request that it serves."""
 
 from typing import Protocol
 
@@ -9,15 +9,15 @@ from chatcompat.reply.summary import ReplySummary
 
 
 class ServedRequest(Protocol):
-    """The request that an exchange serves, and the way of its reply back; a `Translation` is one."""
+    """A translated request, and the translation of its reply. `Translation` implements it."""
 
     @property
     def body(self) -> bytes:
-        """What the inner app receives."""
+        """The body for the inner app."""
 
     @property
     def model(self) -> str:
-        """As the client named it."""
+        """The model id that the client sent."""
 
     @property
     def streaming(self) -> bool:
@@ -25,17 +25,17 @@ class ServedRequest(Protocol):
 
     @property
     def ignored(self) -> tuple[str, ...]:
-        """Places of what was not sent on."""
+        """Paths of the fields that were ignored."""
 
     @property
     def may_be_unchanged(self) -> bool:
-        """Whether the client asks only for what it does not have yet: a 304 is an answer then."""
+        """Whether the request is conditional, so that a 304 is a valid reply."""
 
     def whole_reply(self, body: bytes) -> tuple[bytes, ReplySummary]:
-        """The client's body for a reply that came whole, and what it was; raises `InvalidReply`."""
+        """The client's body for a complete reply, and its summary. Raises `InvalidReply`."""
 
     def error_reply(self, status: int, body: bytes) -> ErrorReply:
         """The client's error for an error of the inner app."""
 
     def event_reader(self, *, max_event_bytes: int, max_held_bytes: int) -> ChunkStream | CompletionCollector | None:
-        """What reads an event stream; None where such a reply is none. To a client's stream it is a `ChunkStream`."""
+        """The reader of an event stream: for a streaming client a `ChunkStream`. None if the reply cannot be one."""

@@ -1,7 +1,7 @@
-"""The inner app's time, and the tasks beside it.
+"""A timeout for the inner app, and tasks beside it.
 
-`anyio` has one thing for both, a task group with a deadline. On asyncio that costs some 40 µs a request, more than all
-else here together. Hence a guard by hand where asyncio runs (`asyncio_task_scope.py`), and anyio's elsewhere.
+An `anyio` task group with a deadline does both. On asyncio it costs about 40 µs a request, more than the rest of the
+middleware. So asyncio has its own implementation (`asyncio_task_scope.py`), and other event loops use anyio's.
 """
 
 import sys
@@ -16,10 +16,10 @@ Beside = Callable[[], Coroutine[Any, Any, None]]
 
 
 class TaskScope(Protocol):
-    """The block under it is cancelled when its time is over or someone says so, and nothing is raised for that.
+    """Runs a block with a timeout, and tasks beside it. Cancelling the block raises nothing.
 
-    The tasks that it started are cancelled at the end of the block, and awaited: none outlives it. What one of them
-    raises cancels the block and is raised in an exception group.
+    At the end of the block its tasks are cancelled and awaited. If a task raises, the block is cancelled and the
+    exception is raised in an exception group.
     """
 
     async def __aenter__(self) -> Self: ...
@@ -30,7 +30,7 @@ class TaskScope(Protocol):
 
     @property
     def cancelled(self) -> bool:
-        """Whether the block was cancelled here, whatever it makes of that."""
+        """Whether this scope cancelled the block, even if the block swallowed that."""
 
     def start(self, task: Beside) -> None:
         """Start a task beside the block."""
@@ -39,29 +39,29 @@ class TaskScope(Protocol):
         """Cancel the block."""
 
     def set_timeout(self, seconds: float) -> None:
-        """Cancel the block so many seconds from now, and no earlier; `math.inf` for never."""
+        """Cancel the block in `seconds`, in place of an earlier timeout. `math.inf` turns the timeout off."""
 
 
 def new_task_scope() -> TaskScope:
-    """A guard for the running task's event loop."""
+    """A scope for the running event loop."""
     asyncio = sys.modules.get("asyncio")
     try:
         task = asyncio.current_task() if asyncio is not None else None
-    except RuntimeError:  # no event loop of asyncio's
+    except RuntimeError:  # asyncio is not running
         task = None
-    return _AnyioTaskScope() if task is None else _by_hand()(task)
+    return _AnyioTaskScope() if task is None else _asyncio_scope()(task)
 
 
 @cache
-def _by_hand() -> Callable[[Any], TaskScope]:
-    """Imported when asyncio runs: importing asyncio takes longer than all that is here."""
+def _asyncio_scope() -> Callable[[Any], TaskScope]:
+    """Imported late: importing asyncio takes longer than importing this package."""
     from chatcompat.asgi.asyncio_task_scope import AsyncioTaskScope  # noqa: PLC0415
 
     return AsyncioTaskScope
 
 
 class _AnyioTaskScope:
-    """On whatever anyio runs on."""
+    """A scope for any event loop that anyio supports."""
 
     def __init__(self) -> None:
         self._tasks = anyio.create_task_group()

@@ -1,6 +1,6 @@
-"""The thinking of one client's turns: kept in a store when a reply brings it, restored when the results come.
+"""Thinking of one client's turns: stored with a reply, and restored when the client sends the tool results.
 
-A store that misses, fails or hangs costs the thinking of a turn, never the exchange.
+If the store fails or hangs, a turn loses its thinking. The exchange goes on.
 """
 
 import logging
@@ -23,7 +23,7 @@ _decode_details = msgspec.json.Decoder(list[ReasoningDetail]).decode
 
 
 class ThinkingCache:
-    """Uses a store for one request and its reply; `headers` say whose they are."""
+    """Uses a store for one request and its reply. The credential in `headers` separates clients."""
 
     def __init__(
         self,
@@ -38,18 +38,18 @@ class ThinkingCache:
         self._messages = messages
 
     async def keep(self, turn: Turn) -> None:
-        """Keep the thinking of the reply's turn."""
+        """Store the thinking of the reply's turn."""
         key = to_key(to_credential(self._headers), last_answered(self._messages), turn)
         details = _encode(turn.details)
         if key is None or len(details) > MAX_ENTRY_BYTES:
             _logger.warning("thinking could not be kept: its turn is too large")
-        elif type(self._store) is MemoryStore:  # it answers at once, and needs no task
+        elif type(self._store) is MemoryStore:  # it never waits, so it needs no task
             self._store.keep(key, details)
         else:
-            await self._ask([partial(self._store.put, key, details)], "thinking could not be kept: %s")
+            await self._call_all([partial(self._store.put, key, details)], "thinking could not be kept: %s")
 
     async def restore(self) -> None:
-        """Put back the thinking of each turn that came without."""
+        """Restore the thinking of each turn that lacks it."""
         turns = lost_turns(self._messages)
         if not turns:
             return
@@ -61,7 +61,7 @@ class ThinkingCache:
                 turn.reasoning_details = self._read(values[key])
 
     async def _find(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
-        """The values that are there."""
+        """The stored values by key, without the missing ones."""
         values: dict[bytes, bytes | None] = {}
 
         async def get(key: bytes) -> None:
@@ -70,34 +70,34 @@ class ThinkingCache:
         if type(self._store) is MemoryStore:
             values = {key: self._store.find(key) for key in keys}
         else:
-            await self._ask([partial(get, key) for key in keys], "thinking could not be restored: %s")
+            await self._call_all([partial(get, key) for key in keys], "thinking could not be restored: %s")
         return {key: value for key, value in values.items() if value is not None}
 
     def _read(self, value: bytes) -> list[ReasoningDetail] | None:
         try:
             return to_details(value)
-        except Exception as error:  # noqa: BLE001 - a store can give anything
+        except Exception as error:  # noqa: BLE001 - a store can return anything
             _logger.warning("thinking could not be restored: %s", type(error).__name__)
             return None
 
-    async def _ask(self, questions: Iterable[Callable[[], Awaitable[None]]], complaint: str) -> None:
-        """Ask the store all of it at once, in tasks: a cancellation of the store's own then cancels nothing here.
+    async def _call_all(self, calls: Iterable[Callable[[], Awaitable[None]]], warning: str) -> None:
+        """Call the store concurrently, in tasks, so that a cancellation in the store does not cancel the exchange.
 
-        What goes wrong is logged by its kind. What is no `Exception` is raised when all is done.
+        Exceptions are logged by type. A `BaseException` that is not an `Exception` is raised after the last call.
         """
         faults: list[BaseException] = []
 
-        async def ask(question: Callable[[], Awaitable[None]]) -> None:
+        async def collect(call: Callable[[], Awaitable[None]]) -> None:
             try:
-                await question()
-            except BaseException as error:  # noqa: BLE001 - told below
+                await call()
+            except BaseException as error:  # noqa: BLE001 - logged or raised below
                 faults.append(error)
 
         with anyio.move_on_after(self._timeout) as scope:
             async with anyio.create_task_group() as tasks:
-                for question in questions:
-                    tasks.start_soon(ask, question)
-        await checkpoint_if_cancelled()  # by the server: the tasks took that for a fault of the store
+                for call in calls:
+                    tasks.start_soon(collect, call)
+        await checkpoint_if_cancelled()  # raises a cancellation by the server, which `collect` caught
         cancelled = anyio.get_cancelled_exc_class()
         if scope.cancel_called:
             faults = [TimeoutError(), *(fault for fault in faults if not isinstance(fault, cancelled))]
@@ -105,16 +105,16 @@ class ThinkingCache:
             if not isinstance(fault, (Exception, cancelled)):
                 raise fault
         if faults:
-            _logger.warning(complaint, ", ".join(sorted({type(fault).__name__ for fault in faults})))
+            _logger.warning(warning, ", ".join(sorted({type(fault).__name__ for fault in faults})))
 
 
 def to_details(value: bytes) -> list[ReasoningDetail]:
-    """The thinking in a stored value; raises `ValueError` for what was not written here."""
+    """The thinking in a stored value. Raises `ValueError` if `ThinkingCache` did not write it."""
     if len(value) > MAX_ENTRY_BYTES:
         raise ValueError("the value is too large")
     details = _decode_details(value)
     if not all(map(_is_ours, details)) or not any(detail.type.startswith("reasoning.") for detail in details):
-        raise ValueError("the value is no signed thinking")
+        raise ValueError("the value is not signed thinking")
     return details
 
 

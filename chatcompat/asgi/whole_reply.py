@@ -1,4 +1,4 @@
-"""What the client gets for a reply that is answered when all of it is there."""
+"""Replies that are translated when they are complete."""
 
 from msgspec import Struct
 
@@ -14,7 +14,7 @@ from chatcompat.wire.decode import to_native_error
 
 
 class Answer(Struct, frozen=True):
-    """A reply in one piece; with a stream, all of its bytes."""
+    """A complete reply for the client. With `stream`, the bytes of a complete stream."""
 
     status: int
     body: bytes
@@ -23,12 +23,12 @@ class Answer(Struct, frozen=True):
 
 
 def to_answer(error: ErrorReply) -> Answer:
-    """An error as the client's reply."""
+    """The client's reply for an error."""
     return Answer(error.status, error.body, ReplySummary(error_type=error.type))
 
 
 class WholeReply:
-    """Collects the inner app's reply; `collector` is set where it is an event stream."""
+    """Collects the inner app's reply. `collector` is set if that is an event stream."""
 
     __slots__ = ("_fields", "_limits", "_pieces", "_served", "_status", "collector", "started")
 
@@ -42,11 +42,11 @@ class WholeReply:
         self._pieces: list[bytes] = []
 
     def start(self, status: int, fields: HeaderMap) -> None:
-        """Take the start of the reply."""
+        """Handle the start of the reply."""
         self._status, self._fields = status, fields
 
     def feed(self, piece: bytes, more_body: bool) -> Answer | None:
-        """The client's reply for the next piece, if it is the last or cannot be read."""
+        """Add a piece. Returns the client's reply if this was the last piece, or is invalid."""
         try:
             if not self._status:
                 raise InvalidReply("The messages service sent a body before its start.")  # noqa: TRY301
@@ -62,13 +62,13 @@ class WholeReply:
             return self.refuse(error)
 
     def refuse(self, error: InvalidReply) -> Answer:
-        """The client's reply for one that cannot be read."""
+        """The client's reply for an invalid reply."""
         native = to_native_error(b"".join(self._pieces))
-        is_error = native.type in ERROR_TYPES  # one that was sent as if it were a reply
+        is_error = native.type in ERROR_TYPES  # a native error, sent with a wrong status or type
         return to_answer(to_chat_error(native, status_of(native)) if is_error else error.reply)
 
     def _answer(self) -> Answer:
-        """What the whole reply becomes; raises `InvalidReply`."""
+        """Translate the complete reply. Raises `InvalidReply`."""
         served, body = self._served, b"".join(self._pieces)
         if self.collector is not None:
             if self.collector.error is not None:
@@ -81,14 +81,14 @@ class WholeReply:
         if self._status != 200 or not is_json(media_type(self._fields)):  # noqa: PLR2004
             raise InvalidReply("The messages service sent a reply that is neither JSON nor an event stream.")
         if is_encoded(self._fields):
-            raise InvalidReply("The messages service sent a compressed reply, which was not asked for.")
+            raise InvalidReply("The messages service sent a compressed reply. It must send uncompressed replies.")
         if served.streaming:
             return self._replay(body)
         completion, summary = served.whole_reply(body)
         return Answer(200, completion, summary)
 
     def _replay(self, body: bytes) -> Answer:
-        """The stream of a whole reply, for a client that asked for a stream; raises `InvalidReply`."""
+        """A complete reply as a stream, for a client that asked for one. Raises `InvalidReply`."""
         bound = self._limits.max_reply_bytes
         stream = self._served.event_reader(max_event_bytes=bound, max_held_bytes=bound)
         assert isinstance(stream, ChunkStream)  # noqa: S101 - the client asked for one

@@ -1,4 +1,4 @@
-"""An ASGI app that forwards the native paths to a messages API elsewhere. Needs the extra `serve`; asyncio only."""
+"""An ASGI app that forwards the native paths to a remote messages API. Needs the extra `serve`, and asyncio."""
 
 import asyncio
 import logging
@@ -35,10 +35,10 @@ FORWARDED: Final = frozenset({"/v1/messages", "/v1/messages/count_tokens", "/v1/
 MODEL: Final = "/v1/models/"
 METHODS: Final = ("GET", "HEAD", "OPTIONS", "POST")
 
-_IN_QUERY: Final = "%/?:@!$&'()*+,;=-._~[]"  # RFC 3986, section 3.4, and what clients send beside it
-_NOT_FORWARDED: Final = HOP_BY_HOP | {b"host", b"expect", b"content-length"}  # the last is written anew, once
-_NOT_MADE_UP: Final = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
-_MAX_HEADERS: Final = 256  # of a reply
+_IN_QUERY: Final = "%/?:@!$&'()*+,;=-._~[]"  # RFC 3986, section 3.4, and other characters that clients send
+_NOT_FORWARDED: Final = HOP_BY_HOP | {b"host", b"expect", b"content-length"}  # `Upload` announces the length
+_NO_DEFAULT_HEADERS: Final = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+_MAX_HEADERS: Final = 256  # in a reply
 _NO_BODY: Final = (204, 304)
 
 _CANNOT_BE_REACHED: Final = "The upstream messages service cannot be reached, or sent no reply."
@@ -50,30 +50,41 @@ _encode = msgspec.json.Encoder().encode
 
 
 class UpstreamBroken(InvalidReply):
-    """The upstream's reply broke off when its start had been sent: the server must abort the connection."""
+    """The upstream's reply broke off after its start had been sent. The server must abort the connection."""
 
 
 class Upstream:
     """Forward `/v1/messages`, `/v1/messages/count_tokens`, `/v1/models` and `/v1/models/{id}` to `url`.
 
-    For `ChatCompatMiddleware(Upstream("https://..."))`, or alone. `url` may have a path, which goes before those; any
-    other path is a native 404. Bodies are streamed both ways, as they come and no faster than they are read. Headers
-    pass but for those of one connection (RFC 9110, section 7.6.1); nothing is added, decoded, stored or retried, and
-    redirects are not followed.
+    Use it as `ChatCompatMiddleware(Upstream("https://..."))`, or alone. Any other path is a native 404. Bodies are
+    streamed in both directions, with backpressure. Headers pass, except those of one connection (RFC 9110, section
+    7.6.1). Nothing is added, decoded, stored or retried, and redirects are not followed.
 
-    Seconds (`math.inf`: for ever): `connect_timeout` for a new connection, `upload_timeout` between two pieces of the
-    client's body, `first_byte_timeout` from the last of them that was sent until the reply begins, `idle_timeout`
-    between two pieces of the reply. `max_header_bytes` bounds the headers of a reply, of which there may be 256.
+    Errors are in the native format. A client that is too slow gets a 408, an invalid request a 400. An unreachable
+    upstream is a 502, and a silent one is a 504. When the client leaves, the upstream's connection is closed at once.
 
-    A client that is too slow is a native error, 408, and one whose request cannot be sent as it is a 400. An upstream
-    that fails is a 502 or 504; one that fails in the middle of its reply raises `UpstreamBroken`, on which servers
-    abort the connection. A client that leaves closes the upstream's connection at once. `reuse_connections=False`
-    opens one for each request, for a server that closes them without saying so.
+    The lifespan opens and closes the session. A server without lifespan opens it with the first request, and `aclose`
+    closes it.
 
-    `session` makes the client session of the running event loop: for certificates, proxies and limits of one's own.
-    Without it proxies are those of the environment, certificates the system's, and connections not limited; one on
-    which the upstream sent more than was asked for is not used again. The lifespan opens and closes the session; a
-    server without lifespan opens it with the first request, and `aclose` closes it.
+    All sizes are in bytes and all times in seconds. `math.inf` turns a timeout off.
+
+    Args:
+        url: The base URL of the upstream: `http` or `https`, without credentials. Its path goes before the native one.
+        connect_timeout: How long opening a connection may take (10).
+        upload_timeout: How long the client may pause in its body (60).
+        first_byte_timeout: How long the upstream may take to begin its reply after the last piece of the body was sent
+            (600).
+        idle_timeout: How long the upstream may pause in its reply (300).
+        max_header_bytes: The total size of a reply's headers (64 KiB). A larger reply is a 502, as is one with more
+            than 256 headers.
+        reuse_connections: Keep connections open for later requests. Set it to False for an upstream that closes idle
+            connections without notice.
+        session: Makes the client session of the running event loop, for custom certificates, proxies and limits. By
+            default proxies come from the environment, certificates from the system, and connections are not limited.
+
+    Raises:
+        ValueError: `url` is not such a URL, or a timeout is not above 0.
+        UpstreamBroken: From a call, when the upstream fails in the middle of its reply.
     """
 
     def __init__(
@@ -90,11 +101,11 @@ class Upstream:
     ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
-            raise ValueError("url must be http or https, with a host and without credentials")
+            raise ValueError("url must begin with http:// or https://, with a host and without credentials")
         if not _has_port(parts):
-            raise ValueError("url must have a port from 1 to 65535, or none")
+            raise ValueError("url must have a port from 1 to 65535, or no port")
         if parts.query or parts.fragment:
-            raise ValueError("url must have neither a query nor a fragment")
+            raise ValueError("url must not have a query or a fragment")
         times = {
             "connect": connect_timeout,
             "upload": upload_timeout,
@@ -128,7 +139,7 @@ class Upstream:
             raise broken
 
     async def aclose(self) -> None:
-        """Close all connections of the running event loop; a later request opens new ones."""
+        """Close all connections of the running event loop. A later request opens new ones."""
         session = self._sessions.pop(asyncio.get_running_loop(), None)
         if session is not None:
             await session.close()
@@ -145,7 +156,7 @@ class Upstream:
                 return
 
     async def _open(self) -> aiohttp.ClientSession:
-        """The session of the running event loop; a test client may have another loop for each request."""
+        """The session of the running event loop. Test clients may run each request in a new loop."""
         loop = asyncio.get_running_loop()
         session = self._sessions.get(loop)
         if session is None:
@@ -155,7 +166,7 @@ class Upstream:
         return session
 
     def _target(self, scope: Scope) -> URL | None:
-        """Where a request goes; None for a path that is not forwarded."""
+        """The URL for a request, or None for a path that is not forwarded."""
         path = route_path(scope)
         model = path.removeprefix(MODEL)
         if path not in FORWARDED and (model in ("", path) or not {"", ".", ".."}.isdisjoint(model.split("/"))):
@@ -184,7 +195,7 @@ class Upstream:
             scope["method"],
             target,
             headers=text,
-            skip_auto_headers=_NOT_MADE_UP,
+            skip_auto_headers=_NO_DEFAULT_HEADERS,
             allow_redirects=False,
             auto_decompress=False,
             timeout=aiohttp.ClientTimeout(total=None, connect=_or_none(self._connect_timeout)),
@@ -214,44 +225,44 @@ class _Forwarding:
         self._left = False
 
     async def run(self, ask: Ask, upload: Upload) -> None:
-        """Send the request and give its reply back, or say why there is none."""
+        """Send the request and its reply, or an error."""
         try:
             async with self._clock:
                 data = await upload.begin()
                 self.allow_before_reply(upload.patience)
                 async with ask(data=data) as response:
-                    await self._give_back(response)
+                    await self._send_reply(response)
         except (ClientDisconnected, InvalidRequest, InvalidReply, aiohttp.ClientError, OSError) as error:
-            await self._tell(upload.failure or error)
+            await self._handle_failure(upload.failure or error)
 
-    async def _give_back(self, response: aiohttp.ClientResponse) -> None:
+    async def _send_reply(self, response: aiohttp.ClientResponse) -> None:
         headers = _to_reply_headers(response, self._max_header_bytes)
         self._started = True
         self._allow(math.inf)
-        await self._give({"type": "http.response.start", "status": response.status, "headers": headers})
-        await self._pass_on(response.content)
+        await self._send_message({"type": "http.response.start", "status": response.status, "headers": headers})
+        await self._send_body(response.content)
 
-    async def _pass_on(self, content: aiohttp.StreamReader) -> None:
-        """Each piece as it comes. What is not read fills the library's buffer, and then holds the upstream back."""
+    async def _send_body(self, content: aiohttp.StreamReader) -> None:
+        """Send each piece as it arrives. While none is read, aiohttp's buffer fills and the upstream has to wait."""
         while not content.at_eof():
             piece = content.read_nowait()
             if not piece:
                 self._allow(self._idle_timeout)
                 piece = await content.readany()
-                self._allow(math.inf)  # the client may take its time
+                self._allow(math.inf)  # a slow client is not a silent upstream
             if piece:
-                await self._give({"type": "http.response.body", "body": piece, "more_body": True})
-        await self._give({"type": "http.response.body", "body": b"", "more_body": False})
+                await self._send_message({"type": "http.response.body", "body": piece, "more_body": True})
+        await self._send_message({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _give(self, message: Message) -> None:
+    async def _send_message(self, message: Message) -> None:
         try:
             await self._send(message)
-        except OSError:  # the server's word for a client that left; it is not the upstream's fault
+        except OSError:  # the client left; the upstream did not fail
             self._left = True
             raise
 
     def allow_before_reply(self, seconds: float) -> None:
-        """So long may the upstream be silent from now on; a reply that has begun has its own clock."""
+        """Allow the upstream `seconds` of silence from now on, unless its reply has begun."""
         if not self._started:
             self._allow(seconds)
 
@@ -259,7 +270,7 @@ class _Forwarding:
         self._clock.reschedule(None if seconds == math.inf else asyncio.get_running_loop().time() + seconds)
 
     async def watch(self, upload: Upload, scope: anyio.CancelScope) -> None:
-        """Cancel the exchange, which closes its connection, when the client leaves."""
+        """Cancel the exchange when the client leaves. That closes the upstream's connection."""
         with self.watching:
             await upload.ended.wait()
             if upload.failure is None:
@@ -269,10 +280,10 @@ class _Forwarding:
                 return  # the failure ends the exchange
             scope.cancel()
 
-    async def _tell(self, error: Exception) -> None:
-        """Tell a failure while that can be told; behind the start of a reply only an abort tells it.
+    async def _handle_failure(self, error: Exception) -> None:
+        """Send a failure as an error. Once the reply has started, set `broken` instead.
 
-        What failed is for the log alone, and by its kind: its text may quote the upstream.
+        Only the type of `error` is logged: its text may quote the upstream.
         """
         if self._left or isinstance(error, ClientDisconnected):
             return
@@ -285,18 +296,18 @@ class _Forwarding:
         elif isinstance(error, TimeoutError):
             await _fail(self._send, 504, "timeout_error", "The upstream messages service did not answer in time.")
         else:
-            await _fail(self._send, 502, "api_error", _why(error))
+            await _fail(self._send, 502, "api_error", _bad_gateway_message(error))
 
     async def refuse(self, error: InvalidRequest) -> None:
-        """Answer a request that is not to be forwarded, or not as a whole."""
+        """Answer a request that cannot be forwarded."""
         await _fail(self._send, error.status, "invalid_request_error", error.message)
 
 
-def _why(error: Exception) -> str:
-    """What to tell of an upstream without a reply."""
+def _bad_gateway_message(error: Exception) -> str:
+    """The message of a 502."""
     if isinstance(error, InvalidReply):
         return error.message
-    # aiohttp has one exception for all that it cannot parse.
+    # aiohttp raises the same exception for everything that it cannot parse.
     too_large = ("Got more than", "Too many headers")
     if isinstance(error, aiohttp.ClientResponseError) and error.message.startswith(too_large):
         return _TOO_LARGE
@@ -304,13 +315,13 @@ def _why(error: Exception) -> str:
 
 
 def _to_reply_headers(response: aiohttp.ClientResponse, max_bytes: int) -> Headers:
-    """The headers of a reply for the client, without what servers refuse to send; raises `InvalidReply`."""
+    """The headers of a reply that servers can send to the client. Raises `InvalidReply`."""
     if not 200 <= response.status <= 599:  # noqa: PLR2004 - RFC 9110, section 15
-        raise InvalidReply("The upstream messages service sent a reply with a status that cannot be passed on.")
+        raise InvalidReply("The upstream messages service sent a status outside 200 to 599.")
     headers = to_end_to_end(lowered(response.raw_headers), HOP_BY_HOP)
     if size_of(headers) > max_bytes:
         raise InvalidReply(_TOO_LARGE)
-    left_out = b"content-length" if response.status in _NO_BODY else b""  # servers would wait for that many bytes
+    left_out = b"content-length" if response.status in _NO_BODY else b""  # servers would wait for a body
     return [(name, value) for name, value in headers if name != left_out and not has_control(value)]
 
 
@@ -321,13 +332,13 @@ async def _fail(send: Send, status: int, error_type: str, message: str, headers:
 
 
 def to_end_to_end(headers: Headers, left_out: frozenset[bytes]) -> Headers:
-    """The headers, in lower case, that are not of one connection: neither in `left_out` nor named by `connection`."""
+    """The headers that are neither in `left_out` nor named by `connection`. Names are in lower case."""
     named = {option.strip().lower() for name, value in headers if name == b"connection" for option in value.split(b",")}
     return [(name, value) for name, value in headers if name not in left_out and name not in named]
 
 
 def _has_port(parts: SplitResult) -> bool:
-    """Whether the port, if there is one, can be; the library's own error would quote it."""
+    """Whether the port is valid or absent. The error of `urlsplit` would quote it."""
     try:
         return parts.port != 0
     except ValueError:

@@ -8,10 +8,10 @@ import aiohttp
 
 
 class Connector(aiohttp.TCPConnector):
-    """Connections of which none has a reply waiting: what nobody asked for must not answer another request."""
+    """A connection pool that closes connections with unread bytes: they must not answer another request."""
 
     async def connect(self, *args: Any, **kwargs: Any) -> aiohttp.connector.Connection:
-        """A connection, of those that are open or a new one."""
+        """An open connection or a new one."""
         while True:
             connection = await super().connect(*args, **kwargs)
             if connection.protocol is None or not connection.protocol.should_close:
@@ -23,12 +23,12 @@ def new_session(url: str, *, reuse: bool) -> aiohttp.ClientSession:
     """The client session for an upstream at `url`."""
     return aiohttp.ClientSession(
         connector=Connector(limit=0, force_close=not reuse),
-        cookie_jar=aiohttp.DummyCookieJar(),  # cookies are each client's own
-        proxy=_proxy_of(url),  # with `trust_env` the credentials of ~/.netrc would go along
+        cookie_jar=aiohttp.DummyCookieJar(),  # clients keep their own cookies
+        proxy=_proxy_of(url),  # `trust_env` would also send the credentials of ~/.netrc
     )
 
 
 def _proxy_of(url: str) -> str | None:
-    """The proxy that the environment names for this URL (`HTTPS_PROXY`, `NO_PROXY` and their like)."""
+    """The proxy for this URL from the environment (`HTTPS_PROXY`, `NO_PROXY` and so on)."""
     parts, proxies = urlsplit(url), getproxies()
     return None if proxy_bypass(parts.netloc) else proxies.get(parts.scheme) or proxies.get("all")

@@ -1,4 +1,4 @@
-"""The body of a request on its way to an upstream: counted, timed, and sent with exactly the client's header bytes."""
+"""The upload of a request's body: counted, timed, and sent with the exact bytes of the client's headers."""
 
 import asyncio
 import math
@@ -15,18 +15,18 @@ from chatcompat.asgi.headers import Headers
 from chatcompat.asgi.http import ClientDisconnected
 from chatcompat.errors import InvalidRequest
 
-_PIECE: Final = 64 * 1024  # bytes after which the upstream must have taken something
+_PIECE: Final = 64 * 1024  # bytes; `patience` starts anew after each
 _TOKEN: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _LENGTH: Final = re.compile(rb"[0-9]{1,18}")
 
 
 class Upload(aiohttp.Payload):
-    """The body that `receive` gives, as aiohttp writes it.
+    """The body from `receive`, as an aiohttp payload.
 
-    `length` is the client's `content-length`: a body of another length is refused, since what is missing would be
-    taken from the next request of the connection. `timeout` is how long the client may be silent. `allow` is told how
-    long the upstream may be silent now: as long as it takes while the client is waited for, else `patience`.
+    `length` is the client's `content-length`. A body of another length is refused: the upstream would take missing
+    bytes from the next request on the connection. `timeout` is how long the client may be silent. `allow` is called
+    with how long the upstream may be silent: `math.inf` while the client is slow, `patience` otherwise.
     """
 
     def __init__(
@@ -54,26 +54,26 @@ class Upload(aiohttp.Payload):
         self.failure: ClientDisconnected | InvalidRequest | None = None
 
     async def begin(self) -> "Upload | None":
-        """Take the first piece, before there is a connection; None for a request that aiohttp can send without this."""
+        """Receive the first piece. Returns None if aiohttp can send the request without this payload."""
         await self._next()
         return None if not self._more and not self._piece and self._ascii_headers else self
 
     @property
     def size(self) -> int | None:
-        """The length to announce; None for chunks."""
+        """The length to announce, or None for chunked encoding."""
         return self._taken if not self._more else self._length
 
     @property
     def consumed(self) -> bool:
-        """Whether a part was sent, so that it cannot be sent again."""
+        """Whether sending has begun, so that it cannot start over."""
         return self._written
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:  # noqa: ARG002
-        """Not to be had: the body is not here yet."""
-        raise TypeError("an upload has no text")
+        """Not supported: the body has not arrived yet."""
+        raise TypeError("an upload cannot be decoded: its body has not arrived yet")
 
     async def write(self, writer: AbstractStreamWriter) -> None:
-        """Send the body as it comes."""
+        """Send the body as it arrives."""
         self._written = True
         if not self._ascii_headers:
             _to_latin_1(writer)
@@ -81,7 +81,7 @@ class Upload(aiohttp.Payload):
             piece = memoryview(self._piece)
             self._allow(math.inf)
             while self._more and self._taken == self._length:
-                await self._next()  # the piece that makes the request whole waits for the word that nothing follows
+                await self._next()  # hold the last piece until the client's body is known to end
             for start in range(0, len(piece), _PIECE):
                 self._allow(self.patience)
                 await writer.write(piece[start : start + _PIECE])
@@ -120,33 +120,33 @@ class Upload(aiohttp.Payload):
 
 
 def too_slow(seconds: float) -> InvalidRequest:
-    """The refusal of a client that stopped in the middle of its request."""
+    """The refusal of a client that stopped sending its body."""
     return InvalidRequest(f"The request's body stopped for {seconds:g} seconds.", code="request_timeout", status=408)
 
 
 def length_of(headers: Headers) -> int | None:
-    """The `content-length` of a request, which frames its body alone (RFC 9112, section 6.3); None for none."""
+    """The `content-length` of a request, or None. Raises `InvalidRequest` for bad framing (RFC 9112, 6.3)."""
     codings = [value for name, value in headers if name == b"transfer-encoding"]
     lengths = {value for name, value in headers if name == b"content-length"}
     if codings and lengths:
         raise InvalidRequest("Send either a content-length or a transfer-encoding, not both.")
     if codings and [coding.strip().lower() for coding in codings] != [b"chunked"]:
-        raise InvalidRequest("The only transfer-encoding that is supported is chunked.", status=501)
+        raise InvalidRequest("The only supported transfer-encoding is chunked.", status=501)
     if len(lengths) > 1:
-        raise InvalidRequest("The request has several content-lengths that differ.")
+        raise InvalidRequest("The request has several different content-length headers. Send one.")
     for length in lengths:
         if _LENGTH.fullmatch(length) is None:
-            raise InvalidRequest("The content-length must be a whole number.")
+            raise InvalidRequest("The content-length must be a whole number of at most 18 digits.")
         return int(length)
     return None
 
 
 def to_text(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
-    """The headers as aiohttp takes them; refuses those that cannot be sent (RFC 9110, sections 5.1 and 5.5)."""
+    """The headers as text, for aiohttp. Raises `InvalidRequest` for invalid ones (RFC 9110, sections 5.1 and 5.5)."""
     text = []
     for name, value in headers:
         if _TOKEN.fullmatch(name) is None:
-            raise InvalidRequest("The name of a header has a character that is not allowed.")
+            raise InvalidRequest("The name of a header has an invalid character.")
         if has_control(value):
             raise InvalidRequest(f"The header {name.decode()[:64]} has a control character.")
         text.append((name.decode(), value.decode("latin-1")))
@@ -154,11 +154,11 @@ def to_text(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
 
 
 def has_control(value: bytes) -> bool:
-    """Whether a header's value has a control character, for which servers refuse it; a tab is none of these."""
+    """Whether a header's value has a control character other than a tab. Servers refuse such a value."""
     return _CONTROL.search(value) is not None
 
 
 def _to_latin_1(writer: AbstractStreamWriter) -> None:
-    """Make the bytes of the waiting head the client's again: aiohttp writes all text as UTF-8."""
-    waiting = cast("aiohttp.http_writer.StreamWriter", writer)
-    waiting._headers_buf = (waiting._headers_buf or b"").decode().encode("latin-1")
+    """Encode the pending headers as Latin-1 again: aiohttp encoded them as UTF-8."""
+    http_writer = cast("aiohttp.http_writer.StreamWriter", writer)
+    http_writer._headers_buf = (http_writer._headers_buf or b"").decode().encode("latin-1")

@@ -39,7 +39,7 @@ async def test_a_streamed_reply_goes_out_event_by_event() -> None:
     assert len([piece for piece in reply.pieces if piece]) == 4  # role, two texts, the end
 
 
-async def test_an_app_that_only_streams_serves_a_client_that_asked_for_a_whole_reply() -> None:
+async def test_a_streaming_app_serves_a_client_that_wants_a_whole_reply() -> None:
     reply = await ask(streaming())
     assert reply.headers["content-type"] == "application/json"
     assert check_chat_reply(reply.json(), allow=EXTENSIONS) == []
@@ -47,7 +47,7 @@ async def test_an_app_that_only_streams_serves_a_client_that_asked_for_a_whole_r
     assert reply.json()["usage"]["credits_consumed"] == 7
 
 
-async def test_an_app_that_does_not_stream_serves_a_client_that_asked_for_a_stream() -> None:
+async def test_a_non_streaming_app_serves_a_client_that_wants_a_stream() -> None:
     reply = await ask(Inner(), chat(stream=True, stream_options={"include_usage": True}))
     assert chat_sse(reply.body, include_usage=True, allow=EXTENSIONS) == []
     assert reply.text() == "Hello"
@@ -68,7 +68,7 @@ async def test_media_types_are_read_as_the_standard_says(media: str) -> None:
 # ---------------------------------------------------------------- headers
 
 
-async def test_headers_of_the_inner_reply_arrive_under_the_names_that_clients_read() -> None:
+async def test_headers_of_the_inner_reply_get_the_names_that_clients_read() -> None:
     headers = [
         (b"Request-Id", b"req_1"),
         (b"anthropic-ratelimit-requests-remaining", b"5"),
@@ -152,7 +152,7 @@ async def test_an_error_in_mid_stream_is_the_last_frame() -> None:
     assert reply.text() == "Hel"
 
 
-async def test_an_error_in_mid_stream_is_a_status_for_a_client_that_waits_for_the_whole() -> None:
+async def test_an_error_in_mid_stream_is_a_status_for_a_whole_reply() -> None:
     reply = await ask(streaming([*HELLO[:3], ERROR]))
     assert (reply.status, reply.error["message"]) == (529, "Overloaded")
 

@@ -164,7 +164,7 @@ async def test_silence_is_filled_with_comments() -> None:
     assert reply.data()[-1] == "[DONE]"
 
 
-async def test_no_comment_is_sent_while_a_slow_client_has_not_taken_the_last_piece() -> None:
+async def test_no_comment_is_sent_while_a_client_is_taking_a_piece() -> None:
     sending = 0
 
     async def slow(reply: Reply) -> None:
@@ -270,7 +270,7 @@ async def test_nothing_is_logged_of_what_passes(caplog: pytest.LogCaptureFixture
     assert not [record for record in caplog.records if record.name.startswith("chatcompat")]
 
 
-async def test_a_server_that_ends_receive_after_the_reply_is_not_taken_for_a_client_that_left() -> None:
+async def test_an_ended_receive_after_the_reply_is_no_disconnect() -> None:
     ended: list[bool] = []
 
     async def inner(s: Scope, receive: Receive, send: Send) -> None:

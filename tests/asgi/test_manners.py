@@ -30,7 +30,7 @@ async def test_an_inner_app_that_raises_before_its_start_is_a_500_and_raises_on(
     assert b"SECRET" not in replies[-1].body
 
 
-async def test_an_inner_app_that_raises_in_mid_stream_ends_it_with_an_error_frame() -> None:
+async def test_an_inner_app_that_raises_in_mid_stream_ends_in_an_error_frame() -> None:
     replies: list[Reply] = []
 
     async def inner(s: Scope, receive: Receive, send: Send) -> None:

@@ -33,54 +33,59 @@ async def record(inner: Any, body: bytes, **more: Any) -> ExchangeRecord:
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("streams", [False, True])
 async def test_a_whole_exchange(stream: bool, streams: bool) -> None:
-    told = await record(streaming() if streams else Inner(), chat(stream=stream, seed=1))
-    assert told == ExchangeRecord(
+    outcome = await record(streaming() if streams else Inner(), chat(stream=stream, seed=1))
+    assert outcome == ExchangeRecord(
         model="m",
         streaming=stream,
         status=200,
         finish_reason="stop",
         usage=USAGE,
         ignored=("seed",),
-        time_to_first_byte=told.time_to_first_byte,
-        duration=told.duration,
+        time_to_first_byte=outcome.time_to_first_byte,
+        duration=outcome.duration,
         error_type=None,
         response_id="chatcmpl_1",
         response_model="m",
-        time_to_first_token=told.time_to_first_token,
+        time_to_first_token=outcome.time_to_first_token,
     )
-    assert told.time_to_first_byte is not None
-    assert 0 < told.time_to_first_byte <= told.duration < 1
+    assert outcome.time_to_first_byte is not None
+    assert 0 < outcome.time_to_first_byte <= outcome.duration < 1
     if stream:
-        assert told.time_to_first_token is not None
-        assert told.time_to_first_byte <= told.time_to_first_token <= told.duration
+        assert outcome.time_to_first_token is not None
+        assert outcome.time_to_first_byte <= outcome.time_to_first_token <= outcome.duration
     else:
-        assert told.time_to_first_token is None
+        assert outcome.time_to_first_token is None
     with pytest.raises(FrozenInstanceError):
-        told.status = 0  # type: ignore[misc]
+        outcome.status = 0  # type: ignore[misc]
 
 
 async def test_a_refused_request() -> None:
-    told = await record(Inner(), chat(temperature=9))
-    assert (told.model, told.status, told.error_type) == (None, 400, "invalid_request_error")
+    outcome = await record(Inner(), chat(temperature=9))
+    assert (outcome.model, outcome.status, outcome.error_type) == (None, 400, "invalid_request_error")
 
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_an_error_of_the_inner_app(stream: bool) -> None:
-    told = await record(Inner(json.dumps(ERROR).encode(), status=429), chat(stream=stream))
-    assert (told.status, told.error_type, told.finish_reason, told.usage) == (429, "rate_limit_error", None, None)
+    outcome = await record(Inner(json.dumps(ERROR).encode(), status=429), chat(stream=stream))
+    assert (outcome.status, outcome.error_type, outcome.finish_reason, outcome.usage) == (
+        429,
+        "rate_limit_error",
+        None,
+        None,
+    )
 
 
 async def test_an_error_in_mid_stream() -> None:
-    told = await record(streaming([*HELLO[:3], ERROR]), chat(stream=True))
-    assert (told.status, told.error_type, told.finish_reason) == (200, "rate_limit_error", None)
+    outcome = await record(streaming([*HELLO[:3], ERROR]), chat(stream=True))
+    assert (outcome.status, outcome.error_type, outcome.finish_reason) == (200, "rate_limit_error", None)
 
 
 async def test_an_inner_app_that_raises() -> None:
     async def inner(s: Scope, receive: Receive, send: Send) -> None:
         raise RuntimeError("SECRET")
 
-    told = await record(inner, chat())
-    assert (told.status, told.error_type) == (500, "server_error")
+    outcome = await record(inner, chat())
+    assert (outcome.status, outcome.error_type) == (500, "server_error")
 
 
 async def test_a_client_that_left() -> None:
@@ -91,8 +96,8 @@ async def test_a_client_that_left() -> None:
         leave.set()
         await receive()
 
-    told = await record(inner, chat(), leave=leave)
-    assert (told.status, told.error_type, told.time_to_first_byte) == (None, "client_disconnected", None)
+    outcome = await record(inner, chat(), leave=leave)
+    assert (outcome.status, outcome.error_type, outcome.time_to_first_byte) == (None, "client_disconnected", None)
 
 
 async def test_a_client_that_left_a_stream() -> None:
@@ -109,21 +114,21 @@ async def test_a_client_that_left_a_stream() -> None:
         leave.set()
         await receive()
 
-    told = await record(inner, chat(stream=True), leave=leave)
-    assert (told.status, told.error_type, told.finish_reason) == (200, "client_disconnected", None)
+    outcome = await record(inner, chat(stream=True), leave=leave)
+    assert (outcome.status, outcome.error_type, outcome.finish_reason) == (200, "client_disconnected", None)
 
 
 async def test_a_usage_that_nobody_could_read_is_not_told() -> None:
     reply = {**REPLY, "usage": {"input_tokens": "x"}}
-    told = await record(Inner(json.dumps(reply).encode()), chat(stream=True))
-    assert (told.finish_reason, told.usage) == ("stop", None)
+    outcome = await record(Inner(json.dumps(reply).encode()), chat(stream=True))
+    assert (outcome.finish_reason, outcome.usage) == ("stop", None)
 
 
 async def test_an_error_in_mid_stream_has_the_id_and_the_model() -> None:
-    told = await record(streaming([*HELLO[:3], ERROR]), chat(stream=True))
-    assert (told.response_id, told.response_model) == ("chatcmpl_1", "m")
-    told = await record(streaming([ERROR]), chat(stream=True))
-    assert (told.response_id, told.response_model) == (None, None)
+    outcome = await record(streaming([*HELLO[:3], ERROR]), chat(stream=True))
+    assert (outcome.response_id, outcome.response_model) == ("chatcmpl_1", "m")
+    outcome = await record(streaming([ERROR]), chat(stream=True))
+    assert (outcome.response_id, outcome.response_model) == (None, None)
 
 
 @pytest.mark.parametrize("first", [0, 2])
@@ -142,10 +147,10 @@ async def test_the_first_token_is_none_of_what_stands_before_the_text(first: int
 
         await app(s, receive, slowly)
 
-    told = await record(inner, chat(stream=True))
-    assert told.time_to_first_byte is not None
-    assert told.time_to_first_token is not None
-    waited = told.time_to_first_token - told.time_to_first_byte if first else told.time_to_first_byte
+    outcome = await record(inner, chat(stream=True))
+    assert outcome.time_to_first_byte is not None
+    assert outcome.time_to_first_token is not None
+    waited = outcome.time_to_first_token - outcome.time_to_first_byte if first else outcome.time_to_first_byte
     assert waited > 0.04
 
 
@@ -171,7 +176,7 @@ async def test_a_client_that_left_while_it_sent_its_request() -> None:
         raise AssertionError(message)
 
     await ChatCompatMiddleware(Inner(), on_exchange=records.append)(scope(), receive, send)
-    assert [(told.status, told.error_type) for told in records] == [(None, "client_disconnected")]
+    assert [(outcome.status, outcome.error_type) for outcome in records] == [(None, "client_disconnected")]
     assert records[0].time_to_first_byte is None
 
 
@@ -182,11 +187,11 @@ async def test_a_dialect_that_raises() -> None:
     records: list[ExchangeRecord] = []
     with pytest.raises(RuntimeError, match="SECRET"):
         await call(ChatCompatMiddleware(Inner(), dialect=dialect, on_exchange=records.append), chat())
-    assert [(told.status, told.error_type) for told in records] == [(500, "server_error")]
+    assert [(outcome.status, outcome.error_type) for outcome in records] == [(500, "server_error")]
 
 
 async def test_several_observers_are_all_told_whatever_one_of_them_raises(caplog: pytest.LogCaptureFixture) -> None:
-    def observer(told: ExchangeRecord) -> None:
+    def observer(outcome: ExchangeRecord) -> None:
         raise LookupError
 
     first, last = list[ExchangeRecord](), list[ExchangeRecord]()
@@ -205,7 +210,7 @@ async def test_several_observers_are_all_told_whatever_one_of_them_raises(caplog
 
 
 async def test_what_an_observer_raises_is_logged_and_never_reaches_the_client(caplog: pytest.LogCaptureFixture) -> None:
-    def observer(told: ExchangeRecord) -> None:
+    def observer(outcome: ExchangeRecord) -> None:
         raise LookupError
 
     app = ChatCompatMiddleware(Inner(), on_exchange=observer)

@@ -1,4 +1,4 @@
-"""The guard of the inner app: both kinds end their block, and what runs beside it, in the same way."""
+"""Both task scopes end their block, and the tasks beside it, in the same way."""
 
 import asyncio
 import math

@@ -74,7 +74,7 @@ async def test_names_are_those_of_the_conventions() -> None:
     assert set(recorded.metrics()) - {value for value in vars(metrics).values() if isinstance(value, str)} == set()
 
 
-async def test_a_reply_in_one_piece_has_no_first_token_and_one_token_has_none_behind_it() -> None:
+async def test_first_token_needs_a_stream_and_token_rate_two_tokens() -> None:
     recorded = Recorded()
     await call(recorded.around(), chat())
     assert set(recorded.metrics()) == {"gen_ai.server.request.duration", "gen_ai.client.token.usage"}
@@ -84,7 +84,7 @@ async def test_a_reply_in_one_piece_has_no_first_token_and_one_token_has_none_be
     assert "gen_ai.server.time_to_first_token" in recorded.metrics()
 
 
-async def test_a_stream_that_fails_behind_its_first_token_counts_as_a_duration_alone() -> None:
+async def test_a_stream_that_fails_after_its_first_token_is_a_duration_only() -> None:
     recorded = Recorded()
     await call(recorded.around(streaming(HELLO[:4])), chat(stream=True))
     assert set(recorded.metrics()) == {"gen_ai.server.request.duration"}

@@ -291,6 +291,6 @@ async def test_options_are_the_middlewares_and_its_observer_is_told_too() -> Non
         recorded.around(wrong=1)
 
 
-async def test_its_app_can_be_no_option_so_that_type_checkers_take_it_for_a_middleware() -> None:
+async def test_the_app_is_positional_as_starlettes_types_require() -> None:
     app = signature(TracedChatCompatMiddleware).parameters["app"]
     assert app.kind is Parameter.POSITIONAL_ONLY

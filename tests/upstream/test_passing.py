@@ -182,7 +182,7 @@ async def test_connections_are_kept_or_not(reuse: bool, connections: int) -> Non
         assert there.connections == connections
 
 
-async def test_an_upstream_that_closes_after_each_stream_is_no_error_without_reuse() -> None:
+async def test_without_reuse_an_upstream_may_close_after_each_stream() -> None:
     async with between(breaks_off(*STREAM, END_OF_STREAM), reuse_connections=False) as (upstream, there):
         replies = [await post(upstream) for _ in range(50)]
     assert all(reply.complete and reply.status == 200 for reply in replies)

@@ -159,7 +159,7 @@ async def test_what_is_odd_arrives_as_strict_json(given: bytes) -> None:
     strict(inner.bodies[0])
 
 
-async def test_of_a_key_that_is_there_twice_the_last_value_arrives_with_its_digits() -> None:
+async def test_the_last_value_of_a_repeated_key_arrives_with_its_digits() -> None:
     inner = Inner()
     await serve(ChatCompatMiddleware(inner), TAKEN["a key twice in arguments"])
     await serve(ChatCompatMiddleware(inner), TAKEN["a key twice in a schema"])

@@ -86,7 +86,7 @@ async def converting(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def listening(scope: Scope, receive: Receive, send: Send) -> None:
-    """Raises when it is told."""
+    """Raises when the client disconnects."""
 
     async def listen() -> None:
         await receive()
@@ -132,8 +132,8 @@ async def record(app: ASGIApp, server: Server, receive: Receive | None = None) -
     with anyio.fail_after(15), suppress(ExceptionGroup, OSError, ClientDisconnect):
         await wrapped(server.scope, receive or server._receive, server._send)
     assert server.seen.broken == []
-    (told,) = records
-    return told
+    (outcome,) = records
+    return outcome
 
 
 @pytest.mark.parametrize("app", APPS.values(), ids=APPS)
@@ -148,23 +148,23 @@ async def test_a_client_that_left_before_the_first_byte_got_no_status(app: ASGIA
     async def receive() -> Message:
         return given.pop() if given else await server._receive()
 
-    told = await record(app, server, receive)
-    assert (told.status, told.error_type, told.finish_reason) == (None, "client_disconnected", None)
+    outcome = await record(app, server, receive)
+    assert (outcome.status, outcome.error_type, outcome.finish_reason) == (None, "client_disconnected", None)
 
 
 @pytest.mark.parametrize("app", [app for app in APPS.values() if app is not whole], ids=[*APPS.keys() - {"whole"}])
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("after", [1, 2, 4])
 async def test_a_client_that_left_a_stream_is_one_whoever_noticed_it(app: ASGIApp, style: Style, after: int) -> None:
-    told = await record(app, Server(upload([chat(stream=True)]), style=style, leave_after=after))
-    assert (told.status, told.error_type, told.finish_reason) == (200, "client_disconnected", None)
+    outcome = await record(app, Server(upload([chat(stream=True)]), style=style, leave_after=after))
+    assert (outcome.status, outcome.error_type, outcome.finish_reason) == (200, "client_disconnected", None)
 
 
 @pytest.mark.parametrize("app", APPS.values(), ids=APPS)
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_client_that_stays_has_a_whole_reply(app: ASGIApp, stream: bool) -> None:
-    told = await record(app, Server(upload([chat(stream=stream)])))
-    assert (told.status, told.error_type, told.finish_reason) == (200, None, "stop")
+    outcome = await record(app, Server(upload([chat(stream=stream)])))
+    assert (outcome.status, outcome.error_type, outcome.finish_reason) == (200, None, "stop")
 
 
 @pytest.mark.parametrize("app", [whole, fast(*HELLO)])
@@ -191,12 +191,12 @@ async def test_a_send_that_fails_anywhere_is_a_client_that_left(app: ASGIApp, st
     server = Server()
     with anyio.fail_after(5), suppress(ConnectionResetError):
         await wrapped(server.scope, receive, send)
-    (told,) = records
+    (outcome,) = records
     if len(sent) < failing:
-        assert (told.error_type, told.finish_reason) == (None, "stop")
+        assert (outcome.error_type, outcome.finish_reason) == (None, "stop")
     else:
-        assert (told.error_type, told.finish_reason) == ("client_disconnected", None)
-        assert told.status == (None if failing == 1 else 200)
+        assert (outcome.error_type, outcome.finish_reason) == ("client_disconnected", None)
+        assert outcome.status == (None if failing == 1 else 200)
 
 
 async def test_an_app_that_fails_for_nobody_raises_its_own_exception() -> None:
@@ -213,20 +213,20 @@ async def test_an_app_that_fails_for_nobody_raises_its_own_exception() -> None:
     server = Server(upload([chat()]))
     with pytest.raises(Broken):
         await ChatCompatMiddleware(app, on_exchange=records.append)(server.scope, server._receive, send)
-    assert [(told.status, told.error_type) for told in records] == [(None, "client_disconnected")]
+    assert [(outcome.status, outcome.error_type) for outcome in records] == [(None, "client_disconnected")]
 
 
 @pytest.mark.parametrize(
-    ("error", "told"), [(ConnectionResetError, (None, "client_disconnected")), (LookupError, (500, "server_error"))]
+    ("error", "outcome"), [(ConnectionResetError, (None, "client_disconnected")), (LookupError, (500, "server_error"))]
 )
-async def test_a_receive_that_fails_makes_a_record(error: type[Exception], told: tuple[int | None, str]) -> None:
+async def test_a_receive_that_fails_makes_a_record(error: type[Exception], outcome: tuple[int | None, str]) -> None:
     async def receive() -> Message:
         raise error
 
     records: list[ExchangeRecord] = []
     with pytest.raises(error):
         await ChatCompatMiddleware(Inner(), on_exchange=records.append)(Server().scope, receive, Server()._send)
-    assert [(record.status, record.error_type) for record in records] == [told]
+    assert [(record.status, record.error_type) for record in records] == [outcome]
 
 
 async def test_a_refusal_that_nobody_takes_is_a_client_that_left() -> None:
@@ -245,8 +245,8 @@ async def test_a_refusal_that_nobody_takes_is_a_client_that_left() -> None:
 @pytest.mark.parametrize("method", ["GET", "PUT", "HEAD", "PATCH"])
 async def test_a_method_that_is_not_taken_makes_a_record(method: str) -> None:
     server = Server(method=method)
-    told = await record(Inner(), server)
-    assert (told.status, told.error_type, told.model) == (405, "invalid_request_error", None)
+    outcome = await record(Inner(), server)
+    assert (outcome.status, outcome.error_type, outcome.model) == (405, "invalid_request_error", None)
     assert server.seen.header(b"allow") == b"POST"
 
 
@@ -313,9 +313,9 @@ async def test_a_server_that_stops_an_exchange_makes_a_record(where: str) -> Non
         with anyio.fail_after(5):
             await stopping.reached.wait()
         tasks.cancel_scope.cancel()
-    (told,) = records
-    assert (told.error_type, told.finish_reason) == ("cancelled", None)
-    assert told.status == (200 if where in ("stream", "send", "last send") else None)
+    (outcome,) = records
+    assert (outcome.error_type, outcome.finish_reason) == ("cancelled", None)
+    assert outcome.status == (200 if where in ("stream", "send", "last send") else None)
 
 
 async def test_work_behind_a_whole_reply_that_is_stopped_leaves_it_whole() -> None:
@@ -333,7 +333,7 @@ async def test_work_behind_a_whole_reply_that_is_stopped_leaves_it_whole() -> No
         tasks.start_soon(wrapped, server.scope, server._receive, server._send)
         await done.wait()
         tasks.cancel_scope.cancel()
-    assert [(told.error_type, told.finish_reason) for told in records] == [(None, "stop")]
+    assert [(outcome.error_type, outcome.finish_reason) for outcome in records] == [(None, "stop")]
 
 
 # ---------------------------------------------------------------- numbers and names
@@ -368,11 +368,11 @@ async def test_a_number_that_cannot_be_read_loses_neither_reply_nor_record(
     seen = await server.run(
         ChatCompatMiddleware(app, on_exchange=combine_observers(records.append, log_exchange, metrics))
     )
-    (told,) = records
-    assert (seen.status, told.status, told.finish_reason, told.error_type) == (200, 200, "stop", None)
-    assert told.usage is not None
-    assert told.usage.pop("odd", None) is None or value.startswith(b"[[[")
-    assert told.usage == {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5, "credits_consumed": 7}
+    (outcome,) = records
+    assert (seen.status, outcome.status, outcome.finish_reason, outcome.error_type) == (200, 200, "stop", None)
+    assert outcome.usage is not None
+    assert outcome.usage.pop("odd", None) is None or value.startswith(b"[[[")
+    assert outcome.usage == {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5, "credits_consumed": 7}
     assert '"finish_reason":"stop"' in capsys.readouterr().err
     if fields != {"stream": True}:
         assert value in seen.body  # the client gets it as it came
@@ -407,9 +407,9 @@ def test_a_usage_that_nobody_can_read_costs_no_record(raw: bytes) -> None:
 async def test_names_in_a_record_and_in_the_header_are_bounded() -> None:
     unknown = {f"x{number}_{'x' * 1000}": 1 for number in range(100)}
     server = Server(upload([chat(model="m" * 9999, **unknown)]))
-    told = await record(Inner(), server)
-    assert told.ignored == (*[name[:200] for name in [*unknown][:64]], "... 36 more")
-    assert told.model == "m" * 200
+    outcome = await record(Inner(), server)
+    assert outcome.ignored == (*[name[:200] for name in [*unknown][:64]], "... 36 more")
+    assert outcome.model == "m" * 200
     header = server.seen.header(b"x-chatcompat-ignored")
     assert header == ", ".join([*[name[:64] for name in [*unknown][:32]], "... 68 more"]).encode()
     assert len(translate(chat(**unknown)).ignored) == 100

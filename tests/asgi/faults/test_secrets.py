@@ -103,7 +103,7 @@ OUTCOMES: dict[str, tuple[Any, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
-async def test_neither_key_nor_prompt_nor_answer_is_logged_printed_or_echoed_in_an_error(
+async def test_no_key_prompt_or_answer_is_logged_printed_or_echoed(
     outcome: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     app, fields = OUTCOMES[outcome]
@@ -122,7 +122,7 @@ async def test_neither_key_nor_prompt_nor_answer_is_logged_printed_or_echoed_in_
         assert secret not in told
 
 
-async def test_headers_of_bytes_that_are_not_sent_are_dropped_and_the_others_kept() -> None:
+async def test_headers_that_describe_the_old_body_are_dropped_others_kept() -> None:
     dropped = [b"etag", b"content-md5", b"content-encoding", b"transfer-encoding", b"digest", b"accept-ranges"]
     kept = [(b"request-id", b"req_1"), (b"set-cookie", b"a=1"), (b"set-cookie", b"b=2"), (b"vary", b"origin")]
     kept += [(b"access-control-allow-origin", b"*")]
