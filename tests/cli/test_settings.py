@@ -1,4 +1,4 @@
-"""Where the options of `chatcompat serve` come from, and what is said of those that nobody reads."""
+"""Options of `chatcompat serve` from the environment and from a file, and errors for unknown ones."""
 
 import os
 import subprocess
