@@ -168,7 +168,7 @@ def _print_rules(rules: list[Rule]) -> None:
 
 def _print_table(base: str, model: str, outcomes: list[Outcome]) -> int:
     """Print the outcomes as a table and return the exit status."""
-    promise = Column("promise, and why it fails", overflow="fold")  # JSON has no spaces to break at
+    promise = Column("promise, and what happened instead", overflow="fold")  # JSON has no spaces to break at
     table = Table("", "rule", promise, box=None, pad_edge=False)
     for outcome in outcomes:
         cell = Text(outcome.rule.title)
