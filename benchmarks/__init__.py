@@ -1,1 +1,1 @@
-"""What chatcompat costs, beside its peers; run by hand. See README.md."""
+"""Benchmarks of chatcompat and its peers. Run by hand; see README.md."""

@@ -1,4 +1,4 @@
-"""An ASGI server in process: one exchange after the other, or many at once, with or without the middleware."""
+"""An in-process ASGI server: sequential or concurrent exchanges, with or without the middleware."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ def make_scope(body: bytes) -> Message:
 
 
 async def exchange(app: Any, body: bytes, take: Callable[[bytes], object]) -> None:
-    """One exchange; `take` gets each piece of the reply's body. The client does not leave before its end."""
-    given, forever = False, asyncio.Event()
+    """Run one exchange. `take` gets each piece of the reply's body. The client stays until the end."""
+    received, forever = False, asyncio.Event()
 
     async def receive() -> Message:
-        nonlocal given
-        if given:
+        nonlocal received
+        if received:
             await forever.wait()
-        given = True
+        received = True
         return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(message: Message) -> None:
@@ -72,12 +72,12 @@ async def exchange(app: Any, body: bytes, take: Callable[[bytes], object]) -> No
 
 
 async def exchanges(app: Any, body: bytes, count: int) -> None:
-    """So many exchanges at once; what they send is dropped."""
+    """Run `count` exchanges at once and discard their replies."""
     await asyncio.gather(*(exchange(app, body, len) for _ in range(count)))
 
 
 def driven(app: Any, body: bytes, loop: asyncio.AbstractEventLoop) -> Callable[[], list[bytes]]:
-    """A call that makes one exchange and gives what the client got."""
+    """Return a function that runs one exchange and returns the reply's body."""
 
     def run() -> list[bytes]:
         out: list[bytes] = []

@@ -1,7 +1,7 @@
 """The peers: four that `core` calls in process, and two gateways that `serve` starts.
 
-In process, only a peer's own functions of translation are called, and what is needed to have bytes on both sides. All
-else is left out, in its favour: clients, routing, logging, retries, and reading events that are cut across chunks.
+In process, only a peer's own translation functions are called, plus whatever it takes to have bytes on both sides.
+Everything else is left out, in its favour: clients, routing, logging, retries, and events split across chunks.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def installed_peers() -> tuple[list[Contender], dict[str, str]]:
     for peer in (LiteLLM, Rosetta, AnyLLM, AISuite):
         try:
             peers.append(peer())
-        except Exception as error:  # a broken installation is no reason to measure nothing
+        except Exception as error:  # a broken installation should not stop the others
             left_out[peer.name] = f"cannot be imported: {error!r}"
     return peers, left_out
 
@@ -39,7 +39,7 @@ class LiteLLM:
     name = package = "litellm"
 
     def __init__(self) -> None:
-        os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # otherwise it fetches its table of models
+        os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # otherwise it downloads its model table
         import httpx
         import litellm
         from litellm.llms.anthropic.chat.handler import ModelResponseIterator
@@ -70,7 +70,7 @@ class LiteLLM:
 
         def run(chunks: Chunks) -> list[bytes]:
             made = self._read(lines(chunks), sync_stream=True)
-            kept = [one for one in made if isinstance(one, self._chunk)]  # the rest are lines without data
+            kept = [one for one in made if isinstance(one, self._chunk)]  # the other lines have no data
             out = [one.model_dump_json(exclude_none=True, exclude_unset=True).encode() for one in kept]
             return [*(b"data: " + one + b"\n\n" for one in out), b"data: [DONE]\n\n"]
 
@@ -214,14 +214,18 @@ class Gateway:
 
 def litellm_proxy(folder: Path, port: int, backend: int) -> Gateway:
     """litellm's proxy on `port`, in front of a messages service on `backend`."""
-    place = folder / "litellm"
-    version = _output(place / "bin/python", "-c", "import importlib.metadata as m; print(m.version('litellm'))")
+    installation = folder / "litellm"
+    version = _output(installation / "bin/python", "-c", "import importlib.metadata as m; print(m.version('litellm'))")
     service = {"model": f"anthropic/{MODEL}", "api_base": f"http://127.0.0.1:{backend}", "api_key": "key"}
-    (place / "models.yaml").write_bytes(dumps({"model_list": [{"model_name": MODEL, "litellm_params": service}]}))
+    (installation / "models.yaml").write_bytes(
+        dumps({"model_list": [{"model_name": MODEL, "litellm_params": service}]})
+    )
     quiet = {"uvicorn.access": {"level": "WARNING", "propagate": False}}  # no server here has an access log
-    (place / "logging.json").write_bytes(dumps({"version": 1, "disable_existing_loggers": False, "loggers": quiet}))
-    command = [str(place / "bin/litellm"), "--config", str(place / "models.yaml"), "--host", "127.0.0.1"]
-    command += ["--port", str(port), "--log_config", str(place / "logging.json"), "--num_workers", "1"]
+    (installation / "logging.json").write_bytes(
+        dumps({"version": 1, "disable_existing_loggers": False, "loggers": quiet})
+    )
+    command = [str(installation / "bin/litellm"), "--config", str(installation / "models.yaml"), "--host", "127.0.0.1"]
+    command += ["--port", str(port), "--log_config", str(installation / "logging.json"), "--num_workers", "1"]
     key = "sk-for-loopback-only-0123456789"  # it does not start without one
     environment = {"LITELLM_LOG": "ERROR", "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MASTER_KEY": key}
     return Gateway("litellm proxy", version, command, environment, {"authorization": f"Bearer {key}"})

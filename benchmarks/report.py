@@ -1,4 +1,4 @@
-"""What all benchmarks share: their options, the machine, and Markdown tables."""
+"""Shared by all benchmarks: options, a description of the machine, and Markdown tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether an output is a translation: its texts, calls, thinking, images and tools must be those of the workload."""
+"""Checks that an output is a valid translation: same texts, calls, thinking, images and tools as the workload."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from benchmarks.workloads import JSON, Call, Expected, Workload
 
 
 def complaint(workload: Workload, output: list[bytes]) -> str | None:
-    """Why an output is no translation of the workload; None if it is one."""
+    """Say why an output is not a valid translation of the workload. None if it is."""
     try:
         got = _READERS[workload.kind](b"".join(output))
     except (KeyError, IndexError, TypeError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""What is translated: requests, whole replies and streams, as bytes."""
+"""The workloads: requests, whole replies and streams, as bytes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, Literal
 JSON = dict[str, Any]
 Call = tuple[str, JSON]
 
-MODEL = "claude-sonnet-4-5"  # the peers look into tables of models
+MODEL = "claude-sonnet-4-5"  # the peers look it up in their model tables
 EVENTS = 1_000
 MIB = 1 << 20
 
@@ -124,12 +124,12 @@ def agent_request() -> tuple[bytes, Expected]:
     messages: list[JSON] = [{"role": "system", "content": system}, {"role": "user", "content": task}]
     texts, calls, made = [system, task], [], 0
     for turn in range(19):
-        said = prose(80, 100 + turn)
+        text = prose(80, 100 + turn)
         count = 2 if turn == 9 else 1  # one turn calls two tools at once
         some = [make_call(made + more) for more in range(count)]
         results = [make_result(made + more) for more in range(count)]
-        messages += [{"role": "assistant", "content": said, "tool_calls": [call for call, _ in some]}, *results]
-        texts += [said, *(one["content"] for one in results)]
+        messages += [{"role": "assistant", "content": text, "tool_calls": [call for call, _ in some]}, *results]
+        texts += [text, *(one["content"] for one in results)]
         calls += [read for _, read in some]
         made += count
     tools = [make_tool(index) for index in range(12)]

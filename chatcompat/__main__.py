@@ -1,12 +1,12 @@
-"""The `chatcompat` command; what it needs beyond the core is in the extra `serve`."""
+"""The `chatcompat` command. Its dependencies are in the extra `serve`."""
 
 import sys
 
 
 def main() -> None:
-    """Run the command line, or say how to install what it needs."""
+    """Run the command line. Exit with an installation hint if a dependency is missing."""
     try:
-        from chatcompat.cli import app  # noqa: PLC0415 - the core installs without it
+        from chatcompat.cli import app  # noqa: PLC0415 - the extra may not be installed
     except ModuleNotFoundError as error:
         sys.exit(f"chatcompat: {error}. Install the command line with: pip install 'chatcompat[serve]'")
     app()

@@ -3,7 +3,7 @@
     pip install chatcompat 'ray[serve]'
     python examples/ray_serve.py
 
-On a cluster: `serve run examples.ray_serve:app`. In place of the simulator stands your own messages app.
+On a cluster: `serve run examples.ray_serve:app`. Replace the simulator with your own messages app.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from chatcompat import ChatCompatMiddleware, simulator
 
 
 class Replica:
-    """Names its replica in a header of each reply of the messages app, and counts those that nobody was there for."""
+    """Adds the replica's name to each reply as a header, and counts incomplete replies."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -47,7 +47,7 @@ class Replica:
 
 
 def create_app() -> Starlette:
-    """The service of one replica; made there, so that nothing of it is sent around."""
+    """Create the service of one replica. Ray calls this in the replica, so the app is never pickled."""
     replica = Replica(simulator.create_app())
     app = Starlette(routes=[Route("/replica", replica.tell), Mount("/", replica)])
     app.add_middleware(ChatCompatMiddleware)

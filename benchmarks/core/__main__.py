@@ -42,7 +42,7 @@ def runs_of(workload: Workload, contenders: list[Contender], loop: asyncio.Abstr
         try:
             run = bind(contender, workload)
             why = None if contender in FLOORS else complaint(workload, run())
-        except Exception as error:  # whatever a peer raises is a result here
+        except Exception as error:  # any exception of a peer is a result
             why = f"raised {error!r}"
         if why is None:
             runs[contender.name] = run
@@ -89,8 +89,8 @@ def main() -> None:
     loop.close()
     print(report(results, memory, missing))
     if options.json:
-        told = {one.workload.name: {"rounds": one.rounds, "left_out": one.left_out} for one in results}
-        whole = {"machine": head, "results": told, "memory": memory, "left_out": missing}
+        rows = {one.workload.name: {"rounds": one.rounds, "left_out": one.left_out} for one in results}
+        whole = {"machine": head, "results": rows, "memory": memory, "left_out": missing}
         options.json.write_text(json.dumps(whole, indent=1), encoding="utf-8")
     if options.plot:
         from benchmarks.core.chart import draw

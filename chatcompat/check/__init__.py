@@ -1,4 +1,4 @@
-"""A conformance suite for any live chat-completions endpoint: rules, each one a promise that clients rely on.
+"""A conformance suite for live chat-completions endpoints. Each rule is one promise that clients rely on.
 
 Needs the extra `serve` (`pip install 'chatcompat[serve]'`).
 """
@@ -14,6 +14,6 @@ from chatcompat.check.streams import RULES as STREAMS
 from chatcompat.check.tools import RULES as TOOLS
 
 RULES = (*REPLIES, *STREAMS, *REQUESTS, *TOOLS, *OUTPUT, *ERRORS, *CONNECTIONS)
-"""All rules, in the order in which they are run."""
+"""All rules, in the order they run."""
 
 __all__ = ["RULES", "Broken", "Endpoint", "Outcome", "Rule", "judge"]

@@ -1,4 +1,4 @@
-"""Connections, clients that leave, and clients at once."""
+"""Rules for connections, disconnecting clients, and concurrent requests."""
 
 from typing import Final
 
@@ -14,7 +14,7 @@ _SERVER_FAULT: Final = 500
 
 async def _keep_alive(endpoint: Endpoint) -> None:
     ports = [(await endpoint.post(word)).ok().port for word in ("Say one.", "Say two.")]
-    need(ports[0] == ports[1], "wanted two requests on one connection; client ports", ports)
+    need(ports[0] == ports[1], "wanted two requests on one connection (client ports)", ports)
 
 
 async def _head(endpoint: Endpoint) -> None:
@@ -45,12 +45,12 @@ async def _at_once(endpoint: Endpoint) -> None:
         raise failures.exceptions[0] from None
     for word, text in replies.items():
         need(word in text, f"wanted {word} repeated", text)
-        need(not any(other in text for other in words if other != word), f"wanted {word} and no other's", text)
+        need(not any(other in text for other in words if other != word), f"wanted only {word}", text)
 
 
 RULES: Final = (
     Rule("keep-alive", "a connection serves more than one request", _keep_alive),
-    Rule("head", "HEAD is answered, and the endpoint goes on", _head),
-    Rule("client-leaves", "a client that leaves in a stream does not break the next request", _leave),
-    Rule("at-once", "requests at once do not get each other's answers", _at_once),
+    Rule("head", "HEAD gets a reply, and the next request still works", _head),
+    Rule("client-leaves", "a client that disconnects during a stream does not break the next request", _leave),
+    Rule("at-once", "concurrent requests get their own answers", _at_once),
 )

@@ -1,4 +1,4 @@
-"""The endpoint under test: asks it, and reads what it says as a client would, with bounds."""
+"""The endpoint under test: sends requests, and reads replies as a client would, up to a size limit."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,10 +13,10 @@ from chatcompat.errors import DECODE_ERRORS
 from chatcompat.wire.sse import EventDecoder
 
 MAX_BYTES: Final = 8 * 1024 * 1024  # of one reply
-MAX_QUOTE: Final = 160  # characters of what was seen
-SHORTEST_KEY: Final = 8  # characters; what is shorter is no secret, but a stand-in, and a part of words
-TRIES: Final = 3  # of a request that the endpoint's rate limit refuses
-MAX_PAUSE: Final = 20.0  # seconds between two of them
+MAX_QUOTE: Final = 160  # characters quoted from a reply
+SHORTEST_KEY: Final = 8  # characters; a shorter key is a placeholder, and may be part of a word
+TRIES: Final = 3  # per request, if the rate limit refuses it
+MAX_PAUSE: Final = 20.0  # seconds between two tries
 PATH: Final = "/chat/completions"
 HELLO: Final = "Say hello in one short sentence."
 
@@ -24,15 +24,15 @@ Json = dict[str, Any]
 T = TypeVar("T")
 _encode = msgspec.json.Encoder().encode
 
-_TELLING: Final = 3  # so many characters of a key are in all keys of its kind
+_COMMON_PREFIX: Final = 3  # characters that all keys of one kind share
 
 
 class Broken(Exception):
-    """A rule does not hold; the text says what was wanted and quotes what was seen."""
+    """A rule does not hold. The message says what was wanted and quotes what was seen."""
 
 
 def quote(seen: object) -> str:
-    """What was seen, bounded, and with nothing in it that steers a terminal."""
+    """Format a value for a message: shortened, with terminal control characters escaped."""
     text = seen if isinstance(seen, str | bytes) else _encode(msgspec.to_builtins(seen)).decode()
     short = text[:MAX_QUOTE]
     shown = short.decode(errors="replace") if isinstance(short, bytes) else short
@@ -41,13 +41,13 @@ def quote(seen: object) -> str:
 
 
 def need(holds: object, wanted: str, seen: object) -> None:
-    """Raise `Broken` unless it holds."""
+    """Raise `Broken` unless `holds` is true."""
     if not holds:
         raise Broken(f"{wanted}; seen: {quote(seen)}")
 
 
 def read(body: bytes, kind: type[T]) -> T:
-    """JSON of this shape; raises `Broken`."""
+    """Decode JSON as `kind`. Raises `Broken` if it does not fit."""
     try:
         body.decode()
         return msgspec.json.decode(body, type=kind)
@@ -56,7 +56,7 @@ def read(body: bytes, kind: type[T]) -> T:
 
 
 def _is_closed(error: httpx2.TransportError) -> bool:
-    """Whether the connection was closed before a byte of the reply came."""
+    """Whether the connection was closed before any byte of the reply arrived."""
     closed = isinstance(error, httpx2.RemoteProtocolError) and str(error).startswith("Server disconnected")
     return closed or isinstance(error, httpx2.ReadError | httpx2.WriteError)
 
@@ -67,7 +67,7 @@ class EndpointReply(msgspec.Struct):
     status: int
     headers: httpx2.Headers
     body: bytes
-    port: int | None = None  # the client's: replies on one connection have the same
+    port: int | None = None  # the client's port: the same for all replies on one connection
 
     @property
     def media(self) -> str:
@@ -76,36 +76,36 @@ class EndpointReply(msgspec.Struct):
 
     @property
     def pause(self) -> float | None:
-        """Seconds to wait for before the same is asked again; None where it is no rate limit that refused."""
+        """Seconds to wait before the next try. None unless the status is 429."""
         if self.status != 429:  # noqa: PLR2004
             return None
         retry_after = self.headers.get("retry-after", "")
         return min(float(retry_after), MAX_PAUSE) if retry_after.isascii() and retry_after.isdigit() else 1.0
 
     def having(self, *statuses: int) -> "EndpointReply":
-        """The reply, if the status is one of these; raises `Broken`."""
+        """Return the reply. Raises `Broken` unless its status is one of `statuses`."""
         wanted = " or ".join(map(str, statuses))
         need(self.status in statuses, f"wanted status {wanted}, not {self.status}", self.body)
         return self
 
     def ok(self) -> "EndpointReply":
-        """The reply, if it is a 200; raises `Broken`."""
+        """Return the reply. Raises `Broken` unless its status is 200."""
         return self.having(200)
 
     def completion(self) -> Completion:
-        """The chat completion; raises `Broken`."""
+        """Decode a chat completion. Raises `Broken` if it is not one."""
         return read(self.ok().body, Completion)
 
     def error(self, *statuses: int) -> ErrorBody:
-        """The error, if the status is one of these; raises `Broken`."""
+        """Decode an error body. Raises `Broken` if it is not one, or has another status."""
         return read(self.having(*statuses).body, ErrorBody)
 
     def data(self) -> list[bytes]:
-        """The data of the stream's events; raises `Broken`."""
+        """Return the data of each event. Raises `Broken` unless the status is 200."""
         return EventDecoder(max_bytes=MAX_BYTES).feed(self.ok().body)
 
     def chunks(self) -> list[Chunk]:
-        """The chunks of a stream that ended well; raises `Broken`."""
+        """Decode the chunks of a complete stream. Raises `Broken` if one is invalid."""
         events = [data for data in self.data() if data != b"[DONE]"]
         chunks = [read(data, Chunk) for data in events]
         need(chunks, "wanted a stream of chunks", self.body)
@@ -113,9 +113,13 @@ class EndpointReply(msgspec.Struct):
 
 
 class Endpoint:
-    """An endpoint at `base`, the URL in front of `/chat/completions`, asked for `model`.
+    """A chat-completions endpoint under test.
 
-    The key is sent as a bearer credential, and shown nowhere.
+    Args:
+        client: The HTTP client. Its timeouts apply.
+        base: The URL without `/chat/completions`, such as `http://127.0.0.1:8000/v1`.
+        model: The model to request.
+        key: The API key, sent as a bearer token. It never appears in an outcome.
     """
 
     def __init__(self, client: httpx2.AsyncClient, base: str, model: str, key: str | None = None) -> None:
@@ -126,23 +130,23 @@ class Endpoint:
         self._headers = {"authorization": f"Bearer {key}"} if key else {}
 
     def without_key(self, text: str) -> str:
-        """The text, the key in it made unreadable: a server may echo it, and a quote may end within it."""
+        """Replace the key in `text` with `***`. A server may echo the key, and a quote may cut it short."""
         if not self._key or len(self._key) < SHORTEST_KEY:
             return text
         text = text.replace(self._key, "***")
-        for end in range(len(self._key) - 1, _TELLING, -1):
+        for end in range(len(self._key) - 1, _COMMON_PREFIX, -1):
             text = text.replace(f"{self._key[:end]}\u2026", "***\u2026")
         return text
 
     @asynccontextmanager
     async def open(self, method: str, path: str, body: bytes | None = None) -> AsyncIterator[httpx2.Response]:
-        """A reply whose body is still to come."""
+        """Send a request, and yield the reply before its body is read."""
         headers = self._headers | ({"content-type": "application/json"} if body is not None else {})
         request = self._client.build_request(method, self.base + path, content=body, headers=headers)
         try:
             response = await self._client.send(request, stream=True)
         except httpx2.TransportError as error:
-            # A server that closes a connection which it said it would keep fails one rule, not any that comes next.
+            # A server that wrongly closes a kept connection should fail one rule, not the next one too.
             if not _is_closed(error):
                 raise
             response = await self._client.send(request, stream=True)
@@ -152,7 +156,16 @@ class Endpoint:
             await response.aclose()
 
     async def send(self, method: str, path: str, body: bytes | None = None) -> EndpointReply:
-        """A whole reply, asked for again where a rate limit refused; raises `Broken` where it is too large."""
+        """Send a request and read the whole reply. Tries again if the rate limit refuses it.
+
+        Args:
+            method: The HTTP method.
+            path: The path behind the base URL, such as `/models`.
+            body: The JSON body, if any.
+
+        Raises:
+            Broken: The reply is larger than 8 MiB.
+        """
         for _ in range(TRIES - 1):
             reply = await self._send(method, path, body)
             if reply.pause is None:
@@ -171,18 +184,23 @@ class Endpoint:
         return EndpointReply(response.status_code, response.headers, bytes(pieces), address[1] if address else None)
 
     def body(self, messages: str | list[Json] = HELLO, **fields: object) -> bytes:
-        """A request of one user message, or of these messages."""
+        """Encode a chat request.
+
+        Args:
+            messages: The messages, or the text of one user message.
+            **fields: Other fields of the request.
+        """
         turns = [{"role": "user", "content": messages}] if isinstance(messages, str) else messages
         return _encode({"model": self.model, "messages": turns, **fields})
 
     async def post(self, messages: str | list[Json] = HELLO, **fields: object) -> EndpointReply:
-        """The reply to such a request."""
+        """Send a chat request and return the reply. Takes the arguments of `body`."""
         return await self.send("POST", PATH, self.body(messages, **fields))
 
     async def complete(self, messages: str | list[Json] = HELLO, **fields: object) -> Completion:
-        """The completion that answers it; raises `Broken`."""
+        """Send a chat request and decode the completion. Raises `Broken` if there is none."""
         return (await self.post(messages, **fields)).completion()
 
     async def chunks(self, messages: str | list[Json] = HELLO, **fields: object) -> list[Chunk]:
-        """The chunks that answer it; raises `Broken`."""
+        """Send a streamed chat request and decode its chunks. Raises `Broken` if there are none."""
         return (await self.post(messages, stream=True, **fields)).chunks()

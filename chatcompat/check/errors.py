@@ -1,4 +1,4 @@
-"""Errors: `{"error": {"message", "type", "param", "code"}}`, with the status that says who is at fault."""
+"""Rules for errors: `{"error": {"message", "type", "param", "code"}}` with a fitting status."""
 
 from typing import Final
 
@@ -56,14 +56,14 @@ async def _method(endpoint: Endpoint) -> None:
 
 
 RULES: Final = (
-    Rule("invalid-json", "what is no JSON is a 400 in the error shape", _invalid_json),
-    Rule("messages-missing", "a request without messages is a 400 in the error shape", _missing),
-    Rule("messages-empty", "an empty list of messages is a 400 in the error shape", _empty),
-    Rule("role-unknown", "an unknown role is a 400 in the error shape", _role),
-    Rule("wrong-type", "a value of a wrong type is a 400 whose param names it", _type),
-    Rule("wrong-range", "a value out of its range is a 400 whose param names it", _range),
-    Rule("error-content-type", "errors are application/json", _media),
-    Rule("error-before-stream", "a refused stream is a 400, and no stream", _stream),
-    Rule("unknown-path", "an unknown path is a 404", _path),
-    Rule("wrong-method", "GET on the endpoint is a 405", _method),
+    Rule("invalid-json", "invalid JSON gets a 400 with an error body", _invalid_json),
+    Rule("messages-missing", "a request without messages gets a 400 with an error body", _missing),
+    Rule("messages-empty", "an empty list of messages gets a 400 with an error body", _empty),
+    Rule("role-unknown", "an unknown role gets a 400 with an error body", _role),
+    Rule("wrong-type", "a value of the wrong type gets a 400, and param names the field", _type),
+    Rule("wrong-range", "a value out of range gets a 400, and param names the field", _range),
+    Rule("error-content-type", "errors have the content type application/json", _media),
+    Rule("error-before-stream", "a refused stream gets a 400, not an event stream", _stream),
+    Rule("unknown-path", "an unknown path gets a 404", _path),
+    Rule("wrong-method", "GET on the endpoint gets a 405", _method),
 )

@@ -1,4 +1,4 @@
-"""Structured output."""
+"""Rules for structured output."""
 
 from typing import Any, Final
 

@@ -1,4 +1,4 @@
-"""Whole replies, and the list of models."""
+"""Rules for whole replies, and for the list of models."""
 
 from typing import Final
 
@@ -18,7 +18,7 @@ async def _media(endpoint: Endpoint) -> None:
 
 async def _text(endpoint: Endpoint) -> None:
     choice = (await endpoint.complete()).first
-    need(choice.text.strip(), "wanted a text as the content", choice)
+    need(choice.text.strip(), "wanted text as the content", choice)
 
 
 async def _finish(endpoint: Endpoint) -> None:
@@ -35,7 +35,7 @@ async def _usage(endpoint: Endpoint) -> None:
 
 async def _ids(endpoint: Endpoint) -> None:
     ids = [(await endpoint.complete(word)).id for word in ("Say one.", "Say two.")]
-    need(ids[0] != ids[1], "wanted two replies to have ids of their own", ids)
+    need(ids[0] != ids[1], "wanted two replies with different ids", ids)
 
 
 async def _models(endpoint: Endpoint) -> None:
@@ -45,10 +45,10 @@ async def _models(endpoint: Endpoint) -> None:
 
 RULES: Final = (
     Rule("reply-shape", "a reply has its id, object, created, model and one choice with a message", _shape),
-    Rule("reply-content-type", "a reply is application/json", _media),
-    Rule("reply-text", "a plain question is answered with text", _text),
-    Rule("reply-finish-reason", "an answer that is whole finishes with stop", _finish),
-    Rule("reply-usage", "the usage counts both sides, and the total is their sum", _usage),
-    Rule("reply-ids", "replies have ids of their own", _ids),
+    Rule("reply-content-type", "a reply has the content type application/json", _media),
+    Rule("reply-text", "a plain question gets a text answer", _text),
+    Rule("reply-finish-reason", "a complete answer finishes with stop", _finish),
+    Rule("reply-usage", "the usage counts prompt and completion tokens, and their sum", _usage),
+    Rule("reply-ids", "each reply has its own id", _ids),
     Rule("models", "GET /models lists the models", _models),
 )

@@ -1,4 +1,4 @@
-"""What requests may hold."""
+"""Rules for the contents of requests."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ from chatcompat.check.rule import Rule
 from chatcompat.check.streams import text_of
 
 _LONG: Final = "Count from one to fifty in words: one, two, three, four, five, six, seven, eight, and so on to fifty."
-_MOST: Final = 16  # tokens
+_MAX_TOKENS: Final = 16
 _WORDS: Final = "Repeat exactly: red green STOPHERE blue yellow"
 _SCRIPTS: Final = "Zo\u00eb \u65e5\u672c\u8a9e \U0001f44b"
 _REPEAT: Final = f"Repeat exactly this text and nothing else: {_SCRIPTS}"
@@ -56,14 +56,18 @@ async def _stops(endpoint: Endpoint) -> None:
 
 
 async def _limit(endpoint: Endpoint) -> None:
-    completion = await endpoint.complete(_LONG, max_tokens=_MOST)
+    completion = await endpoint.complete(_LONG, max_tokens=_MAX_TOKENS)
     need(completion.first.finish_reason == "length", "wanted finish_reason length", completion.first)
     usage = completion.usage
-    need(usage is None or usage.completion_tokens <= _MOST, f"wanted at most {_MOST} completion tokens", usage)
+    need(
+        usage is None or usage.completion_tokens <= _MAX_TOKENS,
+        f"wanted at most {_MAX_TOKENS} completion tokens",
+        usage,
+    )
 
 
 async def _newer_limit(endpoint: Endpoint) -> None:
-    choice = (await endpoint.complete(_LONG, max_completion_tokens=_MOST)).first
+    choice = (await endpoint.complete(_LONG, max_completion_tokens=_MAX_TOKENS)).first
     need(choice.finish_reason == "length", "wanted finish_reason length", choice)
 
 
@@ -96,17 +100,19 @@ async def _logprobs(endpoint: Endpoint) -> None:
 
 
 RULES: Final = (
-    Rule("system", "system messages are taken", _system),
-    Rule("developer", "developer messages are taken", _developer),
-    Rule("history", "a conversation of several turns is taken", _history),
-    Rule("parts", "content in text parts is taken", _parts),
-    Rule("image", "an image as a data URL is taken, or is a 400", _image),
-    Rule("stop", "a stop sequence ends the answer before it", _stop),
-    Rule("stop-list", "each of several stop sequences ends it", _stops),
-    Rule("max-tokens", "max_tokens is kept, and the answer finishes with length", _limit),
-    Rule("max-completion-tokens", "max_completion_tokens is kept, and the answer finishes with length", _newer_limit),
-    Rule("scripts", "text of all scripts survives", _scripts),
-    Rule("scripts-stream", "text of all scripts survives in a stream", _streamed_scripts),
-    Rule("n", "n is kept, or is a 400", _two),
-    Rule("logprobs", "logprobs are there, or a 400", _logprobs),
+    Rule("system", "system messages are accepted", _system),
+    Rule("developer", "developer messages are accepted", _developer),
+    Rule("history", "a conversation of several turns is accepted", _history),
+    Rule("parts", "content in text parts is accepted", _parts),
+    Rule("image", "an image as a data URL is accepted, or gets a 400", _image),
+    Rule("stop", "the answer ends before a stop sequence", _stop),
+    Rule("stop-list", "any of several stop sequences ends the answer", _stops),
+    Rule("max-tokens", "max_tokens is respected, and the answer finishes with length", _limit),
+    Rule(
+        "max-completion-tokens", "max_completion_tokens is respected, and the answer finishes with length", _newer_limit
+    ),
+    Rule("scripts", "non-ASCII text is returned unchanged", _scripts),
+    Rule("scripts-stream", "non-ASCII text is returned unchanged in a stream", _streamed_scripts),
+    Rule("n", "n is respected, or gets a 400", _two),
+    Rule("logprobs", "logprobs are returned, or the request gets a 400", _logprobs),
 )

@@ -1,4 +1,4 @@
-"""What a rule is, and how one is judged."""
+"""Rules, and how to run one."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ MAX_WHY: Final = 400  # characters
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A promise of the endpoint's.
+    """A promise that an endpoint must keep.
 
     Attributes:
         id: The short name of the rule.
         title: The promise, in one sentence.
-        probe: Tries the endpoint. Raises `Broken` if the promise is not kept.
+        probe: Sends requests to the endpoint. Raises `Broken` if the promise is not kept.
     """
 
     id: str
@@ -41,7 +41,13 @@ class Outcome:
 
 
 async def judge(rule: Rule, endpoint: Endpoint, *, seconds: float = 300.0) -> Outcome:
-    """Try one rule, for so many seconds at most; whatever the endpoint does, there is an outcome."""
+    """Run one rule. Failed connections and timeouts are outcomes, not exceptions.
+
+    Args:
+        rule: The rule to run.
+        endpoint: The endpoint to test.
+        seconds: The time limit, in seconds.
+    """
     try:
         with anyio.fail_after(seconds):
             await rule.probe(endpoint)

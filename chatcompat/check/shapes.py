@@ -1,4 +1,4 @@
-"""What the rules read of replies; each shape has no more in it than rules look at.
+"""The parts of replies that the rules read.
 
 https://platform.openai.com/docs/api-reference/chat
 """
@@ -12,14 +12,14 @@ Count = Annotated[int, Meta(ge=0)]
 
 
 class Function(Struct):
-    """A call of a function."""
+    """A function call."""
 
     name: Text
     arguments: str
 
 
 class Call(Struct):
-    """A tool call of a whole reply."""
+    """A tool call in a whole reply."""
 
     id: Text
     type: Literal["function"]
@@ -42,17 +42,17 @@ class Choice(Struct):
 
     @property
     def text(self) -> str:
-        """Its content."""
+        """The content, or an empty string."""
         return self.message.content or ""
 
     @property
     def calls(self) -> list[Call]:
-        """Its calls."""
+        """The tool calls."""
         return self.message.tool_calls or []
 
 
 class Usage(Struct):
-    """Tokens."""
+    """Token counts."""
 
     prompt_tokens: Count
     completion_tokens: Count
@@ -68,19 +68,19 @@ class Completion(Struct):
 
     @property
     def first(self) -> Choice:
-        """The first answer."""
+        """The first choice."""
         return self.choices[0]
 
 
 class WholeMessage(Struct):
-    """The assistant's message, with what it must have."""
+    """The assistant's message, with its required fields."""
 
     role: Literal["assistant"]
     content: str | None
 
 
 class WholeChoice(Struct):
-    """One answer, with what it must have."""
+    """One answer, with its required fields."""
 
     index: Literal[0]
     message: WholeMessage
@@ -88,7 +88,7 @@ class WholeChoice(Struct):
 
 
 class WholeCompletion(Struct):
-    """A whole reply, with what it must have."""
+    """A whole reply, with its required fields."""
 
     id: Text
     object: Literal["chat.completion"]
@@ -98,7 +98,7 @@ class WholeCompletion(Struct):
 
 
 class FunctionDelta(Struct, frozen=True):
-    """A piece of a function's call."""
+    """A piece of a function call."""
 
     name: str | None = None
     arguments: str | None = None
@@ -141,7 +141,7 @@ class Chunk(Struct):
 
 
 class ErrorObject(Struct):
-    """What went wrong; all four keys are there."""
+    """An error. All four keys are required."""
 
     message: Text
     type: str | None
@@ -150,7 +150,7 @@ class ErrorObject(Struct):
 
 
 class ErrorBody(Struct):
-    """The error shape."""
+    """The body of an error."""
 
     error: ErrorObject
 

@@ -1,4 +1,4 @@
-"""Streams."""
+"""Rules for streams."""
 
 from typing import Final
 
@@ -10,17 +10,17 @@ _LONG: Final = "Count from one to thirty in words, separated by commas: one, two
 
 
 def choices_of(chunks: list[Chunk]) -> list[ChunkChoice]:
-    """The choices of all chunks."""
+    """Return the choices of all chunks."""
     return [choice for chunk in chunks for choice in chunk.choices]
 
 
 def text_of(chunks: list[Chunk]) -> str:
-    """The content, joined."""
+    """Join the content of all chunks."""
     return "".join(choice.delta.content or "" for choice in choices_of(chunks))
 
 
 def finish_of(chunks: list[Chunk]) -> list[str]:
-    """All finish reasons."""
+    """Return all finish reasons."""
     return [choice.finish_reason for choice in choices_of(chunks) if choice.finish_reason is not None]
 
 
@@ -36,7 +36,7 @@ async def _media(endpoint: Endpoint) -> None:
 async def _done(endpoint: Endpoint) -> None:
     reply = (await endpoint.post(stream=True)).ok()
     data = reply.data()
-    wanted = "wanted [DONE] as the last event, with its empty line, at the end"
+    wanted = "wanted [DONE] and an empty line at the end"
     need(data and data[-1] == b"[DONE]", wanted, reply.body[-MAX_QUOTE:])
     need(data.count(b"[DONE]") == 1, "wanted one [DONE]", data.count(b"[DONE]"))
 
@@ -50,19 +50,19 @@ async def _constant(endpoint: Endpoint) -> None:
 async def _role(endpoint: Endpoint) -> None:
     roles = [choice.delta.role for choice in choices_of(await endpoint.chunks())]
     need(roles[:1] == ["assistant"], "wanted the role assistant in the first chunk", roles[:3])
-    need(not any(roles[1:]), "wanted the role in the first chunk alone", roles)
+    need(not any(roles[1:]), "wanted the role in the first chunk only", roles)
 
 
 async def _finish(endpoint: Endpoint) -> None:
     chunks = await endpoint.chunks()
     reasons = finish_of(chunks)
     need(reasons == ["stop"], "wanted one finish_reason, stop", reasons)
-    need(choices_of(chunks)[-1].finish_reason, "wanted nothing behind the finish_reason", choices_of(chunks)[-1])
+    need(choices_of(chunks)[-1].finish_reason, "wanted nothing after the finish_reason", choices_of(chunks)[-1])
 
 
 async def _text(endpoint: Endpoint) -> None:
     chunks = await endpoint.chunks()
-    need(text_of(chunks).strip(), "wanted deltas that join to a text", chunks[:2])
+    need(text_of(chunks).strip(), "wanted deltas with text", chunks[:2])
 
 
 async def _pieces(endpoint: Endpoint) -> None:
@@ -83,7 +83,7 @@ async def _usage(endpoint: Endpoint) -> None:
 async def _no_usage(endpoint: Endpoint) -> None:
     chunks = await endpoint.chunks()
     usages = _usages(chunks)
-    need(not usages, "wanted no usage where nobody asked", usages)
+    need(not usages, "wanted no usage without include_usage", usages)
     empty = [chunk for chunk in chunks if not chunk.choices]
     need(not empty, "wanted choices in all chunks", empty)
 
@@ -96,14 +96,14 @@ async def _same(endpoint: Endpoint) -> None:
 
 
 RULES: Final = (
-    Rule("stream-content-type", "a stream is text/event-stream", _media),
+    Rule("stream-content-type", "a stream has the content type text/event-stream", _media),
     Rule("stream-done", "a stream ends with one [DONE]", _done),
-    Rule("stream-constant", "all chunks of a stream have one id, model and created", _constant),
-    Rule("stream-role", "the first chunk has the role, and no other", _role),
-    Rule("stream-finish-reason", "one chunk has the finish_reason, and none comes behind it", _finish),
-    Rule("stream-text", "the deltas join to a text", _text),
-    Rule("stream-pieces", "a long answer comes in pieces", _pieces),
-    Rule("stream-usage", "with include_usage a last chunk without choices has the usage", _usage),
-    Rule("stream-no-usage", "without include_usage there is no usage", _no_usage),
-    Rule("stream-same-end", "a stream ends for the reason that the whole reply has", _same),
+    Rule("stream-constant", "all chunks of a stream share id, model and created", _constant),
+    Rule("stream-role", "only the first chunk has the role", _role),
+    Rule("stream-finish-reason", "one chunk has the finish_reason, and no choice follows it", _finish),
+    Rule("stream-text", "the deltas contain text", _text),
+    Rule("stream-pieces", "a long answer comes in several chunks", _pieces),
+    Rule("stream-usage", "with include_usage, the last chunk has the usage and no choices", _usage),
+    Rule("stream-no-usage", "without include_usage, no chunk has a usage", _no_usage),
+    Rule("stream-same-end", "a stream and a whole reply have the same finish_reason", _same),
 )

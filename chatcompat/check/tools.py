@@ -1,4 +1,4 @@
-"""Tools."""
+"""Rules for tools."""
 
 from typing import Annotated, Any, Final
 
@@ -13,8 +13,8 @@ _SCHEMA: Final = {"type": "object", "properties": {"city": {"type": "string"}}, 
 _ASK: Final = "What is the weather in Paris? Use get_weather."
 
 
-def _tool(name: str, what: str) -> dict[str, Any]:
-    return {"type": "function", "function": {"name": name, "description": what, "parameters": _SCHEMA}}
+def _tool(name: str, description: str) -> dict[str, Any]:
+    return {"type": "function", "function": {"name": name, "description": description, "parameters": _SCHEMA}}
 
 
 _TOOLS: Final = [_tool("get_weather", "The weather of a city."), _tool("get_time", "The time in a city.")]
@@ -25,7 +25,7 @@ class _Arguments(Struct):
 
 
 async def _called(endpoint: Endpoint, **fields: object) -> Choice:
-    """A choice that has calls."""
+    """Return a choice with calls."""
     choice = (await endpoint.complete(_ASK, **({"tools": _TOOLS, "tool_choice": "required"} | fields))).first
     need(choice.calls, "wanted tool_calls", choice)
     return choice
@@ -55,19 +55,23 @@ async def _ids(endpoint: Endpoint) -> None:
     ask = "Call both get_weather and get_time for Paris."
     choice = (await endpoint.complete(ask, tools=_TOOLS, tool_choice="required")).first
     ids = [call.id for call in choice.calls]
-    need(ids and len(set(ids)) == len(ids), "wanted calls with ids of their own", ids)
+    need(ids and len(set(ids)) == len(ids), "wanted calls with different ids", ids)
 
 
 async def _stream_parts(endpoint: Endpoint) -> None:
     seen: dict[int, str] = {}
     for call in (call for choice in choices_of(await _streamed(endpoint)) for call in choice.delta.tool_calls or ()):
         if call.index not in seen:
-            need(call.index == len(seen), "wanted indexes that count the calls", call)
+            need(call.index == len(seen), "wanted indexes 0, 1, 2 and so on", call)
             need(call.id and call.function.name, "wanted id and name in the first delta of a call", call)
-            need(call.id not in seen.values(), "wanted calls with ids of their own", call)
+            need(call.id not in seen.values(), "wanted calls with different ids", call)
             seen[call.index] = call.id or ""
         else:
-            need(not (call.id or call.function.name), "wanted id and name once, clients join them", call)
+            need(
+                not (call.id or call.function.name),
+                "wanted id and name only once per call, since clients join them",
+                call,
+            )
     need(seen, "wanted deltas of tool_calls", "none")
 
 
@@ -95,7 +99,7 @@ async def _loop(endpoint: Endpoint) -> None:
         {"role": "tool", "tool_call_id": "call_1", "content": "Sunny, 21 degrees."},
     ]
     choice = (await endpoint.complete(turns, tools=_TOOLS)).first
-    need(choice.text.strip() and choice.finish_reason == "stop", "wanted an answer in words", choice)
+    need(choice.text.strip() and choice.finish_reason == "stop", "wanted a text answer", choice)
 
 
 async def _none(endpoint: Endpoint) -> None:
@@ -111,7 +115,7 @@ async def _required(endpoint: Endpoint) -> None:
 async def _named(endpoint: Endpoint) -> None:
     named = {"type": "function", "function": {"name": "get_time"}}
     names = {call.function.name for call in (await _called(endpoint, tool_choice=named)).calls}
-    need(names == {"get_time"}, "wanted a call of get_time alone", sorted(names))
+    need(names == {"get_time"}, "wanted only calls of get_time", sorted(names))
 
 
 async def _single(endpoint: Endpoint) -> None:
@@ -122,16 +126,16 @@ async def _single(endpoint: Endpoint) -> None:
 
 
 RULES: Final = (
-    Rule("tool-calls", "calls have id, type, a name that was offered, and arguments as text", _calls),
+    Rule("tool-calls", "calls have an id, a type, the name of an offered tool, and arguments as text", _calls),
     Rule("tool-finish-reason", "a reply with calls finishes with tool_calls", _finish),
     Rule("tool-arguments", "arguments are JSON that fits the schema", _arguments),
-    Rule("tool-ids", "calls have ids of their own", _ids),
-    Rule("tool-stream", "streamed calls have index, and id and name once", _stream_parts),
+    Rule("tool-ids", "each call has its own id", _ids),
+    Rule("tool-stream", "streamed calls have an index, and id and name once", _stream_parts),
     Rule("tool-stream-arguments", "streamed arguments join to JSON that fits the schema", _stream_arguments),
     Rule("tool-stream-finish-reason", "a stream with calls finishes with tool_calls", _stream_finish),
-    Rule("tool-loop", "the result of a call is taken, and answered in words", _loop),
-    Rule("tool-choice-none", "tool_choice none: no call", _none),
-    Rule("tool-choice-required", "tool_choice required: a call", _required),
-    Rule("tool-choice-named", "tool_choice of a function: a call of it", _named),
+    Rule("tool-loop", "the result of a call is accepted, and gets a text answer", _loop),
+    Rule("tool-choice-none", "tool_choice none: no calls", _none),
+    Rule("tool-choice-required", "tool_choice required: at least one call", _required),
+    Rule("tool-choice-named", "tool_choice with a function: only that function is called", _named),
     Rule("parallel-tool-calls", "parallel_tool_calls false: one call", _single),
 )

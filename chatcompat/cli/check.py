@@ -22,7 +22,7 @@ _NOT_FOUND: Final = 404
 
 
 class _CannotRun(Exception):
-    """The endpoint cannot be tested at all."""
+    """The endpoint cannot be tested."""
 
 
 class _Model(msgspec.Struct):
@@ -30,29 +30,32 @@ class _Model(msgspec.Struct):
 
 
 class _Models(msgspec.Struct):
-    """The least that a model can be chosen from; what else the list must have is a rule of its own."""
+    """The minimum needed to choose a model. The rule `models` checks the full shape."""
 
     data: Annotated[list[_Model], msgspec.Meta(min_length=1)]
 
 
 def check(
-    url: Annotated[str | None, Parameter(help="As clients have it, such as http://127.0.0.1:8000/v1.")] = None,
+    url: Annotated[
+        str | None, Parameter(help="The base URL that clients use, such as http://127.0.0.1:8000/v1.")
+    ] = None,
     /,
     *,
-    model: Annotated[str | None, Parameter(help="The model to ask for. By default the first in the list.")] = None,
+    model: Annotated[str | None, Parameter(help="The model to request. Defaults to the first one listed.")] = None,
     api_key: Annotated[
-        str | None, Parameter(help="Sent as a bearer credential, shown nowhere.", env_var="OPENAI_API_KEY")
+        str | None, Parameter(help="The API key. Sent as a bearer token, never printed.", env_var="OPENAI_API_KEY")
     ] = None,
     only: Annotated[
-        list[str] | None, Parameter(help="Rules to try, by id; may be repeated.", consume_multiple=True, negative="")
+        list[str] | None,
+        Parameter(help="Run only the rules with these ids. May be repeated.", consume_multiple=True, negative=""),
     ] = None,
-    timeout: Annotated[float, Parameter(help="Seconds of silence after which a request has failed.")] = 60.0,
-    json: Annotated[bool, Parameter(help="Print the outcome as JSON.", negative="")] = False,
-    list_: Annotated[bool, Parameter(name="--list", help="Print the rules and try none.", negative="")] = False,
+    timeout: Annotated[float, Parameter(help="Seconds without data after which a request fails.")] = 60.0,
+    json: Annotated[bool, Parameter(help="Print the results as JSON.", negative="")] = False,
+    list_: Annotated[bool, Parameter(name="--list", help="Print the rules without running them.", negative="")] = False,
 ) -> int:
-    """Try the promises of any live chat-completions endpoint, and tell which hold, which fail, and why.
+    """Check whether a live chat-completions endpoint behaves as clients expect.
 
-    The exit status is 0 if all hold, 1 if some fail, and 2 if they could not be tried.
+    The exit status is 0 if all rules hold, 1 if some fail, and 2 if they could not be run.
     """
     try:
         rules = _chosen(only or [])
@@ -61,7 +64,7 @@ def check(
             return 0
         base = _base(url)
         if not (timeout > 0 and math.isfinite(timeout)):
-            raise _CannotRun("--timeout must be a number of seconds above 0.")  # noqa: TRY301
+            raise _CannotRun("--timeout must be a finite number of seconds greater than 0.")  # noqa: TRY301
         report = _print_json if json else _print_table
         return report(base, *anyio.run(_run, base, model, _sendable(api_key or ""), rules, timeout))
     except _CannotRun as error:
@@ -72,29 +75,29 @@ def check(
 def _chosen(only: list[str]) -> list[Rule]:
     known = {rule.id for rule in RULES}
     if unknown := [name for name in only if name not in known]:
-        raise _CannotRun(f"no such rule: {quote(', '.join(unknown))}. `--list` prints them all.")
+        raise _CannotRun(f"no such rule: {quote(', '.join(unknown))}. Use --list to print all rules.")
     return [rule for rule in RULES if not only or rule.id in only]
 
 
 def _base(url: str | None) -> str:
-    """The URL in front of the endpoint's own path, which may stand at its end; without any path, that of the vendor."""
+    """Return the base URL: without `/chat/completions` at its end, and with `/v1` if it has no path."""
     if url is None:
-        raise _CannotRun("name the URL of the endpoint, such as http://127.0.0.1:8000/v1.")
+        raise _CannotRun("the URL of the endpoint is missing. Pass one, such as http://127.0.0.1:8000/v1.")
     try:
         parts = urlsplit(url)
         is_url = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc and parts.port != 0
-    except ValueError:  # of the brackets of an address, or of the port
+    except ValueError:  # bad brackets or a bad port
         is_url = False
     if not is_url:
-        raise _CannotRun("the URL must be http:// or https://, a host, perhaps a port and a path, and no credential.")
+        raise _CannotRun("the URL must have the form http(s)://host[:port][/path], without credentials.")
     base = url.partition("?")[0].partition("#")[0].rstrip("/").removesuffix(PATH)
     return base if urlsplit(base).path else f"{base}/v1"
 
 
 def _sendable(key: str) -> str:
-    """The key, which may be empty; what a client library says of one that is no header value would show it."""
+    """Return the key, or refuse it here: the HTTP client's own error would quote it."""
     if not (key.isascii() and key.isprintable()):
-        raise _CannotRun("the API key has a character in it that cannot be sent, such as a line end.")
+        raise _CannotRun("the API key may only contain printable ASCII characters. Check it for line breaks.")
     return key
 
 
@@ -111,14 +114,14 @@ async def _run(base: str, model: str | None, key: str, rules: list[Rule], patien
                 progress.update(task, description=rule.id)
                 outcomes.append(await judge(rule, endpoint, seconds=patience * 5))
                 progress.advance(task)
-                if not console.is_terminal:  # the log of a run that is stopped tells how far it came
+                if not console.is_terminal:  # a log shows how far an interrupted run got
                     verdict = "holds" if outcomes[-1].why is None else "fails"
                     print(f"{number}/{len(rules)} {rule.id} {verdict}", file=sys.stderr, flush=True)
     return asked, outcomes
 
 
 async def _reach(endpoint: Endpoint, patience: float) -> str:
-    """The model to ask for; raises `_CannotRun` where nobody answers, or not to this credential."""
+    """Return the model to request. Raises `_CannotRun` if the endpoint is unreachable or refuses the credential."""
     try:
         with anyio.fail_after(patience):
             if not endpoint.model:
@@ -129,7 +132,7 @@ async def _reach(endpoint: Endpoint, patience: float) -> str:
         raise _CannotRun(endpoint.without_key(text)) from None
     _look_at(reply)
     if reply.status == _NOT_FOUND:
-        text = f"{endpoint.base}{PATH} is not there, or has no model {quote(endpoint.model)}: {quote(reply.body)}"
+        text = f"{endpoint.base}{PATH} does not exist, or has no model {quote(endpoint.model)}: {quote(reply.body)}"
         raise _CannotRun(endpoint.without_key(text))
     return endpoint.model
 
@@ -140,18 +143,20 @@ async def _first_model(endpoint: Endpoint) -> str:
     try:
         return read(reply.ok().body, _Models).data[0].id
     except Broken as broken:
-        text = f"no model is listed at {endpoint.base}/models; name one with --model. {broken}"
+        text = f"{endpoint.base}/models lists no model. Choose one with --model. {broken}"
         raise _CannotRun(endpoint.without_key(text)) from None
 
 
 def _look_at(reply: EndpointReply) -> None:
     if reply.status in _UNAUTHORIZED:
-        raise _CannotRun(f"the endpoint refuses the credential, with status {reply.status}; set OPENAI_API_KEY.")
+        raise _CannotRun(
+            f"the endpoint refuses the credential with status {reply.status}. Set OPENAI_API_KEY or --api-key."
+        )
     if reply.pause is not None:
-        raise _CannotRun(f"the endpoint refuses by its rate limit or quota, with status {reply.status}.")
+        raise _CannotRun(f"the rate limit or quota is exceeded (status {reply.status}). Try again later.")
 
 
-# ---------------------------------------------------------------- what is printed
+# ---------------------------------------------------------------- output
 
 
 def _print_rules(rules: list[Rule]) -> None:
@@ -162,9 +167,9 @@ def _print_rules(rules: list[Rule]) -> None:
 
 
 def _print_table(base: str, model: str, outcomes: list[Outcome]) -> int:
-    """Print the outcomes as a table, and give the exit status."""
-    told_column = Column("promise, and what was seen instead", overflow="fold")  # JSON has no blanks to break at
-    table = Table("", "rule", told_column, box=None, pad_edge=False)
+    """Print the outcomes as a table and return the exit status."""
+    promise = Column("promise, and what happened instead", overflow="fold")  # JSON has no spaces to break at
+    table = Table("", "rule", promise, box=None, pad_edge=False)
     for outcome in outcomes:
         cell = Text(outcome.rule.title)
         if outcome.why is not None:
@@ -179,7 +184,7 @@ def _print_table(base: str, model: str, outcomes: list[Outcome]) -> int:
 
 
 def _print_json(base: str, model: str, outcomes: list[Outcome]) -> int:
-    """Print the outcomes as JSON, and give the exit status."""
+    """Print the outcomes as JSON and return the exit status."""
     rules = [
         {"id": outcome.rule.id, "title": outcome.rule.title, "holds": outcome.why is None, "why": outcome.why}
         for outcome in outcomes

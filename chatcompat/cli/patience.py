@@ -1,6 +1,6 @@
-"""What `chatcompat serve` does about clients that stop in the middle of a request. uvicorn has no bound of its own.
+"""Timeouts of `chatcompat serve` for clients that stall in the middle of a request. uvicorn has none.
 
-The head of a request is bounded in the protocol, where its bytes arrive; the body in the app, where they are read.
+The protocol limits the time and size of a request's head. The app limits how long a body may be silent.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class PatientConfig(uvicorn.Config):
-    """uvicorn's configuration, with the seconds that a client has for the head of a request."""
+    """uvicorn's configuration, plus the number of seconds a client has to send a request's head."""
 
     def __init__(self, app: ASGIApp | str, *, request_timeout: float, **options: Any) -> None:
         super().__init__(app, http=PatientProtocol, **options)
@@ -29,10 +29,10 @@ class PatientConfig(uvicorn.Config):
 
 
 class PatientProtocol(HttpToolsProtocol):
-    """Closes a connection whose next request does not begin, or whose head does not end, in time or size.
+    """Closes a connection whose next request head is too late or too large.
 
-    uvicorn closes a connection that is idle behind a reply. But that clock stops with the first byte of the next
-    request, a new connection has none, and nothing bounds the size of a head.
+    uvicorn closes connections that stay idle after a reply. But its timer stops at the first byte of the next
+    request, it does not cover new connections, and the size of a head has no limit.
     """
 
     _clock: asyncio.TimerHandle | None = None
@@ -45,29 +45,29 @@ class PatientProtocol(HttpToolsProtocol):
         self._start_clock()
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes, which belong to a head unless a request is being answered."""
+        """Count the bytes of a head, and enforce its limits."""
         self._head_bytes += len(data)
         super().data_received(data)
         if self.transport.is_closing() or self.transport.get_protocol() is not self:
-            return  # the connection is closed, or a websocket's
+            return  # closed, or upgraded to a websocket
         if self._in_head and self._head_bytes > MAX_HEAD_BYTES:
             self._refuse(b"431 Request Header Fields Too Large", f"The headers are larger than {MAX_HEAD_BYTES} bytes.")
         elif self._clock is None and not self._is_answering():
             self._start_clock()
 
     def on_message_begin(self) -> None:
-        """Count the bytes of this head, from the next ones that are received on."""
+        """Start counting the bytes of this head."""
         self._in_head, self._head_bytes = True, 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """The head is whole."""
+        """Stop the clock: the head is complete."""
         self._in_head = False
         self._stop_clock()
         super().on_headers_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nothing is waited for any more."""
+        """Stop the clock."""
         self._stop_clock()
         super().connection_lost(exc)
 
@@ -85,10 +85,10 @@ class PatientProtocol(HttpToolsProtocol):
             self._clock = None
 
     def _refuse(self, status: bytes, message: str) -> None:
-        """Close the connection, with a word if a request began and no other is being answered."""
+        """Close the connection. Send an error first if a request has begun and no reply is in progress."""
         self._stop_clock()
         if self._in_head and not self._is_answering():
-            # Which path was asked for is not known yet: both kinds of clients find their error in this.
+            # The path is not known yet. This body suits both chat and native clients.
             error = {"type": "invalid_request_error", "message": message, "param": None, "code": None}
             body = _encode({"type": "error", "error": error})
             head = b"HTTP/1.1 %s\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
@@ -97,14 +97,14 @@ class PatientProtocol(HttpToolsProtocol):
 
 
 class PatientApp:
-    """Refuses a request whose body stops half-way, as seen by `app`; a reply has all the time it wants."""
+    """Refuses a request whose body stalls while `app` reads it. Replies have no time limit."""
 
     def __init__(self, app: ASGIApp, timeout: float) -> None:
         self._app = app
         self._timeout = timeout
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
+        """Handle one request."""
         if scope["type"] == "http":
             await _Patient(receive, send, self._timeout).run(self._app, scope)
         else:
@@ -112,7 +112,7 @@ class PatientApp:
 
 
 class _Patient:
-    """One request."""
+    """The state of one request."""
 
     def __init__(self, receive: Receive, send: Send, timeout: float) -> None:
         self._receive = receive
@@ -123,7 +123,7 @@ class _Patient:
         self._started = False
 
     async def run(self, app: ASGIApp, scope: Scope) -> None:
-        """Call the app; a refusal that it does not answer itself is answered here, as the native API does."""
+        """Call the app. If it leaves the refusal unanswered, send a native error."""
         try:
             await app(scope, self.receive, self.send)
         except InvalidRequest as error:
@@ -134,7 +134,7 @@ class _Patient:
             await respond(self.send, self._refusal.status, _encode({"type": "error", "error": error_object}))
 
     async def receive(self) -> Message:
-        """The next piece; raises the refusal where it does not come."""
+        """Receive the next message. Raises `InvalidRequest` if the body stalls."""
         if not self._more:
             return await self._receive()
         try:
@@ -147,7 +147,7 @@ class _Patient:
         return message
 
     async def send(self, message: Message) -> None:
-        """Send; behind a refusal that refusal alone, and not what an app makes of the exception."""
+        """Send a message. After a refusal only its own reply passes, not one the app made from the exception."""
         if self._refusal is not None and not self._started:
             if message["type"] != "http.response.start" or message["status"] != self._refusal.status:
                 return

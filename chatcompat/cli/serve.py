@@ -21,7 +21,7 @@ from chatcompat.upstream import Upstream
 _WELCOME: Final = """\
 chatcompat {version} in front of {inner}.
 
-{read}  chat completions  {url}/v1/chat/completions
+{config}  chat completions  {url}/v1/chat/completions
   native messages   {url}/v1/messages
 
 Try it:
@@ -38,36 +38,38 @@ DialectName = Literal["native", "native-2026-10-21", "llama-cpp"]
 
 def serve(
     *,
-    host: Annotated[str, Parameter(help="Address to listen on.")] = "127.0.0.1",
+    host: Annotated[str, Parameter(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[
-        int, Parameter(help="Port to listen on; 0 takes a free one.", validator=validators.Number(gte=0, lt=2**16))
+        int, Parameter(help="The port to listen on. 0 picks a free one.", validator=validators.Number(gte=0, lt=2**16))
     ] = 8000,
-    upstream: Annotated[str | None, Parameter(help="URL of the messages API; without one, a simulator.")] = None,
-    dialect: Annotated[DialectName, Parameter(help="What that API accepts.")] = "native",
+    upstream: Annotated[
+        str | None, Parameter(help="The URL of the messages API. Defaults to a built-in simulator.")
+    ] = None,
+    dialect: Annotated[DialectName, Parameter(help="The dialect of the messages API.")] = "native",
     api_key_header: Annotated[
-        bool, Parameter(help="Send the bearer credential as x-api-key too, for the vendor's own API.", negative="")
+        bool, Parameter(help="Also send the bearer token as x-api-key, as the vendor's API requires.", negative="")
     ] = False,
-    strict: Annotated[bool, Parameter(help="Refuse what would otherwise be ignored.")] = False,
-    workers: Annotated[int, Parameter(help="Server processes.", validator=validators.Number(gte=1))] = 1,
+    strict: Annotated[bool, Parameter(help="Refuse requests with fields that would be ignored.")] = False,
+    workers: Annotated[int, Parameter(help="The number of server processes.", validator=validators.Number(gte=1))] = 1,
     request_timeout: Annotated[
         int,
         Parameter(
-            help="Seconds that a client has for a request's headers, and may be silent in its body.",
+            help="Seconds to wait for a request's headers, and for each piece of its body.",
             validator=validators.Number(gte=1),
         ),
     ] = 60,
     shutdown_timeout: Annotated[
         int,
-        Parameter(help="Seconds that streams have to finish when it is stopped.", validator=validators.Number(gte=0)),
+        Parameter(help="Seconds to wait for open streams on shutdown.", validator=validators.Number(gte=0)),
     ] = 30,
-    access_log: Annotated[bool, Parameter(help="Write one line of JSON to stderr for each exchange.")] = True,
+    access_log: Annotated[bool, Parameter(help="Log each exchange to stderr as one line of JSON.")] = True,
     metrics: Annotated[bool, Parameter(help="Serve Prometheus metrics at /metrics.", negative="")] = False,
-    traces: Annotated[bool, Parameter(help="Make an OpenTelemetry span of each exchange.", negative="")] = False,
+    traces: Annotated[bool, Parameter(help="Create an OpenTelemetry span for each exchange.", negative="")] = False,
 ) -> None:
-    """Serve chat completions, and the native endpoint beside it.
+    """Serve chat completions alongside the native messages endpoint.
 
-    Each option can also be set in the environment (`CHATCOMPAT_UPSTREAM`), or in the table `[serve]` of the file
-    `chatcompat.toml`, or of the one that `CHATCOMPAT_CONFIG` names. What is misspelt there is an error.
+    Each option can also be set by an environment variable, such as `CHATCOMPAT_UPSTREAM`, or in the table `[serve]` of
+    `chatcompat.toml`. `CHATCOMPAT_CONFIG` names a different file. Unknown names are errors.
     """
     settings = Settings(
         upstream=upstream,
@@ -96,26 +98,27 @@ def serve(
 
 
 def _check(settings: Settings, workers: int) -> None:
-    """Exit with what to do where something is missing or wrong, before any process is started."""
+    """Exit with a hint if a setting is wrong or a dependency is missing, before any process starts."""
     if settings.upstream is not None:
         try:
             Upstream(settings.upstream)
-        except ValueError as error:  # a validator of the option would quote the URL, and with it a credential
+        except ValueError as error:  # a cyclopts validator would quote the URL and any credentials in it
             sys.exit(f"chatcompat: --upstream: {error}")
     if settings.metrics and workers > 1 and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-        sys.exit("chatcompat: --metrics with --workers needs PROMETHEUS_MULTIPROC_DIR, an empty directory")
-    for wanted, module in ((settings.metrics, "chatcompat.prometheus"), (settings.traces, "chatcompat.otel")):
-        if wanted:
+        sys.exit("chatcompat: --metrics with --workers: set PROMETHEUS_MULTIPROC_DIR to an empty directory")
+    for enabled, module in ((settings.metrics, "chatcompat.prometheus"), (settings.traces, "chatcompat.otel")):
+        if enabled:
             load(module)
 
 
 def _run(config: uvicorn.Config, inner: str) -> None:
-    """Listen, say where, and serve until stopped."""
+    """Listen, print the URLs, and serve until interrupted."""
     with config.bind_socket() as listener, suppress(KeyboardInterrupt):
-        listener.listen(config.backlog)  # from here on a connection waits for the server instead of failing
+        listener.listen(config.backlog)  # connections now queue until the server starts
         path = config_file()
-        read = "" if path is None else f"  configuration     {path}\n"
-        print(_WELCOME.format(version=chatcompat.__version__, inner=inner, read=read, url=url_of(listener)), flush=True)
+        config_line = "" if path is None else f"  configuration     {path}\n"
+        welcome = _WELCOME.format(version=chatcompat.__version__, inner=inner, config=config_line, url=url_of(listener))
+        print(welcome, flush=True)
         if config.workers > 1:
             Multiprocess(config, sockets=[listener]).run()
         else:
@@ -123,6 +126,6 @@ def _run(config: uvicorn.Config, inner: str) -> None:
 
 
 def url_of(listener: socket.socket) -> str:
-    """The URL of a listening socket, its address in brackets if it is IPv6 (RFC 3986, section 3.2.2)."""
+    """The URL of a listening socket. An IPv6 address is in brackets (RFC 3986, section 3.2.2)."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if listener.family == socket.AF_INET6 else f"http://{host}:{port}"

@@ -1,4 +1,4 @@
-"""The app that `chatcompat serve` serves, made anew in each of its processes."""
+"""The app that each process of `chatcompat serve` creates."""
 
 import math
 import os
@@ -22,15 +22,15 @@ from chatcompat.simulator import create_app as create_simulator
 from chatcompat.upstream import Upstream
 
 SETTINGS: Final = "_CHATCOMPAT_SERVE"
-"""The environment variable that the settings go by: server processes are started afresh."""
+"""The environment variable that passes the settings to the server processes."""
 
 HEALTH_PATH: Final = "/healthz"
 
-_MAX_NAME: Final = 200  # of a model's name, which is whatever a client sent
+_MAX_NAME: Final = 200  # characters of a model name in the log; clients choose it
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """What `chatcompat serve` was told about its app."""
+    """The options of `chatcompat serve` that its app needs."""
 
     upstream: str | None = None
     dialect: str = "native"
@@ -43,7 +43,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 def create_app() -> ASGIApp:
-    """The app by the settings in the environment."""
+    """Create the app from the settings in the environment."""
     settings = msgspec.json.decode(os.environ[SETTINGS], type=Settings)
     dialect = PRESETS[settings.dialect]
     if settings.api_key_header:
@@ -52,7 +52,7 @@ def create_app() -> ASGIApp:
     if settings.upstream is not None:
         inner = Upstream(
             settings.upstream,
-            upload_timeout=math.inf,  # `PatientApp` has the clock
+            upload_timeout=math.inf,  # `PatientApp` enforces the timeout
             reuse_connections=dialect.keeps_connections,
         )
     observers: list[OnExchange] = [log_exchange] if settings.access_log else []
@@ -70,7 +70,7 @@ def create_app() -> ASGIApp:
 
 
 def load(module: str) -> Any:
-    """A module of this package that needs an extra; exits with what to install where that is not there."""
+    """Import a module of this package that needs an extra. Exit with an installation hint if it is missing."""
     try:
         return import_module(module)
     except ModuleNotFoundError as error:
@@ -78,13 +78,13 @@ def load(module: str) -> Any:
 
 
 class Healthy:
-    """Answers `GET /healthz` while the process serves, whatever the upstream does; all else is the app's."""
+    """Answers `GET /healthz` without calling the upstream. Passes all other requests to the app."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or let through."""
+        """Answer a health check, or call the app."""
         if scope["type"] == "http" and scope["path"] == HEALTH_PATH and scope["method"] in ("GET", "HEAD"):
             await respond(send, 200, b'{"status":"ok"}')
         else:
@@ -92,7 +92,7 @@ class Healthy:
 
 
 def log_exchange(record: ExchangeRecord) -> None:
-    """Write one line of JSON to stderr: the record, its names cut to a size and its times in milliseconds."""
+    """Write the record to stderr as one line of JSON, with bounded names and times in milliseconds."""
     line = {
         "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "status": record.status,

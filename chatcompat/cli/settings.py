@@ -1,4 +1,4 @@
-"""Where the options of `chatcompat serve` come from beside the command line, and the refusal of what is misspelt."""
+"""Options of `chatcompat serve` from the environment and from a file. Unknown names are errors."""
 
 import os
 import sys
@@ -17,13 +17,13 @@ TABLE: Final = "serve"
 
 
 def config_file() -> Path | None:
-    """The configuration file that is read; None where there is none."""
+    """The configuration file, or None if it does not exist."""
     path = Path(os.environ.get(CONFIG, "chatcompat.toml"))
     return path if path.is_file() else None
 
 
 def check_settings(_app: App, _commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
-    """Exit where a variable or a table is none of ours: an option that nobody reads looks as if it were set."""
+    """Exit if a variable or a table is unknown: a misspelt option would be silently ignored."""
     known = {name.lstrip("-").upper().replace("-", "_") for argument in arguments for name in argument.names}
     for variable in sorted(set(os.environ) - {CONFIG}):
         name = variable.removeprefix(PREFIX)
@@ -40,11 +40,11 @@ def check_settings(_app: App, _commands: tuple[str, ...], arguments: ArgumentCol
         _exit(f"{path} is not TOML: {error}")
     for table in tables:
         if table != TABLE:
-            _exit(f"{path} has {table!r} outside the table [{TABLE}], where nothing reads it", _nearest(table, {TABLE}))
+            _exit(f"{path} has {table!r} outside the table [{TABLE}], where it has no effect", _nearest(table, {TABLE}))
 
 
 SOURCES: Final = (check_settings, Env(PREFIX, command=False), Toml(os.environ.get(CONFIG, "chatcompat.toml")))
-"""The command line wins, then the environment, then the file."""
+"""The command line overrides the environment, which overrides the file."""
 
 
 def _nearest(name: str, known: Collection[str], prefix: str = "") -> str:

@@ -17,10 +17,10 @@ from chatcompat.wire.decode import to_native_error
 if TYPE_CHECKING:
     from io import BufferedReader
 
-_PIECE: Final = 64 * 1024  # bytes that are read at once, or fewer where no more are there
-_WAY_BACK: Final = Group("The way back", validator=mutually_exclusive)
+_PIECE: Final = 64 * 1024  # bytes to read at once, at most
+_WAY_BACK: Final = Group("Replies", validator=mutually_exclusive)
 
-# Of which request a reply is where none is named: one that asks for nothing but to be told the usage too.
+# The request that a reply answers by default: a minimal one that asks for the usage.
 _MINIMAL: Final = (
     b'{"model":"any","messages":[{"role":"user","content":"Hello"}],'
     b'"stream":true,"stream_options":{"include_usage":true}}'
@@ -30,22 +30,22 @@ _MINIMAL: Final = (
 def translate_stdin(
     *,
     reply: Annotated[
-        bool, Parameter(help="A native reply becomes a chat completion.", group=_WAY_BACK, negative="")
+        bool, Parameter(help="Translate a native reply into a chat completion.", group=_WAY_BACK, negative="")
     ] = False,
     stream: Annotated[
-        bool, Parameter(help="Native events become a chunk stream.", group=_WAY_BACK, negative="")
+        bool, Parameter(help="Translate native events into a stream of chunks.", group=_WAY_BACK, negative="")
     ] = False,
     request: Annotated[
         ExistingFile | None,
-        Parameter(help="The chat request that was answered: its tools and formats count."),
+        Parameter(help="The chat request that was answered. Its tools and formats affect the result."),
     ] = None,
-    dialect: Annotated[str, Parameter(help="What the messages service accepts.", choices=tuple(PRESETS))] = "native",
-    strict: Annotated[bool, Parameter(help="Refuse what would be ignored.", negative="")] = False,
+    dialect: Annotated[str, Parameter(help="The dialect of the messages API.", choices=tuple(PRESETS))] = "native",
+    strict: Annotated[bool, Parameter(help="Refuse requests with fields that would be ignored.", negative="")] = False,
 ) -> int:
-    """Translate a chat request from standard input into the messages request, or a native reply back.
+    """Translate a chat request from standard input into a messages request, or a native reply back.
 
-    What was ignored is named on standard error, one place a line; so is an error, with exit status 1. A native error
-    becomes the error body that a client would get, with exit status 1.
+    Ignored fields are listed on standard error, one per line. An error is printed there too, with exit status 1.
+    A native error becomes the error body that a client would get, with exit status 1.
     """
     try:
         if not (reply or stream):
@@ -56,7 +56,7 @@ def translate_stdin(
     except (InvalidRequest, InvalidReply) as error:
         return _refuse(error)
     except BrokenPipeError:
-        # The reader left. https://docs.python.org/3/library/signal.html#note-on-sigpipe
+        # The reader closed the pipe. https://docs.python.org/3/library/signal.html#note-on-sigpipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
@@ -65,7 +65,7 @@ def _translate_request(dialect: str, *, strict: bool) -> int:
     translation = translate(sys.stdin.buffer.read(), dialect=PRESETS[dialect], strict=strict)
     _write(translation.body + b"\n")
     for path in translation.ignored:
-        print(ascii(path)[1:-1], file=sys.stderr)  # the client's own names: nothing in them steers a terminal
+        print(ascii(path)[1:-1], file=sys.stderr)  # client-chosen names: escape terminal control characters
     return 0
 
 

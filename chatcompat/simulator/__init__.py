@@ -1,22 +1,21 @@
-"""An embedded, deterministic native messages service: the backend of the demo and of the tests.
+"""A deterministic native messages service, for demos and tests.
 
-`create_app()` is a Starlette app with `POST /v1/messages` (whole or streamed), `POST /v1/messages/count_tokens`,
-`GET /v1/models` and `GET /v1/models/{id}`. No model runs: the reply is a function of the request, so the same
-request gets the same bytes, ids included. It is as strict as a real service, with the real service's words, so
-that a request which passes here is well formed. It shares no code with the translation: it is a second reading
-of the native side.
+`create_app()` returns a Starlette app with `POST /v1/messages` (whole or streamed), `POST /v1/messages/count_tokens`,
+`GET /v1/models` and `GET /v1/models/{id}`. No model runs: the reply depends only on the request. The same request
+always gets the same bytes, including ids. The simulator is as strict as the real service and uses its error messages.
+It shares no code with the translation, so it checks the translation independently.
 
-Models: `caicaini/auto` and `sim-1` take everything of version 2023-06-01; `sim-2` refuses what the newest real
-models refuse. Tools that the last user turn names are called, with arguments that fit their schema; else the
-first one, unless the turn brings results. A token is four characters, rounded up.
+Models: `caicaini/auto` and `sim-1` accept everything in version 2023-06-01. `sim-2` refuses what the newest real
+models refuse. The reply calls the tools that the last user turn names, with arguments that fit their schemas. If
+the turn names no tool and has no tool results, the reply calls the first tool. A token is four characters, rounded up.
 
-The request header `x-simulate` has items separated by `;` that make one request slow or faulty:
+The request header `x-simulate` makes a request slow or faulty. Its items are separated by `;`:
 
-- `error=TYPE` fails with that type's status; with `after=N` a stream sends N events, then an `error` event
-- `cut=N` ends a stream after N events; `cut=N.5` or `cut-inside=N` inside the frame behind them
-- `delay=SECONDS` waits before the first byte and between events
-- `refuse` stops half way with `refusal`; `stop=REASON` forces any stop reason
-- `overflow` is the error of a prompt that is too long
+- `error=TYPE` fails with that type's status. With `after=N`, a stream sends N events, then an `error` event.
+- `cut=N` ends a stream after N events. `cut=N.5` or `cut-inside=N` also sends half of the next event.
+- `delay=SECONDS` waits before the first byte and between events.
+- `refuse` stops halfway with `refusal`. `stop=REASON` sets any stop reason.
+- `overflow` fails as if the prompt were too long.
 """
 
 from chatcompat.simulator.app import create_app

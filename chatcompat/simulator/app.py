@@ -27,7 +27,7 @@ from chatcompat.simulator.tokens import input_tokens
 
 MAX_BODY: Final = 32 * 1024 * 1024  # bytes
 
-# No limit is ever reached; a fixed instant keeps replies the same.
+# No limit is ever reached. A fixed time keeps replies deterministic.
 RATE_LIMITS: Final = {
     "anthropic-ratelimit-requests-limit": "1000",
     "anthropic-ratelimit-requests-remaining": "999",
@@ -39,7 +39,7 @@ RATE_LIMITS: Final = {
 
 
 def create_app() -> Starlette:
-    """A new simulator. It keeps nothing between requests, so one app serves any number of tests."""
+    """Create a simulator. It keeps no state between requests, so tests can share one."""
     app = Starlette(
         routes=[
             Route("/v1/messages", create_message, methods=["POST"]),
@@ -69,7 +69,7 @@ async def create_message(request: Request) -> Response:
     turns = check_prompt(body, tools, model, version)
     check_limits(body, model, version)
     faults.raise_early(streamed=body.stream is True)
-    key = _digest(encode(msgspec.structs.replace(body, stream=UNSET)))  # a stream has the ids of the whole reply
+    key = _digest(encode(msgspec.structs.replace(body, stream=UNSET)))  # a stream and a whole reply have the same ids
     answered = answer(body, tools, turns, key, faults)
     message = to_message(answered, f"msg_01{key}", body.model, input_tokens(body, tools, turns))
     if body.stream is True:
@@ -84,7 +84,7 @@ async def create_message(request: Request) -> Response:
 
 
 async def count_tokens(request: Request) -> Response:
-    """`POST /v1/messages/count_tokens`: all tokens, be they cached or not."""
+    """`POST /v1/messages/count_tokens`: all tokens, cached or not."""
     version = _admit(request)
     faults = parse_faults(request.headers.getlist(HEADER))
     prompt = decode_prompt(await _body(request))
@@ -104,7 +104,7 @@ async def list_models(request: Request) -> Response:
 
 
 async def retrieve_model(request: Request) -> Response:
-    """`GET /v1/models/{id}`; an id can have slashes."""
+    """`GET /v1/models/{id}`. An id may contain slashes."""
     _admit(request)
     return _json(request, to_model_info(find_model(request.path_params["model_id"])))
 
@@ -113,7 +113,7 @@ async def retrieve_model(request: Request) -> Response:
 
 
 def _admit(request: Request) -> str:
-    """Check the credential, which is nowhere kept, and give the version that is asked for."""
+    """Check the credential and return the requested version."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     bearer = token.strip() if scheme.lower() == "bearer" else ""
     credential = request.headers.get("x-api-key") or bearer
@@ -130,7 +130,7 @@ def _admit(request: Request) -> str:
 
 
 async def _body(request: Request) -> bytes:
-    """The body, no further than `MAX_BODY`."""
+    """Read the body, up to `MAX_BODY` bytes."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise invalid("content-type: must be application/json")
@@ -144,13 +144,13 @@ async def _body(request: Request) -> bytes:
 
 
 def _request_id(request: Request) -> str:
-    """The same for the same request; one that failed before its body was read is known by its path alone."""
+    """Return an id that depends on the method, the path and, once it was read, the body."""
     body: str = getattr(request.state, "simulator_body", "")
     return f"req_01{_digest(request.method.encode(), request.url.path.encode(), body.encode())}"
 
 
 def _digest(*parts: bytes | bytearray) -> str:
-    """What ids are made of, so that the same request has the same ones."""
+    """Return the part of an id that depends on the request."""
     return sha256(b"\n".join(parts)).hexdigest()[:22]
 
 
@@ -158,7 +158,7 @@ def _digest(*parts: bytes | bytearray) -> str:
 
 
 async def _paced(frames: Iterable[bytes], delay: float) -> AsyncIterator[bytes]:
-    """Wait before each frame; even without a delay this lets a client that is gone end the stream."""
+    """Wait before each frame. Even a delay of 0 lets a disconnect cancel the stream."""
     for frame in frames:
         await anyio.sleep(delay)
         yield frame
@@ -185,12 +185,12 @@ async def _on_failure(request: Request, error: Exception) -> Response:
 
 
 async def _on_recursion(request: Request, _: Exception) -> Response:
-    """JSON may be too deep to read, to measure or to make an example for."""
+    """Refuse JSON that is nested too deeply."""
     return _failed(request, invalid("The request is nested too deeply"))
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
-    """Routing's own errors: no such path, or not this method."""
+    """Turn a routing error, such as an unknown path or method, into a native error."""
     routing = cast("HTTPException", error)
     kind = "not_found_error" if routing.status_code == HTTPStatus.NOT_FOUND else "invalid_request_error"
     response = _failed(request, Failure(kind, routing.detail, status=routing.status_code))

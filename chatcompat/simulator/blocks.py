@@ -1,7 +1,7 @@
-"""Messages and their content blocks, named and ordered as in the vendor's reference, and as strict.
+"""Messages and their content blocks, in the names, order and strictness of the vendor's reference.
 
-Unknown fields are refused everywhere. A field that may be null has None in its type; one that may only be left
-out has `UnsetType`. What types cannot say is in `chatcompat.simulator.rules` and `.turns`.
+Unknown fields are refused everywhere. A nullable field has None in its type. A field that may be omitted but not
+null has `UnsetType`. Rules beyond the types are in `chatcompat.simulator.rules` and `.turns`.
 Source: https://platform.claude.com/docs/en/api/messages and the types of the vendor's Python package.
 """
 
@@ -11,18 +11,18 @@ from msgspec import UNSET, Struct, UnsetType
 
 
 class Wire(Struct, omit_defaults=True, forbid_unknown_fields=True):
-    """Any object of a request."""
+    """The base of all objects in a request."""
 
 
 class CacheControl(Wire):
-    """A cache breakpoint behind what it stands on."""
+    """A cache breakpoint after the object that has it."""
 
     type: Literal["ephemeral"]
     ttl: Literal["5m", "1h"] = "5m"
 
 
 class Cacheable(Wire, kw_only=True):
-    """What a cache breakpoint can stand on."""
+    """An object that may have a cache breakpoint."""
 
     cache_control: CacheControl | None = None
 
@@ -93,14 +93,14 @@ class CitationsConfig(Wire):
 
 
 class Text(Cacheable, tag="text"):
-    """Text, blank only inside a tool result."""
+    """Text. Only a tool result may contain blank text."""
 
     text: str
     citations: list[Citation] | None = None
 
 
 class TextOnly(Cacheable):
-    """Text where no other block can be. Its type is a field: a tag may be left out where there is only one."""
+    """Text where no other block is allowed. `type` is a field, since msgspec makes a sole tag optional."""
 
     type: Literal["text"]
     text: str
@@ -115,7 +115,7 @@ class Base64Image(Wire, tag="base64"):
 
 
 class Url(Wire, tag="url"):
-    """An image or a PDF somewhere else."""
+    """An image or a PDF at a URL."""
 
     url: str
 
@@ -127,7 +127,7 @@ class File(Wire, tag="file"):
 
 
 class Transformations(Wire):
-    """What is done to an image before the model sees it."""
+    """Changes to an image before the model sees it."""
 
     oversized_image: Literal["downsize", "error"] = "downsize"
 
@@ -185,7 +185,7 @@ class Caller(Wire):
 
 
 class ToolUse(Cacheable, tag="tool_use"):
-    """A call."""
+    """A tool call."""
 
     id: str
     name: str
@@ -195,7 +195,7 @@ class ToolUse(Cacheable, tag="tool_use"):
 
 
 class ToolResult(Cacheable, tag="tool_result"):
-    """The answer to a call."""
+    """The result of a tool call."""
 
     tool_use_id: str
     content: str | list[Text | Image | Document | SearchResult] | UnsetType = UNSET
@@ -204,7 +204,7 @@ class ToolResult(Cacheable, tag="tool_result"):
 
 
 class Thinking(Wire, tag="thinking"):
-    """Thinking as an earlier reply had it."""
+    """Thinking from an earlier reply."""
 
     thinking: str
     signature: str
@@ -220,7 +220,7 @@ Block = Text | Image | Document | SearchResult | ToolUse | ToolResult | Thinking
 
 
 class Message(Wire):
-    """One message; which blocks stand in which role is a rule."""
+    """One message. The rules say which blocks each role may use."""
 
     role: Literal["user", "assistant", "system"]
     content: str | list[Block]

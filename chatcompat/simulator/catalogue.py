@@ -1,4 +1,4 @@
-"""The models, what each one refuses, and how `GET /v1/models` shows them."""
+"""The models, their capabilities, and the replies of `GET /v1/models`."""
 
 import re
 from typing import Final, Literal
@@ -11,7 +11,7 @@ MAX_PAGE: Final = 1000  # models
 
 
 class Model(Struct, frozen=True):
-    """A model and what it takes beyond what all models take."""
+    """A model and its optional features."""
 
     id: str
     display_name: str
@@ -42,7 +42,7 @@ MODELS: Final = (
 
 
 def find_model(model_id: str) -> Model:
-    """The model of this id; 404 if there is none."""
+    """Return the model with this id. Raises a 404 if there is none."""
     for model in MODELS:
         if model.id == model_id:
             return model
@@ -147,7 +147,7 @@ class ModelPage(Struct):
 
 
 def to_model_info(model: Model) -> ModelInfo:
-    """The model as the API shows it."""
+    """Return the model as the API shows it."""
     thinking = ThinkingSupport(ThinkingTypes(enabled=Support(model.thinking_budget)))
     return ModelInfo(
         id=model.id,
@@ -160,7 +160,7 @@ def to_model_info(model: Model) -> ModelInfo:
 
 
 def to_model_page(limit: str = "20", after_id: str | None = None, before_id: str | None = None) -> ModelPage:
-    """Up to `limit` models, behind `after_id` or before `before_id`, as the query has them."""
+    """Return up to `limit` models, after `after_id` or before `before_id`, as in the query."""
     if after_id is not None and before_id is not None:
         raise invalid("after_id: cannot be used together with before_id")
     if not re.fullmatch("0*[1-9][0-9]{0,3}", limit) or int(limit) > MAX_PAGE:

@@ -1,4 +1,4 @@
-"""Bytes of a request -> structs, or the native error that says where they do not fit."""
+"""Decodes requests into structs, or raises the native error for an invalid field."""
 
 from typing import Final, TypeVar
 
@@ -39,7 +39,7 @@ def decode_prompt(body: bytes) -> Prompt:
 
 
 def decode_tools(prompt: Prompt) -> list[Tool]:
-    """Read the tools of a request, each by its type; one without a type is the client's own."""
+    """Read the tools of a request by their types. A tool without a type is a custom tool."""
     tools: list[Tool] = []
     for index, raw in enumerate([] if prompt.tools is UNSET else prompt.tools):
         at = f"tools.{index}"
@@ -52,14 +52,14 @@ def decode_tools(prompt: Prompt) -> list[Tool]:
 
 
 def _decode(decoder: Decoder[T], body: bytes | Raw, at: str = "") -> T:
-    """Decode, and turn the decoder's errors into native ones. The third, RecursionError, is the app's to handle."""
+    """Decode, and turn decoding errors into native errors. The app handles `RecursionError`."""
     try:
         try:
             return decoder.decode(body)
         except msgspec.ValidationError as error:
-            # This reads the rest of the body too, where it may turn out to be no JSON at all.
+            # This decodes the rest of the body too, which may be invalid JSON.
             raise invalid(native_wording(error, decoder.type, memoryview(body), at)) from None
     except msgspec.DecodeError as error:
         raise invalid(f"The request body is not valid JSON: {error}") from None
-    except UnicodeDecodeError:  # its own words quote the bytes
+    except UnicodeDecodeError:  # its own message quotes the bytes
         raise invalid("The request body is not valid JSON: it is not UTF-8") from None

@@ -1,10 +1,10 @@
-"""Native errors: their types, statuses and body."""
+"""Native errors: types, statuses and body."""
 
 from typing import Final
 
 from msgspec import Struct
 
-# https://platform.claude.com/docs/en/api/errors: type -> (status, what an error by `x-simulate` says)
+# https://platform.claude.com/docs/en/api/errors: type -> (status, message of an error by `x-simulate`)
 ERRORS: Final = {
     "invalid_request_error": (400, "The request is invalid."),
     "authentication_error": (401, "invalid x-api-key"),
@@ -24,8 +24,8 @@ RETRY_AFTER: Final = {"rate_limit_error": "1", "overloaded_error": "1"}  # secon
 class Failure(Exception):
     """Ends a request with a native error.
 
-    `kind` is one of `ERRORS`, `status` its HTTP status unless it is given. `message` has names and ids of the
-    request's fields, never its texts.
+    `kind` is a key of `ERRORS`, which also sets the default for `status`. `message` may contain field names and ids,
+    never text from the request.
     """
 
     def __init__(self, kind: str, message: str, *, status: int | None = None) -> None:
@@ -36,19 +36,19 @@ class Failure(Exception):
 
 
 def invalid(message: str) -> Failure:
-    """The error of a request that cannot be served as it is, status 400."""
+    """Create the error for an invalid request, status 400."""
     return Failure("invalid_request_error", message)
 
 
 class ErrorDetail(Struct):
-    """Type and message of an error."""
+    """The type and message of an error."""
 
     type: str
     message: str
 
 
 class ErrorBody(Struct, tag_field="type", tag="error"):
-    """Body of an error reply, and data of an `error` event."""
+    """The body of an error reply, and the data of an `error` event."""
 
     error: ErrorDetail
     request_id: str

@@ -1,4 +1,4 @@
-"""Parts of a reply -> the whole message, or the server-sent events of its stream.
+"""Turns the parts of a reply into a whole message, or into server-sent events.
 
 Order and shapes as in https://platform.claude.com/docs/en/build-with-claude/streaming
 """
@@ -25,7 +25,7 @@ from chatcompat.simulator.reply import (
 from chatcompat.simulator.signature import sign
 from chatcompat.simulator.tokens import InputTokens, credits_consumed, tokens
 
-PIECE: Final = 12  # characters of a delta
+PIECE: Final = 12  # characters in a delta
 
 _NO_INPUT: Final = Raw(b"{}")
 
@@ -96,7 +96,7 @@ class Stop(Struct):
 
 
 class DeltaUsage(Struct):
-    """The final usage, as far as the event has it."""
+    """The final usage, without the fields that `message_delta` lacks."""
 
     input_tokens: int
     cache_creation_input_tokens: int
@@ -134,7 +134,7 @@ def to_message(answer: Answer, message_id: str, model: str, counted: InputTokens
 
 
 def to_events(answer: Answer, message: Message) -> Iterator[Event]:
-    """The events of the stream that says the same as `message`, which is the whole reply of `answer`."""
+    """Yield the events of a stream that is equivalent to `message`, the whole reply for `answer`."""
     usage = message.usage
     first = msgspec.structs.replace(
         usage,
@@ -162,7 +162,7 @@ def to_events(answer: Answer, message: Message) -> Iterator[Event]:
 
 
 def to_frame(event: Event) -> bytes:
-    """The event as it is sent."""
+    """Encode an event as a frame."""
     return b"event: %s\ndata: %s\n\n" % (str(event.__struct_config__.tag).encode(), encode(event))
 
 
@@ -183,7 +183,7 @@ def _usage(answer: Answer, counted: InputTokens) -> Usage:
 
 
 def _block(part: Part) -> ContentBlock:
-    """The block of a whole reply. A call that was cut has no input that could be sent as JSON."""
+    """The block of a whole reply. A truncated call has an empty input, since its JSON is incomplete."""
     match part:
         case Thought(body=body, shown=shown):
             thinking = body if shown else ""

@@ -1,4 +1,4 @@
-"""The request header `x-simulate`: what goes wrong with one request, see `chatcompat.simulator`."""
+"""The request header `x-simulate`, which makes a request fail. See `chatcompat.simulator`."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -16,7 +16,7 @@ OVERFLOW: Final = "prompt is too long: 210000 tokens > 200000 maximum"
 
 
 class Faults(Struct, frozen=True):
-    """What the header asks for."""
+    """The faults that the header requests."""
 
     error: str | None = None  # a native error type
     after: int | None = None  # events before the error
@@ -28,14 +28,14 @@ class Faults(Struct, frozen=True):
     overflow: bool = False
 
     def raise_early(self, *, streamed: bool) -> None:
-        """Raise the failure that comes instead of a reply. A whole reply has no events to fail behind."""
+        """Raise a failure that replaces the reply. `after` only applies to streams."""
         if self.overflow:
             raise invalid(OVERFLOW)
         if self.error is not None and not (streamed and self.after is not None):
             raise Failure(self.error, ERRORS[self.error][1])
 
     def frames(self, events: Iterable[bytes], request_id: str) -> Iterator[bytes]:
-        """The frames of a stream as far as the faults let them through, and the error."""
+        """Yield the frames of a stream up to the fault, then the error if there is one."""
         for sent, frame in enumerate(events):
             if sent == self.after:
                 break
@@ -50,7 +50,7 @@ class Faults(Struct, frozen=True):
 
 
 def parse_faults(headers: Iterable[str]) -> Faults:
-    """Read the header's values; 400 if an item is unknown or has a value that it cannot have."""
+    """Parse the header's values. An unknown item or an invalid value is a 400."""
     items = [item.strip() for value in headers for item in value.split(";")]
     wanted: dict[str, object] = {}
     for item in filter(None, items):

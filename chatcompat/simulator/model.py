@@ -1,4 +1,4 @@
-"""What is answered: parts of a reply as a function of the request, and nothing else."""
+"""Builds the parts of a reply from the request alone."""
 
 import re
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ _NOT_IN_NAME: Final = re.compile(r"[^a-zA-Z0-9_-]")
 
 
 class Part(Struct, frozen=True, kw_only=True):
-    """A content block before it has a shape on the wire. `body` is all that counts as output tokens."""
+    """A content block before encoding. Only `body` counts as output tokens."""
 
     body: str
     complete: bool = True  # false if `max_tokens` cut it
@@ -47,20 +47,20 @@ class Said(Part, frozen=True):
 
 
 class Thought(Part, frozen=True):
-    """Thinking; `shown` is whether the client gets its text."""
+    """Thinking. `shown` says whether the client gets its text."""
 
     shown: bool
 
 
 class Call(Part, frozen=True):
-    """A call; `body` is its input as JSON."""
+    """A tool call. `body` is its input as JSON."""
 
     id: str
     name: str
 
 
 class Answer(Struct, frozen=True):
-    """The parts of a reply and why it ends."""
+    """The parts of a reply, and its stop reason."""
 
     parts: list[Part]
     stop_reason: str
@@ -69,7 +69,7 @@ class Answer(Struct, frozen=True):
 
 
 def answer(request: MessagesRequest, tools: list[Tool], turns: list[Turn], key: str, faults: Faults) -> Answer:
-    """The reply to a request that `chatcompat.simulator.rules` found good. `key` is what ids are made of."""
+    """Answer a request that passed `chatcompat.simulator.rules`. Ids are derived from `key`."""
     asked = next(turn for turn in reversed(turns) if turn.role == "user")
     chosen = [] if faults.refuse else _chosen_tools(request, tools, turns, asked)
     parts = [*_thoughts(request, asked, chosen), *_words(request, turns, asked, chosen)]
@@ -93,7 +93,7 @@ def answer(request: MessagesRequest, tools: list[Tool], turns: list[Turn], key: 
 
 
 def call_id(key: str, index: int) -> str:
-    """Id of the call at `index` of the reply to the request with this `key`."""
+    """The id of the call at `index` in the reply to the request with this `key`."""
     return f"toolu_01{sha256(f'{key} {index}'.encode()).hexdigest()[:22]}"
 
 
@@ -101,7 +101,7 @@ def call_id(key: str, index: int) -> str:
 
 
 def _chosen_tools(request: MessagesRequest, tools: list[Tool], turns: list[Turn], asked: Turn) -> list[CustomTool]:
-    """The tools to call, in the order in which they are offered."""
+    """The tools to call, in the order they are offered."""
     choice = request.tool_choice
     offered = [tool for tool in tools if isinstance(tool, CustomTool)]
     if isinstance(choice, ToolChoiceTool):
@@ -121,10 +121,10 @@ def _chosen_tools(request: MessagesRequest, tools: list[Tool], turns: list[Turn]
 
 
 def _names(text: str, name: str) -> bool:
-    """Whether the text has the tool's name.
+    """Whether the text contains the tool's name.
 
-    Gateways rename tools whose name is not legal here: they replace characters and append something. So a word
-    that could not be a name stands for a tool whose name begins with what is left of the word.
+    Gateways rename tools with invalid names: they replace characters and may add a suffix. So a word that is not a
+    valid name also matches the tool names that begin with its sanitized form.
     """
     if re.search(rf"(?<![a-zA-Z0-9_-]){re.escape(name)}(?![a-zA-Z0-9_-])", text):
         return True
@@ -136,7 +136,7 @@ def _names(text: str, name: str) -> bool:
 
 
 def _called(turns: list[Turn]) -> dict[str, str]:
-    """Id -> tool name of all calls of the conversation."""
+    """Map the id of each call in the conversation to its tool name."""
     blocks = (placed.block for turn in turns for placed in turn.blocks)
     return {block.id: block.name for block in blocks if isinstance(block, ToolUse)}
 
@@ -149,7 +149,7 @@ def _is_prefilled(turns: list[Turn]) -> bool:
 
 
 def _words(request: MessagesRequest, turns: list[Turn], asked: Turn, chosen: list[CustomTool]) -> Iterator[Said]:
-    """The text of the reply: none before a forced call, JSON if a format is asked for."""
+    """The text of the reply: none before a forced call, JSON if a format is requested."""
     config = request.output_config
     if chosen:
         if request.tool_choice is UNSET or not isinstance(request.tool_choice, ToolChoiceAny | ToolChoiceTool):
@@ -187,7 +187,7 @@ def _result_text(result: ToolResult) -> str:
 
 
 def _label(block: Block) -> str:
-    """What was seen, by media type where the request has one; "" for blocks that are read, not seen."""
+    """Describe an image, document or search result; "" for any other block."""
     match block:
         case Image(source=source) | Document(source=source):
             kind = "an image" if isinstance(block, Image) else "a document"
@@ -223,7 +223,7 @@ def _thoughts(request: MessagesRequest, asked: Turn, chosen: list[CustomTool]) -
 
 
 def _stopped(parts: list[Part], stops: list[str]) -> tuple[list[Part], str | None]:
-    """End the reply before the first stop sequence in its text."""
+    """Cut the reply before the first stop sequence in its text."""
     for index, part in enumerate(parts):
         if isinstance(part, Said):
             found = [(at, stop) for stop in stops if (at := part.body.find(stop)) >= 0]
@@ -235,7 +235,7 @@ def _stopped(parts: list[Part], stops: list[str]) -> tuple[list[Part], str | Non
 
 
 def _limited(parts: list[Part], max_tokens: int) -> tuple[list[Part], bool]:
-    """End the reply when it has `max_tokens` tokens, be it within a part."""
+    """Cut the reply after `max_tokens` tokens, even within a part."""
     left = max_tokens
     for index, part in enumerate(parts):
         if tokens(part.body) > left:

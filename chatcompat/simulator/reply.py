@@ -41,23 +41,22 @@ class StopDetails(Struct, frozen=True):
 
 
 class CacheCreation(Struct, frozen=True):
-    """Tokens written to a cache, by how long they are kept."""
+    """Tokens written to a cache, by lifetime."""
 
     ephemeral_5m_input_tokens: int
     ephemeral_1h_input_tokens: int
 
 
 class OutputDetails(Struct, frozen=True):
-    """What output tokens were for."""
+    """How the output tokens were used."""
 
     thinking_tokens: int
 
 
 class Usage(Struct, frozen=True, kw_only=True):
-    """Tokens. `input_tokens` are those that no cache is concerned with.
+    """Token counts. `input_tokens` does not include tokens written to or read from a cache.
 
-    `credits_consumed` is not a field of the vendor: what the request costs at this service, see
-    `chatcompat.simulator.tokens`.
+    `credits_consumed` is not a vendor field. It is the price of the request; see `chatcompat.simulator.tokens`.
     """
 
     input_tokens: int

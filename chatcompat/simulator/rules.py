@@ -1,4 +1,4 @@
-"""What the service refuses though the types allow it. Source: the vendor's docs and what its users report."""
+"""Rules beyond the types, from the vendor's documentation and from user reports."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -46,7 +46,7 @@ _BAD_SCHEMA: Final = (
 
 
 def check_prompt(prompt: Prompt, tools: list[Tool], model: Model, version: str) -> list[Turn]:
-    """Check what both requests have; gives the conversation as turns."""
+    """Check the fields that both requests share. Returns the conversation as turns."""
     _check_system(prompt)
     turns = check_conversation(prompt.messages, latest=version == LATEST, system_role=model.system_role)
     _check_tools(tools)
@@ -61,7 +61,7 @@ def check_prompt(prompt: Prompt, tools: list[Tool], model: Model, version: str) 
 
 
 def check_limits(request: MessagesRequest, model: Model, version: str) -> None:
-    """Check what only `POST /v1/messages` has: limits and sampling."""
+    """Check limits and sampling, which only `POST /v1/messages` has."""
     if request.max_tokens < 1:
         raise invalid("max_tokens: must be greater than or equal to 1")
     if request.max_tokens > model.max_tokens:
@@ -154,7 +154,7 @@ def _check_output_format(prompt: Prompt) -> None:
 
 
 def _check_prefill(prompt: Prompt, turns: list[Turn], model: Model) -> None:
-    """Check a last turn of the assistant, which the reply would go on with."""
+    """Check a final assistant turn, which the reply would continue."""
     last = turns[-1]
     if last.role != "assistant":
         return
@@ -176,7 +176,7 @@ def _check_thinking(prompt: Prompt, turns: list[Turn], model: Model) -> None:
         raise invalid(f"thinking.enabled.budget_tokens: Input should be greater than or equal to {MIN_BUDGET}")
     spoken = [turn for turn in turns if turn.role != "system"]
     if spoken[-1].role == "user" and any(isinstance(p.block, ToolResult) for p in spoken[-1].blocks):
-        spoken.pop()  # within a tool loop the turn of the calls is still the model's last one
+        spoken.pop()  # in a tool loop, the model's last turn is the one with the calls
     last = spoken[-1]
     if last.role == "assistant" and last.blocks:
         first = last.blocks[0]
@@ -200,7 +200,7 @@ def _check_breakpoints(prompt: Prompt, tools: list[Tool], turns: list[Turn]) -> 
 
 
 def _breakpoints(prompt: Prompt, tools: list[Tool], turns: list[Turn]) -> Iterator[CacheControl]:
-    """All breakpoints in the order in which the service reads what they stand on; the top-level one is last."""
+    """Yield all breakpoints in the order the service reads them. The top-level one is last."""
     system = prompt.system if isinstance(prompt.system, list) else []
     for block in [*tools, *system, *(p.block for turn in turns for p in turn.blocks), prompt]:
         if isinstance(block, ToolResult) and isinstance(block.content, list):

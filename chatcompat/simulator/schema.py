@@ -1,7 +1,7 @@
-"""Example values that fit a JSON schema: the arguments of calls, and replies in a given format.
+"""Example values for a JSON schema, used for the arguments of calls and for structured output.
 
-Covers what tools use: types, enum, const, default, objects, arrays, choices, local references, and the limits of
-numbers, texts and arrays. `pattern`, `not`, `uniqueItems`, `if` and properties by pattern are not looked at.
+Supports types, enum, const, default, objects, arrays, choices, local references, and the limits of numbers, strings
+and arrays. Ignores `pattern`, `not`, `uniqueItems`, `if` and `patternProperties`.
 Source: https://json-schema.org/draft/2020-12
 """
 
@@ -15,9 +15,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from chatcompat.simulator.errors import invalid
 
-MAX_DEPTH: Final = 4  # of objects and arrays; deeper, only what is required
-MAX_NODES: Final = 10_000  # of one example
-MAX_TEXT: Final = 10_000  # characters of one text that `minLength` asks for
+MAX_DEPTH: Final = 4  # of objects and arrays; below that, only required properties
+MAX_NODES: Final = 10_000  # in one example
+MAX_TEXT: Final = 10_000  # characters, the largest `minLength`
 
 TypeName = Literal["object", "array", "string", "integer", "number", "boolean", "null"]
 Node = Union["Schema", bool]
@@ -26,7 +26,7 @@ Positive = Annotated[float, Meta(gt=0)]
 
 
 class Schema(Struct, frozen=True, kw_only=True, rename="camel"):
-    """The keywords that an example depends on. Others are skipped."""
+    """The supported keywords. Others are ignored."""
 
     type: TypeName | list[TypeName] | UnsetType = UNSET
     const: object = UNSET
@@ -67,7 +67,7 @@ _FORMATS: Final = {
     "uri": "https://example.com/",
     "uuid": "00000000-0000-4000-8000-000000000000",
 }
-# A schema without a type has the one that its other keywords are about.
+# Infers the type of a schema without `type` from its other keywords.
 _TYPE_OF_KEYWORD: Final[dict[str, TypeName]] = {
     "properties": "object",
     "required": "object",
@@ -84,21 +84,21 @@ _TYPE_OF_KEYWORD: Final[dict[str, TypeName]] = {
 
 
 def example(schema: dict[str, object]) -> object:
-    """A value that fits `schema`, always the same; {} if only an endless one would fit."""
+    """Return the example for `schema`; {} if no finite value fits."""
     root = msgspec.convert(schema, Schema)
     value = _Examples(root).value(root, frozenset(), 0)
     return {} if value is UNSET else value
 
 
 class _Examples:
-    """Builds one example. UNSET stands for a value that would have no end, or that nothing fits."""
+    """Builds one example. UNSET means that no finite value fits."""
 
     def __init__(self, root: Schema) -> None:
         self._root = root
         self._left = MAX_NODES
 
     def value(self, node: Node, seen: frozenset[str], depth: int) -> object:
-        """A value for `node`, which the references `seen` have led to."""
+        """A value for `node`. `seen` are the references that led to it."""
         self._left -= 1
         if self._left < 0:
             raise invalid("Schema is too complex.")
@@ -120,7 +120,7 @@ class _Examples:
         return self._typed(node, seen, depth)
 
     def _resolved(self, node: Schema, ref: str) -> Node:
-        """`node` with what `ref` leads to. Other keywords beside it hold too."""
+        """Merge `node` with the target of `ref`. Keywords beside the reference still apply."""
         target: object = self._root
         for token in ref.split("/")[1:]:
             name = token.replace("~1", "/").replace("~0", "~")
@@ -131,7 +131,7 @@ class _Examples:
             else:
                 target = getattr(target, _FIELDS.get(name, ""), None)
         if not isinstance(target, Schema | bool) or not ref.startswith("#"):
-            target = True  # not to be found here: anything may fit
+            target = True  # not a local reference: accept anything
         return _merged(msgspec.structs.replace(node, ref=UNSET), target)
 
     def _first_of(self, node: Schema, seen: frozenset[str], depth: int) -> object:
@@ -173,7 +173,7 @@ class _Examples:
                 built[name] = self.value(other, seen, depth + 1)
             if built.get(name, UNSET) is UNSET:
                 return UNSET
-        if node.properties is UNSET and not built and depth < MAX_DEPTH:  # an open object: {} would say nothing
+        if node.properties is UNSET and not built and depth < MAX_DEPTH:  # an open object: avoid an empty example
             value = self.value(other, seen, depth + 1)
             return {} if value is UNSET else {"example": value}
         return built
@@ -205,7 +205,7 @@ def _type(node: Schema) -> TypeName:
 
 
 def _merged(base: Schema, extra: Node) -> Node:
-    """Both at once: keywords of `extra` win, properties and required ones add up."""
+    """Merge two schemas. Keywords of `extra` win; `properties`, `required` and `allOf` are combined."""
     if isinstance(extra, bool):
         return base if extra else False
     changes = {name: value for name in _FIELDS.values() if (value := getattr(extra, name)) is not UNSET}
@@ -227,7 +227,7 @@ def _text(node: Schema) -> str:
 
 
 def _number(node: Schema, *, whole: bool) -> int | float:
-    """The number within the limits that is nearest to 1, on the grid of `multipleOf` if there is one."""
+    """The number nearest to 1 that is within the limits and, if set, a multiple of `multipleOf`."""
     step = _exact(node.multiple_of)
     if whole:
         step = Fraction(step.numerator if step else 1)
@@ -247,12 +247,12 @@ def _number(node: Schema, *, whole: bool) -> int | float:
 
 
 def _half_gap(*limits: Fraction | None) -> Fraction:
-    """Half of the way between the nearest limits, so that a step off one of them stays within the other."""
+    """Half the smallest distance between two limits: stepping off one limit then stays within the other."""
     known = sorted({limit for limit in limits if limit is not None})
     gaps = [(b - a) / 2 for a, b in pairwise(known)]
     return min([Fraction(1), *gaps])
 
 
 def _exact(number: float | UnsetType) -> Fraction | None:
-    """The number as it was written: 0.1 is a tenth, not the nearest binary fraction."""
+    """The number as written: 0.1 is one tenth, not the nearest binary fraction."""
     return None if number is UNSET else Fraction(Decimal(str(number)))

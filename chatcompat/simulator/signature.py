@@ -1,18 +1,18 @@
-"""Signatures of thinking blocks, so that a client which alters them is found out."""
+"""Signatures of thinking blocks, which reveal changes by the client."""
 
 import hmac
 from base64 import b64encode
 from typing import Final
 
-# Public on purpose: it shows that thinking came back unaltered, not who wrote it.
+# Public on purpose: a signature shows that thinking is unchanged, not who wrote it.
 DEMO_KEY: Final = b"chatcompat simulator, a public demo key"
 
 
 def sign(thinking: str) -> str:
-    """Base64 of the HMAC-SHA256 with `DEMO_KEY` over the thinking text as UTF-8; hidden thinking signs "" ."""
+    """The HMAC-SHA256 of the thinking text with `DEMO_KEY`, in base64. Hidden thinking signs an empty text."""
     return b64encode(hmac.digest(DEMO_KEY, thinking.encode(), "sha256")).decode()
 
 
 def is_signed(thinking: str, signature: str) -> bool:
-    """Whether `signature` is that of `thinking`."""
+    """Whether `signature` matches `thinking`."""
     return hmac.compare_digest(sign(thinking).encode(), signature.encode())

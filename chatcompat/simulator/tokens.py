@@ -1,8 +1,8 @@
-"""The measure of a request: tokens, credits and what a cache would have kept.
+"""Counts tokens, cached tokens and credits.
 
-A token is four characters, rounded up for each part. An image counts `IMAGE`, a PDF or a document that is
-elsewhere `DOCUMENT` tokens. Nothing is kept between requests, so all that a breakpoint asks to cache is written
-each time, and nothing is ever read from a cache.
+A token is four characters, rounded up for each part. An image counts as `IMAGE` tokens; a PDF, or a document
+given by reference, as `DOCUMENT` tokens. There is no cache between requests: a breakpoint always writes tokens to
+the cache, and none are ever read from it.
 """
 
 from typing import Final
@@ -29,18 +29,18 @@ from chatcompat.simulator.blocks import (
 from chatcompat.simulator.turns import Turn
 from chatcompat.simulator.wire import Prompt, Tool
 
-CHARACTERS: Final = 4  # of a token
+CHARACTERS: Final = 4  # per token
 IMAGE: Final = 1_000  # tokens
 DOCUMENT: Final = 1_500  # tokens
 
-# Thousandths of a credit that a token costs.
+# Thousandths of a credit per token.
 INPUT_PRICE: Final = 500
 CACHE_WRITE_PRICE: Final = 625
 OUTPUT_PRICE: Final = 500
 
 
 class InputTokens(Struct, frozen=True):
-    """Tokens of a request: those up to its last breakpoint, `ttl` of that, and the rest."""
+    """The tokens of a request. `cached` are those up to the last breakpoint, whose lifetime is `ttl`."""
 
     plain: int
     cached: int
@@ -48,17 +48,17 @@ class InputTokens(Struct, frozen=True):
 
 
 def tokens(text: str) -> int:
-    """Tokens of a text."""
+    """Count the tokens of a text."""
     return -(-len(text) // CHARACTERS)
 
 
 def credits_consumed(plain: int, cached: int, output: int) -> int:
-    """Whole credits, rounded up: half a credit a token, a quarter more for one that is written to a cache."""
+    """Whole credits, rounded up: half a credit per token, and a quarter more for tokens written to a cache."""
     return -(-(plain * INPUT_PRICE + cached * CACHE_WRITE_PRICE + output * OUTPUT_PRICE) // 1000)
 
 
 def input_tokens(prompt: Prompt, tools: list[Tool], turns: list[Turn]) -> InputTokens:
-    """Measure a request in the order in which a cache would hold it: tools, system, messages."""
+    """Count the tokens of a request in cache order: tools, system, messages."""
     system = prompt.system if isinstance(prompt.system, list) else []
     count = tokens(prompt.system) if isinstance(prompt.system, str) else 0
     cached, ttl = 0, "5m"
@@ -66,7 +66,7 @@ def input_tokens(prompt: Prompt, tools: list[Tool], turns: list[Turn]) -> InputT
         count += _part_tokens(part)
         if breakpoint_ := _breakpoint(part):
             cached, ttl = count, breakpoint_.ttl
-    if prompt.cache_control:  # stands for one on the last part
+    if prompt.cache_control:  # the same as a breakpoint on the last part
         cached, ttl = count, prompt.cache_control.ttl
     return InputTokens(plain=count - cached, cached=cached, ttl=ttl)
 

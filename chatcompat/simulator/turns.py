@@ -1,4 +1,4 @@
-"""The conversation as turns, and the rules about what stands where in it."""
+"""The conversation as turns, and the rules for its order."""
 
 import re
 from base64 import b64decode
@@ -30,7 +30,7 @@ MAX_MESSAGES: Final = 100_000
 TOOL_NAME: Final = "^[a-zA-Z0-9_-]{1,128}$"
 TOOL_ID: Final = "^[a-zA-Z0-9_-]+$"
 
-# Blocks that stand in messages of one role only. A document is one of them since version 2026-10-21.
+# Blocks that only one role may use. Since version 2026-10-21, documents are for users only too.
 ROLES: Final[dict[type[Block], str]] = {
     Image: "user",
     SearchResult: "user",
@@ -49,7 +49,7 @@ class Placed(Struct, frozen=True):
 
 
 class Turn(Struct, frozen=True):
-    """Messages of one role that follow each other: the service reads them as one. `at` is the path of the first."""
+    """Consecutive messages of one role, which the service reads as one. `at` is the path of the first."""
 
     at: str
     role: Literal["user", "assistant", "system"]
@@ -57,7 +57,7 @@ class Turn(Struct, frozen=True):
 
 
 def to_turns(messages: list[Message]) -> list[Turn]:
-    """The conversation as turns. A content that is a string is one text block."""
+    """Group messages into turns. String content becomes one text block."""
     turns: list[Turn] = []
     for role, group in groupby(enumerate(messages), lambda numbered: numbered[1].role):
         numbered = list(group)
@@ -76,9 +76,9 @@ def _placed(at: str, message: Message) -> list[Placed]:
 
 
 def check_conversation(messages: list[Message], *, latest: bool, system_role: bool) -> list[Turn]:
-    """Check the messages alone and give them as turns.
+    """Check the messages and return them as turns.
 
-    `latest` is whether version 2026-10-21 is asked for, `system_role` whether the model takes system messages.
+    `latest` means version 2026-10-21. `system_role` means that the model accepts system messages.
     """
     _check_messages(messages)
     turns = to_turns(messages)
@@ -92,7 +92,7 @@ def check_conversation(messages: list[Message], *, latest: bool, system_role: bo
 
 
 def check_text(text: str, at: str) -> None:
-    """Refuse a text block that says nothing."""
+    """Refuse empty or blank text."""
     if not text:
         raise invalid(f"{at}: text content blocks must be non-empty")
     if not text.strip():
@@ -147,7 +147,7 @@ def _check_block(placed: Placed) -> None:
 
 
 def check_pattern(text: str, pattern: str, at: str) -> None:
-    """Refuse a name or id that the whole of `pattern` does not match."""
+    """Refuse a name or id that does not match `pattern`."""
     if not re.fullmatch(pattern.strip("^$"), text):
         raise invalid(f"{at}: String should match pattern '{pattern}'")
 
@@ -156,10 +156,10 @@ def _check_source(source: Struct, at: str) -> None:
     match source:
         case Base64Image(data=data) | Base64Pdf(data=data):
             try:
-                is_given = bool(b64decode(data, validate=True))
+                is_valid = bool(b64decode(data, validate=True))
             except (Base64Error, ValueError):  # ValueError: the text is not ASCII
-                is_given = False
-            if not is_given:
+                is_valid = False
+            if not is_valid:
                 raise invalid(f"{at}.source.data: invalid base64 data")
         case Url(url=url):
             if not url.startswith(("http://", "https://")):
@@ -178,9 +178,9 @@ def _check_system_turns(turns: list[Turn], *, system_role: bool) -> None:
 
 
 def _check_calls(turns: list[Turn]) -> None:
-    """Each call is answered once, at the start of the next turn, and nothing else is answered."""
+    """Check that the start of the next turn answers each call once, and that every result has a call."""
     seen: set[str] = set()
-    called: list[str] = []  # by the turn before
+    called: list[str] = []  # by the previous turn
     for turn, following in zip(turns, [*turns[1:], None], strict=True):
         _check_results(turn, called)
         called = []
@@ -219,6 +219,6 @@ def _check_results(turn: Turn, called: list[str]) -> None:
 
 
 def _leading_results(turn: Turn) -> set[str]:
-    """The calls that the turn answers before it says anything else."""
+    """The ids of the calls answered at the start of the turn."""
     leading = takewhile(lambda placed: isinstance(placed.block, ToolResult), turn.blocks)
     return {placed.block.tool_use_id for placed in leading if isinstance(placed.block, ToolResult)}

@@ -27,7 +27,7 @@ class CustomTool(Cacheable):
 
 
 class UserLocation(Wire):
-    """Where a web search is done."""
+    """The user's location, for a web search."""
 
     type: Literal["approximate"]
     city: str | None = None
@@ -37,7 +37,7 @@ class UserLocation(Wire):
 
 
 class WebSearch(Cacheable):
-    """The web search of the service. It is accepted, but there is no web here."""
+    """The service's web search. It is accepted, but never runs."""
 
     type: Literal["web_search_20250305", "web_search_20260209", "web_search_20260318"]
     name: Literal["web_search"]
@@ -91,13 +91,13 @@ class ThinkingEnabled(Wire, tag="enabled"):
 
 
 class ThinkingAdaptive(Wire, tag="adaptive"):
-    """Thinking as far as the model sees fit."""
+    """Thinking as much as the model decides."""
 
     display: Literal["summarized", "omitted"] | None = None
 
 
 class ThinkingBetweenTools(Wire, tag="between_tools"):
-    """Thinking only behind tool results."""
+    """Thinking only after tool results."""
 
 
 class ThinkingDisabled(Wire, tag="disabled"):
@@ -140,9 +140,9 @@ class Diagnostics(Wire):
 
 
 class Prompt(Cacheable, kw_only=True):
-    """Body of `POST /v1/messages/count_tokens`, and what the other request shares with it.
+    """The body of `POST /v1/messages/count_tokens`, and the fields shared with `POST /v1/messages`.
 
-    `tools` are read in a second step, since the type of an ordinary tool may be left out.
+    `tools` are decoded in a second step, since a custom tool may omit its type.
     """
 
     model: str
@@ -156,7 +156,7 @@ class Prompt(Cacheable, kw_only=True):
 
 
 class MessagesRequest(Prompt, kw_only=True):
-    """Body of `POST /v1/messages`. Temperature, top_p and top_k are of version 2023-06-01 only."""
+    """The body of `POST /v1/messages`. Only version 2023-06-01 has temperature, top_p and top_k."""
 
     max_tokens: int
     container: str | Container | None = None

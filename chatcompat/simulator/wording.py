@@ -1,4 +1,4 @@
-"""msgspec's validation errors -> the service's wording: a dotted path and what is wrong there."""
+"""Turns msgspec's validation errors into the service's wording: a dotted path and a problem."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -24,7 +24,7 @@ _TYPE_WORDS: Final = {
 
 
 def native_wording(error: msgspec.ValidationError, model: type, body: bytes | memoryview, at: str) -> str:
-    """What the service says about `body`, which is JSON but no `model`. `at` is the place of the body itself."""
+    """Describe why `body`, which is JSON, is not a `model`. `at` is the path of the body itself."""
     text = str(error)
     found = _PLACE.fullmatch(text)
     what, path = (found["what"], found["path"]) if found else (text, "")
@@ -46,7 +46,7 @@ def native_wording(error: msgspec.ValidationError, model: type, body: bytes | me
 
 
 def tag_words(tags: Iterable[str]) -> str:
-    """Say that a tag is none of `tags`."""
+    """Say that a tag is not one of `tags`."""
     return f"does not match any of the expected tags: {', '.join(map(repr, tags))}"
 
 
@@ -56,7 +56,7 @@ def _sentence(at: str, steps: list[str | int], words: str) -> str:
 
 
 def _members_at(root: inspect.Type, steps: list[str | int], value: Any) -> tuple[list[inspect.Type], object]:
-    """The types that are allowed where `steps` lead into free JSON, and the value that is there."""
+    """The types allowed at the path `steps`, and the value found there."""
     members = list(_flat(root))
     for step in steps:
         members = list(_inside(members, step, value))
@@ -65,7 +65,7 @@ def _members_at(root: inspect.Type, steps: list[str | int], value: Any) -> tuple
 
 
 def _inside(members: list[inspect.Type], step: str | int, value: object) -> Iterator[inspect.Type]:
-    """The types of a field or item. Of tagged objects only the one that `value` is counts."""
+    """The types of a field or item. A tagged object only counts if its tag is that of `value`."""
     for member in members:
         if isinstance(member, inspect.ListType) and isinstance(step, int):
             yield from _flat(member.item_type)

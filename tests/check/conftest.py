@@ -1,4 +1,4 @@
-"""One real server for all faults: ours without a fault at the root, and each fault below its rule's id."""
+"""One real server: a correct endpoint at the root, and each planted fault below its rule's id."""
 
 import threading
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Rule -> the fault that it is there to find."""
+"""The planted fault for each rule."""
 
 from typing import Any
 

@@ -41,10 +41,10 @@ def test_ours_holds_in_a_shell(server: str) -> None:
 
 def test_what_fails_is_told_with_its_reason(server: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(f"{server}/stream-done/v1/chat/completions", "--only", "stream-done", "--only", "stream-text") == 1
-    told = capsys.readouterr()
-    assert "wanted [DONE] as the last event, with its empty line, at the end; seen:" in told.out
-    assert "1 of 2 rules hold" in told.out
-    assert told.err.splitlines() == ["1/2 stream-done fails", "2/2 stream-text holds"]
+    output = capsys.readouterr()
+    assert "wanted [DONE] and an empty line at the end; seen:" in output.out
+    assert "1 of 2 rules hold" in output.out
+    assert output.err.splitlines() == ["1/2 stream-done fails", "2/2 stream-text holds"]
 
 
 def test_a_terminal_shows_a_bar(
@@ -52,18 +52,18 @@ def test_a_terminal_shows_a_bar(
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     assert run(server, "--only", "reply-text") == 0
-    told = capsys.readouterr().err
-    assert "reply-text" in told
-    assert "\x1b[" in told
-    assert "holds" not in told
+    output = capsys.readouterr().err
+    assert "reply-text" in output
+    assert "\x1b[" in output
+    assert "holds" not in output
 
 
 def test_the_outcome_as_json(server: str, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--json", "--model", "sim-1", "--only", "stream-done", "reply-text"]
     assert run(f"{server}/stream-done/v1/?x#y", *arguments) == 1
-    told = json.loads(capsys.readouterr().out)
-    assert (told["model"], told["holding"], told["failing"]) == ("sim-1", 1, 1)
-    assert [(rule["id"], rule["holds"], rule["why"] is None) for rule in told["rules"]] == [
+    output = json.loads(capsys.readouterr().out)
+    assert (output["model"], output["holding"], output["failing"]) == ("sim-1", 1, 1)
+    assert [(rule["id"], rule["holds"], rule["why"] is None) for rule in output["rules"]] == [
         ("reply-text", True, True),
         ("stream-done", False, False),
     ]
@@ -94,10 +94,10 @@ def test_the_rules_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
 )
 def test_what_cannot_run_is_a_status_of_its_own(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(*arguments) == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.startswith("chatcompat check: ")
-    assert "secret" not in told.err
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith("chatcompat check: ")
+    assert "secret" not in output.err
 
 
 def test_what_fails_is_told_whole_on_a_narrow_screen(
@@ -105,8 +105,8 @@ def test_what_fails_is_told_whole_on_a_narrow_screen(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "60")
     assert run(f"{server}/stream-done/v1", "--only", "stream-done", "--model", "sim-1") == 1
-    told = "".join(line.strip() for line in capsys.readouterr().out.splitlines())
-    assert '"native_finish_reason":"end_turn"}]}' in told
+    output = "".join(line.strip() for line in capsys.readouterr().out.splitlines())
+    assert '"native_finish_reason":"end_turn"}]}' in output
 
 
 @pytest.mark.parametrize(("path", "model"), [("/v1", "no-such-model"), ("/v2", "sim-1")])
@@ -114,12 +114,12 @@ def test_an_endpoint_or_a_model_that_is_not_there_is_told(
     server: str, path: str, model: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(server + path, "--model", model) == 2
-    assert f"{path}/chat/completions is not there, or has no model {model}: " in capsys.readouterr().err
+    assert f"{path}/chat/completions does not exist, or has no model {model}: " in capsys.readouterr().err
 
 
 def test_a_refused_credential_is_told(server: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(server, "--api-key", "invalid") == 2
-    assert "refuses the credential, with status 401" in capsys.readouterr().err
+    assert "refuses the credential with status 401. Set OPENAI_API_KEY" in capsys.readouterr().err
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ def test_a_model_is_chosen_from_ids_alone_and_a_quota_is_told(
     other: Callable[[bytes], str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(other(b'{"data": [{"id": "m"}]}')) == 2
-    assert "refuses by its rate limit or quota, with status 429" in capsys.readouterr().err
+    assert "the rate limit or quota is exceeded (status 429)" in capsys.readouterr().err
 
 
 def test_a_reply_without_end_is_told(other: Callable[[bytes], str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -171,6 +171,6 @@ def test_without_a_list_of_models_one_must_be_named(
     other: Callable[[bytes], str], body: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(other(body)) == 2
-    told = capsys.readouterr().err
-    assert "/v1/models; name one with --model" in told
-    assert f"seen: {body.decode()}" in told
+    output = capsys.readouterr().err
+    assert "/v1/models lists no model. Choose one with --model" in output
+    assert f"seen: {body.decode()}" in output

@@ -1,4 +1,4 @@
-"""Each rule holds for ours, and finds the fault that it is there for."""
+"""Each rule holds for chatcompat, and detects its planted fault."""
 
 import anyio
 import httpx2
@@ -80,8 +80,8 @@ async def test_a_stand_in_for_a_key_leaves_what_is_shown_readable() -> None:
 
 
 async def test_a_key_that_a_quotation_ends_within_is_not_shown_either() -> None:
-    told = await why(endpoint(b"data: %bsecret_key\n\n" % (b"x" * (MAX_QUOTE - 4)), key="secret_key"))
-    assert told.endswith("x***\u2026")
+    reason = await why(endpoint(b"data: %bsecret_key\n\n" % (b"x" * (MAX_QUOTE - 4)), key="secret_key"))
+    assert reason.endswith("x***\u2026")
 
 
 class Answers:
@@ -124,8 +124,8 @@ async def test_a_rate_limit_is_waited_for_and_is_no_outcome(monkeypatch: pytest.
         pauses.append(seconds)
 
     monkeypatch.setattr(anyio, "sleep", sleep)
-    for told in ("7", "3600", "Mon, 23 Nov 2026 00:00:00 GMT", "-1"):
-        assert await Answers(429, 200, **{"retry-after": told}).status() == 200
+    for retry_after in ("7", "3600", "Mon, 23 Nov 2026 00:00:00 GMT", "-1"):
+        assert await Answers(429, 200, **{"retry-after": retry_after}).status() == 200
     assert pauses == [7, MAX_PAUSE, 1, 1]
     assert await Answers(429, 429, 429, 200).status() == 429
 

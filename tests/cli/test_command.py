@@ -1,4 +1,4 @@
-"""The command, beside what the tests of real clients show of it."""
+"""The `chatcompat` command."""
 
 import socket
 import subprocess

@@ -1,4 +1,4 @@
-"""What `chatcompat serve` does about clients that stop in the middle of a request, over sockets."""
+"""Timeouts of `chatcompat serve` for clients that stall in the middle of a request, over sockets."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Where the options of `chatcompat serve` come from, and what is said of those that nobody reads."""
+"""Options of `chatcompat serve` from the environment and from a file, and errors for unknown ones."""
 
 import os
 import subprocess
@@ -37,14 +37,14 @@ def run(folder: Path, *options: str, **environment: str) -> tuple[int, str]:
     ],
 )
 def test_a_variable_that_is_no_option_is_an_error(tmp_path: Path, variable: str, hint: str) -> None:
-    status, told = run(tmp_path, **{variable: "sk-hidden"})
-    assert (status, told) == (2, f"chatcompat: the environment variable {variable} is not an option of serve{hint}\n")
+    status, stderr = run(tmp_path, **{variable: "sk-hidden"})
+    assert (status, stderr) == (2, f"chatcompat: the environment variable {variable} is not an option of serve{hint}\n")
 
 
 FILES = {
-    '[serv]\nupstream = "http://a"': "chatcompat.toml has 'serv' outside the table [serve], where nothing reads it"
+    '[serv]\nupstream = "http://a"': "chatcompat.toml has 'serv' outside the table [serve], where it has no effect"
     "; did you mean serve?",
-    'upstream = "http://a"': "chatcompat.toml has 'upstream' outside the table [serve], where nothing reads it",
+    'upstream = "http://a"': "chatcompat.toml has 'upstream' outside the table [serve], where it has no effect",
     "[serve": "chatcompat.toml is not TOML: Expected ']' at the end of a table declaration",
 }
 
@@ -52,16 +52,16 @@ FILES = {
 @pytest.mark.parametrize("text", FILES)
 def test_a_file_that_nobody_reads_is_an_error(tmp_path: Path, text: str) -> None:
     (tmp_path / "chatcompat.toml").write_text(text)
-    status, told = run(tmp_path)
+    status, stderr = run(tmp_path)
     assert status == 2
-    assert told.startswith(f"chatcompat: {FILES[text]}")
+    assert stderr.startswith(f"chatcompat: {FILES[text]}")
 
 
 def test_an_option_that_is_misspelt_in_the_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "chatcompat.toml").write_text('[serve]\nupstraem = "http://a"')
-    status, told = run(tmp_path)
+    status, stderr = run(tmp_path)
     assert status != 0
-    assert "upstraem" in told
+    assert "upstraem" in stderr
 
 
 def test_the_file_that_is_read_is_named(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What `chatcompat serve` prints is true: the curl line, pasted, gives the contract's reply."""
+"""The curl command that `chatcompat serve` prints works as shown."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Mutations that know what the bytes mean: most random bytes are no JSON, and would be refused at the first of them."""
+"""Mutations of JSON and of event streams. Random bytes are rarely valid JSON, so most would be refused at once."""
 
 import json
 import random
@@ -25,7 +25,7 @@ ODD: Final[list[Any]] = [
 
 
 def mutate_json(data: bytes, seed: int) -> bytes | None:
-    """One value of a JSON document taken out, doubled, moved or replaced; None for what is no JSON."""
+    """Remove, duplicate, move or replace one value of a JSON document. None if the bytes are not JSON."""
     chance = random.Random(seed)
     try:
         root = [json.loads(data)]

@@ -1,4 +1,4 @@
-"""What holds of any bytes at all, one sentence a target.
+"""Properties that hold for any bytes, one for each target.
 
 - request: no matter what a client sends, it becomes strict JSON for the inner app or an error with a well-formed body.
 - stream: no matter what the inner app streams, the client's stream is the same however it is cut, and ends whole or

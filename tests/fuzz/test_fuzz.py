@@ -60,7 +60,7 @@ def test_any_order_of_messages_keeps_to_the_protocol(steps: list[int]) -> None:
     fuzz_exchange(bytes(steps))
 
 
-def test_mutations_are_the_same_for_the_same_seed_and_leave_what_is_no_json() -> None:
+def test_mutations_are_deterministic_and_leave_other_bytes_than_json_alone() -> None:
     data = b'{"a":[1,{"b":null}]}'
     assert mutate_json(data, 7) == mutate_json(data, 7)
     assert len({mutate_json(data, seed) for seed in range(99)}) > len(ODD)

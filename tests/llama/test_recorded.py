@@ -60,7 +60,7 @@ def test_a_stream_says_what_the_whole_reply_says(name: str) -> None:
     assert content(f"{name}-streamed") == message(name)["content"]
 
 
-def test_the_usage_is_split_by_the_servers_cache_and_told_at_the_start_only() -> None:
+def test_the_usage_is_split_by_the_servers_cache_and_sent_at_the_start() -> None:
     usage = chunks("text-streamed")[-1]["usage"]
     assert usage["prompt_tokens"] == completion("text")["usage"]["prompt_tokens"]
     assert usage["prompt_tokens_details"]["cached_tokens"] == usage["prompt_tokens"] - 1

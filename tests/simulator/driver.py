@@ -1,4 +1,4 @@
-"""Talks to the simulator in process; checks all that it says against the vendor's types."""
+"""Calls the simulator in process, and checks its replies against the vendor's types."""
 
 import json
 from typing import Any, Final

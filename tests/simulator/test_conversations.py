@@ -1,4 +1,4 @@
-"""Conversations that cannot be, and some that can."""
+"""Invalid conversations, and some valid ones."""
 
 from typing import Any
 
@@ -215,7 +215,7 @@ def test_an_earlier_loop_needs_no_thinking() -> None:
     assert ask("a", {"role": "assistant", "content": []}, **BUDGET)["stop_reason"] == "end_turn"
 
 
-def test_the_old_version_takes_documents_of_the_assistant_and_citations_of_the_user() -> None:
+def test_the_old_version_takes_assistant_documents_and_user_citations() -> None:
     cited = [
         {
             "type": "char_location",

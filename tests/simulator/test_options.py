@@ -1,4 +1,4 @@
-"""Options that do not go together, and all that do."""
+"""Options that conflict, and options that do not."""
 
 from typing import Any
 

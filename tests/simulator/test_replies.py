@@ -1,4 +1,4 @@
-"""What is answered: text, its end, thinking, usage."""
+"""The contents of replies: text, stop reasons, thinking, usage."""
 
 from typing import Any
 
@@ -106,7 +106,7 @@ def test_max_tokens_are_counted_as_four_characters_each() -> None:
     assert reply["stop_reason"] == "max_tokens"
 
 
-def test_a_call_that_is_cut_has_partial_json_in_a_stream_and_no_input_in_a_whole_reply() -> None:
+def test_a_cut_call_has_partial_json_in_a_stream_and_no_input_in_a_reply() -> None:
     options: dict[str, Any] = {"tools": [WEATHER], "max_tokens": 7}
     whole, streamed = ask(**options), collected(stream(**options))
     assert whole["stop_reason"] == streamed["stop_reason"] == "max_tokens"

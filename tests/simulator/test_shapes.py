@@ -1,4 +1,4 @@
-"""Bodies of another shape: each is refused, in words that name the place."""
+"""Malformed bodies: each is refused with an error that names the path."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Which tools are called, and with what."""
+"""Which tools are called, and with which arguments."""
 
 from typing import Any
 
@@ -76,7 +76,7 @@ def test_any_calls_at_least_one_and_says_nothing_before() -> None:
     assert (called(reply), said(reply)) == (["a"], "")
 
 
-def test_any_goes_on_behind_results_with_a_tool_that_was_not_called_yet() -> None:
+def test_any_after_results_calls_a_tool_that_was_not_called_yet() -> None:
     options: dict[str, Any] = {"tools": offer("a", "b"), "tool_choice": {"type": "any"}}
     first = ["Hi", assistant(call("t1", "a")), user(result("t1"))]
     assert called(ask(*first, **options)) == ["b"]

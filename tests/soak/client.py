@@ -1,4 +1,4 @@
-"""The clients' side of the soak: one exchange over a real socket, with its fault, and whether what came was right.
+"""The client side of the soak: one exchange with a fault over a real socket, and the checks of its reply.
 
 The HTTP is read by hand: a library would cost more than the server that is measured, and hides resets and half replies.
 """
@@ -52,7 +52,7 @@ FAULTS = (*CLIENT_FAULTS, *INNER_FAULTS)
 
 
 class Wrong(Exception):
-    """What came is not what had to come."""
+    """The reply is not the expected one."""
 
 
 # ---------------------------------------------------------------- one exchange

@@ -1,4 +1,4 @@
-"""Rule layer of the chat side: what clients rely on and the types do not say."""
+"""Rules of the chat side beyond the types: what clients rely on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rule layer of the Messages side: what the service refuses though the types allow it.
+"""Rules of the native side beyond the types.
 
 From the vendor's docs and from reports, not from calls to the service. What only some models refuse is not
 guessed from a model's name: a test says it, with `refuses`.
