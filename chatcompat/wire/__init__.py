@@ -1,1 +1,1 @@
-"""Both APIs on the wire: their structs, server-sent events, ids, and tolerant reading of what services send."""
+"""Wire formats of both APIs: structs, server-sent events, ids, and a tolerant reader of replies."""

@@ -1,7 +1,7 @@
-"""Wire structs of chat completions: the reply that clients get, and the error shape.
+"""Wire structs of chat completions: the reply that clients receive.
 
-Fields are named and ordered as in the vendor's reference (https://platform.openai.com/docs/api-reference/chat/object);
-what is an extension says so. A field without a default is always written: clients need its null.
+Fields are named and ordered as in the vendor's reference (https://platform.openai.com/docs/api-reference/chat/object).
+A comment marks each extension. A field without a default is always written, because clients need its null.
 """
 
 from typing import Any, Literal
@@ -59,7 +59,7 @@ class Choice(Struct):
     message: ReplyMessage
     finish_reason: str
     logprobs: None
-    native_finish_reason: str | None  # extension: the `stop_reason` as it came
+    native_finish_reason: str | None  # extension: the native `stop_reason`, unchanged
     stop_sequence: str | UnsetType = UNSET  # extension: which stop sequence matched
 
 
@@ -70,4 +70,4 @@ class ChatCompletion(Struct, kw_only=True):
     model: str
     choices: list[Choice]
     service_tier: str | None | UnsetType = UNSET
-    usage: dict[str, Any]  # names of both vendors: what has no chat name keeps its own
+    usage: dict[str, Any]  # chat names; a native field without one keeps its native name

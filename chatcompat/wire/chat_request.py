@@ -1,8 +1,8 @@
 """Wire structs of chat completions: the request that clients send.
 
 Fields are named as in the vendor's reference (https://platform.openai.com/docs/api-reference/chat).
-Requests are strict: an unknown field fails the decoder (and is then ignored and reported, see
-`chatcompat.request.unknown_fields`). What is typed `Raw` is opaque JSON that is proven before it is sent on.
+Decoding is strict: an unknown field fails the decoder, and `chatcompat.request.unknown_fields` then removes and
+reports it. `Raw` fields hold opaque JSON, which is validated before it is sent on.
 """
 
 from typing import Annotated, Literal
@@ -30,7 +30,7 @@ class RefusalPart(Struct, tag_field="type", tag="refusal", forbid_unknown_fields
 
 
 class ImageURL(Struct, forbid_unknown_fields=True, gc=False):
-    url: Raw  # a JSON string; images are large and their text never becomes a `str`
+    url: Raw  # a JSON string; images are large, so it is never decoded to a `str`
     detail: str | None = None
 
 
@@ -72,19 +72,19 @@ class ToolCall(Struct, forbid_unknown_fields=True, gc=False):
     id: str
     function: FunctionCall | None = None
     custom: CustomCall | None = None
-    type: Literal["function", "custom"] = "function"  # clients leave it out
-    index: int | None = None  # clients that rebuild a call from its deltas keep it
+    type: Literal["function", "custom"] = "function"  # some clients leave it out
+    index: int | None = None  # clients that assemble a call from its deltas keep it
 
 
 class ReasoningDetail(Struct, omit_defaults=True):
-    """Extension: one block of a reply that had thinking in it, in order.
+    """Extension: one block of a reply with thinking. The list keeps the blocks in order.
 
-    `reasoning.text` and `reasoning.encrypted` are thinking as signed by the service. `content` and `tool_call` stand
-    for the next `length` characters of the message's content and for its next call: they keep the place of each.
+    `reasoning.text` and `reasoning.encrypted` hold thinking, signed by the service. The other types mark positions:
+    `content` stands for the next `length` characters of the message's content, `tool_call` for its next call.
     """
 
     type: str
-    index: int | None = None  # clients that join deltas go by it
+    index: int | None = None  # clients use it to assemble deltas
     text: str | None = None
     signature: str | None = None
     data: str | None = None
@@ -114,11 +114,11 @@ class AssistantMessage(Struct, tag_field="role", tag="assistant", forbid_unknown
     function_call: FunctionCall | None = None
     name: str | None = None
     cache_control: CacheControl | None = None
-    # What replies bring and clients send back whole; it has no place in a messages request.
+    # Reply fields that clients send back with the history. A messages request has no field for the first two.
     annotations: Raw | UnsetType = UNSET
     audio: Raw | UnsetType = UNSET
-    reasoning_content: str | None = None  # extension: what our replies tell of the model's thinking,
-    reasoning_details: list[ReasoningDetail] | None = None  # and all of it, signed, with its place
+    reasoning_content: str | None = None  # extension: the model's thinking as plain text
+    reasoning_details: list[ReasoningDetail] | None = None  # extension: all thinking, signed and in position
 
 
 class ToolMessage(Struct, tag_field="role", tag="tool", forbid_unknown_fields=True):
@@ -130,7 +130,7 @@ class ToolMessage(Struct, tag_field="role", tag="tool", forbid_unknown_fields=Tr
 
 
 class FunctionMessage(Struct, tag_field="role", tag="function", forbid_unknown_fields=True):
-    """The result of a legacy `function_call`, found by the function's name."""
+    """The result of a legacy `function_call`, matched by the function's name."""
 
     name: str
     content: str | None = None
@@ -190,7 +190,7 @@ class NamedCustomChoice(Struct, tag_field="type", tag="custom", forbid_unknown_f
 
 
 class AllowedTool(Struct, forbid_unknown_fields=True):
-    """An entry of `allowed_tools`; the vendor's type leaves its form open."""
+    """An entry of `allowed_tools`. The vendor's type leaves its shape open."""
 
     type: str | None = None
     function: Named | None = None
@@ -248,7 +248,7 @@ PositiveInt = Annotated[int, Meta(ge=1)]
 
 
 class ChatCompletionRequest(Struct, forbid_unknown_fields=True, kw_only=True):
-    """Body of `POST /v1/chat/completions`; `chatcompat.request.fields` says what becomes of each field."""
+    """Body of `POST /v1/chat/completions`; `chatcompat.request.fields` lists how each field is handled."""
 
     model: Annotated[str, Meta(min_length=1)]
     messages: Annotated[list[Message], Meta(min_length=1)]
@@ -259,7 +259,7 @@ class ChatCompletionRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     stop: str | Annotated[list[str], Meta(max_length=4)] | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
-    tools: list[FunctionTool | CustomTool | None] | None = None  # null: a native tool stood there
+    tools: list[FunctionTool | CustomTool | None] | None = None  # null replaces a native tool
     tool_choice: Literal["none", "auto", "required"] | ToolChoice | None = None
     parallel_tool_calls: bool | None = None
     web_search_options: WebSearchOptions | None = None
@@ -271,7 +271,7 @@ class ChatCompletionRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     safety_identifier: str | None = None
     user: str | None = None
 
-    # Not sent on. They stand last, so that one comparison tells whether any is there.
+    # Fields that are not sent on. They come last, so that one comparison shows whether any of them is set.
     audio: Raw | UnsetType = UNSET
     frequency_penalty: Annotated[float, Meta(ge=-2, le=2)] | None | UnsetType = UNSET
     logit_bias: dict[str, float] | None | UnsetType = UNSET

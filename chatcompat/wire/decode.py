@@ -1,7 +1,7 @@
-"""Reading messages and their stream events tolerantly.
+"""A tolerant decoder of messages and stream events.
 
-A newer server may send blocks, deltas and events of types that we do not know: these are skipped. What has a known
-type and not its form is an `InvalidReply`: leaving it out would make a reply with a hole in it look whole.
+A newer server may send blocks, deltas and events of unknown types; these are skipped. A known type with invalid fields
+raises `InvalidReply`: skipping it would make an incomplete reply look complete.
 """
 
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ from chatcompat.wire.sse import EventDecoder, EventTooLarge
 
 
 class SkippedBlock(Struct, gc=False):
-    """The start of a block of an unknown type: its deltas are skipped too."""
+    """The start of a block of an unknown type. Its deltas are skipped too."""
 
     index: int
 
@@ -76,12 +76,12 @@ _EVENT_TYPES: Final = _tags(Event)
 _BLOCK_TYPES: Final = _tags(Block)
 _DELTA_TYPES: Final = _tags(ContentBlockDelta.__annotations__["delta"])
 
-_NULL: Final = Raw(b"null")  # a raw value is equal to raw values only
+_NULL: Final = Raw(b"null")  # `Raw` compares equal only to `Raw`
 _NO_INPUT: Final = (_NULL, Raw(b'""'))
 
 
 def read_events(decoder: EventDecoder, piece: bytes) -> Iterator[Event | SkippedBlock | None]:
-    """The events that `piece` completes; raises `InvalidReply` behind the last that can be read."""
+    """Yield the events that `piece` completes. Raises `InvalidReply` after the last valid event."""
     try:
         return map(decode_event, decoder.feed(piece))
     except EventTooLarge as error:
@@ -94,14 +94,14 @@ def _read_until_too_large(payloads: list[bytes]) -> Iterator[Event | SkippedBloc
 
 
 def decode_event(payload: bytes) -> Event | SkippedBlock | None:
-    """The event in one frame's data; None for a type that we do not know. Raises `InvalidReply`."""
+    """Decode the data of one frame; None for an unknown type. Raises `InvalidReply`."""
     try:
         try:
             event = _event.decode(payload)
         except DECODE_ERRORS:
             return _decode_other_event(payload)
-        if not isinstance(event, ContentBlockDelta):  # all raw values are in other events
-            _must_be_text(payload)
+        if not isinstance(event, ContentBlockDelta):  # deltas have no raw values
+            _require_utf8(payload)
             if isinstance(event, ContentBlockStart):
                 _set_object(event.content_block)
     except DECODE_ERRORS:
@@ -110,7 +110,7 @@ def decode_event(payload: bytes) -> Event | SkippedBlock | None:
 
 
 def _decode_other_event(payload: bytes) -> Event | SkippedBlock | None:
-    """What the strict decoder refuses: an unknown type, an error of another form, or no event at all."""
+    """Decode what the strict decoder rejects: an unknown type, an error in another shape, or an empty payload."""
     if not payload:
         return None
     try:
@@ -132,9 +132,9 @@ def _decode_other_event(payload: bytes) -> Event | SkippedBlock | None:
 
 
 def decode_message(body: bytes) -> Message:
-    """The message in a whole reply, without blocks of unknown types; raises `InvalidReply`."""
+    """Decode a complete reply, without blocks of unknown types. Raises `InvalidReply`."""
     try:
-        _must_be_text(body)
+        _require_utf8(body)
         try:
             message = _message.decode(body)
         except DECODE_ERRORS:
@@ -154,14 +154,14 @@ def _decode_loose_message(body: bytes) -> Message:
     )
 
 
-def _must_be_text(payload: bytes) -> None:
-    """Raw values are scanned as JSON but not as UTF-8; they are sent on only after this proof."""
+def _require_utf8(payload: bytes) -> None:
+    """Raise `UnicodeDecodeError` for invalid UTF-8: the decoder does not check it in raw values."""
     if not payload.isascii():
         payload.decode()
 
 
 def _set_object(block: Block) -> None:
-    """See that a call's input is an object; some servers write null or an empty text where there is none."""
+    """Check that a call's input is an object. Some servers send null or an empty string for no input."""
     if isinstance(block, ToolUseBlock) and bytes(block.input)[:1] != b"{":
         if block.input not in _NO_INPUT:
             raise msgspec.ValidationError
@@ -169,45 +169,45 @@ def _set_object(block: Block) -> None:
 
 
 def merge_usage(usage: Usage, newer: Usage | None) -> None:
-    """Counts in a stream are cumulative: a newer one replaces the older, field by field, and null says nothing."""
+    """Update `usage` field by field. Counts in a stream are cumulative, and a null never replaces a count."""
     for name, count in (newer or {}).items():
         if name not in usage or count != _NULL:
             usage[name] = count
 
 
 IN_MESSAGE: Final = (ContentBlockDelta, ContentBlockStart, ContentBlockStop, MessageDelta, MessageStop, SkippedBlock)
-"""The events that cannot stand before the start of their message."""
+"""The events that are invalid before `message_start`."""
 
 
 def missing_start() -> InvalidReply:
-    """The error for a part of a message that has not begun."""
+    """The error for content before `message_start`."""
     return InvalidReply("The messages service sent content before the start of its message.")
 
 
 def second_start() -> InvalidReply:
-    """The error for a message that begins within another: what came so far would be sent twice."""
+    """The error for a second `message_start`, which would repeat the content so far."""
     return InvalidReply("The messages service began a second message in one stream.")
 
 
 def unopened_block() -> InvalidReply:
-    """The error for a piece of a tool's input that belongs to no block."""
+    """The error for tool input outside of any block."""
     return InvalidReply("The messages service sent a part of a block that it had not begun.")
 
 
 def incomplete_stream() -> InvalidReply:
-    """The error for a stream that ends before its message does."""
+    """The error for a stream that ends before `message_stop`."""
     return InvalidReply(
         "The messages service ended its stream before the message was complete.", code="incomplete_stream"
     )
 
 
 def too_large_event() -> InvalidReply:
-    """The error for an event above the bound."""
+    """The error for an event that exceeds its size limit."""
     return InvalidReply("The messages service sent an event that is too large.")
 
 
 def too_large_reply() -> InvalidReply:
-    """The error for a reply above the bound."""
+    """The error for a reply that exceeds its size limit."""
     return InvalidReply("The messages service sent a reply that is too large.")
 
 
@@ -217,7 +217,7 @@ class _LooseError(msgspec.Struct):
 
 
 class _LooseErrorBody(msgspec.Struct):
-    """The native form, and what web frameworks and gateways write instead: a text under one of these names."""
+    """The native shape, or a plain string under one of these names, as web frameworks and gateways send."""
 
     error: _LooseError | str | None = None
     message: Any = None
@@ -228,7 +228,7 @@ _error_body: Final = msgspec.json.Decoder(_LooseErrorBody)
 
 
 def decode_native_error(body: bytes) -> NativeError:
-    """The error in a JSON body; what is not text in it is left out. Raises `DECODE_ERRORS`."""
+    """Decode the error in a JSON body. Fields that are not strings are left empty. Raises `DECODE_ERRORS`."""
     loose = _error_body.decode(body)
     if isinstance(loose.error, _LooseError):
         return NativeError(_text(loose.error.type), _text(loose.error.message))
@@ -240,7 +240,7 @@ def _text(value: object) -> str:
 
 
 def to_native_error(body: bytes) -> NativeError:
-    """Read the body of a native error reply; a body of another form (a proxy's HTML) gives an empty error."""
+    """Decode the body of an error reply. A body in another format, such as a proxy's HTML, gives an empty error."""
     try:
         return decode_native_error(body)
     except DECODE_ERRORS:

@@ -1,8 +1,8 @@
-"""Wire structs of the native messages API: the request we send, the reply and the events we get.
+"""Wire structs of the native messages API: request, reply and stream events.
 
 Fields are named and ordered as in the vendor's reference (https://platform.claude.com/docs/en/api/messages).
-Replies are read tolerantly: fields that we do not know are skipped here, and block, delta and event types that
-we do not know in `chatcompat.wire.decode`.
+Decoding of replies is tolerant: these structs skip unknown fields, and `chatcompat.wire.decode` skips unknown types of
+blocks, deltas and events.
 """
 
 from typing import Any, Literal
@@ -13,7 +13,7 @@ EMPTY_OBJECT = Raw(b"{}")
 
 
 class CacheControl(Struct, forbid_unknown_fields=True, gc=False):
-    """A cache breakpoint; clients of both sides write it in this shape."""
+    """A cache breakpoint. Chat clients send it in the same shape."""
 
     type: Literal["ephemeral"]
     ttl: Literal["5m", "1h"] | UnsetType = UNSET
@@ -141,7 +141,7 @@ class MessagesRequest(Struct, kw_only=True):
     max_tokens: int
     system: list[TextBlockParam] | UnsetType = UNSET
     messages: list[MessageParam]
-    tools: list[ToolParam | dict[str, Any]] | UnsetType = UNSET  # a dict: a tool that came in the native shape
+    tools: list[ToolParam | dict[str, Any]] | UnsetType = UNSET  # a dict: a tool sent in the native shape
     tool_choice: ToolChoiceParam | UnsetType = UNSET
     temperature: float | UnsetType = UNSET
     top_p: float | UnsetType = UNSET
@@ -170,7 +170,7 @@ class TextBlock(Struct, tag_field="type", tag="text"):
 class ToolUseBlock(Struct, tag_field="type", tag="tool_use", gc=False):
     id: str
     name: str
-    input: Raw = EMPTY_OBJECT  # some servers leave it out of `content_block_start`
+    input: Raw = EMPTY_OBJECT  # some servers omit it in `content_block_start`
 
 
 class ThinkingBlock(Struct, tag_field="type", tag="thinking", gc=False):
@@ -190,7 +190,7 @@ class StopDetails(Struct, gc=False):
 
 
 Usage = dict[str, Raw]
-"""Kept as it came: operators add fields of their own, and a client gets each of them untouched."""
+"""Counts by name. Values stay raw, so that fields that operators add reach the client unchanged."""
 
 
 class Message(Struct):

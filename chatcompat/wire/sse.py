@@ -1,4 +1,4 @@
-"""Bytes <-> server-sent events, by the WHATWG text; knows nothing of what the events say.
+"""Bytes <-> server-sent events, as specified by WHATWG. The data of events is opaque here.
 
 https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
 """
@@ -6,13 +6,13 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-
 from typing import Final
 
 MAX_EVENT_BYTES: Final = 8 * 1024 * 1024
-"""The default bound of one event, its unfinished line included."""
+"""The default size limit of one event, including its unfinished line."""
 
 _BOM: Final = b"\xef\xbb\xbf"
 
 
 class EventTooLarge(ValueError):
-    """One event is larger than the bound; `events` came whole before it."""
+    """An event exceeds the size limit. `events` holds the complete events before it."""
 
     def __init__(self, max_bytes: int, events: list[bytes]) -> None:
         super().__init__(f"an event is larger than {max_bytes} bytes")
@@ -20,24 +20,24 @@ class EventTooLarge(ValueError):
 
 
 class EventDecoder:
-    """Turns pieces of a stream, cut anywhere, into the `data` of its events.
+    """Turns a stream, split at any byte, into the `data` of its events.
 
-    Only `data` is kept: event names, ids, retry times and comments have no meaning to the reader of these streams.
-    An event that the end of the stream cuts off is discarded, as the standard says.
+    Only `data` is kept. Event names, ids, retry times and comments carry no meaning in these streams.
+    An event that is incomplete at the end of the stream is discarded, as the standard requires.
     """
 
     __slots__ = ("_at_start", "_data", "_line", "_max_bytes", "_skip_lf", "idle")
 
     def __init__(self, *, max_bytes: int = MAX_EVENT_BYTES) -> None:
-        self.idle: bool = False  # nothing is held: the next piece begins a new event
-        self._at_start = True  # a byte order mark may come, perhaps in pieces
-        self._skip_lf = False  # the last piece ended in CR: an LF next belongs to it
-        self._line = bytearray()  # a line whose end has not come
-        self._data = bytearray()  # values of the open event's data lines, each with an LF
+        self.idle: bool = False  # nothing is buffered: the next piece starts a new event
+        self._at_start = True  # a byte order mark may follow, possibly split
+        self._skip_lf = False  # the last piece ended in CR, so a leading LF belongs to it
+        self._line = bytearray()  # the unfinished line
+        self._data = bytearray()  # data lines of the unfinished event, each ending in LF
         self._max_bytes = max_bytes
 
     def feed(self, piece: bytes) -> list[bytes]:
-        """The data of each event that `piece` completes; raises `EventTooLarge`."""
+        """Return the data of each event that `piece` completes. Raises `EventTooLarge`."""
         events = self._feed_lines(piece)
         self.idle = not (self._at_start or self._line or self._data or self._skip_lf)
         return events
@@ -53,12 +53,12 @@ class EventDecoder:
         if self._line and (b"\n" in piece or b"\r" in piece):
             piece = bytes(self._line + piece)
             self._line.clear()
-        lines = piece.splitlines()  # of bytes: at LF, CR and CRLF, and nothing else
+        lines = piece.splitlines()  # on bytes, this splits at LF, CR and CRLF only
         self._skip_lf = piece.endswith(b"\r")
         rest = b"" if piece.endswith((b"\n", b"\r")) else lines.pop()
         events: list[bytes] = []
         data, bound = self._data, self._max_bytes
-        # Each line, whole or not, is measured with the data before it: no cut of the stream changes the outcome.
+        # Each line counts with the data before it, complete or not: the result does not depend on how pieces split.
         for line in lines:
             if not line:
                 if data:
@@ -87,10 +87,10 @@ class EventDecoder:
 
 
 def encode_data(data: bytes) -> bytes:
-    """One event of one line of data."""
+    """Encode an event with a single line of data."""
     return b"data: " + data + b"\n\n"
 
 
 def encode_comment(text: bytes) -> bytes:
-    """A comment: keeps a connection alive and is no event to its reader."""
+    """Encode a comment, which keeps a connection alive and is not an event."""
     return b": " + text + b"\n\n"
