@@ -1,7 +1,7 @@
 """Let chat-completions clients talk to native messages services.
 
-`ChatCompatMiddleware` puts the endpoint in front of an ASGI app that serves `POST /v1/messages`; `translate` is the
-same translation without ASGI, for custom gateways.
+`ChatCompatMiddleware` adds the endpoint `/v1/chat/completions` to an ASGI app that serves `POST /v1/messages`.
+`translate` is the same translation without ASGI, for custom gateways.
 """
 
 from typing import TYPE_CHECKING
@@ -34,7 +34,7 @@ __all__ = [
 
 __version__ = "0.1.0"
 
-if TYPE_CHECKING:  # a type checker that sees `__getattr__` takes any name, also a misspelt one
+if TYPE_CHECKING:  # with `__getattr__`, a type checker accepts any name, even a misspelt one
     from chatcompat.asgi.middleware import ChatCompatMiddleware
 else:
 
@@ -49,5 +49,5 @@ else:
 
 
 def __dir__() -> list[str]:
-    """All public names, also before their first use."""
+    """List all public names, including those that are not imported yet."""
     return sorted({*globals(), *__all__})

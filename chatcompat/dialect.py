@@ -1,4 +1,4 @@
-"""What the inner messages app accepts, as values: never guessed from the name of a model."""
+"""What the inner messages app accepts. It is configured, never guessed from the name of a model."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -20,11 +20,11 @@ __all__ = [
 # The first version of the messages API that refuses `temperature` and `top_p`, whatever their value.
 NO_SAMPLING_SINCE: Final = "2026-10-21"
 
-# Thinking budgets in tokens for each `reasoning_effort`, where the inner app thinks by budget.
+# Thinking budgets in tokens by `reasoning_effort`, for an inner app that takes a budget.
 BUDGETS: Final[Mapping[str, int]] = MappingProxyType(
     {"minimal": 1_024, "low": 2_048, "medium": 8_192, "high": 16_384, "xhigh": 32_768, "max": 65_536}
 )
-# Native efforts for each `reasoning_effort`, where it thinks by effort.
+# Native efforts by `reasoning_effort`, for an inner app that takes an effort.
 EFFORTS: Final[Mapping[str, str]] = MappingProxyType(
     {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "xhigh", "max": "max"}
 )
@@ -36,13 +36,13 @@ _VERSION: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 class Dialect:
     """What the inner app accepts. The defaults are the public native API at version 2023-06-01.
 
-    Each field is there because the inner app answers a request that is wrong in it with a native 400 (quoted below),
-    or does something else without saying so. Raises `ValueError` for values that no inner app can accept.
+    Each field exists because some inner app answers a wrong value with a native 400 (quoted below), or silently does
+    something else.
 
     Attributes:
-        version: `anthropic-version` where the client sends none. Native: "anthropic-version: header is required".
-        max_tokens: Tokens sent as the limit where the client names none. Native: "max_tokens: Field required".
-        sampling: Takes `temperature` and `top_p`, in versions that have them at all.
+        version: The default `anthropic-version`. Native: "anthropic-version: header is required".
+        max_tokens: The default limit, in tokens. Native: "max_tokens: Field required".
+        sampling: Takes `temperature` and `top_p`, in versions that have them.
             Native: "temperature: Extra inputs are not permitted".
         max_temperature: The highest `temperature`. A higher one is capped and reported.
             Native: "temperature: range: 0..1".
@@ -55,27 +55,30 @@ class Dialect:
         reasoning: How `reasoning_effort` is sent: as `thinking.budget_tokens` ("budget"), as `output_config.effort`
             ("effort"), or not at all ("none"). Native: "thinking.type.enabled: not supported for this model",
             "output_config: Extra inputs are not permitted".
-        budgets: Thinking budget in tokens by `reasoning_effort`. At most half of `max_tokens` is sent, so that there is
+        budgets: Thinking budget in tokens by `reasoning_effort`. At most half of `max_tokens` is sent, to leave
             room for the answer. Native: "max_tokens must be greater than thinking.budget_tokens".
         efforts: Native effort by `reasoning_effort`. An effort that is missing here is reported.
             Native: "output_config.effort: Input should be 'low', 'medium' or 'high'".
         adaptive_thinking: Thinks at an effort only with `thinking: {"type": "adaptive"}`.
         thinking_off: Takes `thinking: {"type": "disabled"}`. Otherwise the lowest effort is sent, which is reported.
             Native: "thinking.type.disabled: not supported for this model".
-        web_search: Type of the native tool for `web_search_options`, for instance `web_search_20260318`. With None such
-            requests are refused. Native: "tools.0: Input tag 'web_search_20260318' found using 'type' does not match".
+        web_search: Type of the native tool for `web_search_options`, for instance `web_search_20260318`. None refuses
+            such requests. Native: "tools.0: Input tag 'web_search_20260318' found using 'type' does not match".
         prefill: Takes a trailing assistant message as the start of its reply.
             Native: "This model does not support assistant message prefill".
-        system_messages: Takes `role: "system"` in mid-conversation. Otherwise such a message becomes marked text in the
-            same place. Native: "role 'system' is not supported on this model".
+        system_messages: Takes `role: "system"` in mid-conversation. Otherwise such a message becomes marked text at the
+            same position. Native: "role 'system' is not supported on this model".
         api_key_header: Reads the credential from `x-api-key`, so the one in `Authorization: Bearer` is copied there.
             Native: "x-api-key header is required".
         exact_tool_choice: Keeps `tool_choice` `tool` and `none`, and `disable_parallel_tool_use`. Otherwise only the
-            named tool is sent, or no tool, and `parallel_tool_calls` is reported. Such an app calls another tool than
-            the named one, or calls one although none may be called.
-        repeats_prefill: Repeats the prefill at the start of its reply, where it is removed. The native service
+            named tool is sent, or no tool, and `parallel_tool_calls` is reported. Without this, such an app calls
+            another tool than the named one, or a tool although `none` was chosen.
+        repeats_prefill: Repeats the prefill at the start of its reply, so it is removed there. The native service
             continues after the prefill.
-        keeps_connections: Keeps connections open as it announces, so that they can be used again (see `Upstream`).
+        keeps_connections: Keeps connections open as it announces, so they can be reused (see `Upstream`).
+
+    Raises:
+        ValueError: A value is one that no inner app can accept.
     """
 
     version: str = "2023-06-01"
@@ -105,11 +108,15 @@ class Dialect:
             raise ValueError(f"reasoning must be budget, effort or none, not {self.reasoning!r}")
         if self.max_tokens < 1:
             raise ValueError(f"max_tokens must be at least 1, not {self.max_tokens}")
-        if not 0 < self.max_temperature <= 2:  # noqa: PLR2004 - the largest value that a client can send
+        if not 0 < self.max_temperature <= 2:  # noqa: PLR2004 - the highest that a client may send
             raise ValueError(f"max_temperature must be above 0 and at most 2, not {self.max_temperature}")
 
     def takes_sampling(self, version: str) -> bool:
-        """Whether `temperature` and `top_p` may be sent under this `anthropic-version`."""
+        """Return whether `temperature` and `top_p` may be sent.
+
+        Args:
+            version: The `anthropic-version` of the request.
+        """
         return self.sampling and version < NO_SAMPLING_SINCE
 
 
@@ -118,7 +125,7 @@ DialectOption = Dialect | Callable[[str], Dialect]
 
 
 def to_dialect(option: DialectOption, model: str) -> Dialect:
-    """The dialect of a model."""
+    """Return the dialect of a model."""
     return option(model) if callable(option) else option
 
 
@@ -143,8 +150,8 @@ LLAMA_CPP: Final = Dialect(
     repeats_prefill=True,
     keeps_connections=False,
 )
-"""llama.cpp's `llama-server`: any temperature, thinking as its own options say. It ignores `output_config`, takes every
-`tool_choice` for `auto` or `any`, and closes each stream's connection, all without saying so."""
+"""llama.cpp's `llama-server`. It takes any temperature, and its own options control thinking. It silently ignores
+`output_config`, treats every `tool_choice` as `auto` or `any`, and closes the connection after each stream."""
 
 PRESETS: Final[Mapping[str, Dialect]] = MappingProxyType(
     {"native": DEFAULT_DIALECT, "native-2026-10-21": NATIVE_2026, "llama-cpp": LLAMA_CPP}

@@ -1,7 +1,7 @@
 """The exceptions of this package, and the error body that a client reads.
 
-Who is at fault is the exception's type; its `body` is the reply. Which native error becomes which body is a table in
-`chatcompat.reply.errors`.
+The type of an exception says who is at fault, and its `body` is the reply. `chatcompat.reply.errors` has the table of
+native errors.
 """
 
 import re
@@ -12,19 +12,22 @@ from msgspec import Struct
 
 __all__ = ["ChatCompatError", "InvalidReply", "InvalidRequest"]
 
-# What a decoder raises for bytes that it refuses. Only the first is a `msgspec.MsgspecError`.
+# What a decoder raises for invalid bytes. Only the first is a `msgspec.MsgspecError`.
 DECODE_ERRORS: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class ChatCompatError(Exception):
-    """Base of what this package raises."""
+    """Base class of the exceptions of this package."""
 
 
 class InvalidRequest(ChatCompatError):
     """The client is at fault: the chat-completions request cannot be translated.
 
-    `param` names the place as a path (`messages[3].content[1]`), `code` is a stable word for programs, `status`
-    the HTTP status to answer with. `body` is the whole error reply as JSON.
+    Args:
+        message: What is wrong, for people.
+        param: The path of the field that is wrong, for instance `messages[3].content[1]`.
+        code: A stable name of the error, for programs.
+        status: The HTTP status to answer with.
     """
 
     def __init__(self, message: str, *, param: str | None = None, code: str | None = None, status: int = 400) -> None:
@@ -39,14 +42,17 @@ class InvalidRequest(ChatCompatError):
 
     @property
     def body(self) -> bytes:
-        """The error body to answer with."""
+        """The error body to answer with, as JSON."""
         return to_error_body(self.message, "invalid_request_error", param=self.param, code=self.code)
 
 
 class InvalidReply(ChatCompatError):
-    """The inner messages app is at fault: what it sent is no messages reply, or not a whole one.
+    """The inner messages app is at fault: its reply is not a message, or is incomplete.
 
-    The message says what was wrong with the form; it never quotes the reply.
+    Args:
+        message: What is wrong with the reply. It never quotes the reply.
+        code: A stable name of the error, for programs.
+        status: The HTTP status to answer with.
     """
 
     def __init__(self, message: str, *, code: str = "invalid_reply", status: int = 502) -> None:
@@ -57,12 +63,12 @@ class InvalidReply(ChatCompatError):
 
     @property
     def body(self) -> bytes:
-        """The error body to answer with."""
+        """The error body to answer with, as JSON."""
         return self.reply.body
 
     @property
     def reply(self) -> "ErrorReply":
-        """The error reply to answer with."""
+        """The error body to answer with, and its status and type."""
         return to_error_reply(self.status, self.message, "server_error", self.code)
 
 
@@ -70,7 +76,14 @@ _encode = msgspec.json.Encoder().encode
 
 
 class ErrorObject(Struct):
-    """The error itself; all four are always written."""
+    """The error itself. All four fields are always written.
+
+    Attributes:
+        message: What is wrong, for people.
+        type: The kind of error.
+        param: The path of the request field that is wrong.
+        code: A stable name of the error, for programs.
+    """
 
     message: str
     type: str
@@ -79,28 +92,36 @@ class ErrorObject(Struct):
 
 
 class ErrorBody(Struct):
-    """The error shape: `{"error": {"message", "type", "param", "code"}}`, all four always written."""
+    """The error body: `{"error": {"message", "type", "param", "code"}}`.
+
+    Attributes:
+        error: The error itself.
+    """
 
     error: ErrorObject
 
 
 def to_error_body(message: str, error_type: str, *, param: str | None = None, code: str | None = None) -> bytes:
-    """The bytes of `{"error": {...}}`."""
+    """Return the bytes of `{"error": {...}}`."""
     return _encode(ErrorBody(ErrorObject(message=message, type=error_type, param=param, code=code)))
 
 
 class ErrorReply(msgspec.Struct, frozen=True):
-    """An error as an HTTP reply, or as the last frame of a stream."""
+    """An error as an HTTP reply, or as the last frame of a stream.
+
+    Attributes:
+        status: The HTTP status. In a stream that has started, the status that the error would have had.
+        body: The error body, as JSON.
+        type: `type` of the error in the body.
+    """
 
     status: int
-    """The HTTP status; in a stream, the one that it would have had."""
     body: bytes
     type: str
-    """`type` of the error in the body."""
 
 
 def to_error_reply(status: int, message: str, error_type: str, code: str | None = None) -> ErrorReply:
-    """An error reply without a `param`."""
+    """Return an error reply without a `param`."""
     return ErrorReply(status, to_error_body(message, error_type, code=code), error_type)
 
 
@@ -109,7 +130,7 @@ _MAX_STEPS: Final = 8
 
 
 def to_param(path: str) -> str:
-    """A path for `param`: what a client made up is `*` unless it looks like the name of a field."""
+    """Return a path for `param`: a step that does not look like a field name becomes `*`, since a client made it up."""
     steps = path.split(".", _MAX_STEPS)
     for index, step in enumerate(steps):
         if index == _MAX_STEPS or _PLAIN_STEP.fullmatch(step) is None:

@@ -1,4 +1,4 @@
-"""What a service is told of each exchange: numbers and names, and nothing of the conversation."""
+"""The record of an exchange: numbers and names, but no text of the conversation."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,25 +9,25 @@ __all__ = ["ExchangeRecord", "OnExchange", "combine_observers"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExchangeRecord:
-    """One exchange, as it ended. It holds nothing of the conversation.
+    """One finished exchange. It holds no text of the conversation.
 
     Attributes:
         model: The model that the client named, at most 200 characters. None if the request could not be read.
         streaming: Whether the client asked for a stream.
-        status: The HTTP status that the client got. None if it left before that.
+        status: The HTTP status that the client got. None if the client disconnected first.
         finish_reason: The finish reason of the reply. None if the reply was not complete.
         usage: Token counts under their chat names, and native usage fields that have no chat name. Fields with an
-            integer beyond 64 bits are left out.
-        ignored: Paths of the request fields that were not sent on: at most 64 paths of at most 200 characters each,
-            and `... 7 more` for the rest.
-        time_to_first_byte: Seconds from the start of the request to the start of the reply. None without a reply.
+            integer of more than 64 bits are left out.
+        ignored: Paths of the request fields that were dropped or changed: at most 64 paths of at most 200 characters,
+            then `... 7 more` for the rest.
+        time_to_first_byte: Seconds from the start of the request to the start of the reply. None if there was no reply.
         duration: Seconds from the start of the request until the inner app was done.
-        error_type: The `type` of the error that the client got; `client_disconnected` if it left before the reply was
-            complete, `cancelled` if the server stopped the exchange. None if nothing failed.
-        response_id: The id of the completion. None if it had not begun.
+        error_type: The `type` of the error that the client got, `client_disconnected` if it disconnected before the
+            reply was complete, or `cancelled` if the server cancelled the exchange. None if nothing failed.
+        response_id: The id of the completion. None if the reply never began.
         response_model: The model that the inner app named. None if it named none.
         time_to_first_token: Seconds from the start of the request to the first piece of a streamed reply: text,
-            thinking or a tool call. None without one.
+            thinking or a tool call. None if there was none.
     """
 
     model: str | None
@@ -48,12 +48,18 @@ OnExchange = Callable[[ExchangeRecord], object]
 
 
 def combine_observers(*observers: OnExchange) -> OnExchange:
-    """One `on_exchange` that calls each of `observers`, in order, also when one before it raises.
+    """Combine several `on_exchange` callbacks into one that calls each in order.
 
-    What they raise is raised behind the last one, in an `ExceptionGroup`.
+    An exception of one callback does not stop the next.
+
+    Args:
+        *observers: The callbacks to call.
+
+    Raises:
+        ExceptionGroup: The combined callback raises it after the last call, with every exception that was raised.
     """
 
-    def tell(record: ExchangeRecord) -> None:
+    def call_all(record: ExchangeRecord) -> None:
         failures: list[Exception] = []
         for observer in observers:
             try:
@@ -63,4 +69,4 @@ def combine_observers(*observers: OnExchange) -> OnExchange:
         if failures:
             raise ExceptionGroup("observers of an exchange failed", failures)
 
-    return tell
+    return call_all

@@ -1,7 +1,7 @@
-"""Where thinking that clients lose is kept, for the turn in which its calls come back.
+"""Stores for signed thinking, which most clients do not send back.
 
-A model that thinks before it calls tools wants its signed thinking back with the results, and nearly all clients lose
-it. So the `reasoning_details` of a reply with calls are kept, under a key that `chatcompat.reply.turn_keys` makes.
+A model that thinks before it calls tools expects its signed thinking back with the results. Most clients drop it. So
+the `reasoning_details` of a reply with calls are stored, under a key from `chatcompat.reply.turn_keys`.
 """
 
 import time
@@ -12,28 +12,47 @@ from typing import Final, Protocol
 __all__ = ["MAX_ENTRY_BYTES", "MemoryStore", "ThinkingStore"]
 
 MAX_ENTRY_BYTES: Final = 1024 * 1024
-"""The largest value that any store is given."""
+"""The largest value that is put into any store, in bytes."""
 
 
 class ThinkingStore(Protocol):
-    """Where thinking is kept: a few kilobytes a key and at most 1 MiB, for about an hour.
+    """Stores signed thinking. A value has a few kilobytes, at most 1 MiB, and is needed for about an hour.
 
-    What it raises counts as a miss. After `store_timeout` it is cancelled, so a call in a thread must be one that can
-    be abandoned: with anyio, `to_thread.run_sync(..., abandon_on_cancel=True)`.
+    An exception counts as a miss. A call is cancelled after `store_timeout` seconds, so a call in a thread must be
+    abandonable: with anyio, `to_thread.run_sync(..., abandon_on_cancel=True)`.
     """
 
     async def get(self, key: bytes) -> bytes | None:
-        """The value under a key of 32 bytes, or None."""
+        """Return the value of a key, or None.
+
+        Args:
+            key: The key, 32 bytes.
+        """
 
     async def put(self, key: bytes, value: bytes) -> None:
-        """Keep a value under a key of 32 bytes."""
+        """Store a value.
+
+        Args:
+            key: The key, 32 bytes.
+            value: The value, at most `MAX_ENTRY_BYTES` bytes.
+        """
 
 
 class MemoryStore:
-    """Keeps thinking in this process, bounded in entries, bytes and age; what was used longest ago goes first.
+    """A `ThinkingStore` in this process. When it is full, the least recently used values are evicted.
 
-    The bounds are shared by all who use it. A value above `max_entry_bytes` is not kept, so that no single one takes
-    the place of all others; a client that makes very many does so in time, and costs the others thinking, not requests.
+    All clients share its bounds. A client that stores very many values evicts those of others. Their requests still
+    succeed, without the stored thinking.
+
+    Args:
+        max_entries: The highest number of values.
+        max_bytes: The total size of all values, in bytes.
+        max_entry_bytes: The largest value, in bytes. A larger one is not stored.
+        max_age: Seconds until a value expires.
+        clock: Returns the current time in seconds.
+
+    Raises:
+        ValueError: A bound is not above 0.
     """
 
     def __init__(
@@ -52,7 +71,7 @@ class MemoryStore:
             "max_age": max_age,
         }
         for name, bound in bounds.items():
-            if not bound > 0:  # nor is NaN
+            if not bound > 0:  # also catches NaN
                 raise ValueError(f"{name} must be above 0, not {bound}")
         self._max_entries = max_entries
         self._max_bytes = max_bytes
@@ -63,15 +82,15 @@ class MemoryStore:
         self._size = 0
 
     async def get(self, key: bytes) -> bytes | None:
-        """The value, if it is there and not too old."""
+        """Return the value of a key, or None if it is absent or expired."""
         return self.find(key)
 
     async def put(self, key: bytes, value: bytes) -> None:
-        """Keep the value, in place of what was longest not used."""
+        """Store a value. If there is no room, evict the least recently used ones."""
         self.keep(key, value)
 
     def find(self, key: bytes) -> bytes | None:
-        """`get`, for callers that do not wait."""
+        """`get`, for callers that cannot await."""
         entry = self._entries.get(key)
         if entry is None:
             return None
@@ -83,7 +102,7 @@ class MemoryStore:
         return value
 
     def keep(self, key: bytes, value: bytes) -> None:
-        """`put`, for callers that do not wait."""
+        """`put`, for callers that cannot await."""
         self._drop(key)
         if len(value) > self._max_entry_bytes:
             return

@@ -1,4 +1,4 @@
-"""One exchange as bytes: the messages request to send, and the way of its reply back."""
+"""Translate one exchange, bytes to bytes: the request to send, and the reply that comes back."""
 
 import time
 from typing import ClassVar
@@ -24,7 +24,7 @@ __all__ = ["Translation", "translate"]
 
 
 class Translation(Struct, frozen=True):
-    """A translated request, and what is needed to translate its reply.
+    """A translated request. Its methods translate the reply.
 
     Attributes:
         body: The messages request, as JSON.
@@ -32,11 +32,11 @@ class Translation(Struct, frozen=True):
         version: The `anthropic-version` header to send with it.
         model: The model that the client named.
         streaming: Whether the client asked for a stream.
-        ignored: Paths of the request fields that were not sent on, or not as they came (`seed`, `messages[].name`);
-            each path once, in order.
-        may_pause: Whether the request offers tools that the service runs itself. Only then can it pause the turn.
-        origin: What the reply must know of the request.
-        may_be_unchanged: Whether the request is conditional, so that a 304 is a valid reply.
+        ignored: Paths of the request fields that were dropped or changed (`seed`, `messages[].name`). Each path once,
+            in order.
+        may_pause: Whether the request offers tools that the service runs itself. Only then can it pause a turn.
+        context: What the reply needs from the request.
+        may_be_unchanged: Whether a 304 is a valid reply. Never, for a chat completion.
     """
 
     body: bytes
@@ -50,31 +50,70 @@ class Translation(Struct, frozen=True):
     may_be_unchanged: ClassVar[bool] = False
 
     def reply(self, body: bytes) -> bytes:
-        """The chat completion of a whole messages reply; raises `InvalidReply`."""
+        """Translate a whole messages reply into a chat completion.
+
+        Args:
+            body: The reply, as JSON.
+
+        Raises:
+            InvalidReply: The reply is not a message.
+        """
         return self.whole_reply(body)[0]
 
     def whole_reply(self, body: bytes) -> tuple[bytes, ReplySummary]:
-        """The chat completion of a whole messages reply, and what it was; raises `InvalidReply`."""
+        """Translate a whole messages reply into a chat completion, with a summary of it.
+
+        Args:
+            body: The reply, as JSON.
+
+        Raises:
+            InvalidReply: The reply is not a message.
+        """
         return to_plain_completion(body, self.context) or to_chat_completion(decode_message(body), self.context)
 
     def error(self, status: int, body: bytes) -> bytes:
-        """The error body of a native error reply; a body of any other form becomes one too."""
+        """Translate a native error reply into a chat error body.
+
+        Args:
+            status: The HTTP status of the reply.
+            body: The reply. If it is not a native error, the error body is made from the status.
+        """
         return self.error_reply(status, body).body
 
     def error_reply(self, status: int, body: bytes) -> ErrorReply:
-        """The error reply of a native one."""
+        """Translate a native error reply like `error`, and keep its status and type.
+
+        Args:
+            status: The HTTP status of the reply.
+            body: The reply. If it is not a native error, the error body is made from the status.
+        """
         return to_chat_error(to_native_error(body), status)
 
     def stream(self, *, max_event_bytes: int = MAX_EVENT_BYTES, max_held_bytes: int = MAX_HELD_BYTES) -> ChunkStream:
-        """A new translator of the reply's stream: `feed` it, `close` it, send what both give."""
+        """Return a new translator from a messages stream to a chat-completions stream.
+
+        Args:
+            max_event_bytes: The largest event, in bytes. A larger one ends the stream with an error.
+            max_held_bytes: How many bytes of the message may be held until it is complete. Signed thinking is held, and
+                text before JSON.
+        """
         return FastChunkStream(self.context, max_event_bytes=max_event_bytes, max_held_bytes=max_held_bytes)
 
     def collector(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> CompletionCollector:
-        """A translator of a messages stream into the whole completion that the client asked for."""
+        """Return a new translator from a messages stream to a whole chat completion.
+
+        Args:
+            max_event_bytes: The largest event, in bytes. A larger one raises `InvalidReply`.
+        """
         return CompletionCollector(self.context, max_event_bytes=max_event_bytes)
 
     def event_reader(self, *, max_event_bytes: int, max_held_bytes: int) -> ChunkStream | CompletionCollector:
-        """A translator of a messages stream into what the client asked for: a stream or a whole completion."""
+        """Return `stream(...)` if the client asked for a stream, else `collector(...)`.
+
+        Args:
+            max_event_bytes: The largest event, in bytes.
+            max_held_bytes: How many bytes of a streamed message may be held until it is complete.
+        """
         if self.streaming:
             return self.stream(max_event_bytes=max_event_bytes, max_held_bytes=max_held_bytes)
         return self.collector(max_event_bytes=max_event_bytes)
@@ -89,11 +128,18 @@ def translate(
     strict: bool = False,
     bounds: RequestBounds = DEFAULT_BOUNDS,
 ) -> Translation:
-    """Translate the body of `POST /v1/chat/completions`.
+    """Translate the body of `POST /v1/chat/completions` into a messages request.
 
-    `dialect` says what the inner app accepts, `created` is the reply's time in seconds since the epoch (now), and
-    `version` the `anthropic-version` that the client named itself (the dialect's). With `strict`, what would be
-    ignored is refused. `bounds` say how much a request may hold. Raises `InvalidRequest`.
+    Args:
+        body: The chat-completions request, as JSON.
+        dialect: What the inner app accepts, or a function from the model id to that.
+        created: `created` of the reply, in seconds since the epoch. Default: the current time.
+        version: The `anthropic-version` header that the client sent. Default: the dialect's version.
+        strict: Refuse a request if any of its fields would be ignored.
+        bounds: How much a request may hold.
+
+    Raises:
+        InvalidRequest: The request cannot be translated.
     """
     return translate_decoded(
         decode_chat_request(body, bounds),
@@ -114,7 +160,7 @@ def translate_decoded(
     strict: bool = False,
     bounds: RequestBounds = DEFAULT_BOUNDS,
 ) -> Translation:
-    """Translate a request that was decoded before, as by a caller that looks into it first."""
+    """Translate a request that is decoded already. The arguments are those of `translate`."""
     chat = decoded.chat
     accepted = to_dialect(dialect, chat.model)
     version = version or accepted.version
@@ -122,7 +168,7 @@ def translate_decoded(
     ignored = tuple(dict.fromkeys(outcome.ignored)) if outcome.ignored else ()
     if strict and ignored:
         raise InvalidRequest(
-            "This cannot be honoured as it was sent, and nothing is to be ignored.",
+            "This field would be ignored or changed, and strict mode does not allow that. Remove the field.",
             param=to_param(ignored[0]),
             code="unsupported_parameter",
         )

@@ -1,1 +1,1 @@
-"""A message, or the events of its stream -> a chat completion, or its chunks."""
+"""Translate a message into a chat completion, and the events of a message stream into chunks."""

@@ -1,6 +1,6 @@
-"""The blocks of a message while they are open: what each makes of its deltas.
+"""The open blocks of a message, and how each handles its deltas.
 
-A delta that does not belong to its kind of block is skipped, but text that comes in a tool's block is not lost.
+A block skips deltas that do not belong to its type. Text in a `tool_use` block is an exception: it is kept.
 """
 
 import sys
@@ -42,13 +42,13 @@ from chatcompat.wire.messages import (
 )
 
 Writer = ChunkWriter | CompletionWriter
-"""Where a reply is written: as the chunks of a stream, or as one completion."""
+"""Writes a reply, as the chunks of a stream or as one completion."""
 
-_ENTRY: Final = 100  # bytes that are kept of a block or a citation, whatever it says
+_ENTRY: Final = 100  # bytes that any block or citation takes, however short it is
 
 
 class StreamedReply:
-    """What a message has said so far, and the writer that it is told to."""
+    """The state of one reply, and the writer of its output."""
 
     __slots__ = (
         "_details",
@@ -88,20 +88,20 @@ class StreamedReply:
         self.started = True
 
     def hold(self, size: int) -> None:
-        """Count what is kept; raises `InvalidReply` above the bound."""
+        """Count held bytes; raises `InvalidReply` above the bound."""
         self.left -= size
         if self.left < 0:
             raise too_large_reply()
 
     @property
     def details(self) -> ReasoningDetailsBuilder:
-        """Where things stand, with the text so far."""
+        """The builder of `reasoning_details`, at the position behind the text so far."""
         text = self.writer.content if self.context.json_tool is None else self.held_text
         self._details.position = text.length
         return self._details
 
     def say(self, text: str) -> None:
-        """Write text, or hold it where JSON may follow that it would spoil."""
+        """Write text, or hold it if JSON may follow: text before JSON would make it invalid."""
         self._say(self.prefill_filter.feed(text))
 
     def _say(self, text: str) -> None:
@@ -112,16 +112,16 @@ class StreamedReply:
             self.writer.say(text)
 
     def annotate(self, annotations: list[Annotation]) -> None:
-        """Write citations, or hold them with their text."""
+        """Write citations, or hold them if their text is held."""
         if self.context.json_tool is not None:
             self.held_annotations += annotations
         elif annotations:
             self.writer.annotate(annotations)
 
     def end(self, stop: StopDelta | Message) -> None:
-        """Write what stood back until the whole message was there, and the end; raises `InvalidReply`."""
+        """Write what waited for the end of the message, and the end; raises `InvalidReply`."""
         writer, summary = self.writer, self.summary
-        # Read before anything is written: a usage that cannot be read is an error, and nothing follows an end.
+        # Read this first: it may raise, and no error may follow the end of a reply.
         usage = to_chat_usage(summary.native_usage) if writer.needs_usage else None
         if rest := self.prefill_filter.flush():
             self._say(rest)
@@ -130,7 +130,7 @@ class StreamedReply:
                 writer.say(text)
             if self.held_annotations:
                 writer.annotate(self.held_annotations)
-        if details := self.details.build(places=not self.json_seen):
+        if details := self.details.build(positions=not self.json_seen):
             writer.detail(details)
             if calls := writer.said_calls():
                 summary.thinking = Turn(writer.content.digest, calls, details)
@@ -143,7 +143,7 @@ class StreamedReply:
 
 
 class OpenBlock:
-    """A block that says nothing: of a type that we do not know, or thinking that nobody can read."""
+    """A block without output: of an unknown type, or redacted thinking."""
 
     __slots__ = ("_reply",)
 
@@ -151,22 +151,22 @@ class OpenBlock:
         self._reply = reply
 
     def add_text(self, text: str) -> None:
-        """Take a piece of text."""
+        """Add a piece of text."""
 
     def add_thinking(self, thinking: str) -> None:
-        """Take a piece of thinking."""
+        """Add a piece of thinking."""
 
     def add_signature(self, signature: str) -> None:
-        """Take the signature of thinking."""
+        """Add the signature of the thinking."""
 
     def add_input(self, partial_json: str) -> None:
-        """Take a piece of a tool's input."""
+        """Add a piece of a tool's input."""
 
     def add_citation(self, citation: Citation) -> None:
-        """Take a citation of the text."""
+        """Add a citation of the text."""
 
     def end(self) -> None:
-        """Send what could not be sent before the block was whole."""
+        """Write what waited for the end of the block."""
 
 
 class OpenText(OpenBlock):
@@ -195,7 +195,7 @@ class OpenText(OpenBlock):
 
 
 class OpenThinking(OpenBlock):
-    """A block of thinking: its text is sent as it comes, its signed copy in one delta at its end."""
+    """A block of thinking. Its text is written as it comes, and its signed copy with the end of the message."""
 
     __slots__ = ("_pieces", "_signature")
 
@@ -219,7 +219,7 @@ class OpenThinking(OpenBlock):
 
 
 class OpenCall(OpenBlock):
-    """A function call, or the JSON that the client asked for: each piece of input is sent as it comes."""
+    """A function call, or the JSON that the client asked for. Each piece of input is written as it comes."""
 
     __slots__ = ("_fallback", "_sent", "_write")
 
@@ -238,12 +238,12 @@ class OpenCall(OpenBlock):
             self._write(partial_json)
 
     def end(self) -> None:
-        if not self._sent:  # a call without arguments sends none natively, and clients want an object
+        if not self._sent:  # a native call without arguments has no input deltas, but clients expect an object
             self.add_input(bytes(self._fallback).decode())
 
 
 class OpenWrapped(OpenCall):
-    """Input that is not the client's as it stands: it is sent, unwrapped, when it is whole."""
+    """Input in a wrapper that the client did not ask for. It is unwrapped and written at the end of the block."""
 
     __slots__ = ("_pieces", "_unwrap")
 
@@ -263,7 +263,7 @@ class OpenWrapped(OpenCall):
 
 
 def open_block(reply: StreamedReply, block: Block) -> OpenBlock:
-    """Begin a block, and write what its beginning says."""
+    """Open a block, and write its initial content."""
     reply.hold(_ENTRY)
     match block:
         case TextBlock():
@@ -282,21 +282,21 @@ def open_block(reply: StreamedReply, block: Block) -> OpenBlock:
 
 def _open_json(reply: StreamedReply, block: ToolUseBlock) -> OpenBlock:
     if reply.json_seen:
-        return OpenBlock(reply)  # a second document would spoil the first
+        return OpenBlock(reply)  # a second document after the first is not valid JSON
     reply.json_seen = True
-    reply.writer.say("")  # the content is a text from here on, even if its JSON is cut off before it begins
+    reply.writer.say("")  # the content is now a string and not null, even if the JSON is cut off before its first byte
     if reply.context.json_wrapped:
         return OpenWrapped(reply, reply.writer.say, block.input, to_unwrapped)
     return OpenCall(reply, reply.writer.say, block.input)
 
 
 def _open_call(reply: StreamedReply, block: ToolUseBlock) -> OpenBlock:
-    """Begin a call; its index counts calls, not blocks."""
+    """Open a call. Its index counts calls, not blocks."""
     context, index = reply.context, reply.calls
     reply.calls += 1
     reply.details.add_call()
     if context.legacy_functions and index:
-        return OpenBlock(reply)  # there is room for one
+        return OpenBlock(reply)  # `function_call` has room for one
     call_id, name = reply.ids.unique(block.id), context.tool_names.get(block.name, block.name)
     if block.name in context.custom_tools:
         return OpenWrapped(reply, reply.writer.custom_call(index, call_id, name), block.input, to_free_text)
@@ -304,7 +304,7 @@ def _open_call(reply: StreamedReply, block: ToolUseBlock) -> OpenBlock:
 
 
 def write_message(message: Message, reply: StreamedReply) -> None:
-    """Write a message that came whole; raises `InvalidReply`."""
+    """Write a whole message; raises `InvalidReply`."""
     reply.begin(message)
     for block in message.content:
         open_block(reply, block).end()

@@ -1,4 +1,4 @@
-"""The bytes of chunks: what all chunks of a stream share is built once, and each chunk is joined around its delta."""
+"""Write chunks. The parts that all chunks of a stream share are encoded once."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -18,9 +18,9 @@ from chatcompat.wire.sse import encode_comment, encode_data
 DONE: Final = encode_data(b"[DONE]")
 PING: Final = encode_comment(b"ping")
 
-_MAX_NAMES: Final = 2_000  # characters of a completion's id and model: every chunk repeats them
+_MAX_NAMES: Final = 2_000  # characters of a completion's id and model, which every chunk repeats
 
-# Ends of line to some clients' readers, though not to the standard; in JSON an escape says the same.
+# The SSE standard does not end a line at these, but some clients do. In JSON an escape means the same.
 _LINE_SEPARATORS: Final = (
     ("\u0085".encode(), b"\\u0085"),
     ("\u2028".encode(), b"\\u2028"),
@@ -31,22 +31,19 @@ _encode = msgspec.json.Encoder().encode
 
 
 def escape_separators(chunks: bytes) -> bytes:
-    """In JSON anything outside ASCII stands in a string, so this can be done on whole frames."""
+    """Escape line separators in whole frames. In JSON, non-ASCII characters only occur in strings."""
     for separator, escape in _LINE_SEPARATORS:
         chunks = chunks.replace(separator, escape)
     return chunks
 
 
 def has_separators(text: str) -> bool:
-    """Whether there is anything to escape, which text tells sooner than its bytes."""
+    """Return whether there is a line separator to escape. This is faster on text than on bytes."""
     return not text.isascii() and ("\u2028" in text or "\u2029" in text or "\x85" in text)
 
 
 class ChunkWriter:
-    """Collects the chunks of one stream in `out`; `text_head` and `text_tail` stand around the JSON of a text.
-
-    Raises `InvalidReply` for a message whose names are too long to stand in every chunk.
-    """
+    """Collects the chunks of one stream in `out`. A text chunk is `text_head`, the JSON string and `text_tail`."""
 
     __slots__ = (
         "_close",
@@ -76,22 +73,24 @@ class ChunkWriter:
         self._context = context
 
     def begin(self, summary: ReplySummary) -> None:
-        """Open the reply whose id, model and first usage the summary has; raises `InvalidReply`."""
+        """Begin the reply; raises `InvalidReply` if its id and model are too long to repeat in every chunk."""
         if len(summary.id) + len(summary.model) > _MAX_NAMES:
-            raise InvalidReply("The messages service sent a message whose id or model is too long.")
+            raise InvalidReply(
+                f"The messages service sent an id and model that are too long: above {_MAX_NAMES} characters."
+            )
         context, self._summary = self._context, summary
         tier = to_service_tier(summary.native_usage) if context.service_tier else None
-        named = b'"service_tier":%b,' % _encode(tier) if context.service_tier else b""
+        service_tier = b'"service_tier":%b,' % _encode(tier) if context.service_tier else b""
         self._shared = escape_separators(
             b'data: {"id":%b,"object":"chat.completion.chunk","created":%d,"model":%b,%b"choices":'
-            % (_encode(summary.id), context.created, _encode(summary.model), named)
+            % (_encode(summary.id), context.created, _encode(summary.model), service_tier)
         )
         self._delta = self._shared + b'[{"index":0,"delta":'
         self._close = b',"usage":null}\n\n' if context.include_usage else b"}\n\n"
         self._tail = b',"logprobs":null,"finish_reason":null}]' + self._close
         self.text_head: bytes = self._delta + b'{"content":'
         self.text_tail: bytes = b"}" + self._tail
-        # The same around a text that is JSON already, and between two.
+        # The same for a text that is encoded already, and between two of them.
         self.open_text: bytes = self.text_head + b'"'
         self.close_text: bytes = b'"' + self.text_tail
         self.between_texts: bytes = self.close_text + self.open_text
@@ -118,7 +117,7 @@ class ChunkWriter:
         self._write(b'{"reasoning_content":%b}' % _encode(text))
 
     def detail(self, details: list[ReasoningDetail]) -> None:
-        """Add the signed thinking and its places."""
+        """Add the signed thinking and its positions."""
         self._write(b'{"reasoning_details":%b}' % _encode(details))
 
     def annotate(self, annotations: list[Annotation]) -> None:
@@ -130,7 +129,7 @@ class ChunkWriter:
         self._write(b'{"refusal":%b}' % _encode(refusal))
 
     def call(self, index: int, call_id: str, name: str) -> Callable[[str], None]:
-        """Open a function call; gives what adds a piece of its arguments."""
+        """Open a function call; returns a function that adds a piece of its arguments."""
         if self._context.legacy_functions:
             self._write(b'{"function_call":{"name":%b,"arguments":""}}' % _encode(name))
             return self._writer(b'{"function_call":{"arguments":', b"}}", self.calls.begin("function", name))
@@ -142,7 +141,7 @@ class ChunkWriter:
         return self._writer(b'{"tool_calls":[{"index":%d,"function":{"arguments":' % index, b"}}]}", call)
 
     def custom_call(self, index: int, call_id: str, name: str) -> Callable[[str], None]:
-        """Open a custom call; gives what adds a piece of its input."""
+        """Open a custom call; returns a function that adds a piece of its input."""
         self._write(
             b'{"tool_calls":[{"index":%d,"id":%b,"type":"custom","custom":{"name":%b,"input":""}}]}'
             % (index, _encode(call_id), _encode(name))
@@ -150,9 +149,9 @@ class ChunkWriter:
         call = self.calls.begin("custom", name)
         return self._writer(b'{"tool_calls":[{"index":%d,"custom":{"input":' % index, b"}}]}", call)
 
-    def _writer(self, before: bytes, behind: bytes, call: SaidCall) -> Callable[[str], None]:
-        """What writes each piece of a string in a delta of one form, and notes it for its call."""
-        out, head, tail = self.out, self._delta + before, behind + self._tail
+    def _writer(self, before: bytes, after: bytes, call: SaidCall) -> Callable[[str], None]:
+        """Return a function that writes each piece in a delta and records it for its call."""
+        out, head, tail = self.out, self._delta + before, after + self._tail
         calls, unread = self.calls, self.calls.unread
 
         def write(piece: str) -> None:
@@ -167,11 +166,11 @@ class ChunkWriter:
         return write
 
     def said_calls(self) -> list[Call]:
-        """The calls that were written; none if they are too large to be kept."""
+        """Return the calls so far, or none if they are too large to keep."""
         return self.calls.whole()
 
     def finish(self, stop: Stop, usage: dict[str, Any] | None) -> None:
-        """End the reply with the summary's finish reason."""
+        """End the reply with the finish reason of the summary."""
         matched = b',"stop_sequence":' + _encode(stop.stop_sequence) if stop.stop_sequence else b""
         self.out.append(
             b'%b{},"logprobs":null,"finish_reason":%b,"native_finish_reason":%b%b}]%b'

@@ -1,4 +1,4 @@
-"""Messages, whole or as a stream -> one chat completion."""
+"""Translate a message, whole or streamed, into one chat completion."""
 
 from chatcompat.reply.blocks import StreamedReply, write_message
 from chatcompat.reply.completion import CompletionWriter
@@ -13,7 +13,7 @@ from chatcompat.wire.sse import MAX_EVENT_BYTES, EventDecoder
 
 
 def to_chat_completion(message: Message, context: ReplyContext) -> tuple[bytes, ReplySummary]:
-    """The completion of a whole message, and its summary; raises `InvalidReply`."""
+    """Return the completion of a whole message, and its summary; raises `InvalidReply`."""
     writer = CompletionWriter(context)
     reply = StreamedReply(writer, context)
     write_message(message, reply)
@@ -21,10 +21,14 @@ def to_chat_completion(message: Message, context: ReplyContext) -> tuple[bytes, 
 
 
 class CompletionCollector:
-    """Turns the bytes of a messages stream into one chat completion, for clients that asked for a whole reply.
+    """Translates the bytes of a messages stream into one chat completion, for a client that did not ask for a stream.
 
-    `feed` gives nothing; `close` gives the completion's bytes, or raises `InvalidReply` if it was not whole. After an
-    `error` event `error` is set, and `close` gives the error body.
+    `feed` always returns `b""`. `close` returns the completion, or raises `InvalidReply` if the message is incomplete.
+    An `error` event sets `error`, and `close` then returns the error body.
+
+    Args:
+        context: What the reply needs from the request.
+        max_event_bytes: The largest event, in bytes.
     """
 
     def __init__(self, context: ReplyContext, *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
@@ -36,7 +40,7 @@ class CompletionCollector:
 
     @property
     def ended(self) -> bool:
-        """Whether all has been said: the rest of the messages stream is of no account."""
+        """Whether the message is complete or has failed. The rest of the stream is ignored."""
         return self.error is not None or self._reader.ended
 
     @property
@@ -45,7 +49,14 @@ class CompletionCollector:
         return self._reader.reply.started
 
     def feed(self, piece: bytes) -> bytes:
-        """Take the next piece; raises `InvalidReply`."""
+        """Read the next piece of the messages stream.
+
+        Args:
+            piece: The bytes, cut anywhere.
+
+        Raises:
+            InvalidReply: The stream is not a valid message.
+        """
         if not self.ended:
             failure = self._reader.read(read_events(self._decoder, piece))
             if failure is not None:
@@ -53,7 +64,11 @@ class CompletionCollector:
         return b""
 
     def close(self) -> bytes:
-        """The completion; raises `InvalidReply`."""
+        """Return the completion, or the error body after an `error` event.
+
+        Raises:
+            InvalidReply: The message is incomplete.
+        """
         if self.error is not None:
             return self.error.body
         if not self._reader.ended:

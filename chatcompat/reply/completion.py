@@ -1,4 +1,4 @@
-"""The writer of whole completions, and the plain values that completions and chunks share."""
+"""Write whole completions, and translate the values that completions and chunks share."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -32,10 +32,10 @@ FINISH_REASONS: Final = {
     "tool_use": "tool_calls",
     "max_tokens": "length",
     "model_context_window_exceeded": "length",
-    "pause_turn": "length",  # the turn is not finished
+    "pause_turn": "length",  # the turn is incomplete
     "refusal": "content_filter",
 }
-UNKNOWN_FINISH_REASON: Final = "stop"  # a newer server's reason, or none
+UNKNOWN_FINISH_REASON: Final = "stop"  # for a new reason, or none
 
 _encode = msgspec.json.Encoder().encode
 
@@ -52,7 +52,7 @@ class Stop(Protocol):
 def to_completion(
     reply: ReplyMessage, summary: ReplySummary, stop: Stop, usage: dict[str, Any], context: ReplyContext
 ) -> bytes:
-    """The completion around a reply's message."""
+    """Return the completion of a reply."""
     choice = Choice(
         index=0,
         message=reply,
@@ -74,7 +74,7 @@ def to_completion(
 
 
 class CompletionWriter:
-    """Collects one completion; `body` has its bytes once it is finished."""
+    """Collects one completion. `finish` sets `body` to its bytes."""
 
     __slots__ = ("_calls", "_context", "_message", "_summary", "_thinking", "body", "content")
     needs_usage = True
@@ -88,11 +88,11 @@ class CompletionWriter:
         self._calls: list[tuple[ReplyToolCall | ReplyCustomCall, list[str]]] = []  # each with the pieces of its input
 
     def begin(self, summary: ReplySummary) -> None:
-        """Open the reply whose id, model and first usage the summary has."""
+        """Begin the reply."""
         self._summary = summary
 
     def ping(self) -> None:
-        """A completion has no place for this."""
+        """Do nothing: a completion has no pings."""
 
     def say(self, text: str) -> None:
         """Add a piece of the content."""
@@ -103,7 +103,7 @@ class CompletionWriter:
         self._thinking.append(text)
 
     def detail(self, details: list[ReasoningDetail]) -> None:
-        """Add the signed thinking and its places."""
+        """Add the signed thinking and its positions."""
         self._message.reasoning_details = details
 
     def annotate(self, annotations: list[Annotation]) -> None:
@@ -117,19 +117,19 @@ class CompletionWriter:
         self._message.refusal = refusal
 
     def call(self, _: int, call_id: str, name: str) -> Callable[[str], None]:
-        """Open a function call; gives what adds a piece of its arguments."""
+        """Open a function call; returns a function that adds a piece of its arguments."""
         pieces: list[str] = []
         self._calls.append((ReplyToolCall(call_id, ReplyFunction(name, "")), pieces))
         return pieces.append
 
     def custom_call(self, _: int, call_id: str, name: str) -> Callable[[str], None]:
-        """Open a custom call; gives what adds a piece of its input."""
+        """Open a custom call; returns a function that adds a piece of its input."""
         pieces: list[str] = []
         self._calls.append((ReplyCustomCall(call_id, ReplyCustom(name, "")), pieces))
         return pieces.append
 
     def said_calls(self) -> list[Call]:
-        """The calls that were written."""
+        """Return the calls so far."""
         return [
             ("function", call.function.name, "".join(pieces))
             if isinstance(call, ReplyToolCall)
@@ -138,7 +138,7 @@ class CompletionWriter:
         ]
 
     def finish(self, stop: Stop, usage: dict[str, Any] | None) -> None:
-        """End the reply with the summary's finish reason."""
+        """End the reply with the finish reason of the summary."""
         message = self._message
         if self.content.pieces:
             message.content = self.content.text
@@ -159,15 +159,15 @@ class CompletionWriter:
 
 
 def to_completion_id(message_id: str) -> str:
-    """`chatcmpl_` and the native id without its prefix, so that the logs of both sides join.
+    """Replace the prefix `msg_` with `chatcmpl_`. The rest stays, so that the logs of both sides can be joined.
 
-    llama.cpp's server gives its messages an id that is a completion's already.
+    llama.cpp's server already sends ids of completions.
     """
     return message_id if message_id.startswith("chatcmpl") else "chatcmpl_" + message_id.removeprefix("msg_")
 
 
 def to_finish_reason(stop_reason: str | None, *, has_calls: bool, legacy: bool = False) -> str:
-    """The finish reason. Clients run calls only if it says so, and take it to say that there are some."""
+    """Return the finish reason. `tool_calls` always comes with calls, and only then do clients run them."""
     reason = FINISH_REASONS.get(stop_reason or "", UNKNOWN_FINISH_REASON)
     if reason in ("stop", "tool_calls"):
         calls = "function_call" if legacy else "tool_calls"
@@ -176,7 +176,7 @@ def to_finish_reason(stop_reason: str | None, *, has_calls: bool, legacy: bool =
 
 
 def to_refusal(stop_reason: str | None, details: StopDetails | None) -> str | None:
-    """Why the model refused, in the service's words."""
+    """Return the service's explanation of a refusal, if it gave one."""
     return details.explanation or None if stop_reason == "refusal" and details is not None else None
 
 
@@ -188,7 +188,7 @@ _free_text = msgspec.json.Decoder(_FreeText).decode
 
 
 def to_free_text(raw: str) -> str:
-    """The text in a custom tool's input; input of another form, or cut off, is given as it is."""
+    """Return the text in a custom tool's input. Input of another form, or cut off, is returned unchanged."""
     try:
         return _free_text(raw).input
     except DECODE_ERRORS:
@@ -204,7 +204,7 @@ _WRAPPING: Final = re.compile(r'[ \t\n\r]*+\{[ \t\n\r]*+"value"[ \t\n\r]*+:[ \t\
 
 
 def to_unwrapped(raw: str) -> str:
-    """The JSON in a wrapped tool's input, byte for byte; of one that was cut off, what came."""
+    """Return the JSON in a wrapped tool's input, byte for byte. If it was cut off, return the part that arrived."""
     try:
         return bytes(_wrapped(raw).value).decode()
     except DECODE_ERRORS:
@@ -213,7 +213,7 @@ def to_unwrapped(raw: str) -> str:
 
 
 def to_annotations(citations: Iterable[Citation], start: int, end: int) -> list[Annotation]:
-    """The citations of the content from `start` to `end`, in characters; chat has a name for those of the web only."""
+    """Return the web citations of the characters `start` to `end`. Chat has no other kind."""
     return [
         Annotation(URLCitation(start_index=start, end_index=end, title=citation.title or "", url=citation.url))
         for citation in citations

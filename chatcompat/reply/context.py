@@ -1,21 +1,21 @@
-"""What a reply must know of the request that it answers."""
+"""What a reply needs from the request that it answers."""
 
 from msgspec import Struct
 
 
 class ReplyContext(Struct, frozen=True, kw_only=True):
-    """The small part of a translated request that is needed again for its reply.
+    """The part of a request that its reply needs.
 
     Attributes:
         created: Time of the reply in seconds since the epoch, the same in every chunk.
-        include_usage: Whether a stream ends with a chunk of its usage.
+        include_usage: Whether a stream ends with a usage chunk.
         prefill: The start of the reply that the client sent, if the inner app repeats it.
-        tool_names: The client's name by native tool name, for the names that were changed.
-        custom_tools: Native names of custom tools. Calls of these are custom calls.
-        legacy_functions: Whether a call is sent as `function_call`, which has room for one call.
+        tool_names: The client's tool name by native name, for the names that were changed.
+        custom_tools: Native names of the custom tools.
+        legacy_functions: Whether a call is sent as `function_call`, which holds only one.
         json_tool: Name of the tool whose input is the JSON that the client asked for.
         json_wrapped: Whether that JSON is in the tool's property `value`.
-        service_tier: Whether the request named a service tier. Only then does the reply.
+        service_tier: Whether the request named a service tier. Only then does the reply name one.
     """
 
     created: int

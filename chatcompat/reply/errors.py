@@ -1,4 +1,4 @@
-"""Native errors -> the error bodies that clients read; which becomes which is a table."""
+"""Translate native errors into chat errors, by a table."""
 
 import re
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 from chatcompat.errors import ErrorReply, to_error_reply
 from chatcompat.wire.messages import NativeError
 
-# Native error type -> (HTTP status where only the type is known, error type, error code).
+# Native error type -> (HTTP status if only the type is known, error type, error code).
 # https://platform.claude.com/docs/en/api/errors and https://platform.openai.com/docs/guides/error-codes
 ERROR_TYPES: Final[dict[str, tuple[int, str, str | None]]] = {
     "invalid_request_error": (400, "invalid_request_error", None),
@@ -23,7 +23,7 @@ ERROR_TYPES: Final[dict[str, tuple[int, str, str | None]]] = {
 }
 UNKNOWN_ERROR_STATUS: Final = 500
 
-# Error type and code where only the status is known, as in a proxy's own reply.
+# Error type and code if only the status is known, as in a reply of a proxy.
 _TYPES_OF_STATUSES: Final = {status: (error_type, code) for status, error_type, code in ERROR_TYPES.values()}
 
 _TOO_LONG: Final = "prompt is too long"
@@ -32,12 +32,12 @@ _ABOUT_MODEL: Final = re.compile(r"\bmodel\b")
 
 
 def status_of(error: NativeError) -> int:
-    """The HTTP status that belongs to a native error type."""
+    """Return the HTTP status of a native error type."""
     return ERROR_TYPES.get(error.type, (UNKNOWN_ERROR_STATUS,))[0]
 
 
 def to_chat_error(error: NativeError, status: int) -> ErrorReply:
-    """A native error as an HTTP error reply; the message is kept word for word."""
+    """Translate a native error into an HTTP error reply. Its message is kept word for word."""
     if error.type in ERROR_TYPES:
         error_type, code = ERROR_TYPES[error.type][1:]
     else:
@@ -52,7 +52,7 @@ def to_chat_error(error: NativeError, status: int) -> ErrorReply:
 
 
 def to_stream_error(error: NativeError) -> ErrorReply:
-    """A native `error` event as the stream's last frame; its own type stays in `code`."""
+    """Translate a native `error` event into the last frame of a stream. `code` keeps its native type."""
     status = status_of(error)
     error_type = ERROR_TYPES[error.type][1] if error.type in ERROR_TYPES else "server_error"
     return to_error_reply(status, error.message or _no_message(status), error_type, error.type or None)

@@ -1,7 +1,7 @@
-"""The short ways of a stream: deltas that come one a piece, and text whose bytes go on as they came.
+"""Fast paths for the common pieces of a stream: a single delta, and text that is copied without decoding its JSON.
 
-A reader can skip this file. `FastChunkStream` gives the bytes that `ChunkStream` gives, and nearly all pieces of nearly
-all streams take one of these ways.
+Readers can skip this file. `FastChunkStream` returns the same bytes as `ChunkStream`. Nearly all pieces of nearly all
+streams take a fast path.
 """
 
 import re
@@ -17,12 +17,12 @@ from chatcompat.reply.text_digest import BATCH
 from chatcompat.wire.messages import ContentBlockDelta, Ping
 from chatcompat.wire.sse import MAX_EVENT_BYTES
 
-# How a delta stands on the wire when a server sends each in a piece of its own.
+# The start of a delta's frame. Most servers send each frame in a piece of its own.
 _DELTA: Final = b"event: content_block_delta\ndata: "
 _DELTA_START: Final = len(_DELTA)
-# Of these the whole of the most common form: written without white space (some servers pad the end), and with no escape
-# but those that we write alike. Its text goes on as the bytes that came, once they are known to be UTF-8. Nothing in it
-# can match in two ways, so nothing is kept to go back to: that would cost 60 bytes for each byte of a text of escapes.
+# The most common form of a text delta: no white space (some servers pad the end), and no escapes but those that our
+# encoder writes too. Such a text is copied as it is once it is known to be UTF-8. The quantifiers are possessive, so
+# the matcher keeps no state for backtracking: that would take 60 bytes for each byte of a text of escapes.
 _TEXT: Final = (
     _DELTA + rb'\{"type":"content_block_delta","index":(?:0|[1-9][0-9]{0,5}),"delta":\{"type":"text_delta",'
     rb'"text":"([ !#-\[\]-~\x80-\xff]*+(?:\\[nt"][ !#-\[\]-~\x80-\xff]*+)*+)"\} *+\}\n\n'
@@ -30,7 +30,7 @@ _TEXT: Final = (
 _match_text: Final = re.compile(_TEXT).fullmatch
 _find_texts: Final = re.compile(rb"(?:\A|(?<=\n\n))" + _TEXT).findall  # each match is a whole frame
 
-_decode_delta = msgspec.json.Decoder(ContentBlockDelta | Ping).decode  # of a union the type must be there
+_decode_delta = msgspec.json.Decoder(ContentBlockDelta | Ping).decode  # a union requires the type
 
 
 _LONG: Final = 64 * 1024
@@ -38,7 +38,7 @@ _LONG: Final = 64 * 1024
 
 
 class FastChunkStream(ChunkStream):
-    """A `ChunkStream` that reads a piece in the short way where there is one."""
+    """A `ChunkStream` that takes a fast path if the piece allows it."""
 
     __slots__ = ("_content", "_max_spliced")
 
@@ -50,7 +50,7 @@ class FastChunkStream(ChunkStream):
         self._content = self._writer.content
 
     def feed(self, piece: bytes) -> bytes:
-        """The bytes to send for the next piece of the messages stream; `b""` while there is nothing to say."""
+        """Return the bytes to send for the next piece of the messages stream, `b""` if there are none yet."""
         reader = self._reader
         if self._decoder.idle and len(piece) <= self._max_spliced:
             if reader.splices and (found := _match_text(piece)) is not None and (text := found[1]):
@@ -73,24 +73,24 @@ class FastChunkStream(ChunkStream):
         return super().feed(piece)
 
     def _feed_text(self, text: bytes) -> bytes | None:
-        """The chunk of a text that is JSON already; None if it is not UTF-8."""
+        """Return the chunk of a text that is encoded already, or None if it is not UTF-8."""
         try:
-            said = text.decode()
+            decoded = text.decode()
         except UnicodeDecodeError:
             return None
         self._content.add(text)
         self._writer.has_content = True
-        if has_separators(said):
+        if has_separators(decoded):
             text = escape_separators(text)
         return b"".join((self._writer.open_text, text, self._writer.close_text))
 
     def _feed_texts(self, piece: bytes) -> bytes | None:
-        """The chunks of a piece that is a run of text deltas of the common form; None for any other."""
+        """Return the chunks of a piece that only has text deltas of the common form, or None for any other."""
         texts: list[bytes] = _find_texts(piece)
         if len(texts) != piece.count(b"\n\n") or not all(texts):
             return None
         try:
-            text = b'"'.join(texts).decode()  # a quotation mark between keeps halves of a character apart
+            text = b'"'.join(texts).decode()  # the quotation marks keep halves of a character apart
         except UnicodeDecodeError:
             return None
         self._content.add(b"".join(texts))
@@ -100,9 +100,9 @@ class FastChunkStream(ChunkStream):
         return escape_separators(chunks) if has_separators(text) else chunks
 
     def _feed_delta(self, piece: bytes) -> bytes | None:
-        """The chunks of a piece that is one delta and nothing else, which most are; None for any other.
+        """Return the chunks of a piece that is a single delta, or None for any other.
 
-        The piece is known to begin as such a frame and to end as a frame: with no end of line in between it is one.
+        The caller has checked the start and the end of the piece. If no line ends in between, it is one frame.
         """
         payload = piece[_DELTA_START:-2]
         if b"\n" in payload or b"\r" in payload:

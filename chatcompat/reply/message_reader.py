@@ -1,4 +1,4 @@
-"""The events of a message -> what a writer writes."""
+"""Read the events of a message, and pass their content to a writer."""
 
 import sys
 from collections.abc import Callable, Iterable
@@ -28,7 +28,7 @@ from chatcompat.wire.messages import (
 
 
 class MessageReader:
-    """Reads the events of one message and writes the reply that they make, as chunks or as one completion."""
+    """Reads the events of one message and writes the reply, as chunks or as one completion."""
 
     __slots__ = (
         "_may_splice",
@@ -52,7 +52,7 @@ class MessageReader:
         self._stop = StopDelta()
 
     def read(self, events: Iterable[Event | SkippedBlock | None]) -> ErrorEvent | None:
-        """Read events up to the end of the message; returns the `error` event that ended it, if one did.
+        """Read events up to the end of the message. Returns the `error` event that ended it, if any.
 
         Raises `InvalidReply`.
         """
@@ -79,11 +79,11 @@ class MessageReader:
         self.splices = self._may_splice
 
     def on_delta(self, event: ContentBlockDelta) -> None:
-        """Read a delta of a message that has started; raises `InvalidReply`."""
+        """Read a delta after the start of the message; raises `InvalidReply`."""
         block, delta = self._open.get(event.index), event.delta
         if block is None:
             if isinstance(delta, TextDelta):
-                self.reply.say(delta.text)  # text that is in no block is not lost either
+                self.reply.say(delta.text)  # keep text even if its block was never opened
             elif isinstance(delta, InputJSONDelta):
                 raise unopened_block()
             return
@@ -102,7 +102,7 @@ class MessageReader:
                 assert_never(delta)
 
     def _on_block_start(self, event: ContentBlockStart) -> None:
-        self._end_block(event.index)  # one that was not closed
+        self._end_block(event.index)  # a block of this index that was not closed
         block = self._open[event.index] = open_block(self.reply, event.content_block)
         if not isinstance(block, OpenText | OpenCall):
             self._silence(event.index)

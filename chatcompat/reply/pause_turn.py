@@ -1,8 +1,8 @@
-"""A turn that the service pauses (`stop_reason: pause_turn`) and goes on with: its parts joined into one message.
+"""Resume a turn that the service paused (`stop_reason: pause_turn`), and join its parts into one message.
 
-Natively the client sends the turn so far back as an assistant message, and the service goes on with it. A
-chat-completions client knows no such thing, so that is done for it, on the native side: what is translated is one
-message, or one stream, as if there had been no pause. Blocks of any type go back byte for byte, so they stay raw here.
+A native client resumes a paused turn: it sends the turn so far back as an assistant message. Chat completions have no
+pauses, so this is done for the client, before the reply is translated. The translation gets one message, or one stream.
+Blocks are sent back byte for byte, whatever their type, so they stay raw here.
 
 https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons#pause-turn
 """
@@ -37,7 +37,7 @@ class _Text(Struct):
 
 
 class _Head(Struct):
-    """A message, as far as it matters here."""
+    """The fields of a message that matter here."""
 
     content: list[Raw]
     id: Raw = _NULL
@@ -50,7 +50,7 @@ class _Start(Struct):
 
 
 class _Delta(Struct):
-    """A delta of any type; each has one of these fields."""
+    """A delta of any type. Each type has some of these fields."""
 
     type: str = ""
     text: str = ""
@@ -62,7 +62,7 @@ class _Delta(Struct):
 
 
 class _Event(Struct):
-    """An event of any type, as far as it matters here."""
+    """The fields of an event, of any type, that matter here."""
 
     type: str
     index: int | None = None
@@ -78,7 +78,7 @@ _event = msgspec.json.Decoder(_Event).decode
 
 
 def continued_body(body: bytes, content: list[Raw]) -> bytes:
-    """The messages request with the turn so far at its end, without texts that the service would refuse as empty."""
+    """Return the messages request with the turn so far at its end, without empty texts: the service refuses them."""
     request = _fields(body)
     turn = {"role": "assistant", "content": [block for block in content if _text_of(block).text != _EMPTY]}
     request["messages"] = Raw(_encode([*_list(request["messages"]), turn]))
@@ -86,12 +86,12 @@ def continued_body(body: bytes, content: list[Raw]) -> bytes:
 
 
 def not_continued() -> InvalidReply:
-    """The error for a paused turn whose next part is no message."""
-    return InvalidReply("The messages service did not go on with a turn that it had paused.")
+    """Return the error for a paused turn whose next part is not a message."""
+    return InvalidReply("The messages service did not resume a turn that it had paused.")
 
 
 def _read_head(body: bytes) -> _Head:
-    """A message whose raw values can be sent on; raises `DECODE_ERRORS`."""
+    """Return a message whose raw values are safe to send; raises `DECODE_ERRORS`."""
     if not body.isascii():
         body.decode()  # raw values are not proven to be UTF-8
     head = _head(body)
@@ -101,20 +101,20 @@ def _read_head(body: bytes) -> _Head:
 
 
 class PausedTurn:
-    """The turn so far: its content as the service wrote it, and the usage of the parts that ended in a pause."""
+    """The turn so far: its content as the service wrote it, and the usage of its paused parts."""
 
     def __init__(self, *, max_bytes: int) -> None:
         self.content: list[Raw] = []
         self.usage: Usage = {}
-        self.streams = False  # whether its first part came as a stream
+        self.streams = False  # whether its first part was a stream
         self._message_id = _NULL
-        self._left = max_bytes  # what may be kept of its streams
+        self._left = max_bytes  # bytes of its streams that may still be kept
 
     def take_message(self, body: bytes, *, first: bool, last: bool) -> bytes | None:
-        """Take a part that came whole: gives the message so far, or None if it is paused and another part is to come.
+        """Add a whole part. Returns the message so far, or None if the turn is paused and will be resumed.
 
-        What the `first` part says is for the reader of the reply to judge. Raises `InvalidReply` for a later one that
-        is no message, and for usages that cannot be summed.
+        An invalid `first` part is returned unchanged, since the translation reports it. Raises `InvalidReply` if a
+        later part is not a message, or if the usages cannot be summed.
         """
         try:
             head = _read_head(body)
@@ -133,23 +133,23 @@ class PausedTurn:
         return _encode(_fields(body) | {"id": self._message_id, "content": self.content, "usage": self.usage})
 
     def may_keep(self, size: int) -> bool:
-        """Whether another `size` bytes may be kept; where not, the turn cannot be continued."""
+        """Return whether another `size` bytes may be kept. If not, the turn is not resumed."""
         self._left -= size
         return self._left >= 0
 
 
 class _Growing:
-    """A block of a stream: what it began with, and the pieces that came since."""
+    """An open block of a stream: its initial value, and the deltas since."""
 
-    def __init__(self, block: Fields, path: int) -> None:
-        self.place = path  # among the blocks of the part
+    def __init__(self, block: Fields, position: int) -> None:
+        self.position = position  # among the blocks of the part
         self._block = block
         self._texts: dict[str, list[str]] = {}
         self._citations: list[Raw] = []
         self._input: list[str] = []
 
     def grow(self, delta: _Delta) -> bool:
-        """Take a delta; False for one of a type that we do not know."""
+        """Add a delta. Returns False if its type is unknown."""
         match delta.type:
             case "text_delta":
                 self._texts.setdefault("text", []).append(delta.text)
@@ -166,7 +166,7 @@ class _Growing:
         return True
 
     def built(self) -> Raw:
-        """The whole block; raises `DECODE_ERRORS`."""
+        """Return the whole block; raises `DECODE_ERRORS`."""
         block = self._block
         for name, pieces in self._texts.items():
             block[name] = Raw(_encode("".join([_text(block.get(name, _EMPTY)), *pieces])))
@@ -180,27 +180,27 @@ class _Growing:
 
 
 class StreamPart:
-    """Passes on the events of one part of a turn as events of the whole one.
+    """Rewrites the events of one part of a turn so that all parts form one stream.
 
-    `feed` gives the bytes of a messages stream. Unless it is the `last` part, a pause is not passed on: `paused` then
-    says that another part is to come. What cannot be read is passed on as it is, for the reader of the stream to judge,
-    and such a turn is not continued; nor is one that is too large to keep.
+    `feed` returns the bytes of a messages stream. If the part ends in a pause and is not the `last` one, `feed` leaves
+    the pause out and sets `paused`: the turn is to be resumed. Unreadable events are passed on unchanged, since the
+    translation reports them. A turn with such an event, or one that is too large to keep, is not resumed.
     """
 
     def __init__(self, turn: PausedTurn, *, first: bool, last: bool, max_event_bytes: int) -> None:
         self.paused: bool = False
-        self.too_large: bool = False  # an event was: nothing behind it is read
+        self.too_large: bool = False  # an event was too large: nothing after it is read
         self._turn = turn
         self._first = first
         self._decoder = EventDecoder(max_bytes=max_event_bytes)
-        self._offset = len(turn.content)  # indexes of a part begin at 0
-        self._blocks: list[_Growing | Raw] = []  # raw once they are whole
+        self._offset = len(turn.content)  # block indexes of each part start at 0
+        self._blocks: list[_Growing | Raw] = []  # raw once complete
         self._open: dict[int, _Growing] = {}
         self._usage: Usage = {}
         self._can_go_on = not last
 
     def feed(self, piece: bytes) -> bytes:
-        """The bytes to pass on; raises `InvalidReply` for usages that cannot be summed."""
+        """Return the bytes to pass on; raises `InvalidReply` if the usages cannot be summed."""
         try:
             payloads = self._decoder.feed(piece)
         except EventTooLarge as error:
@@ -236,10 +236,10 @@ class StreamPart:
         return _frame(event.type, _encode(_fields(payload) | changed) if changed else payload)
 
     def _pauses(self, event: _Event) -> bool:
-        """Take the end of the part; True if another part is to come, and the content is kept for it."""
+        """Read the end of the part. If the turn is to be resumed, keep its content and return True."""
         if event.delta is None or event.delta.stop_reason != PAUSE or not self._can_go_on:
             return False
-        if not all(map(self._build, self._open.values())):  # a block that nothing ended is as whole as it gets
+        if not all(map(self._build, self._open.values())):  # blocks without an end event are complete now
             return False
         self._turn.content += [block for block in self._blocks if isinstance(block, Raw)]
         self._turn.usage = add_counts(self._turn.usage, self._usage)
@@ -247,7 +247,7 @@ class StreamPart:
         return True
 
     def _keep(self, event: _Event, size: int) -> bool:
-        """Keep what an event says of the content; False if that cannot be done."""
+        """Keep the content of an event. Returns False if that is not possible."""
         if event.type not in ("content_block_start", "content_block_delta", "content_block_stop"):
             return True
         if event.index is None or not self._turn.may_keep(size):
@@ -267,9 +267,9 @@ class StreamPart:
         return self._build(growing)
 
     def _build(self, growing: _Growing) -> bool:
-        """Put a whole block in the place of what it grew from; False if it is not whole."""
+        """Replace an open block with the complete one. Returns False if it is incomplete."""
         try:
-            self._blocks[growing.place] = growing.built()
+            self._blocks[growing.position] = growing.built()
         except DECODE_ERRORS:
             return False
         return True

@@ -1,17 +1,17 @@
-"""A prefill that the inner app repeats at the beginning of its reply: the client has it already."""
+"""Remove a prefill that the inner app repeats at the start of its reply. The client already has it."""
 
 
 class PrefillFilter:
-    """Takes the text of a reply as it comes and leaves the prefill out; text that begins otherwise stays whole."""
+    """Removes the prefill from the start of a streamed text. A text that starts otherwise stays whole."""
 
     __slots__ = ("_matched", "_prefill")
 
     def __init__(self, prefill: str) -> None:
         self._prefill = prefill
-        self._matched = 0  # characters of it that came: the text that is held
+        self._matched = 0  # characters of the prefill that arrived: these are held
 
     def feed(self, text: str) -> str:
-        """What of the next text is the reply's own; while it may be the prefill it is held."""
+        """Return the next text without the prefill. Text that may belong to the prefill is held."""
         prefill, before = self._prefill, self._matched
         if not prefill:
             return text
@@ -25,5 +25,5 @@ class PrefillFilter:
         return text[repeated:]
 
     def flush(self) -> str:
-        """What is still held when the reply ends: it was not the prefill."""
+        """Return the held text at the end of the reply. It was not the prefill."""
         return self._prefill[: self._matched]

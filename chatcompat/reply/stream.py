@@ -1,4 +1,4 @@
-"""Stream events -> chunks."""
+"""Translate the events of a messages stream into chunks."""
 
 import sys
 from collections.abc import Iterable
@@ -16,19 +16,24 @@ from chatcompat.wire.messages import Event
 from chatcompat.wire.sse import MAX_EVENT_BYTES, EventDecoder, encode_data
 
 MAX_HELD_BYTES: Final = 32 * 1024 * 1024
-"""The default bound of what is kept of a message until it is whole: signed thinking, text before JSON."""
+"""How many bytes of a message may be held until it is complete. Signed thinking is held, and text before JSON."""
 
 StreamError = ErrorReply
-"""Why a stream failed: the HTTP status that it would have had, and the error body."""
+"""Why a stream failed: an HTTP status, and the error body."""
 
 
 class ChunkStream:
-    """Turns the bytes of a messages stream into the bytes of a chat-completions stream.
+    """Translates the bytes of a messages stream into the bytes of a chat-completions stream.
 
-    Feed the bytes as they come, cut anywhere, and send what `feed` gives; at the end send what `close` gives. A
-    stream that fails or ends early gets one error frame and no `[DONE]`; `error` then says why. While `started` is
-    false no chunk was made, and an `error` can still be answered with a real HTTP status. `summary` has what the
-    reply is so far.
+    Pass the bytes to `feed` as they arrive, cut anywhere, and send what it returns. At the end, send what `close`
+    returns. A stream that fails or ends early gets one error frame and no `[DONE]`, and `error` is set. While `started`
+    is False, there is no chunk yet, so an `error` can still be answered with its HTTP status. `ended` says whether the
+    reply is complete or has failed, and `summary` describes the reply so far.
+
+    Args:
+        context: What the reply needs from the request.
+        max_event_bytes: The largest event, in bytes. A larger one ends the stream with an error.
+        max_held_bytes: How many bytes of the message may be held until it is complete.
     """
 
     __slots__ = ("_decoder", "_out", "_reader", "_writer", "ended", "error", "summary")
@@ -46,34 +51,49 @@ class ChunkStream:
 
     @property
     def started(self) -> bool:
-        """Whether a chunk was made."""
+        """Whether there was a chunk."""
         return self._reader.reply.started
 
     @property
     def has_content(self) -> bool:
-        """Whether a chunk was made after the opening one: text, thinking, a call or a refusal."""
+        """Whether there was a chunk after the first: text, thinking, a call or a refusal."""
         return self._writer.has_content
 
     def feed(self, piece: bytes) -> bytes:
-        """The bytes to send for the next piece of the messages stream; `b""` while there is nothing to say."""
+        """Return the bytes to send for the next piece of the messages stream, `b""` if there are none yet.
+
+        Args:
+            piece: The bytes, cut anywhere.
+        """
         if not self.ended:
             self._read(read_events(self._decoder, piece))
         return self._flush()
 
     def close(self) -> bytes:
-        """The bytes to send when the messages stream has ended: an error frame if its message was not whole."""
+        """Return the bytes to send at the end of the messages stream: an error frame if its message is incomplete."""
         return self.fail(incomplete_stream())
 
     def fail(self, error: InvalidReply) -> bytes:
-        """The bytes to send when the messages stream is given up: an error frame, unless it had ended."""
+        """Return the bytes to send when the messages stream is abandoned: an error frame, unless the reply has ended.
+
+        Args:
+            error: Why it is abandoned.
+        """
         if not self.ended:
             self._fail(error.reply)
         return self._flush()
 
     def replay(self, body: bytes) -> bytes:
-        """The whole stream of a messages reply that came in one piece; raises `InvalidReply` if it is no message."""
+        """Return the whole chat-completions stream of a messages reply that is not a stream.
+
+        Args:
+            body: The reply, as JSON.
+
+        Raises:
+            InvalidReply: The reply is not a message.
+        """
         message = decode_message(body)
-        self._reader.reply.left = sys.maxsize  # all of it is there
+        self._reader.reply.left = sys.maxsize  # the whole message is in memory already
         try:
             write_message(message, self._reader.reply)
             self.ended = True
@@ -90,7 +110,7 @@ class ChunkStream:
         self.ended = self._reader.ended
         if failure is not None:
             native = failure.error
-            # Where nothing was sent yet, the error is that of an HTTP reply.
+            # If nothing was sent yet, the error is an HTTP reply.
             self._fail(to_stream_error(native) if self.started else to_chat_error(native, status_of(native)))
 
     def _fail(self, error: StreamError) -> None:

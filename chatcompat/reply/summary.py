@@ -1,4 +1,4 @@
-"""What a reply was: kept while the reply is written, so that nothing reads its own output again."""
+"""The summary of a reply. It is collected while the reply is written, so the output need not be read again."""
 
 from typing import Any
 
@@ -10,21 +10,25 @@ from chatcompat.wire.messages import Usage
 
 
 class ReplySummary(Struct, gc=False):
-    """What a reply was, or is so far. What is not known yet is empty."""
+    """The summary of a reply so far.
+
+    Attributes:
+        id: The id of the completion. Empty until the reply begins.
+        model: The model that the messages service named.
+        finish_reason: The finish reason. Empty until the reply is complete.
+        native_usage: The usage under its native names.
+        error_type: `type` of the error that ended or replaced the reply.
+        thinking: The turn to store thinking for. None unless the reply is complete and has calls and signed thinking.
+    """
 
     id: str = ""
-    """The completion's id."""
     model: str = ""
-    """The model that the messages service named."""
     finish_reason: str = ""
-    """Empty while the reply is not whole."""
     native_usage: Usage = {}
     error_type: str = ""
-    """`type` of the error that ended the reply, or that the client got in place of one."""
     thinking: Turn | None = None
-    """The turn of a reply that is whole, if there is thinking to keep for its calls."""
 
     @property
     def usage(self) -> dict[str, Any] | None:
-        """The usage as `readable_usage` gives it; None after an error."""
+        """The usage under chat names, as plain values. None before the reply begins and after an error."""
         return readable_usage(self.native_usage) if self.id and not self.error_type else None

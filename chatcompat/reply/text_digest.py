@@ -1,4 +1,4 @@
-"""What a reply says, as far as the key of its thinking needs it: a digest of its text, and its calls."""
+"""Collect the parts of a reply that the key of its thinking needs: a digest of its text, and its calls."""
 
 from hashlib import blake2b
 from typing import Final, Literal, NamedTuple
@@ -6,16 +6,16 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 
 BATCH: Final = 8 * 1024
-"""How many bytes of text wait to be counted and digested: doing so with each delta would cost more."""
+"""Bytes of text that are digested at once. Digesting each delta alone would be slower."""
 
 MAX_SAID_BYTES: Final = 1024 * 1024
-"""How much the calls of one turn may say; a turn that says more is not kept."""
+"""The largest size of all calls of a turn, in bytes. The thinking of a larger turn is not stored."""
 
 CALL_BYTES: Final = 64
-"""What a call counts beside its name and arguments, so that there is a bound on calls that say nothing."""
+"""Bytes that a call counts in addition to its name and arguments. This bounds the number of empty calls."""
 
 MAX_PIECES: Final = 256
-"""How many pieces of arguments wait to be counted and joined."""
+"""Pieces of arguments that are joined at once."""
 
 Kind = Literal["function", "custom"]
 
@@ -30,14 +30,15 @@ def _to_text(unquoted: bytes | bytearray) -> str:
 
 
 def digest_of(text: str) -> bytes:
-    """The digest of a text, the same as that of its pieces in a `TextDigest`."""
+    """Return the digest of a text. A `TextDigest` of its pieces has the same."""
     return blake2b(text.encode(), digest_size=32).digest()
 
 
 class TextDigest:
-    """The length in characters of a text that comes in pieces, and its digest.
+    """The length in characters and the digest of a text that arrives in pieces.
 
-    A piece is JSON text without its quotation marks. Whoever adds to `unread` calls `read` above `BATCH`.
+    A piece is a JSON string without its quotation marks. A caller that appends to `unread` must call `read` once it is
+    longer than `BATCH`.
     """
 
     __slots__ = ("_digest", "_length", "unread")
@@ -48,7 +49,7 @@ class TextDigest:
         self._digest = blake2b(digest_size=32)
 
     def read(self) -> None:
-        """Count and digest the pieces so far."""
+        """Count and digest the unread pieces."""
         if self.unread:
             text = _to_text(self.unread)
             self.unread.clear()
@@ -56,14 +57,14 @@ class TextDigest:
             self._digest.update(text.encode())
 
     def add(self, piece: bytes) -> None:
-        """Take a piece."""
+        """Add a piece."""
         self.unread += piece
         if len(self.unread) > BATCH:
             self.read()
 
     @property
     def length(self) -> int:
-        """How many characters there are so far."""
+        """The length of the text so far, in characters."""
         self.read()
         return self._length
 
@@ -75,7 +76,7 @@ class TextDigest:
 
 
 class KeptText:
-    """The same of a text whose pieces are kept anyway."""
+    """The same for a text whose pieces are kept anyway."""
 
     __slots__ = ("length", "pieces")
 
@@ -84,7 +85,7 @@ class KeptText:
         self.length: int = 0
 
     def add(self, piece: str) -> None:
-        """Take a piece."""
+        """Add a piece."""
         self.pieces.append(piece)
         self.length += len(piece)
 
@@ -100,19 +101,18 @@ class KeptText:
 
 
 class SaidCall(NamedTuple):
-    """A call whose arguments come in pieces."""
+    """A call whose arguments arrive in pieces: parts of one JSON string, without its quotation marks."""
 
     kind: Kind
     name: str
     arguments: list[bytes]
-    """Parts of one JSON text, without its quotation marks."""
 
 
 class CallCollector:
-    """The calls of a reply that comes in pieces; none of a reply whose calls are too large.
+    """The calls of a streamed reply. If they are too large, none are kept.
 
-    A piece is JSON text with its quotation marks. Whoever adds to `unread` does so for the `current` call, and calls
-    `read` above `MAX_PIECES` pieces or behind one above `BATCH`.
+    A piece is a JSON string with its quotation marks. A caller that appends to `unread` does so for the `current` call.
+    It must call `read` after more than `MAX_PIECES` pieces, or after a piece longer than `BATCH`.
     """
 
     __slots__ = ("_calls", "_left", "current", "unread")
@@ -124,7 +124,7 @@ class CallCollector:
         self._left = MAX_SAID_BYTES
 
     def begin(self, kind: Kind, name: str) -> SaidCall:
-        """Take the beginning of a call."""
+        """Begin a call."""
         call = SaidCall(kind, name, [])
         self.turn_to(call)
         self._calls.append(call)
@@ -132,12 +132,12 @@ class CallCollector:
         return call
 
     def turn_to(self, call: SaidCall) -> None:
-        """Take the next pieces for a call."""
+        """Make a call the `current` one."""
         self.read()
         self.current = call
 
     def read(self) -> None:
-        """Count the pieces so far, and keep them in their call."""
+        """Count the unread pieces, and add them to the `current` call."""
         if self.current is not None:
             arguments = b"".join([piece[1:-1] for piece in self.unread])
             self.unread.clear()
@@ -153,6 +153,6 @@ class CallCollector:
             self._calls.clear()
 
     def whole(self) -> list[Call]:
-        """The calls, each with all of its arguments."""
+        """Return the calls, each with all of its arguments."""
         self.read()
         return [(kind, name, _to_text(b"".join(arguments))) for kind, name, arguments in self._calls]

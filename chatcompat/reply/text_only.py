@@ -1,7 +1,7 @@
-"""The short way of a reply that is text and calls: its text is not read, but proven and sent on as the bytes that came.
+"""The fast path of a whole reply with only text and calls: its text is validated and copied, but not decoded.
 
-One typed scan shows that a raw value is valid JSON without half a character in it, one more that all of the body is
-UTF-8. What the text is besides, nobody here needs to know. Wherever more is to be told, nothing is made.
+The typed decoder proves that a raw value is valid JSON with no lone surrogates. A second scan proves that the body is
+UTF-8. Any other reply takes the general path.
 """
 
 import msgspec
@@ -41,7 +41,7 @@ _decode = msgspec.json.Decoder(_Message).decode
 
 
 def to_plain_completion(body: bytes, context: ReplyContext) -> tuple[bytes, ReplySummary] | None:
-    """The completion of a messages reply that is at most one text and calls of functions; None for any other."""
+    """Return the completion of a reply with at most one text and then function calls, or None for any other."""
     if context.prefill or context.json_tool is not None or context.legacy_functions or context.custom_tools:
         return None
     try:

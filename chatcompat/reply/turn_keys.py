@@ -1,12 +1,12 @@
-"""Which turn thinking belongs to: the key under which it is kept, made of what the turn says and what it answers.
+"""The key under which the thinking of a turn is stored, derived from the content of the turn and of what it answers.
 
-A turn is known by its words: its text, its calls by name and arguments, and the user messages or results right before
-it. Ids are left out: some servers number the calls of every reply from zero, and some clients number them anew.
-Arguments are compared as JSON, since clients write them again with other spaces and in another order of keys.
+A turn is identified by its text, by the names and arguments of its calls, and by the user messages or results right
+before it. Ids are not part of the key: some servers number the calls of each reply from zero, and some clients renumber
+them. Arguments are compared as JSON, since clients reformat them and reorder their keys.
 
-What a turn answers tells apart two conversations that call the same function alike. Nothing before that is part of the
-key: clients trim old messages and change their system prompt, and the thinking would be lost with every change. So two
-turns of one credential share their thinking only if they say the same in answer to the same.
+The messages that a turn answers distinguish two conversations that make the same call. Earlier messages are not part of
+the key: clients trim them and change their system prompt, and each change would lose the thinking. So two turns of one
+credential share their thinking only if they have the same content and answer the same messages.
 """
 
 from collections.abc import Iterable, Sequence
@@ -32,21 +32,21 @@ from chatcompat.wire.chat_request import (
 )
 
 MAX_LOOKUPS: Final = 64
-"""How many turns of one tool loop are looked up, the last ones."""
+"""How many turns of a tool loop are looked up, counted from the last."""
 
 CREDENTIALS: Final = frozenset({b"authorization", b"x-api-key"})
-"""Headers that say who asks."""
+"""Headers that identify the client."""
 
 _encode = msgspec.json.Encoder().encode
 
 
 class Turn(Struct, frozen=True):
-    """What a turn says, and its thinking.
+    """The content of a turn, and its thinking.
 
     Attributes:
-        text: The digest of its text, made by `digest_of`.
+        text: The digest of its text, from `digest_of`.
         calls: Its tool calls, in order.
-        details: Its thinking, with the places of text and calls.
+        details: Its thinking, with the positions of text and calls.
     """
 
     text: bytes
@@ -55,7 +55,7 @@ class Turn(Struct, frozen=True):
 
 
 def to_turn(message: AssistantMessage) -> Turn:
-    """What a message says: the same of one that this package sent and of one that came back."""
+    """Return the turn of a message. It is the same for a reply and for the history that a client sends back."""
     calls: list[Call] = []
     for call in message.tool_calls or ():
         if call.custom is not None:
@@ -71,13 +71,13 @@ def to_turn(message: AssistantMessage) -> Turn:
 
 
 def to_credential(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """A digest of all that says who asks: a placeholder in one header does not join those who differ in another."""
+    """Return a digest of all credential headers. Clients with the same placeholder in one may differ in another."""
     held = sorted(header for header in headers if header[0] in CREDENTIALS)
     return blake2b(_encode(held), digest_size=32).digest()
 
 
 def to_key(credential: bytes, answered: bytes, turn: Turn) -> bytes | None:
-    """32 bytes from which nothing can be read; None for a turn whose calls are too large to be kept."""
+    """Return a key of 32 bytes that reveals nothing of the turn, or None if its calls are too large to keep."""
     if sum(CALL_BYTES + len(name) + len(arguments) for _, name, arguments in turn.calls) > MAX_SAID_BYTES:
         return None
     calls = [
@@ -91,7 +91,7 @@ _encode_sorted = msgspec.json.Encoder(order="deterministic").encode
 
 
 def _canonical(arguments: str) -> str:
-    """The same text for the same JSON, with the digits of its numbers as they are; what is no JSON stays as it is."""
+    """Return a canonical text of JSON, with the digits of its numbers unchanged. Other text is returned unchanged."""
     try:
         return _encode_sorted(_decode_json(arguments.strip() or "{}")).decode()
     except DECODE_ERRORS:
@@ -99,7 +99,7 @@ def _canonical(arguments: str) -> str:
 
 
 def digest_of_run(messages: Iterable[Message]) -> bytes:
-    """A digest of what a turn answers: user messages and results, without their ids, names and instructions."""
+    """Return a digest of what a turn answers: user messages and results, without ids, names and instructions."""
     digest = blake2b(digest_size=32)
     for message in messages:
         if isinstance(message, UserMessage | ToolMessage | FunctionMessage):
@@ -112,14 +112,14 @@ def digest_of_run(messages: Iterable[Message]) -> bytes:
 
 
 def _text(content: str | Sequence[object] | None) -> str:
-    """The text of a message's content: clients send one text as a string, as parts, or as nothing."""
+    """Return the text of a message's content, which may be a string, parts or null."""
     if content is None or isinstance(content, str):
         return content or ""
     return "".join(part.text for part in content if isinstance(part, TextPart))
 
 
 def _files(content: str | Sequence[object] | None) -> list[memoryview]:
-    """The images and files of a message's content, as the JSON that came."""
+    """Return the images and files of a message's content, as the JSON that the client sent."""
     files: list[memoryview] = []
     for part in content if isinstance(content, list) else ():
         match part:
@@ -132,11 +132,11 @@ def _files(content: str | Sequence[object] | None) -> list[memoryview]:
     return files
 
 
-# ---------------------------------------------------------------- what is missed
+# ---------------------------------------------------------------- turns without their thinking
 
 
 def last_answered(messages: Sequence[Message]) -> bytes:
-    """What the reply to a request answers."""
+    """Return the digest of what the reply to a request answers."""
     for is_turn, group in groupby(reversed(messages), _is_turn):
         if not is_turn:
             return digest_of_run(reversed([*group]))
@@ -144,14 +144,14 @@ def last_answered(messages: Sequence[Message]) -> bytes:
 
 
 def lost_turns(messages: Sequence[Message]) -> list[tuple[AssistantMessage, bytes]]:
-    """The turns of the running tool loop that came back without their thinking, and what each one answers.
+    """Return the turns of the current tool loop that lack their thinking, each with the digest of what it answers.
 
-    From the end back to a user turn without results: only up to there does the native side want the thinking.
+    The loop goes back to the last user turn without results. The service expects no thinking before that.
     """
     found: list[tuple[AssistantMessage, bytes]] = []
     if _is_turn(messages[-1]):
         return found
-    turns: list[AssistantMessage] = []  # those that answer the run before them
+    turns: list[AssistantMessage] = []  # the turns that answer the run before them
     for is_turn, group in groupby(reversed(messages), _is_turn):
         run = [*group]
         if is_turn:

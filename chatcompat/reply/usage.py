@@ -1,4 +1,4 @@
-"""Native usage -> chat usage."""
+"""Translate native usage into chat usage."""
 
 import math
 from contextlib import suppress
@@ -11,12 +11,12 @@ from chatcompat.errors import DECODE_ERRORS, InvalidReply
 from chatcompat.wire.messages import Usage
 
 CHAT_SERVICE_TIERS: Final[dict[str, str]] = {"standard": "default", "priority": "priority"}
-"""The tier that a request was served in; others, and `batch`, have no chat name: null."""
+"""Chat names of native service tiers. A tier that is not here, such as `batch`, becomes null."""
 
 _NULL: Final = Raw(b"null")
 
 _encode = msgspec.json.Encoder().encode
-# A count may be of any size, but Python writes no integer of more than 4,300 digits: a sum must stay below.
+# Python converts no integer of more than 4,300 digits to text, so a sum must stay below that.
 _MAX_BITS: Final = 14_000
 _MAX_NUMBER: Final = 2**63
 
@@ -33,7 +33,7 @@ _output_details = msgspec.json.Decoder(_OutputTokensDetails | None).decode
 
 
 def to_service_tier(usage: Usage) -> str | None:
-    """The chat name of the tier in a usage."""
+    """Return the chat name of the tier in a usage, or None."""
     try:
         return CHAT_SERVICE_TIERS.get(_text(usage.get("service_tier", _NULL)) or "")
     except DECODE_ERRORS:
@@ -41,9 +41,11 @@ def to_service_tier(usage: Usage) -> str | None:
 
 
 def to_chat_usage(usage: Usage) -> dict[str, Any]:
-    """Usage under chat names; what has no such name is added as it came.
+    """Translate usage into chat names. Fields without a chat name are added unchanged.
 
-    Native `input_tokens` leave out what was read from the cache or written to it; `prompt_tokens` are all of them.
+    Native `input_tokens` exclude cached tokens, read or written. `prompt_tokens` include them.
+
+    Raises `InvalidReply` for counts that are not integers or too large.
     """
     try:
         extras = dict(usage)
@@ -73,10 +75,10 @@ def to_chat_usage(usage: Usage) -> dict[str, Any]:
 
 
 def readable_usage(usage: Usage) -> dict[str, Any] | None:
-    """Usage under chat names as plain values; None if the tokens cannot be read.
+    """Translate usage into chat names with plain values. Returns None if the token counts are invalid.
 
-    A field that cannot be read is left out, and one with a number beyond 64 bits: `1e999`, or a number of thousands of
-    digits, would stop who adds it up.
+    Invalid fields are left out, and so are fields with an integer of more than 64 bits: observers could not add up a
+    number of thousands of digits.
     """
     readable: dict[str, Any] = {}
     try:
@@ -91,7 +93,7 @@ def readable_usage(usage: Usage) -> dict[str, Any] | None:
 
 
 def _is_moderate(value: Any) -> bool:
-    """Whether each integer in a decoded value is one of 64 bits."""
+    """Return whether each integer in a decoded value fits in 64 bits."""
     if isinstance(value, dict):
         return all(map(_is_moderate, value.values()))
     if isinstance(value, list):
@@ -100,9 +102,9 @@ def _is_moderate(value: Any) -> bool:
 
 
 def add_counts(total: Usage, more: Usage) -> Usage:
-    """Two usages as one: counts are summed, at any depth, and of anything else the newer is kept; null says nothing.
+    """Add two usages. Numbers are summed at any depth. Of other values the newer wins, unless it is null.
 
-    Raises `InvalidReply` for counts that have no sum.
+    Raises `InvalidReply` if numbers have no finite sum.
     """
     summed = dict(total)
     try:
