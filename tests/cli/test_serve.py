@@ -169,10 +169,10 @@ def test_an_option_that_cannot_be_is_an_error(tmp_path: Path) -> None:
         command = [sys.executable, "-m", "chatcompat", "serve", *options]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path)
         assert done.returncode != 0
-        written = (done.stdout + done.stderr).lower()
-        assert options[0].strip("-") in written
-        assert "traceback" not in written
-        assert "sk-hidden" not in written
+        output = (done.stdout + done.stderr).lower()
+        assert options[0].strip("-") in output
+        assert "traceback" not in output
+        assert "sk-hidden" not in output
 
 
 def test_a_file_that_is_named_must_be_there(tmp_path: Path) -> None:
@@ -229,10 +229,10 @@ def test_metrics_are_served_where_they_are_asked_for(tmp_path: Path) -> None:
         server.client().chat.completions.create(**CHAT)
         server.lines(1)  # the exchange is over
         with urllib.request.urlopen(f"{server.url}/metrics", timeout=60) as page:
-            written = page.read().decode()
+            output = page.read().decode()
     labels = 'finish_reason="stop",model="caicaini/auto",status="200",streaming="false"'
-    assert f"chatcompat_requests_total{{{labels}}} 1.0" in written
-    assert "Secret" not in written
+    assert f"chatcompat_requests_total{{{labels}}} 1.0" in output
+    assert "Secret" not in output
 
 
 def test_what_is_missing_for_metrics_is_said(tmp_path: Path) -> None:

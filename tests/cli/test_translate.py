@@ -21,22 +21,22 @@ TOOL = {"type": "function", "function": {"name": "look.up", "parameters": {"type
 
 def run(body: bytes, *arguments: str) -> tuple[int, bytes, list[str]]:
     """The command in this process: exit status, standard output, lines of standard error."""
-    out, written = io.BytesIO(), io.StringIO()
+    out, stderr = io.BytesIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(body)))
         patch.setattr(sys, "stdout", io.TextIOWrapper(out))
-        patch.setattr(sys, "stderr", written)
+        patch.setattr(sys, "stderr", stderr)
         try:
             status = app(["translate", *arguments], result_action="return_value")
         except SystemExit as exit_:
             status = exit_.code
         written = out.getvalue()
-    return status, written, written.getvalue().splitlines()
+    return status, written, stderr.getvalue().splitlines()
 
 
 def test_a_request_is_translated_and_what_was_ignored_is_named() -> None:
-    status, out, written = run(chat(seed=3, messages=[{"role": "user", "content": "hi", "name": "x"}]))
-    assert (status, written) == (0, ["seed", "messages[].name"])
+    status, out, stderr = run(chat(seed=3, messages=[{"role": "user", "content": "hi", "name": "x"}]))
+    assert (status, stderr) == (0, ["seed", "messages[].name"])
     assert check_messages_request(json.loads(out)) == []
     assert json.loads(out)["messages"] == [{"role": "user", "content": "hi"}]
 
@@ -54,14 +54,14 @@ def test_a_field_named_by_the_client_steers_no_terminal() -> None:
     ],
 )
 def test_a_refusal_names_its_place(arguments: list[str], body: bytes, place: str) -> None:
-    status, out, written = run(body, *arguments)
-    assert (status, out, len(written)) == (1, b"", 1)
-    assert f"(at {place})" in written[0]
+    status, out, stderr = run(body, *arguments)
+    assert (status, out, len(stderr)) == (1, b"", 1)
+    assert f"(at {place})" in stderr[0]
 
 
 def test_a_reply_becomes_a_completion() -> None:
-    status, out, written = run(json.dumps(REPLY).encode(), "--reply")
-    assert (status, written) == (0, [])
+    status, out, stderr = run(json.dumps(REPLY).encode(), "--reply")
+    assert (status, stderr) == (0, [])
     assert check_chat_reply(json.loads(out), allow=EXTENSIONS) == []
     assert json.loads(out)["choices"][0]["message"]["content"] == "Hello"
 
@@ -79,15 +79,15 @@ def test_a_reply_is_translated_in_the_light_of_its_request(tmp_path: Path) -> No
 
 def test_a_native_error_becomes_the_error_that_a_client_gets() -> None:
     native = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
-    status, out, written = run(json.dumps(native).encode(), "--reply")
-    assert (status, written) == (1, [])
+    status, out, stderr = run(json.dumps(native).encode(), "--reply")
+    assert (status, stderr) == (1, [])
     assert chat_error(json.loads(out)) == []
     assert json.loads(out)["error"]["message"] == "Overloaded"
 
 
 def test_what_is_no_reply_is_an_error() -> None:
-    status, out, written = run(b"<html>", "--reply")
-    assert (status, out, len(written)) == (1, b"", 1)
+    status, out, stderr = run(b"<html>", "--reply")
+    assert (status, out, len(stderr)) == (1, b"", 1)
 
 
 def test_events_become_chunks_as_they_come() -> None:
@@ -128,7 +128,7 @@ def test_a_reader_that_leaves_is_no_traceback() -> None:
 
 @pytest.mark.parametrize("arguments", [["--reply", "--stream"], ["--dialect", "none"], ["--request", "/none"]])
 def test_what_makes_no_sense_is_refused(arguments: list[str]) -> None:
-    status, out, written = run(b"", *arguments)
+    status, out, stderr = run(b"", *arguments)
     assert status != 0
     assert out == b""
-    assert not any("Traceback" in line for line in written)
+    assert not any("Traceback" in line for line in stderr)
