@@ -119,7 +119,7 @@ class Endpoint:
         client: The HTTP client. Its timeouts apply.
         base: The URL without `/chat/completions`, such as `http://127.0.0.1:8000/v1`.
         model: The model to request.
-        key: The API key, sent as a bearer token. It never appears in an outcome.
+        key: The API key, sent as a bearer token. Outcomes mask it if it has at least 8 characters.
     """
 
     def __init__(self, client: httpx2.AsyncClient, base: str, model: str, key: str | None = None) -> None:

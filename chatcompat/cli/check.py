@@ -43,7 +43,7 @@ def check(
     *,
     model: Annotated[str | None, Parameter(help="The model to request. Defaults to the first one listed.")] = None,
     api_key: Annotated[
-        str | None, Parameter(help="The API key. Sent as a bearer token, never printed.", env_var="OPENAI_API_KEY")
+        str | None, Parameter(help="Sent as a bearer token, masked in the output.", env_var="OPENAI_API_KEY")
     ] = None,
     only: Annotated[
         list[str] | None,
