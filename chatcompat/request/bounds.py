@@ -1,4 +1,4 @@
-"""How much one request may hold."""
+"""Limits on the size and complexity of one request."""
 
 from dataclasses import dataclass, fields
 from typing import Final
@@ -8,24 +8,26 @@ from chatcompat.errors import InvalidRequest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestBounds:
-    """How much one request may hold.
+    """Limits on the size and complexity of one request.
 
-    A request above a bound is refused with status 400 and an error that names the place. Raises `ValueError` for a
-    bound below 1.
+    A request that exceeds a limit is refused with status 400 and an error whose `param` names the field.
 
     Attributes:
-        messages: Messages in a request. The native service takes no more than the default.
-        tools: Tools, or functions, in a request.
-        parts: Content parts, or entries of `reasoning_details`, in one message.
-        calls: Tool calls in one message.
-        depth: Levels of nesting in free JSON: schemas, arguments and native tools, as received and as sent. What
-            people write stays below 20.
-        schema_branches: Branches (`allOf`, `anyOf`, `oneOf`) at the top of one schema, including nested and referenced
-            ones. The native service takes none there, so they are merged.
-        schema_properties: Properties and required names in all of these branches.
-        growth: Bytes by which one schema or text file may grow when it is rewritten for the native service, for
-            instance when a reference is replaced by its definition.
-        unknown_fields: Distinct fields that are not part of the API.
+        messages: Number of messages in a request. The default is the native service's own limit.
+        tools: Number of tools, or of functions, in a request.
+        parts: Number of content parts, or of entries of `reasoning_details`, in one message.
+        calls: Number of tool calls in one message.
+        depth: Levels of nesting in free JSON (schemas, arguments and native tools), both as received and as sent.
+            Schemas in practice stay below 20.
+        schema_branches: Number of branches (`allOf`, `anyOf`, `oneOf`) at the top level of one schema, including
+            nested and referenced ones. The native service accepts none there, so they are merged.
+        schema_properties: Number of properties and required names in all of these branches.
+        growth: Bytes that rewriting may add to one schema or text file, for instance when a definition replaces a
+            reference.
+        unknown_fields: Number of distinct fields that are not part of the API.
+
+    Raises:
+        ValueError: If a limit is below 1.
     """
 
     messages: int = 100_000
@@ -39,26 +41,26 @@ class RequestBounds:
     unknown_fields: int = 1_000
 
     def __post_init__(self) -> None:
-        """Check the bounds."""
+        """Check that each limit is at least 1."""
         for field in fields(self):
             if getattr(self, field.name) < 1:
                 raise ValueError(f"{field.name} must be at least 1, not {getattr(self, field.name)}")
 
 
 def grows_too_much(path: str, bounds: RequestBounds) -> InvalidRequest:
-    """The refusal of what would be sent on larger than it came, by more than the bound."""
+    """The error for a value that rewriting would enlarge by more than the limit."""
     return InvalidRequest(
-        f"The messages request would need more than {bounds.growth} bytes beyond the size of this.",
+        f"Rewriting this value for the messages API would add more than {bounds.growth} bytes; send a simpler one.",
         param=path,
         code="grows_too_much",
     )
 
 
 def check_count(name: str, count: int, bound: int, path: str) -> None:
-    """Raise `InvalidRequest` where a list is longer than its bound; `name` is what it holds."""
+    """Raise `InvalidRequest` if a list is too long; `name` is the plural of what it holds."""
     if count > bound:
         raise InvalidRequest(
-            f"There are {count} {name}; this service takes {bound}.", param=path, code="array_above_max_length"
+            f"Expected at most {bound} {name}, got {count}.", param=path, code="array_above_max_length"
         )
 
 

@@ -22,17 +22,17 @@ _encode = msgspec.json.Encoder().encode
 
 
 class TranslatedRequest(msgspec.Struct):
-    """A messages request, and what the reply must know of its making."""
+    """A messages request, and the state that translates its reply."""
 
     request: MessagesRequest
     ignored: list[str]
-    media: list[memoryview] = []  # what stands outside of the request until it is encoded: see `joined`
-    names: ToolNames | None = None  # None: there are no tools, and no other form of output than text
+    media: list[memoryview] = []  # large data that `joined` puts into the encoded request
+    names: ToolNames | None = None  # None for a plain text request
     output: Output | None = None
-    prefill: str = ""  # that the reply repeats
+    prefill: str = ""  # prefill text that the reply repeats
 
     def encode(self) -> bytes:
-        """The request's bytes; raises `InvalidRequest` where an image or a file in it is not UTF-8."""
+        """Encode the request. Raises `InvalidRequest` if an image or a file is not UTF-8."""
         encoded = _encode(self.request)
         if not self.media:
             return encoded
@@ -45,9 +45,16 @@ class TranslatedRequest(msgspec.Struct):
 def to_messages_request(
     decoded: Decoded, *, dialect: Dialect, version: str, bounds: RequestBounds
 ) -> TranslatedRequest:
-    """Translate a decoded request; raises `InvalidRequest` with the place of what cannot be translated.
+    """Translate a decoded request.
 
-    `version` is the `anthropic-version` that goes along.
+    Args:
+        decoded: The request, as `decode_chat_request` returns it.
+        dialect: The features of the inner app.
+        version: The `anthropic-version` header of the messages request.
+        bounds: The limits on the request.
+
+    Raises:
+        InvalidRequest: If the request cannot be translated. `param` names the field.
     """
     chat, ignored = decoded.chat, [*decoded.unknown]
     check_count("messages", len(chat.messages), bounds.messages, "messages")
@@ -55,7 +62,7 @@ def to_messages_request(
     if plain is None:
         try:
             return _to_messages_request(decoded, dialect, version, RequestContext(ignored, bounds))
-        except UnicodeDecodeError as error:  # in a raw value that was looked into
+        except UnicodeDecodeError as error:  # in a raw value
             raise to_invalid_request(error) from None
     set_values(chat, plain, dialect, version, ignored)
     return TranslatedRequest(plain, ignored)

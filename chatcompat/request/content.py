@@ -15,19 +15,19 @@ from chatcompat.wire.messages import (
     ThinkingBlockParam,
 )
 
-# A breakpoint of the chat side asks for 30 minutes or 12 hours; natively there are 5 minutes and one hour.
+# A chat breakpoint asks for 30 minutes or 12 hours; a native one for 5 minutes or one hour.
 _HOUR = CacheControl("ephemeral", "1h")
 
 
 def is_blank(text: str) -> bool:
-    """Whether the native API would refuse a text block of this text as empty."""
+    """Whether the native API would reject a text block with this text as empty."""
     return not text or text.isspace()
 
 
 def to_text_blocks(
     content: str | list[TextPart] | list[TextPart | RefusalPart] | None, context: RequestContext
 ) -> list[TextBlockParam]:
-    """The text of a message without its blank parts."""
+    """Convert the text of a message, without blank parts."""
     if content is None:
         return []
     if isinstance(content, str):
@@ -42,7 +42,7 @@ def to_text_blocks(
 
 
 def to_blocks(content: str | list[UserPart] | None, path: str, context: RequestContext) -> list[ContentBlockParam]:
-    """Text, images and files in their order; blank text is dropped. `path` is the path of `content`."""
+    """Convert text, images and files in order, without blank text. `path` is the path of `content`."""
     if content is None:
         return []
     if isinstance(content, str):
@@ -68,7 +68,7 @@ def to_blocks(content: str | list[UserPart] | None, path: str, context: RequestC
 
 
 def mark_last(blocks: Sequence[BlockParam], cache_control: CacheControl | None, context: RequestContext) -> None:
-    """Put a message's own breakpoint on its last block that takes one: the native side has none on messages."""
+    """Move a message's breakpoint to its last block that can carry one: native messages carry none."""
     if cache_control is None:
         return
     for block in reversed(blocks):

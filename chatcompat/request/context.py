@@ -1,4 +1,4 @@
-"""What a translation keeps beside the request that it builds."""
+"""The state of one request's translation."""
 
 from typing import Any, Final, Protocol
 
@@ -18,7 +18,7 @@ class Cacheable(Protocol):
 
 
 class RequestContext:
-    """What is not sent on, the cache breakpoints in the order of the prompt, the media, and the bounds of all."""
+    """The ignored fields, the cache breakpoints in prompt order, the media, and the limits of one request."""
 
     __slots__ = ("bounds", "breakpoints", "ignored", "media")
 
@@ -29,23 +29,23 @@ class RequestContext:
         self.media: list[memoryview] = []
 
     def add_breakpoint(self, block: Cacheable, cache_control: CacheControl | None) -> None:
-        """Put a breakpoint on a block that has none yet."""
+        """Set the breakpoint of a block, unless it has one already."""
         if cache_control is not None and block.cache_control is None:
             block.cache_control = cache_control
             self.breakpoints.append(block)
 
     def take_mark(self, tool: dict[str, Any]) -> None:
-        """Count the breakpoint of a native tool, if it has one."""
+        """Record the breakpoint of a native tool, if it has one."""
         if tool.get("cache_control") is not None:
             self.breakpoints.append(tool)
 
     def splice(self, data: memoryview) -> Raw:
-        """What stands in the request for large data, the end of a JSON string, until it is encoded: see `joined`."""
+        """Return a placeholder for the rest of a large JSON string; `joined` replaces it after encoding."""
         self.media.append(data)
         return Raw(b'"\0%d\0' % (len(self.media) - 1))
 
     def keep_last_breakpoints(self) -> None:
-        """Drop the first breakpoints where there are more than the native side takes."""
+        """Drop the first breakpoints if there are more than the native API accepts."""
         surplus = self.breakpoints[:-MAX_BREAKPOINTS]
         for block in surplus:
             if isinstance(block, dict):
@@ -57,9 +57,10 @@ class RequestContext:
 
 
 def joined(encoded: bytes, media: list[memoryview]) -> bytes:
-    """An encoded request with its media in their places: so they are copied once. No JSON has the byte 0 in it.
+    """Replace the placeholders in an encoded request by their media, so that media are copied once.
 
-    Raises `UnicodeDecodeError` for media that are not UTF-8.
+    A placeholder is a number between zero bytes, which JSON never contains. Raises `UnicodeDecodeError` for media that
+    are not UTF-8.
     """
     parts: list[bytes | memoryview] = [*encoded.split(b"\0")]
     parts[1::2] = [media[int(bytes(number))] for number in parts[1::2]]

@@ -1,8 +1,8 @@
 """Chat messages -> the `system` array and alternating turns.
 
-The two sides differ in what a turn is. Chat completions has one message a tool result and takes any order of roles;
-the native side wants alternating turns and, right behind a turn that calls tools, one user turn that begins with
-all its results. So a user turn is collected until the next assistant message and then written in that order.
+Chat completions accepts roles in any order, with one message per tool result. The native API requires alternating
+turns, and a turn with tool calls must be followed by a user turn that starts with all their results. So a user turn
+collects blocks until the next assistant message, and is then written in that order.
 """
 
 import re
@@ -42,14 +42,14 @@ from chatcompat.wire.messages import (
     ToolUseBlockParam,
 )
 
-# The native side wants the user to speak first; a chat may begin with the assistant's greeting.
+# The first native turn must be the user's, but a chat may begin with a greeting from the assistant.
 OPENING: Final = "(The conversation begins with the assistant's message.)"
 
 _PLAIN_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class _Call(Struct):
-    """A call of the last assistant turn and, once it came, its result."""
+    """A call of the last assistant turn, and its result once it is found."""
 
     chat_id: str | None  # a legacy `function_call` has none; its result names the function
     path: str
@@ -58,13 +58,13 @@ class _Call(Struct):
 
 
 class _Instruction(Struct):
-    """A system message in mid-conversation, at its place in the user turn."""
+    """A system message within the conversation, at its position in the user turn."""
 
     blocks: list[TextBlockParam]
 
 
 def leading_system(messages: list[Message], context: RequestContext) -> list[list[TextBlockParam]]:
-    """The system and developer messages that a chat begins with, as the text blocks of each."""
+    """The text blocks of each system or developer message at the start of a chat."""
     leading: list[list[TextBlockParam]] = []
     for index, message in enumerate(messages):
         if not isinstance(message, SystemMessage):
@@ -87,19 +87,19 @@ class Conversation:
 
     def __init__(self, dialect: Dialect, names: ToolNames, context: RequestContext) -> None:
         self.messages: list[MessageParam] = []
-        self.repeated: str = ""  # the prefill, where the reply begins with it
+        self.repeated: str = ""  # the prefill, if the inner app's reply repeats it
         self._dialect = dialect
         self._names = names
         self._context = context
         self._ignored = context.ignored
         self._calls: list[_Call] = []
-        self._waiting: dict[tuple[str | None, str], deque[_Call]] = {}  # of these, those without a result
-        self._answered = False  # whether any of these calls has its result
+        self._waiting: dict[tuple[str | None, str], deque[_Call]] = {}  # the calls that have no result yet
+        self._answered = False  # whether any call has a result
         self._user: list[BlockParam | _Instruction] = []
         self._ids = UniqueIds()
 
     def add(self, index: int, message: Message) -> None:
-        """Take one chat message; `index` is its place in the request."""
+        """Add one chat message; `index` is its index in the request."""
         _check_counts(message, index, self._context.bounds)
         if message.name is not None and not isinstance(message, FunctionMessage):
             self._ignored.append("messages[].name")
@@ -120,13 +120,13 @@ class Conversation:
                 assert_never(message)
 
     def close(self, last: int) -> list[MessageParam]:
-        """End the last turn and check what a messages request must hold; `last` is the last message's index."""
+        """End the last turn and return all turns; `last` is the index of the last message."""
         self._end_user_turn()
         turns = self.messages
         if turns and turns[-1].role == "assistant":
             self._end_prefill(last)
         if not turns:
-            raise InvalidRequest("There is no message with text in it.", param="messages", code="empty_conversation")
+            raise InvalidRequest("At least one message must have text.", param="messages", code="empty_conversation")
         if turns[0].role == "assistant":
             self._ignored.append("messages[0].role")
             turns.insert(0, MessageParam("user", OPENING))
@@ -141,13 +141,15 @@ class Conversation:
         blocks = to_blocks(message.content, f"messages[{index}].content", self._context)
         if not blocks:
             raise InvalidRequest(
-                "A user message needs text or an image.", param=f"messages[{index}].content", code="empty_content"
+                "A user message must have text, an image or a file.",
+                param=f"messages[{index}].content",
+                code="empty_content",
             )
         mark_last(blocks, message.cache_control, self._context)
         self._user += blocks
 
     def say(self, blocks: list[TextBlockParam]) -> None:
-        """Let the user say text that stands in no user message."""
+        """Add text to the user turn that comes from no user message."""
         self._user += blocks
 
     def _add_assistant(self, message: AssistantMessage, index: int) -> None:
@@ -157,7 +159,7 @@ class Conversation:
         if not message.tool_calls and message.function_call is None:
             blocks = self._with_thinking(message, text, [])
             if not blocks:
-                return  # nothing was said: the user's turn goes on
+                return  # an empty message: the user turn continues
             self._begin_assistant_turn()
         else:
             self._begin_assistant_turn()
@@ -187,7 +189,7 @@ class Conversation:
     def _with_thinking(
         self, message: AssistantMessage, text: list[TextBlockParam], calls: list[ToolUseBlockParam]
     ) -> list[BlockParam]:
-        """The blocks of the turn; thinking text alone, without its signature, has no way back."""
+        """The blocks of the turn. Thinking text without a signature cannot be sent back."""
         if not message.reasoning_details or self._dialect.reasoning == "none":
             if message.reasoning_details:
                 self._ignored.append("messages[].reasoning_details")
@@ -211,7 +213,7 @@ class Conversation:
         return self._call(call.id, call.id, call.function.name, raw, path)
 
     def _to_function_use(self, call: FunctionCall, index: int) -> ToolUseBlockParam:
-        """A legacy call, with an id made for it."""
+        """Convert a legacy call, which gets a generated id."""
         path = f"messages[{index}].function_call"
         raw = self._to_input(call, f"{path}.arguments")
         return self._call(None, f"call_{index}", call.name, raw, path)
@@ -228,7 +230,7 @@ class Conversation:
         block = ToolUseBlockParam(self._ids.unique(to_native_id(native_id)), self._names.to_native(name), raw)
         call = _Call(chat_id, path, block)
         self._calls.append(call)
-        # A result names its call by the id, and a legacy one by the function.
+        # A result refers to its call by id, a legacy result by the function's name.
         key = (chat_id, name if chat_id is None else "")
         if key in self._waiting:
             self._waiting[key].append(call)
@@ -237,7 +239,7 @@ class Conversation:
         return block
 
     def _next_waiting(self, chat_id: str | None, name: str) -> _Call | None:
-        """The first call of this id, or of this function, that has no result yet."""
+        """Take the first call with this id, or of this function, that has no result yet."""
         waiting = self._waiting.get((chat_id, name))
         return waiting.popleft() if waiting else None
 
@@ -245,7 +247,7 @@ class Conversation:
         call = self._next_waiting(message.tool_call_id, "")
         if call is None:
             raise InvalidRequest(
-                f"No call before this message waits for a result with {_named(message.tool_call_id)}.",
+                f"No earlier tool call with {_named(message.tool_call_id)} is waiting for a result.",
                 param=f"messages[{index}].tool_call_id",
                 code="unexpected_tool_result",
             )
@@ -257,7 +259,7 @@ class Conversation:
         call = self._next_waiting(None, name)
         if call is None:
             raise InvalidRequest(
-                "No function_call before this message waits for a result of this name.",
+                "No earlier function_call with this name is waiting for a result.",
                 param=f"messages[{index}].name",
                 code="unexpected_tool_result",
             )
@@ -277,9 +279,9 @@ class Conversation:
         for call in self._calls:
             if call.outcome is None:
                 raise InvalidRequest(
-                    f"The call with {_named(call.chat_id)} has no result."
+                    f"The tool call with {_named(call.chat_id)} has no result; add a tool message with its id."
                     if call.chat_id is not None
-                    else "The function_call has no result.",
+                    else "The function_call has no result; add a function message with its name.",
                     param=call.path,
                     code="missing_tool_result",
                 )
@@ -294,10 +296,10 @@ class Conversation:
         self._user = []
 
     def _split_instructions(self, has_results: bool) -> tuple[list[BlockParam], list[BlockParam]]:
-        """What stands in the user turn, and what may stand behind it as a system message of its own.
+        """Return the blocks of the user turn, and those of the system message that follows it.
 
-        The native side takes `role: "system"` only behind a user turn that the assistant answers next. Anywhere
-        else, and where the inner app knows no such role, an instruction is marked text at its place.
+        The native API accepts `role: "system"` only after a user turn, with the assistant's turn next. Elsewhere, or if
+        the inner app lacks this role, an instruction becomes marked text at its position.
         """
         user = self._user
         end = len(user)
@@ -312,17 +314,17 @@ class Conversation:
         return blocks, [block for item in user[end:] if isinstance(item, _Instruction) for block in item.blocks]
 
     def _end_prefill(self, last: int) -> None:
-        """A trailing assistant message is the start of the reply; natively it must not end in white space."""
+        """Prepare a prefill, a final assistant message. Natively it must not end in whitespace."""
         if not self._dialect.prefill:
             raise InvalidRequest(
-                "The last message must not be the assistant's: this service does not continue a reply.",
+                "The last message must not be an assistant message: this service cannot continue a reply.",
                 param=f"messages[{last}]",
                 code="unsupported_value",
             )
         turn = self.messages[-1]
         block = turn.content[-1]
         if isinstance(block, TextBlockParam):
-            if self._dialect.repeats_prefill:  # in one piece: what such a service puts between two is its own affair
+            if self._dialect.repeats_prefill:  # as one block: the service may join blocks in its own way
                 block.text = "".join(text.text for text in turn.content if isinstance(text, TextBlockParam))
                 turn.content = [
                     *(other for other in turn.content if not isinstance(other, str | TextBlockParam)),
@@ -333,7 +335,7 @@ class Conversation:
 
 
 def _check_counts(message: Message, index: int, bounds: RequestBounds) -> None:
-    """Hold what one message has many of to the bounds."""
+    """Check the lists of one message against the limits."""
     if isinstance(message.content, list):
         check_count("content parts", len(message.content), bounds.parts, f"messages[{index}].content")
     if isinstance(message, AssistantMessage):
@@ -345,7 +347,7 @@ def _check_counts(message: Message, index: int, bounds: RequestBounds) -> None:
 
 
 def _assistant_text(message: AssistantMessage, context: RequestContext) -> list[TextBlockParam]:
-    """The text; a refusal speaks where there is none, in its own parts or its own field."""
+    """The text of a message or, if it has none, its refusal: a field, or parts of the content."""
     if blocks := to_text_blocks(message.content, context):
         return blocks
     refusals = [message.refusal or ""]
@@ -355,14 +357,14 @@ def _assistant_text(message: AssistantMessage, context: RequestContext) -> list[
 
 
 def _marked(instruction: _Instruction) -> list[BlockParam]:
-    """The same blocks, marked: a copy would keep a breakpoint that is one too many."""
+    """Mark the blocks in place: `RequestContext` may still drop their breakpoints, which it would miss in a copy."""
     for block in instruction.blocks:
         block.text = f"<system>\n{block.text}\n</system>"
     return [*instruction.blocks]
 
 
 def _only_text(content: str | Sequence[BlockParam]) -> str | None:
-    """The text of content that is one plain text: as a string it means the same natively, in fewer bytes."""
+    """The text, if the content is one plain text block: a string means the same in fewer bytes."""
     if len(content) == 1:
         block = content[0]
         if isinstance(block, TextBlockParam) and block.cache_control is None:
@@ -371,10 +373,10 @@ def _only_text(content: str | Sequence[BlockParam]) -> str | None:
 
 
 def missing(path: str) -> InvalidRequest:
-    """The error for a field that its neighbour calls for."""
+    """The error for a missing field that another field requires."""
     return InvalidRequest("A required field is missing.", param=path, code="missing_required_parameter")
 
 
 def _named(chat_id: str) -> str:
-    """An id in an error; one that is more than an id is not repeated, and `param` names its place."""
+    """How an error refers to a call. Only a plain id is repeated, since any other could hold a client's text."""
     return f"the id {chat_id!r}" if _PLAIN_ID.fullmatch(chat_id) else "this id"

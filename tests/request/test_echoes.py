@@ -130,7 +130,7 @@ def test_of_ids_and_media_types_plain_ones_are_repeated() -> None:
     assert b"'toolu_1-A'" in refused(asked)
     for chat_id in ("x" * 65, "a b", "\u00e9", ""):
         error = json.loads(refused(asked.replace(b"toolu_1-A", chat_id.encode())))["error"]
-        assert error["message"] == "The call with this id has no result."
+        assert error["message"] == "The tool call with this id has no result; add a tool message with its id."
         assert error["param"] == "messages[1].tool_calls[0]"
     for media, named in (("image/svg+xml", True), ("image/x-canary", False)):
         image = {"type": "image_url", "image_url": {"url": f"data:{media};base64,AAAA"}}
