@@ -17,6 +17,7 @@ from chatcompat.reply.usage import add_counts
 from chatcompat.wire.decode import merge_usage
 from chatcompat.wire.messages import Usage
 from chatcompat.wire.sse import EventDecoder, EventTooLarge
+from chatcompat.wire.utf8 import require_utf8
 
 PAUSE: Final = "pause_turn"
 
@@ -92,8 +93,7 @@ def not_continued() -> InvalidReply:
 
 def _read_head(body: bytes) -> _Head:
     """Return a message whose raw values are safe to send; raises `DECODE_ERRORS`."""
-    if not body.isascii():
-        body.decode()  # raw values are not proven to be UTF-8
+    require_utf8(body)
     head = _head(body)
     for block in head.content:
         _text_of(block)
@@ -211,8 +211,7 @@ class StreamPart:
         if self.paused:
             return b""
         try:
-            if not payload.isascii():
-                payload.decode()  # raw values are not proven to be UTF-8
+            require_utf8(payload)
             event = _event(payload)
         except DECODE_ERRORS:
             self._give_up()

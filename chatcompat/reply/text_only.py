@@ -14,6 +14,7 @@ from chatcompat.reply.summary import ReplySummary
 from chatcompat.reply.usage import to_chat_usage
 from chatcompat.wire.chat_reply import ReplyFunction, ReplyMessage, ReplyToolCall
 from chatcompat.wire.messages import Usage
+from chatcompat.wire.utf8 import require_utf8
 
 
 class _Text(Struct, tag_field="type", tag="text", gc=False):
@@ -46,8 +47,7 @@ def to_plain_completion(body: bytes, context: ReplyContext) -> tuple[bytes, Repl
         return None
     try:
         message = _decode(body)
-        if not body.isascii():
-            body.decode()
+        require_utf8(body)
     except DECODE_ERRORS:
         return None
     text: Raw | None = None

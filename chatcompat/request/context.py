@@ -6,6 +6,7 @@ from msgspec import Raw
 
 from chatcompat.request.bounds import RequestBounds
 from chatcompat.wire.messages import CacheControl
+from chatcompat.wire.utf8 import require_utf8
 
 MAX_BREAKPOINTS: Final = 4
 """Native: "A maximum of 4 blocks with cache_control may be provided"."""
@@ -67,6 +68,5 @@ def joined(encoded: bytes, media: list[memoryview]) -> bytes:
     whole = b"".join(parts)
     if not whole.isascii():
         for data in media:
-            if not (piece := bytes(data)).isascii():
-                piece.decode()
+            require_utf8(data)
     return whole

@@ -17,7 +17,6 @@ from chatcompat.errors import InvalidRequest
 from chatcompat.request.bounds import RequestBounds, check_count
 from chatcompat.request.content import is_blank, mark_last, to_blocks, to_text_blocks
 from chatcompat.request.context import RequestContext
-from chatcompat.request.json_objects import prove_text
 from chatcompat.request.thinking_blocks import place_thinking
 from chatcompat.request.tool_arguments import to_input
 from chatcompat.request.tool_names import ToolNames
@@ -41,6 +40,7 @@ from chatcompat.wire.messages import (
     ToolResultBlockParam,
     ToolUseBlockParam,
 )
+from chatcompat.wire.utf8 import require_utf8
 
 # The first native turn must be the user's, but a chat may begin with a greeting from the assistant.
 OPENING: Final = "(The conversation begins with the assistant's message.)"
@@ -179,7 +179,7 @@ class Conversation:
     def _report_unsent(self, message: AssistantMessage) -> None:
         for name, value in (("annotations", message.annotations), ("audio", message.audio)):
             if value is not UNSET and bytes(value) not in (b"null", b"[]"):
-                prove_text(value)
+                require_utf8(value)
                 self._ignored.append(f"messages[].{name}")
 
     def _begin_assistant_turn(self) -> None:

@@ -11,6 +11,7 @@ from chatcompat.request.bounds import DEFAULT_BOUNDS, RequestBounds
 from chatcompat.request.native_tools import take_native_tools
 from chatcompat.request.unknown_fields import without_unknown
 from chatcompat.wire.chat_request import ChatCompletionRequest
+from chatcompat.wire.utf8 import require_utf8
 
 _decode = msgspec.json.Decoder(ChatCompletionRequest).decode
 
@@ -70,7 +71,7 @@ def decode_chat_request(body: bytes, bounds: RequestBounds = DEFAULT_BOUNDS) -> 
 
 def _without_name(error: msgspec.ValidationError) -> msgspec.ValidationError:
     """The error for an object whose tag is none of ours: its unknown fields stay in it, and say nothing."""
-    sentence, at, path = str(error).rpartition(" - at `")
+    sentence, at, path = str(error).rpartition(_AT)
     return msgspec.ValidationError(f"Invalid value{at}{path}") if _UNKNOWN_FIELD in sentence else error
 
 
@@ -81,12 +82,6 @@ def _why(error: Exception, body: bytes) -> InvalidRequest:
     except UnicodeDecodeError as no_text:
         error = no_text
     return to_invalid_request(error)
-
-
-def require_utf8(body: bytes) -> None:
-    """Raw values and unknown fields are scanned as JSON, but not as UTF-8."""
-    if not body.isascii():
-        body.decode()
 
 
 def to_invalid_request(error: Exception) -> InvalidRequest:

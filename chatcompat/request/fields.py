@@ -11,9 +11,9 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from chatcompat.dialect import Dialect
 from chatcompat.errors import InvalidRequest
-from chatcompat.request.json_objects import prove_text
 from chatcompat.wire.chat_request import ChatCompletionRequest
 from chatcompat.wire.messages import MessagesRequest, MetadataParam
+from chatcompat.wire.utf8 import require_utf8
 
 
 class Mapped(Struct, frozen=True):
@@ -95,7 +95,7 @@ def check_unsent(chat: ChatCompletionRequest, ignored: list[str]) -> None:
     for name, value in zip(_UNSENT, values, strict=True):
         fate = FATES[name]
         if isinstance(value, Raw):
-            prove_text(value)
+            require_utf8(value)
         if value is UNSET or value is None or value == _NULL or isinstance(fate, Mapped) or value in fate.neutral:
             continue
         if isinstance(fate, Refused):

@@ -61,14 +61,14 @@ def count_brackets(source: Raw | str) -> int:
     return text.count(b"{") + text.count(b"[")
 
 
-def check_depth(value: object, path: str, max_depth: int) -> None:
+def check_depth(value: dict[str, Any], path: str, max_depth: int) -> None:
     """Raise `InvalidRequest` where objects and lists are nested deeper than `max_depth`: looks level by level."""
-    level = [value]
+    level: list[Any] = [value]
     for _ in range(max_depth):
         level = [
             child
             for node in level
-            for child in (node.values() if isinstance(node, dict) else node if isinstance(node, list) else ())
+            for child in (node.values() if isinstance(node, dict) else node)
             if type(child) in CONTAINERS
         ]
         if not level:
@@ -88,8 +88,3 @@ def read_schema(source: Raw, path: str, max_depth: int) -> dict[str, Any]:
         return read_object(source, path, max_depth)
     except msgspec.DecodeError:
         raise InvalidRequest("Expected a JSON schema, an object.", param=path, code="invalid_type") from None
-
-
-def prove_text(raw: Raw) -> None:
-    """Raise `UnicodeDecodeError` unless a raw value is UTF-8: the decoder skips over it as JSON alone."""
-    bytes(raw).decode()

@@ -28,6 +28,7 @@ from chatcompat.wire.messages import (
     Usage,
 )
 from chatcompat.wire.sse import EventDecoder, EventTooLarge
+from chatcompat.wire.utf8 import require_utf8
 
 
 class SkippedBlock(Struct, gc=False):
@@ -101,7 +102,7 @@ def decode_event(payload: bytes) -> Event | SkippedBlock | None:
         except DECODE_ERRORS:
             return _decode_other_event(payload)
         if not isinstance(event, ContentBlockDelta):  # deltas have no raw values
-            _require_utf8(payload)
+            require_utf8(payload)
             if isinstance(event, ContentBlockStart):
                 _set_object(event.content_block)
     except DECODE_ERRORS:
@@ -134,7 +135,7 @@ def _decode_other_event(payload: bytes) -> Event | SkippedBlock | None:
 def decode_message(body: bytes) -> Message:
     """Decode a complete reply, without blocks of unknown types. Raises `InvalidReply`."""
     try:
-        _require_utf8(body)
+        require_utf8(body)
         try:
             message = _message.decode(body)
         except DECODE_ERRORS:
@@ -152,12 +153,6 @@ def _decode_loose_message(body: bytes) -> Message:
     return Message(
         loose.id, loose.model, known, loose.stop_reason, loose.stop_sequence, loose.stop_details, loose.usage
     )
-
-
-def _require_utf8(payload: bytes) -> None:
-    """Raise `UnicodeDecodeError` for invalid UTF-8: the decoder does not check it in raw values."""
-    if not payload.isascii():
-        payload.decode()
 
 
 def _set_object(block: Block) -> None:
