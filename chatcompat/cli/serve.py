@@ -112,17 +112,32 @@ def _check(settings: Settings, workers: int) -> None:
 
 
 def _run(config: uvicorn.Config, inner: str) -> None:
-    """Listen, print the URLs, and serve until interrupted."""
+    """Listen, serve, print the URLs, and return when interrupted."""
     with config.bind_socket() as listener, suppress(KeyboardInterrupt):
         listener.listen(config.backlog)  # connections now queue until the server starts
         path = config_file()
         config_line = "" if path is None else f"  configuration     {path}\n"
         welcome = _WELCOME.format(version=chatcompat.__version__, inner=inner, config=config_line, url=url_of(listener))
-        print(welcome, flush=True)
         if config.workers > 1:
-            Multiprocess(config, sockets=[listener]).run()
+            supervisor = Multiprocess(config, sockets=[listener])  # handles signals from here on
+            print(welcome, flush=True)
+            supervisor.run()
         else:
-            uvicorn.Server(config).run(sockets=[listener])
+            _Server(config, welcome).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Prints the welcome when it has started. From then on a signal stops it, even one that its parent ignores."""
+
+    def __init__(self, config: uvicorn.Config, welcome: str) -> None:
+        super().__init__(config)
+        self._welcome = welcome
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and print the welcome."""
+        await super().startup(sockets=sockets)
+        if self.started:
+            print(self._welcome, flush=True)
 
 
 def url_of(listener: socket.socket) -> str:

@@ -24,6 +24,7 @@ from openai import OpenAI
 from chatcompat.cli.serve import DialectName
 from chatcompat.cli.serve_app import load
 from chatcompat.dialect import PRESETS
+from tests.servers.running import stop
 
 CHAT: Any = {"model": "caicaini/auto", "max_tokens": 50, "messages": [{"role": "user", "content": "Secret words"}]}
 
@@ -49,8 +50,7 @@ class Served:
         raise AssertionError(self.errors.read_text())
 
     def stop(self, number: int = signal.SIGINT) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(30)
+        return stop(self.process, number, 30)
 
 
 @contextmanager
@@ -73,8 +73,7 @@ def served(folder: Path, *options: str, **environment: str) -> Iterator[Served]:
             yield Served(found[0], process, errors, banner)
         finally:
             if process.poll() is None:
-                process.send_signal(signal.SIGINT)
-            process.wait(30)
+                stop(process, signal.SIGINT, 30)
 
 
 def get(url: str) -> tuple[int, Any]:
@@ -193,6 +192,18 @@ def test_several_processes_serve_one_port(tmp_path: Path) -> None:
         assert found.lines(1)[0]["status"] == 200
         assert found.stop() == 0
         assert "unclosed <socket" not in found.errors.read_text()
+
+
+@pytest.mark.parametrize("options", [(), ("--workers", "2")])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_right_after_the_welcome_stops_the_server(tmp_path: Path, options: Any, number: int) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does for what it starts with `&`
+    try:
+        with served(tmp_path, *options) as found:
+            assert found.stop(number) in (0, -number)
+            assert found.errors.read_text() == ""
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def stream_of(found: Served, delay: float) -> tuple[Any, HTTPConnection]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.servers.running import HOST, running, wait_for
+from tests.servers.running import HOST, running, stop, wait_for
 
 
 @pytest.fixture(scope="session")
@@ -25,8 +25,7 @@ def serve_output() -> Iterator[list[str]]:
         try:
             yield lines
         finally:
-            process.send_signal(signal.SIGINT)
-            assert process.wait(10) == 0
+            assert stop(process, signal.SIGINT) == 0
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import importlib.util
 import re
-import signal
 import socket
 import subprocess
 import sys
@@ -13,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from tests.servers.running import stop
 
 TEMPLATE = Path(__file__).parent / "tools.jinja"
 
@@ -43,8 +44,7 @@ def llama_server() -> Iterator[str]:
             wait_for(f"http://127.0.0.1:{port}/health", process)
             yield f"http://127.0.0.1:{port}"
         finally:
-            process.terminate()
-            process.wait(20)
+            stop(process)
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
@@ -75,5 +75,4 @@ def chatcompat_serve(*options: str) -> Iterator[str]:
         try:
             yield found[0]
         finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(40)
+            stop(process, timeout=40)

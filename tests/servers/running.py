@@ -1,5 +1,6 @@
 """Real servers, each in a process of its own, started with the command that a user would type."""
 
+import signal
 import socket
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent.parent.parent
 HOST = "127.0.0.1"
@@ -37,12 +39,17 @@ def running(server: str, app: str) -> Iterator[int]:
             yield port
             assert process.poll() is None, f"{server} ended"
         finally:
-            process.terminate()
-            try:
-                process.wait(STOP_TIMEOUT)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                raise
+            stop(process)
+
+
+def stop(process: subprocess.Popen[Any], number: int = signal.SIGTERM, timeout: float = STOP_TIMEOUT) -> int:
+    """Stop a process by a signal, and give its status. One that does not stop in time is killed, and fails the test."""
+    process.send_signal(number)
+    try:
+        return process.wait(timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()  # or `Popen.__exit__` waits for ever
+        raise
 
 
 def wait_for(port: int) -> None:

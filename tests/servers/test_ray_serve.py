@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.servers.client import MODEL, connected, say
-from tests.servers.running import ROOT, free_port
+from tests.servers.running import ROOT, free_port, stop
 
 pytestmark = pytest.mark.ray
 TIMEOUT = 120.0  # seconds
@@ -31,8 +31,7 @@ def port(output: Path) -> Iterator[int]:
             assert process.poll() is None, output.read_text()
             yield found
         finally:
-            process.terminate()
-            process.wait(TIMEOUT)
+            stop(process, timeout=TIMEOUT)
 
 
 def until(done: Any) -> Any:

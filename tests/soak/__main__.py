@@ -27,6 +27,7 @@ from typing import IO, Any
 
 import uvloop
 
+from tests.servers.running import stop
 from tests.soak.app import STATE_PATH
 from tests.soak.client import BROKEN, FAULTS, LEFT, REFUSED, WHOLE, Connection, Exchange, Wrong, choose, run
 
@@ -200,8 +201,7 @@ def soak_server(options: argparse.Namespace) -> tuple[Soak, list[str]]:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(soak.run())
         finally:
-            server.terminate()
-            server.wait(30)
+            stop(server, timeout=30)
         stderr.seek(0)
         return soak, stderr.read().decode(errors="replace").splitlines()
 
