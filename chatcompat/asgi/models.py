@@ -26,7 +26,7 @@ from chatcompat.asgi.headers import (
 from chatcompat.asgi.http import hide_extensions, replay_body, respond, route_path
 from chatcompat.asgi.inner_calls import InnerCalls
 from chatcompat.asgi.limits import Limits
-from chatcompat.dialect import DialectOption
+from chatcompat.dialect import DialectOption, to_dialect
 from chatcompat.errors import DECODE_ERRORS, ErrorReply, InvalidReply, to_error_body
 from chatcompat.reply.errors import to_chat_error
 from chatcompat.reply.summary import ReplySummary
@@ -199,7 +199,7 @@ class ModelsApp:
 
     async def _ask(self, model_id: str, headers: Headers, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with the models of the inner app."""
-        dialect = self._dialect(model_id) if callable(self._dialect) else self._dialect
+        dialect = to_dialect(self._dialect, model_id)
         is_conditional = any(name in _CONDITIONS for name, _ in headers)
         served = (_OneModel if model_id else _ModelList)(model_id, may_be_unchanged=is_conditional)
         inner_headers = [

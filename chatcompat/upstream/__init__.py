@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Final
@@ -13,17 +13,16 @@ import anyio
 import msgspec
 from starlette.types import Message, Receive, Scope, Send
 
-from chatcompat.asgi.headers import HOP_BY_HOP, Headers, lowered, size_of
-from chatcompat.asgi.http import respond, route_path
+from chatcompat.asgi.headers import HOP_BY_HOP, Headers, has_control, lowered, named_by_connection, size_of
+from chatcompat.asgi.http import ClientDisconnected, respond, route_path
 from chatcompat.errors import InvalidReply, InvalidRequest
 
 try:
     import aiohttp
     from yarl import URL
 
-    from chatcompat.asgi.http import ClientDisconnected
     from chatcompat.upstream.pool import new_session
-    from chatcompat.upstream.upload import Upload, has_control, length_of, to_text
+    from chatcompat.upstream.upload import Upload, length_of, to_text
 except ModuleNotFoundError as _error:
     raise ModuleNotFoundError("chatcompat.upstream needs aiohttp: pip install 'chatcompat[serve]'") from _error
 
@@ -331,10 +330,10 @@ async def _fail(send: Send, status: int, error_type: str, message: str, headers:
     await respond(send, status, body, headers or ())
 
 
-def to_end_to_end(headers: Headers, left_out: frozenset[bytes]) -> Headers:
+def to_end_to_end(headers: Headers, left_out: Set[bytes]) -> Headers:
     """The headers that are neither in `left_out` nor named by `connection`. Names are in lower case."""
-    named = {option.strip().lower() for name, value in headers if name == b"connection" for option in value.split(b",")}
-    return [(name, value) for name, value in headers if name not in left_out and name not in named]
+    left_out |= named_by_connection(headers)
+    return [(name, value) for name, value in headers if name not in left_out]
 
 
 def _has_port(parts: SplitResult) -> bool:

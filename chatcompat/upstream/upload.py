@@ -11,13 +11,11 @@ import anyio
 from aiohttp.abc import AbstractStreamWriter
 from starlette.types import Receive
 
-from chatcompat.asgi.headers import Headers
+from chatcompat.asgi.headers import Headers, has_control, is_token
 from chatcompat.asgi.http import ClientDisconnected
 from chatcompat.errors import InvalidRequest
 
 _PIECE: Final = 64 * 1024  # bytes; `patience` starts anew after each
-_TOKEN: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _LENGTH: Final = re.compile(rb"[0-9]{1,18}")
 
 
@@ -142,20 +140,15 @@ def length_of(headers: Headers) -> int | None:
 
 
 def to_text(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
-    """The headers as text, for aiohttp. Raises `InvalidRequest` for invalid ones (RFC 9110, sections 5.1 and 5.5)."""
+    """The headers as text for aiohttp. Names are in lower case. Raises `InvalidRequest` for invalid ones (RFC 9110)."""
     text = []
     for name, value in headers:
-        if _TOKEN.fullmatch(name) is None:
+        if not is_token(name):
             raise InvalidRequest("The name of a header has an invalid character.")
         if has_control(value):
             raise InvalidRequest(f"The header {name.decode()[:64]} has a control character.")
         text.append((name.decode(), value.decode("latin-1")))
     return text
-
-
-def has_control(value: bytes) -> bool:
-    """Whether a header's value has a control character other than a tab. Servers refuse such a value."""
-    return _CONTROL.search(value) is not None
 
 
 def _to_latin_1(writer: AbstractStreamWriter) -> None:

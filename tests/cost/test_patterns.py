@@ -49,9 +49,7 @@ WORST: Final[dict[str, Worst]] = {
     "chatcompat.reply.completion._WRAPPING": repeated(" ", "{"),
     "chatcompat.reply.fast_text._find_texts": raw(b"\\n", _DELTA),
     "chatcompat.reply.fast_text._match_text": raw(b"\\n", _DELTA),
-    "chatcompat.upstream.upload._CONTROL": raw(b"x"),
     "chatcompat.upstream.upload._LENGTH": raw(b"1"),
-    "chatcompat.upstream.upload._TOKEN": raw(b"x", after=b" "),
 }
 FOUND: Final = used_patterns()
 _ARGUMENTS: Final = {"sub": ("",), "subn": ("",)}
