@@ -1,4 +1,4 @@
-"""The body of a chat request -> its structs, or an `InvalidRequest` that says what is wrong and where."""
+"""The body of a chat request -> structs, or an `InvalidRequest` that says what is wrong and where."""
 
 import re
 from typing import Final
@@ -17,8 +17,8 @@ _decode = msgspec.json.Decoder(ChatCompletionRequest).decode
 
 _UNKNOWN_FIELD: Final = "unknown field"  # in the decoder's error
 
-# msgspec's messages for JSON, as "SENTENCE - at `$.PATH`". In a path are the names of our own fields and indices, and
-# `[...]` for a key that the client made. The path is the end: a sentence may quote the client, and look like one.
+# msgspec's messages have the form "SENTENCE - at `$.PATH`". A path holds names of struct fields, indexes, and `[...]`
+# for a key of the client's. Only the end is read as the path, because a sentence may quote text that looks like one.
 _AT: Final = " - at `"
 _PATH: Final = re.compile(r"(?:key in )?\$\.?((?:\.?\w++|\[(?:\d++|\.\.\.)\])*+)`", re.ASCII)
 _MISSING: Final = re.compile(r"Object missing required field `(\w+)`", re.ASCII)
@@ -29,7 +29,7 @@ _EXPECTING: Final = re.compile(
 )
 _OUT_OF_RANGE: Final = re.compile(r"(?:Integer value|Number) out of range")
 
-# What an error may repeat of a `role` or `type`: words of the two APIs, each of which is refused somewhere.
+# The values of `role` and `type` that an error may repeat: words of the two APIs that are refused somewhere.
 _KNOWN_WORDS: Final = frozenset(
     {
         *("system", "developer", "user", "assistant", "tool", "function", "model"),
@@ -43,15 +43,23 @@ _KNOWN_WORDS: Final = frozenset(
 
 
 class Decoded(msgspec.Struct):
-    """A request, and what stood in it beside the fields of its type."""
+    """A request, its unknown fields and its native tools."""
 
     chat: ChatCompletionRequest
-    unknown: list[str] = []  # places of unknown fields
-    native_tools: dict[int, Raw] = {}  # tools in the native shape, by their index
+    unknown: list[str] = []  # paths of unknown fields
+    native_tools: dict[int, Raw] = {}  # tools in the native shape, by index
 
 
 def decode_chat_request(body: bytes, bounds: RequestBounds = DEFAULT_BOUNDS) -> Decoded:
-    """Decode the body of a request; raises `InvalidRequest`."""
+    """Decode the body of a request.
+
+    Args:
+        body: The JSON body.
+        bounds: The limits on the request.
+
+    Raises:
+        InvalidRequest: If the body is not a valid request. `param` names the field.
+    """
     try:
         try:
             return Decoded(_decode(body))
@@ -59,8 +67,8 @@ def decode_chat_request(body: bytes, bounds: RequestBounds = DEFAULT_BOUNDS) -> 
             if _UNKNOWN_FIELD not in str(error) and "$.tools[" not in str(error):
                 raise
         require_utf8(body)
-        ours, native_tools = take_native_tools(body)
-        known, unknown = without_unknown(ours, bounds)
+        remaining, native_tools = take_native_tools(body)
+        known, unknown = without_unknown(remaining, bounds)
         try:
             return Decoded(_decode(known), unknown, native_tools)
         except msgspec.ValidationError as error:
@@ -70,22 +78,22 @@ def decode_chat_request(body: bytes, bounds: RequestBounds = DEFAULT_BOUNDS) -> 
 
 
 def _without_name(error: msgspec.ValidationError) -> msgspec.ValidationError:
-    """The error for an object whose tag is none of ours: its unknown fields stay in it, and say nothing."""
+    """Replace an error about an unknown field that is left in an object with an unknown tag: the tag is the fault."""
     sentence, at, path = str(error).rpartition(_AT)
     return msgspec.ValidationError(f"Invalid value{at}{path}") if _UNKNOWN_FIELD in sentence else error
 
 
 def _why(error: Exception, body: bytes) -> InvalidRequest:
-    """Why a body cannot be decoded: what is no text is no JSON either, and says more."""
+    """The reason why a body cannot be decoded: invalid UTF-8 first, since it may be the cause of the JSON error."""
     try:
         require_utf8(body)
-    except UnicodeDecodeError as no_text:
-        error = no_text
+    except UnicodeDecodeError as invalid_utf8:
+        error = invalid_utf8
     return to_invalid_request(error)
 
 
 def to_invalid_request(error: Exception) -> InvalidRequest:
-    """A decoder's error as a sentence for the client: what was expected, where, and nothing that it sent."""
+    """Convert a decoder's error: say what was expected and where, and repeat nothing that the client sent."""
     if isinstance(error, RecursionError):
         return InvalidRequest("The request is nested too deeply.", code="nested_too_deeply")
     if isinstance(error, UnicodeDecodeError):
@@ -108,6 +116,6 @@ def to_invalid_request(error: Exception) -> InvalidRequest:
             code="unsupported_value",
         )
     if not (_EXPECTING.fullmatch(sentence) or _OUT_OF_RANGE.fullmatch(sentence)):
-        sentence = "This is not valid here"  # a message of another release; it may quote the client
-    code = "invalid_type" if ", got " in sentence else "invalid_value"  # a range says what it wants alone
+        sentence = "This is not valid here"  # an unknown message, perhaps of another release, may quote the client
+    code = "invalid_type" if ", got " in sentence else "invalid_value"  # a range error has no ", got"
     return InvalidRequest(f"{sentence.replace('`', '')}.", param=param or None, code=code)

@@ -1,7 +1,7 @@
-"""The fate of each field of a chat-completions request, and the fields that are plain values.
+"""How each field of a chat request is handled, and the translation of fields with plain values.
 
-`FATES` is the one table: what is not sent on is decided from it, and a test holds it against the vendor's request
-type, so that no field is ever forgotten.
+`FATES` is the single table that decides which fields are not sent on. A test compares it with the vendor's request
+type, so that no field is missing.
 """
 
 from typing import Any, Final, Literal
@@ -17,20 +17,20 @@ from chatcompat.wire.utf8 import require_utf8
 
 
 class Mapped(Struct, frozen=True):
-    """The field has a place in the messages request, or steers the reply."""
+    """The field is translated to the messages request, or changes the reply."""
 
     to: str
 
 
 class Ignored(Struct, frozen=True):
-    """A hint that cannot be honoured: not sent on, and reported unless it is `neutral` or null."""
+    """The field is a hint that cannot be honoured. It is dropped, and reported unless it is `neutral` or null."""
 
     why: str
     neutral: tuple[Any, ...] = ()
 
 
 class Refused(Struct, frozen=True):
-    """It would change the reply's shape or promise: a 400 unless it is `neutral` or null."""
+    """The field would change the shape or meaning of the reply. It is a 400 unless it is `neutral` or null."""
 
     why: str
     neutral: tuple[Any, ...] = ()
@@ -80,7 +80,7 @@ FATES: Final[dict[str, Fate]] = {
 
 NATIVE_SERVICE_TIERS: Final[dict[str, Literal["auto", "standard_only"]]] = {"auto": "auto", "default": "standard_only"}
 
-# The request struct has these fields last and in this order: one comparison tells that none of them is there.
+# The request struct has these fields last and in this order, so that one comparison shows whether any is set.
 _UNSENT: Final = [name for name, fate in FATES.items() if not isinstance(fate, Mapped)]
 _FIRST_UNSENT: Final = len(FATES) - len(_UNSENT)
 _NONE_SET: Final[tuple[UnsetType, ...]] = (UNSET,) * len(_UNSENT)
@@ -88,7 +88,7 @@ _NULL: Final = Raw(b"null")
 
 
 def check_unsent(chat: ChatCompletionRequest, ignored: list[str]) -> None:
-    """Refuse or report each field that has no place in a messages request."""
+    """Refuse or report each field that has no native equivalent."""
     values = msgspec.structs.astuple(chat)[_FIRST_UNSENT:]
     if values == _NONE_SET:
         return
@@ -106,7 +106,7 @@ def check_unsent(chat: ChatCompletionRequest, ignored: list[str]) -> None:
 def set_values(
     chat: ChatCompletionRequest, request: MessagesRequest, dialect: Dialect, version: str, ignored: list[str]
 ) -> None:
-    """Write the plain values of `chat` to `request`."""
+    """Copy the fields with plain values from `chat` to `request`."""
     if chat.stop is not None:
         _set_stop_sequences(chat.stop, request, ignored)
     if chat.temperature is not None or chat.top_p is not None:
@@ -124,7 +124,7 @@ def set_values(
         if chat.stream_options is not None and chat.stream_options.include_obfuscation:
             ignored.append("stream_options.include_obfuscation")
     elif chat.stream_options is not None:
-        raise InvalidRequest('Only allowed with "stream": true.', param="stream_options", code="invalid_value")
+        raise InvalidRequest('stream_options needs "stream": true.', param="stream_options", code="invalid_value")
 
 
 def _set_stop_sequences(stop: str | list[str], request: MessagesRequest, ignored: list[str]) -> None:
@@ -139,7 +139,7 @@ def _set_stop_sequences(stop: str | list[str], request: MessagesRequest, ignored
 def _set_sampling(
     chat: ChatCompletionRequest, request: MessagesRequest, dialect: Dialect, version: str, ignored: list[str]
 ) -> None:
-    """`temperature` and `top_p` where the version and the model take them; 1 is what both mean when left out."""
+    """Set `temperature` and `top_p` if the version and the model accept them. The default of both is 1."""
     if not dialect.takes_sampling(version):
         ignored += [name for name in ("temperature", "top_p") if getattr(chat, name) not in (None, 1)]
         return

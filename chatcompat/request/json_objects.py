@@ -1,8 +1,8 @@
-"""A client's free JSON (schemas, arguments, native tools): read once, and written again with the request.
+"""A client's free JSON (schemas, arguments, native tools), decoded once and encoded again with the request.
 
-What is written says what was read: keys keep their order and numbers their digits. Only the spelling is normalised:
-white space between tokens goes, escapes are written in one way, and a key that stands twice stands once, with its last
-value, so that no filter in front of the inner app reads something else than the inner app does.
+The order of keys and the digits of numbers are preserved. Only the notation is normalised: whitespace is removed,
+escapes are uniform, and a duplicate key keeps its last value only. So a filter in front of the inner app cannot read
+a different value than the inner app does.
 """
 
 from collections.abc import Callable
@@ -21,27 +21,27 @@ _encode = msgspec.json.Encoder().encode
 
 
 def _keep_digits(digits: str) -> float | Raw:
-    """A number that the encoder writes with the same digits; of others, the digits. It writes all integers so."""
+    """Return a float if the encoder writes the same digits, else the digits. Integers always keep theirs."""
     number = float(digits)
     return number if _encode(number) == digits.encode() else Raw(digits)
 
 
 _decode_object = msgspec.json.Decoder(dict[str, Any], float_hook=_keep_digits).decode
 
-_OUT_OF_RANGE: Final = "Integer value out of range"  # above 4,300 digits, as for `int` of text
+_OUT_OF_RANGE: Final = "Integer value out of range"  # above 4,300 digits, as in `int(text)`
 
 CONTAINERS: Final = frozenset({dict, list})
 
 
 def read_object(source: Raw | str, path: str, max_depth: int) -> dict[str, Any]:
-    """The object in `source`, JSON that may be nested `max_depth` deep.
+    """Decode a JSON object with at most `max_depth` levels of nesting.
 
-    Raises `InvalidRequest` with `path` where it is deeper or has a number that cannot be read, and `DECODE_ERRORS`
-    for what is no JSON object.
+    Raises `InvalidRequest` with `path` if it is nested deeper or has an integer with too many digits, and
+    `DECODE_ERRORS` if it is not a JSON object.
     """
     may_be_deep = count_brackets(source) > max_depth
     try:
-        found = _decode_object(source)
+        decoded = _decode_object(source)
     except RecursionError:
         raise _too_deep(path, max_depth) from None
     except msgspec.ValidationError as error:
@@ -49,12 +49,12 @@ def read_object(source: Raw | str, path: str, max_depth: int) -> dict[str, Any]:
             raise
         raise InvalidRequest("An integer in the JSON has too many digits.", param=path, code="invalid_value") from None
     if may_be_deep:
-        check_depth(found, path, max_depth)
-    return found
+        check_depth(decoded, path, max_depth)
+    return decoded
 
 
 def count_brackets(source: Raw | str) -> int:
-    """How deep the JSON can be at most: few brackets need no look at what they enclose."""
+    """An upper bound of the JSON's depth, cheaper than `check_depth`."""
     if isinstance(source, str):
         return source.count("{") + source.count("[")
     text = bytes(source)
@@ -62,7 +62,7 @@ def count_brackets(source: Raw | str) -> int:
 
 
 def check_depth(value: dict[str, Any], path: str, max_depth: int) -> None:
-    """Raise `InvalidRequest` where objects and lists are nested deeper than `max_depth`: looks level by level."""
+    """Raise `InvalidRequest` if objects and lists are nested deeper than `max_depth`. Does not recurse."""
     level: list[Any] = [value]
     for _ in range(max_depth):
         level = [
@@ -78,13 +78,13 @@ def check_depth(value: dict[str, Any], path: str, max_depth: int) -> None:
 
 def _too_deep(path: str, max_depth: int) -> InvalidRequest:
     return InvalidRequest(
-        f"The JSON is nested too deeply: at most {max_depth} levels are taken.", param=path, code="nested_too_deeply"
+        f"The JSON is nested too deeply: at most {max_depth} levels are allowed.", param=path, code="nested_too_deeply"
     )
 
 
 def read_schema(source: Raw, path: str, max_depth: int) -> dict[str, Any]:
-    """The JSON schema in `source`; raises `InvalidRequest` for what is none, and `UnicodeDecodeError`."""
+    """Decode a JSON schema. Raises `InvalidRequest` if it is not an object, and `UnicodeDecodeError`."""
     try:
         return read_object(source, path, max_depth)
     except msgspec.DecodeError:
-        raise InvalidRequest("Expected a JSON schema, an object.", param=path, code="invalid_type") from None
+        raise InvalidRequest("Expected a JSON schema as an object.", param=path, code="invalid_type") from None

@@ -1,4 +1,4 @@
-"""Images and files -> the sources of image and document blocks; nothing is ever fetched."""
+"""Images and files -> image and document blocks. URLs are never fetched."""
 
 import re
 from base64 import b64decode
@@ -22,7 +22,7 @@ from chatcompat.wire.messages import (
 
 IMAGE_MEDIA_TYPES: Final = {
     b"image/jpeg": "image/jpeg",
-    b"image/jpg": "image/jpeg",  # no registered type, but what many clients write
+    b"image/jpg": "image/jpeg",  # not registered, but common
     b"image/png": "image/png",
     b"image/gif": "image/gif",
     b"image/webp": "image/webp",
@@ -30,7 +30,7 @@ IMAGE_MEDIA_TYPES: Final = {
 _PDF: Final = b"application/pdf"
 _PLAIN_TEXT: Final = b"text/plain"
 
-# What an error may repeat of a client's media type: common ones that the native side does not take.
+# Media types that an error may repeat: common ones that the native API does not accept.
 _REFUSED_MEDIA_TYPES: Final = frozenset(
     {
         *(b"image/svg+xml", b"image/bmp", b"image/tiff", b"image/heic", b"image/heif", b"image/avif", b"image/x-icon"),
@@ -45,7 +45,7 @@ _REFUSED_MEDIA_TYPES: Final = frozenset(
     }
 )
 
-# What bare base64 is taken for, by the end of its file's name.
+# The type of plain base64, by the extension of the filename.
 _MEDIA_TYPES_OF_NAMES: Final = {
     "pdf": _PDF,
     "txt": _PLAIN_TEXT,
@@ -58,17 +58,17 @@ _MEDIA_TYPES_OF_NAMES: Final = {
 }
 
 _HTTP: Final = re.compile(rb'"https?://[^"]', re.IGNORECASE)
-_NO_BASE64: Final = re.compile(rb'"(?:"|[^"]{0,99}:)')  # nothing, or a URL
+_NO_BASE64: Final = re.compile(rb'"(?:"|[^"]{0,99}:)')  # empty, or a URL
 
 _MAX_HEAD: Final = 1024
-"""How much may stand before the data of a data URL, in bytes: media types and their attributes are shorter."""
+"""The size limit of a data URL's header in bytes. Media types with their attributes are shorter."""
 
 _decode_str = msgspec.json.Decoder(str).decode
 _encode = msgspec.json.Encoder().encode
 
 
 def to_image(raw: Raw, path: str, context: RequestContext) -> ImageBlockParam | DocumentBlockParam:
-    """The block of an `image_url`: an image, or a document if the data URL says so."""
+    """Convert an `image_url` to an image, or to a document if its data URL has such a type."""
     url = _to_plain_string(raw, f"{path}.image_url.url")
     if found := _split_data_url(url):
         return _to_block(*found, None, path, context)
@@ -82,7 +82,7 @@ def to_image(raw: Raw, path: str, context: RequestContext) -> ImageBlockParam | 
 
 
 def to_file(file: File, path: str, context: RequestContext) -> ImageBlockParam | DocumentBlockParam:
-    """The block of a `file` part: by the id of a file that the service has, or by its data."""
+    """Convert a `file` part, which has the id of an uploaded file or the data itself."""
     if file.file_id is not None:
         return DocumentBlockParam(FileSource(file.file_id), title=file.filename)
     if file.file_data is UNSET:
@@ -94,7 +94,7 @@ def to_file(file: File, path: str, context: RequestContext) -> ImageBlockParam |
     media_type = _MEDIA_TYPES_OF_NAMES.get(ending)
     if media_type is None or _NO_BASE64.match(data):
         raise InvalidRequest(
-            "The data of a file must be a base64 data: URL, or base64 with a filename that tells its type.",
+            "File data must be a base64 data: URL, or plain base64 with a filename whose extension tells its type.",
             param=path,
             code="unsupported_value",
         )
@@ -102,7 +102,7 @@ def to_file(file: File, path: str, context: RequestContext) -> ImageBlockParam |
 
 
 def _split_data_url(url: memoryview) -> tuple[bytes, memoryview] | None:
-    """The media type and the data of a base64 data URL, quotes included; None for any other text.
+    """Split a base64 data URL, quotes included, into media type and data; None for any other string.
 
     RFC 2397: data:[<media type>][;<attribute>=<value>]*;base64,<data>
     """
@@ -116,7 +116,7 @@ def _split_data_url(url: memoryview) -> tuple[bytes, memoryview] | None:
 
 
 def _to_plain_string(raw: Raw, path: str) -> memoryview:
-    """A JSON string that begins without escapes: encoders that escape a slash mean the same by it."""
+    """Return a JSON string with no escapes at its start. Some encoders escape slashes."""
     text = memoryview(raw)
     start = bytes(text[:_MAX_HEAD])
     if not start.startswith(b'"'):
@@ -127,7 +127,7 @@ def _to_plain_string(raw: Raw, path: str) -> memoryview:
 def _to_block(
     media_type: bytes, data: memoryview, title: str | None, path: str, context: RequestContext
 ) -> ImageBlockParam | DocumentBlockParam:
-    """`data` is base64 with the closing quote of the JSON string that it came in."""
+    """Convert base64 `data`, which includes the closing quote of its JSON string."""
     if image := IMAGE_MEDIA_TYPES.get(media_type):
         return ImageBlockParam(Base64Source(image, context.splice(data)))
     if media_type == _PDF:
@@ -144,17 +144,19 @@ def _to_block(
 
 
 def _to_text(data: memoryview, path: str, context: RequestContext) -> str:
-    """The text of a file, as JSON no larger than its base64 but for the bound: JSON escapes some characters."""
+    """Decode a text file. JSON escapes may enlarge it, by no more than the limit on growth."""
     try:
         text = b64decode(_decode_base64(data), validate=True).decode()
     except ValueError:
-        raise InvalidRequest("A text file must be base64 of UTF-8.", param=path, code="unsupported_value") from None
+        raise InvalidRequest(
+            "A text file must be UTF-8, encoded as base64.", param=path, code="unsupported_value"
+        ) from None
     if len(_encode(text)) > len(data) + context.bounds.growth:
         raise grows_too_much(path, context.bounds)
     return text
 
 
 def _decode_base64(data: memoryview) -> bytes | str:
-    """Base64 that ends in the quote of its JSON string, which may have escaped slashes in it."""
+    """Remove the closing quote of a JSON string of base64, and the escapes of its slashes."""
     raw = bytes(data)
     return _decode_str(b'"' + raw) if b"\\" in raw else raw[:-1]

@@ -1,4 +1,4 @@
-"""Tools that a client writes in the native shape, the service's own tools among them: they pass as they came."""
+"""Tools that a client sends in the native shape, including the service's own tools. They are sent on unchanged."""
 
 import re
 from typing import Any, Final
@@ -9,7 +9,7 @@ from msgspec import Raw
 from chatcompat.errors import DECODE_ERRORS, InvalidRequest
 from chatcompat.request.json_objects import decode_raw_list, decode_raw_object, read_object
 
-# The service's own tools carry the date of their version in their type, as web_search_20260318.
+# The type of the service's own tools ends in a version date, for example web_search_20260318.
 _SERVER_TOOL: Final = re.compile(rb'"[a-z][a-z0-9_]*_[0-9]{8}"')
 _NULL: Final = Raw(b"null")
 
@@ -17,9 +17,9 @@ _encode = msgspec.json.Encoder().encode
 
 
 def take_native_tools(body: bytes) -> tuple[bytes, dict[int, Raw]]:
-    """`body` with null for each tool in the native shape, and these tools by their index.
+    """Replace each tool in the native shape by null, and return the new body and these tools by index.
 
-    Expects JSON that a decoder found well-formed; a list of tools that is none is left for it to name.
+    `body` must be well-formed JSON. Leaves `tools` alone if it is not a list: the decoder of the request reports it.
     """
     request = decode_raw_object(body)
     try:
@@ -44,8 +44,8 @@ def _is_native(tool: Raw) -> bool:
 
 
 def read_native_tool(tool: Raw, path: str, max_depth: int) -> dict[str, Any]:
-    """A native tool as it may be sent on; raises `InvalidRequest` for one without a name that is text."""
-    found = read_object(tool, path, max_depth)
-    if not isinstance(found.get("name", ""), str):
+    """Decode a native tool. Raises `InvalidRequest` if its name is not a string."""
+    decoded = read_object(tool, path, max_depth)
+    if not isinstance(decoded.get("name", ""), str):
         raise InvalidRequest("Expected str.", param=f"{path}.name", code="invalid_type")
-    return found
+    return decoded

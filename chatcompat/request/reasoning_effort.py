@@ -1,4 +1,4 @@
-"""`reasoning_effort` -> thinking, and what of a request the native side does not take beside it."""
+"""`reasoning_effort` -> thinking. Also removes what the native API does not accept together with thinking."""
 
 from typing import Final
 
@@ -26,9 +26,9 @@ _MIN_TOP_P: Final = 0.95
 def set_reasoning(
     effort: str | None, request: MessagesRequest, dialect: Dialect, ignored: list[str], *, forces_call: bool
 ) -> None:
-    """Turn thinking on or off in a request that is otherwise done.
+    """Turn thinking on or off in an otherwise complete request.
 
-    Where two things cannot both be had natively, a forced call wins over thinking, and thinking over sampling.
+    The native API does not combine them all: a forced call wins over thinking, and thinking wins over sampling.
     """
     if effort is None or (dialect.reasoning == "none" and effort == "none"):
         return
@@ -86,9 +86,9 @@ def _unset_sampling(request: MessagesRequest, ignored: list[str]) -> None:
 
 
 def _has_lost_thinking(request: MessagesRequest) -> bool:
-    """Whether the last turn answers calls of a turn that does not begin with its thinking.
+    """Whether the last turn holds the results of a turn whose thinking is missing.
 
-    Native: "Expected `thinking` or `redacted_thinking`, but found `tool_use`". Most clients lose it.
+    Native: "Expected `thinking` or `redacted_thinking`, but found `tool_use`". Most clients drop thinking.
     """
     if len(request.messages) < 2:  # noqa: PLR2004 - a turn and its answer
         return False

@@ -1,4 +1,4 @@
-"""`response_format` -> structured output: natively, or by a tool whose input is the client's JSON."""
+"""`response_format` -> structured output: a native format, or a tool whose input is the client's JSON."""
 
 from collections.abc import Container
 from typing import Any, Final
@@ -19,10 +19,10 @@ _INSTRUCTION: Final = (
     "Answer with the tool {name} or, where you cannot call it, with the same JSON as your whole text. "
     "Write nothing before or behind it."
 )
-_PLACE: Final = "response_format.json_schema.schema"
+_PATH: Final = "response_format.json_schema.schema"
 _ANY_OBJECT: Final = {"type": "object"}
 
-# Where a schema cannot be a tool's input as it is, it is the schema of this one property of it.
+# A schema that cannot be a tool's input schema becomes the schema of this single property.
 VALUE: Final = "value"
 
 _NATIVE_KEYS: Final = frozenset(
@@ -40,19 +40,19 @@ _DATA_KEYS: Final = frozenset({"const", "default", "enum", "examples"})
 
 
 class Output(Struct):
-    """How the client's JSON is asked for, and how it comes back."""
+    """How the model is asked for JSON, and how the reply is read."""
 
-    config: OutputConfig | None = None  # natively
-    tool: ToolParam | None = None  # else by this tool,
-    wrapped: bool = False  # as its property `value`
+    config: OutputConfig | None = None  # the native format
+    tool: ToolParam | None = None  # otherwise, the tool whose input is the JSON
+    wrapped: bool = False  # whether the JSON is the property `value` of the input
     forced: bool = False
-    instruction: TextBlockParam | None = None  # where no tool can be forced
+    instruction: TextBlockParam | None = None  # asks for the tool if calls cannot be forced
 
 
 def to_output(
     response_format: ResponseFormat | None, names: ToolNames, dialect: Dialect, bounds: RequestBounds
 ) -> Output:
-    """Choose the way; raises `InvalidRequest`."""
+    """Choose between the native format and a tool. Raises `InvalidRequest`."""
     if response_format is None or response_format.type == "text":
         return Output()
     json_schema = response_format.json_schema
@@ -66,7 +66,7 @@ def to_output(
         tool.description = f"{_DESCRIPTION} {json_schema.description}" if json_schema.description else _DESCRIPTION
         tool.strict = bool(json_schema.strict)
         if json_schema.schema is not UNSET:
-            schema = read_schema(json_schema.schema, _PLACE, bounds.depth)
+            schema = read_schema(json_schema.schema, _PATH, bounds.depth)
             if dialect.json_schema and is_native_schema(schema):
                 return Output(config=OutputConfig(format=JSONOutputFormat(schema)))
             output.wrapped = not _is_plain_object(schema)
@@ -77,7 +77,7 @@ def to_output(
 
 
 def _free_name(names: ToolNames) -> str:
-    """A name that is none of the client's."""
+    """A name that no tool of the client has."""
     name = JSON_TOOL
     while name in names.offered or name in names.restored:
         name += "_"
@@ -85,21 +85,21 @@ def _free_name(names: ToolNames) -> str:
 
 
 def _is_plain_object(schema: dict[str, Any]) -> bool:
-    """Whether a tool's input can have this schema as it is."""
+    """Whether the schema can be a tool's input schema."""
     return schema.get("type") == "object" and schema.keys().isdisjoint({"allOf", "anyOf", "oneOf", "$ref"})
 
 
 def wrap(schema: dict[str, Any], source: Raw, bounds: RequestBounds) -> dict[str, Any]:
-    """A schema of any kind, read from `source`, as that of one property; its references to its root move with it.
+    """Make `schema`, decoded from `source`, the schema of a single property, and adjust its references.
 
-    Raises `InvalidRequest` where that is larger, or deeper, than the bounds.
+    Raises `InvalidRequest` if the result exceeds the limits on depth or growth.
     """
     if count_brackets(source) + 2 > bounds.depth:
-        check_depth(schema, _PLACE, bounds.depth - 2)
+        check_depth(schema, _PATH, bounds.depth - 2)
     text = bytes(source)
-    has_references = b'"$ref"' in text or b"\\u" in text  # an escape can hide one
+    has_references = b'"$ref"' in text or b"\\u" in text  # a key may contain escapes
     if has_references and _move_references(schema) * len(_MOVED) > bounds.growth:
-        raise grows_too_much(_PLACE, bounds)
+        raise grows_too_much(_PATH, bounds)
     return {
         "type": "object",
         "properties": {VALUE: schema},
@@ -109,10 +109,10 @@ def wrap(schema: dict[str, Any], source: Raw, bounds: RequestBounds) -> dict[str
 
 
 def _move_references(schema: dict[str, Any]) -> int:
-    """Let references to the root point at its new place, and count them."""
+    """Point references to the root at its new location, and count them."""
     count = 0
     nodes: list[Any] = [schema]
-    for node in nodes:  # grows while it is read
+    for node in nodes:  # grows during the loop
         if isinstance(node, list):
             nodes += [item for item in node if type(item) in CONTAINERS]
             continue
@@ -123,7 +123,7 @@ def _move_references(schema: dict[str, Any]) -> int:
         for key, value in node.items():
             if type(value) not in CONTAINERS or key in _DATA_KEYS:
                 continue
-            if key in _NAMED_SCHEMAS and isinstance(value, dict):  # its keys are the client's own names
+            if key in _NAMED_SCHEMAS and isinstance(value, dict):  # its keys are names, not keywords
                 nodes += [item for item in value.values() if type(item) in CONTAINERS]
             else:
                 nodes.append(value)
@@ -131,7 +131,7 @@ def _move_references(schema: dict[str, Any]) -> int:
 
 
 def is_native_schema(schema: dict[str, Any]) -> bool:
-    """Whether the native form takes the schema with its whole meaning: no maps, no recursion, no bounds.
+    """Whether the native format supports the whole schema: it has no maps, recursion or numeric limits.
 
     https://platform.claude.com/docs/en/build-with-claude/structured-outputs#json-schema-limitations
     """
@@ -150,7 +150,7 @@ def is_native_schema(schema: dict[str, Any]) -> bool:
 
 
 def _is_acyclic(references: dict[str, list[str]], known: Container[str]) -> bool:
-    """Whether no reference leads back or nowhere: a walk in depth, a name is open until all behind it is done."""
+    """Whether each reference has a target and none is circular: a depth-first search; names on the stack are open."""
     opened: set[str] = set()
     done: set[str] = set()
     for start in references:
@@ -170,14 +170,14 @@ def _is_acyclic(references: dict[str, list[str]], known: Container[str]) -> bool
 
 
 def _is_native_node(top: Any, references: list[str]) -> bool:
-    """Look at one schema and those in it, and collect the definitions that they refer to."""
+    """Check a schema with its subschemas, and collect the names of the definitions that they refer to."""
     nodes: list[Any] = [top]
-    for node in nodes:  # grows while it is read
+    for node in nodes:  # grows during the loop
         if not isinstance(node, dict):
             return False
         kind = node.get("type")
         if len(node) == 1 and isinstance(kind, str) and kind in _NATIVE_SCALARS:
-            continue  # most are no more than that
+            continue  # the most common case
         is_reference = "$ref" in node
         if not (is_reference and len(node) == 1) and not node.keys() <= _NATIVE_KEYS:
             return False
@@ -198,7 +198,7 @@ def _is_native_node(top: Any, references: list[str]) -> bool:
 def _has_native_values(node: dict[str, Any]) -> bool:
     kind, values = node.get("type"), node.get("enum", ())
     return (
-        (kind in _NATIVE_TYPES if isinstance(kind, str) else kind is None and _says_what_it_is(node))
+        (kind in _NATIVE_TYPES if isinstance(kind, str) else kind is None and _restricts_values(node))
         and all(isinstance(node[word], list) for word in ("anyOf", "allOf", "required", "enum") if word in node)
         and isinstance(node.get("properties", {}), dict)
         and node.get("minItems", 0) in (0, 1)
@@ -212,5 +212,5 @@ def _is_native_format(name: object) -> bool:
     return isinstance(name, str) and name in _NATIVE_FORMATS
 
 
-def _says_what_it_is(node: dict[str, Any]) -> bool:
+def _restricts_values(node: dict[str, Any]) -> bool:
     return not node.keys().isdisjoint(("anyOf", "allOf", "enum", "const"))

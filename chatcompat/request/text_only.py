@@ -1,6 +1,6 @@
-"""The short way of a chat that is text and nothing else: most are, and on the long way each step looks for more.
+"""A fast path for chats that consist of plain text only, which most do.
 
-What is made here is what the long way makes, byte for byte; wherever in doubt, nothing is made.
+It returns the same request as the general path, byte for byte, or None if the chat has anything else in it.
 """
 
 from typing import Final
@@ -27,7 +27,7 @@ _TEXT_ONLY: Final = msgspec.structs.astuple(AssistantMessage(""))[1:]
 
 
 def to_plain_request(chat: ChatCompletionRequest, dialect: Dialect) -> MessagesRequest | None:
-    """The request of system messages and turns that alternate, the user's first and last; None for any other."""
+    """Translate system messages and alternating turns, the user's first and last; None for any other chat."""
     if msgspec.structs.astuple(chat)[_FIRST_RARE:] != _NONE_RARE:
         return None
     system: list[TextBlockParam] = []

@@ -1,4 +1,4 @@
-"""Thinking that a client sends back in `reasoning_details` -> its blocks, each in its place."""
+"""Thinking that a client sends back in `reasoning_details` -> thinking blocks, each in position."""
 
 from collections.abc import Sequence
 
@@ -16,10 +16,10 @@ from chatcompat.wire.messages import (
 def place_thinking(
     text: Sequence[TextBlockParam], calls: Sequence[ToolUseBlockParam], details: Sequence[ReasoningDetail]
 ) -> tuple[list[BlockParam], bool]:
-    """The blocks of an assistant's turn in the order of `details`, and whether each piece of thinking could be kept.
+    """Return the blocks of an assistant turn in the order of `details`, and whether all thinking was kept.
 
-    Thinking is the service's own only with its signature: without one, or in another service's form, it is dropped.
-    What `details` do not place, as in a message that the client changed, stands behind, text first.
+    Thinking without a signature, or in another service's format, is dropped. Text and calls that `details` do not
+    cover, as in a message that the client edited, follow at the end, text first.
     """
     content, end = "".join(block.text for block in text), 0
     breakpoint_ = next((block.cache_control for block in reversed(text) if block.cache_control), None)

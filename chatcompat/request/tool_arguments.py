@@ -1,4 +1,4 @@
-"""The `arguments` of a call in the history -> the `input` of a `tool_use` block."""
+"""The `arguments` of an earlier call -> the `input` of a `tool_use` block."""
 
 from typing import Any, Final
 
@@ -11,17 +11,18 @@ _TRUNCATED: Final = "Input data was truncated"
 
 
 class _Skipped(msgspec.Struct):
-    """Any object; what is in it is read and not kept."""
+    """Any object. Its fields are validated and discarded."""
 
 
 _skip_object = msgspec.json.Decoder(_Skipped).decode
 
 
 def to_input(arguments: str | None, path: str, max_depth: int) -> tuple[dict[str, Any], bool]:
-    """The arguments as an object, and whether they were whole.
+    """Decode arguments, and return whether they were complete.
 
-    Blank arguments are `{}`. Arguments that a token limit cut off are sent as `{}` and not whole: a session in whose
-    history they stand must not fail for ever. Anything else that is no JSON object is refused with `path`.
+    Blank arguments become `{}`. Arguments that a token limit cut off become `{}` too, and are not complete: with an
+    error, every later request of the session would fail. Raises `InvalidRequest` with `path` for anything else that is
+    not a JSON object.
     """
     if arguments is None or not arguments or arguments.isspace():
         return {}, True
@@ -31,12 +32,12 @@ def to_input(arguments: str | None, path: str, max_depth: int) -> tuple[dict[str
         if _is_cut_off(arguments):
             return {}, False
         raise InvalidRequest(
-            "The arguments of a call must be a JSON object, as text.", param=path, code="invalid_json"
+            "The arguments of a tool call must be a string with a JSON object.", param=path, code="invalid_json"
         ) from None
 
 
 def _is_cut_off(arguments: str) -> bool:
-    """Whether text that is no JSON is the beginning of an object; a digit completes a number cut behind `-` or `.`."""
+    """Whether invalid JSON is the start of an object. The digit completes a number that ends in `-` or `.`."""
     return arguments.lstrip().startswith("{") and _TRUNCATED in (_fault(arguments), _fault(arguments + "0"))
 
 

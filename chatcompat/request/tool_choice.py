@@ -1,4 +1,4 @@
-"""`tool_choice`, `function_call` and `parallel_tool_calls` -> which tools are sent, and with which `tool_choice`."""
+"""`tool_choice`, `function_call` and `parallel_tool_calls` -> the tools to send and their `tool_choice`."""
 
 from typing import Any, Final, Literal
 
@@ -18,33 +18,33 @@ from chatcompat.wire.chat_request import (
 )
 from chatcompat.wire.messages import ToolChoiceParam, ToolParam
 
-# A choice as a word -> the native type; a named tool is `tool`.
+# The chat choice -> the native type. The choice of a named tool has the type `tool`.
 TOOL_CHOICES: Final[dict[str, Literal["auto", "any", "none"]]] = {"auto": "auto", "none": "none", "required": "any"}
 
 Tools = list[ToolParam | dict[str, Any]]
 
 
 class ToolDecision(Struct):
-    """The tools that are sent, the choice among them, and what the client asked for that is not in it."""
+    """The tools to send, the choice among them, and the fields that could not be honoured."""
 
     tools: Tools
     choice: ToolChoiceParam | None
     ignored: list[str]
-    offers_json: bool = False  # the tool for the client's JSON is one of the tools
-    declares_called: bool = False  # tools that only the history calls go along
+    offers_json: bool = False  # whether the tool for structured output is among the tools
+    declares_called: bool = False  # whether tools that only earlier calls name are declared too
 
     @property
     def forces_call(self) -> bool:
-        """Whether the model has to call a tool."""
+        """Whether the model must call a tool."""
         return bool(self.tools) and _is_forced(self.choice)
 
 
 def decide_tools(
     chat: ChatCompletionRequest, tools: Tools, names: ToolNames, output: Output, dialect: Dialect
 ) -> ToolDecision:
-    """Decide on the tools and the choice; `tools` are the client's, as far as it allows them.
+    """Decide which tools to send, and with which choice. `tools` are the client's allowed tools.
 
-    Where the client forces a call, the reply is that call, and the tool for its JSON is left out. Raises
+    If the client forces a call, the reply is that call, so the tool for structured output is left out. Raises
     `InvalidRequest`.
     """
     wanted = _to_tool_choice(chat, names)
@@ -69,7 +69,7 @@ def _is_forced(choice: ToolChoiceParam | None) -> bool:
 
 
 def _choose_json(wanted: ToolChoiceParam | None, tools: Tools, output: Output, name: str) -> ToolChoiceParam:
-    """The choice with which the reply is JSON or a call that the client asked for."""
+    """The choice that makes the reply either JSON or a call of the client's tools."""
     alone = not tools or (wanted is not None and wanted.type == "none")
     if not output.forced:
         return ToolChoiceParam("auto", disable_parallel_tool_use=alone)
@@ -79,7 +79,7 @@ def _choose_json(wanted: ToolChoiceParam | None, tools: Tools, output: Output, n
 
 
 def _emulate(decision: ToolDecision, chat: ChatCompletionRequest) -> None:
-    """Leave only the tools that may be called, for a service that does not keep to a choice among them."""
+    """Keep only the tools that may be called, for a service that does not enforce `tool_choice`."""
     choice = decision.choice
     if choice is None or not (decision.tools or decision.declares_called):
         return
@@ -99,7 +99,7 @@ def _native_name(tool: ToolParam | dict[str, Any]) -> str | None:
 
 
 def _to_tool_choice(chat: ChatCompletionRequest, names: ToolNames) -> ToolChoiceParam | None:
-    """The native choice, or nothing where there is nothing to say; `names.offered` has the client's tools."""
+    """The native choice, or None for the default. `names.offered` holds the client's tools."""
     if chat.functions is not None or chat.function_call is not None:
         return _from_function_call(chat.function_call, names)
     parallel = chat.parallel_tool_calls is not False
@@ -110,7 +110,7 @@ def _to_tool_choice(chat: ChatCompletionRequest, names: ToolNames) -> ToolChoice
             choice = ToolChoiceParam(TOOL_CHOICES[allowed.mode])
         case "required" if not names.offered:
             raise InvalidRequest(
-                "A call is required, but no tools are given.", param="tool_choice", code="unknown_tool"
+                "A tool call is required, but the request has no tools.", param="tool_choice", code="unknown_tool"
             )
         case None if parallel:
             return None
@@ -123,7 +123,7 @@ def _to_tool_choice(chat: ChatCompletionRequest, names: ToolNames) -> ToolChoice
 
 
 def _from_function_call(call: Literal["none", "auto"] | Named | None, names: ToolNames) -> ToolChoiceParam | None:
-    """A legacy choice; its replies have room for one call only."""
+    """Convert a legacy choice. Its reply has room for a single call."""
     if isinstance(call, Named):
         choice = _named(call.name, names, "function_call")
     elif not names.offered:
@@ -136,19 +136,19 @@ def _from_function_call(call: Literal["none", "auto"] | Named | None, names: Too
 
 def _named(name: str, names: ToolNames, path: str) -> ToolChoiceParam:
     if name not in names.offered:
-        raise InvalidRequest("The chosen tool is not among the tools.", param=path, code="unknown_tool")
+        raise InvalidRequest("The chosen tool is not one of the request's tools.", param=path, code="unknown_tool")
     return ToolChoiceParam("tool", name=names.to_native(name))
 
 
 def allowed_names(chat: ChatCompletionRequest, names: ToolNames) -> frozenset[str] | None:
-    """The tools that an `allowed_tools` choice leaves, or nothing where there is no such choice."""
+    """The names in an `allowed_tools` choice, or None for any other choice."""
     if not isinstance(chat.tool_choice, AllowedToolsChoice):
         return None
     listed = [_name_of(tool) for tool in chat.tool_choice.allowed_tools.tools]
     for index, name in enumerate(listed):
         if name not in names.offered:
             raise InvalidRequest(
-                "The allowed tool is not among the tools.",
+                "The allowed tool is not one of the request's tools.",
                 param=f"tool_choice.allowed_tools.tools[{index}]",
                 code="unknown_tool",
             )

@@ -1,4 +1,4 @@
-"""Tool names that the native side does not take, mapped so that no two collide."""
+"""Mapping of tool names that the native API does not accept, without collisions."""
 
 import re
 from collections.abc import Collection
@@ -10,10 +10,10 @@ _OUTSIDE: Final = re.compile(r"[^a-zA-Z0-9_-]")
 
 
 class ToolNames:
-    """Maps names that the native side does not take; the same name always becomes the same one.
+    """Maps names that the native API does not accept. A name always maps to the same native name.
 
-    `restored` has, for each mapped name, the client's own: replies are mapped back with it. `custom` has the native
-    names of custom tools, whose calls come back as custom calls.
+    `restored` maps native names back to the client's for the reply. `custom` holds the native names of custom tools,
+    whose calls become custom calls in the reply.
     """
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class ToolNames:
         self._mapped: dict[str, str] = {}
 
     def to_native(self, name: str) -> str:
-        """`name`, or the name that stands for it natively."""
+        """`name`, or the native name that replaces it."""
         if _NAME.fullmatch(name):
             return name
         if name not in self._mapped:

@@ -1,7 +1,7 @@
 """The `parameters` of a function -> the `input_schema` of a tool.
 
-The native side takes no `anyOf`, `oneOf` or `allOf` at the top of a schema and wants `"type": "object"` there.
-Everything below the top, and every other key at it, goes on as it came.
+The native API requires `"type": "object"` at the top level of a schema, and accepts no `anyOf`, `oneOf` or `allOf`
+there. All other keys and levels are sent unchanged.
 """
 
 import re
@@ -21,7 +21,7 @@ EMPTY_SCHEMA: Final[Schema] = {"type": "object", "properties": {}}
 
 _COMBINATORS: Final = ("allOf", "anyOf", "oneOf")
 _NULL: Final = Raw(b"null")
-_MAX_NESTING: Final = 100  # of branches and references in each other; each level takes three calls
+_MAX_NESTING: Final = 100  # of branches and references; each level takes three calls
 
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,8}")  # RFC 6901, section 4
 
@@ -29,7 +29,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def to_input_schema(parameters: Raw | UnsetType, path: str, bounds: RequestBounds) -> Schema:
-    """A schema that the native side takes and that means the same; `path` is the path of `parameters`."""
+    """Convert to an equivalent schema that the native API accepts. `path` is the path of `parameters`."""
     if parameters is UNSET or parameters == _NULL:
         return EMPTY_SCHEMA
     schema = read_schema(parameters, path, bounds.depth)
@@ -48,7 +48,7 @@ def to_input_schema(parameters: Raw | UnsetType, path: str, bounds: RequestBound
 
 
 class _Forms(Struct):
-    """The different forms that a property has in several branches, by key; `word` says how they belong together."""
+    """The different schemas of a property in several branches, by key. `word` is the keyword that combines them."""
 
     word: str
     forms: dict[bytes, Any]
@@ -59,43 +59,43 @@ def _to_schema(form: Any) -> Any:
 
 
 class _Merged(Struct):
-    """What a schema and its branches say together: each property's form by its name, and the names required."""
+    """A schema with its branches merged: the form of each property by name, and the required names."""
 
     properties: dict[str, Any] = {}
     required: dict[str, None] = {}
 
 
 class _Flattener:
-    """Merges the branches at the top of one schema into it, so that every property survives.
+    """Merges the branches at the top level of a schema into it, so that every property is kept.
 
-    A property that several branches have becomes a choice of its forms (all of them under `allOf`). What one branch of
-    a choice requires is required only if every branch does. All is bounded: a short reference can stand for a large
-    definition, and a definition can be referred to again and again.
+    A property of several branches becomes a choice of its forms (under `allOf`, all of them). For `anyOf` and `oneOf`,
+    a name is required only if every branch requires it. All work is limited, since a short reference can stand for a
+    large definition, any number of times.
     """
 
     def __init__(self, root: Schema, size: int, path: str, bounds: RequestBounds) -> None:
         self._root = root
-        self._size = size  # of the root, in bytes
-        self._place = path
+        self._size = size  # of the root in bytes
+        self._path = path
         self._bounds = bounds
         self._branches_left = bounds.schema_branches
         self._properties_left = bounds.schema_properties
-        self._bytes_left = 4 * size + bounds.growth  # that may be encoded to compare forms
-        self._keys: dict[int, bytes] = {}  # by the identity of a form; the root keeps it alive
-        self._has_copies = False  # whether a reference was followed, so that its target stands in two places
+        self._bytes_left = 4 * size + bounds.growth  # the bytes that may be encoded to compare forms
+        self._keys: dict[int, bytes] = {}  # by `id` of a form, which the root keeps alive
+        self._has_copies = False  # whether a reference was followed, so that its target is duplicated
 
     def flatten(self) -> Schema:
-        """The root without branches at its top."""
+        """Return the root without branches at its top level."""
         merged = self._read(self._root, 0)
         if self._has_copies:
             for form in merged.properties.values():
-                self._key(form)  # gives up before anything larger than the bound is built
+                self._key(form)  # raises before anything larger than the limit is built
         flat = {key: value for key, value in self._root.items() if key not in _COMBINATORS}
         flat["properties"] = {name: _to_schema(form) for name, form in merged.properties.items()}
         if merged.required:
             flat["required"] = list(merged.required)
         if self._has_copies and len(_encode(flat)) > self._size + self._bounds.growth:
-            raise grows_too_much(self._place, self._bounds)
+            raise grows_too_much(self._path, self._bounds)
         return flat
 
     def _read(self, schema: Schema, nesting: int) -> _Merged:
@@ -120,14 +120,14 @@ class _Flattener:
         return merged
 
     def _merge(self, merged: _Merged, word: str, branch: Any, nesting: int) -> dict[str, None]:
-        """Merge the properties of one branch; gives the names that it requires. `true` and `false` have neither."""
+        """Merge the properties of a branch, and return its required names. `true` and `false` have neither."""
         self._branches_left -= 1
         if self._branches_left < 0 or nesting == _MAX_NESTING:
-            raise self._invalid("The schema has too many branches at its top, or refers to itself there.")
+            raise self._invalid("The schema has too many branches at its top level, or refers to itself there.")
         if isinstance(branch, bool):
             return {}
         if not isinstance(branch, dict):
-            raise self._invalid("Expected a JSON schema, an object.")
+            raise self._invalid("Expected a JSON schema as an object.")
         if "$ref" in branch:
             self._has_copies = True
             required = self._merge(merged, word, self._resolve(branch["$ref"]), nesting + 1)
@@ -136,13 +136,13 @@ class _Flattener:
         read = self._read(branch, nesting + 1)
         self._properties_left -= len(read.properties) + len(read.required)
         if self._properties_left < 0:
-            raise self._invalid("The branches at the top of the schema have too many properties.")
+            raise self._invalid("The branches at the top level of the schema have too many properties.")
         for name, form in read.properties.items():
             self._add(merged.properties, name, form, "allOf" if word == "allOf" else "anyOf")
         return read.required
 
     def _add(self, properties: dict[str, Any], name: str, form: Any, word: str) -> None:
-        """Add a form of a property to those that it has already, unless it is one of them."""
+        """Add a form of a property, unless the property has that form already."""
         if name not in properties:
             properties[name] = form
             return
@@ -154,7 +154,7 @@ class _Flattener:
             properties[name] = known
 
     def _key(self, form: Any) -> bytes:
-        """The same 16 bytes for forms that are written alike."""
+        """A digest of 16 bytes, equal for forms with equal JSON."""
         if isinstance(form, _Forms):
             return blake2b(form.word.encode() + b"".join(map(self._key, form.forms.values())), digest_size=16).digest()
         key = self._keys.get(id(form))
@@ -162,15 +162,15 @@ class _Flattener:
             encoded = _encode(form)
             self._bytes_left -= len(encoded)
             if self._bytes_left < 0:
-                raise grows_too_much(self._place, self._bounds)
+                raise grows_too_much(self._path, self._bounds)
             key = self._keys[id(form)] = blake2b(encoded, digest_size=16).digest()
         return key
 
     def _resolve(self, reference: Any) -> Any:
-        """What a local reference as `#/$defs/name` points at (JSON Pointer, RFC 6901)."""
+        """Follow a local reference such as `#/$defs/name` (JSON Pointer, RFC 6901)."""
         found: Any = self._root
         if not isinstance(reference, str) or reference[:1] != "#":
-            raise self._invalid("The schema has a reference that is not found in it.")
+            raise self._invalid("The schema has a $ref whose target is not in the schema.")
         for step in reference[1:].split("/")[1:]:
             name = step.replace("~1", "/").replace("~0", "~")
             if isinstance(found, dict) and name in found:
@@ -178,8 +178,8 @@ class _Flattener:
             elif isinstance(found, list) and _INDEX.fullmatch(name) and int(name) < len(found):
                 found = found[int(name)]
             else:
-                raise self._invalid("The schema has a reference that is not found in it.")
+                raise self._invalid("The schema has a $ref whose target is not in the schema.")
         return found
 
     def _invalid(self, message: str) -> InvalidRequest:
-        return InvalidRequest(f"{message}", param=self._place, code="invalid_schema")
+        return InvalidRequest(f"{message}", param=self._path, code="invalid_schema")

@@ -1,4 +1,4 @@
-"""Tools of each kind -> native tools; and JSON output by a tool that must be called."""
+"""Tools of each kind -> native tools."""
 
 from typing import Any, Final, assert_never
 
@@ -23,7 +23,7 @@ from chatcompat.wire.chat_request import (
 )
 from chatcompat.wire.messages import MessageParam, ToolParam, ToolUseBlockParam
 
-# A custom tool takes free text; natively that is a tool with one string.
+# A custom tool takes free text. Natively it becomes a tool with a single string.
 _FREE_TEXT: Final[dict[str, Any]] = {
     "type": "object",
     "properties": {"input": {"type": "string"}},
@@ -37,13 +37,15 @@ WEB_SEARCH: Final = "web_search"
 def to_tools(
     chat: ChatCompletionRequest, native: dict[int, Raw], names: ToolNames, context: RequestContext, dialect: Dialect
 ) -> Tools:
-    """Each tool natively, in order; refuses two of one name. `native` are those that came in the native shape."""
+    """Convert the tools in order. `native` holds those in the native shape. Raises `InvalidRequest`."""
     if chat.functions is not None and chat.tools:
         raise InvalidRequest("Send tools or functions, not both.", param="functions", code="invalid_value")
     named = _named_tools(chat, native, context.bounds.depth)
     if chat.web_search_options is not None:
         if WEB_SEARCH in named:
-            raise InvalidRequest("There is a tool of this name.", param="web_search_options", code="duplicate_tool")
+            raise InvalidRequest(
+                "Another tool is already named web_search.", param="web_search_options", code="duplicate_tool"
+            )
         named[WEB_SEARCH] = _to_web_search(chat.web_search_options, dialect, context), "web_search_options"
     names.offered = named.keys()
     allowed = allowed_names(chat, names)
@@ -55,7 +57,7 @@ def to_tools(
 
 
 def _to_web_search(options: WebSearchOptions, dialect: Dialect, context: RequestContext) -> dict[str, Any]:
-    """The service's own search; how much context it gives the model has no native name."""
+    """The service's own web search, which has no equivalent of `search_context_size`."""
     if dialect.web_search is None:
         raise InvalidRequest(
             "Not supported: this service offers no web search.",
@@ -66,8 +68,8 @@ def _to_web_search(options: WebSearchOptions, dialect: Dialect, context: Request
         context.ignored.append("web_search_options.search_context_size")
     tool: dict[str, Any] = {"type": dialect.web_search, "name": WEB_SEARCH}
     if options.user_location is not None:
-        path = msgspec.to_builtins(options.user_location.approximate)
-        tool["user_location"] = {"type": "approximate", **path}
+        location = msgspec.to_builtins(options.user_location.approximate)
+        tool["user_location"] = {"type": "approximate", **location}
     return tool
 
 
@@ -77,7 +79,7 @@ Definition = FunctionTool | CustomTool | FunctionDefinition | dict[str, Any]
 def _named_tools(
     chat: ChatCompletionRequest, native: dict[int, Raw], max_depth: int
 ) -> dict[str, tuple[Definition, str]]:
-    """Each tool and its place by its name; a native toolset has none and goes by its place."""
+    """Each tool with its path, by name. A native toolset has no name and is listed by its path."""
     named: dict[str, tuple[Definition, str]] = {}
     listed: list[tuple[Definition | None, str]] = []
     for index, function in enumerate(chat.tools or ()):
@@ -89,7 +91,7 @@ def _named_tools(
         if not name:
             raise InvalidRequest("A tool needs a name.", param=path, code="invalid_value")
         if name in named:
-            raise InvalidRequest("There is another tool of this name.", param=path, code="duplicate_tool")
+            raise InvalidRequest("Another tool already has this name.", param=path, code="duplicate_tool")
         assert tool is not None  # noqa: S101 - without a tool there is no name
         named[name] = tool, path
     return named
@@ -137,7 +139,7 @@ def _to_function(function: FunctionDefinition, path: str, names: ToolNames, cont
 
 
 def _to_custom(custom: CustomDefinition, names: ToolNames, context: RequestContext) -> ToolParam:
-    """A tool of one string. A grammar is told to the model; natively nothing enforces it, and so it is reported."""
+    """Convert to a tool with one string. Its grammar goes to the description and is reported, as it is not enforced."""
     name, description = names.to_native(custom.name), custom.description or ""
     names.custom.add(name)
     if isinstance(custom.format, GrammarFormat):
@@ -148,7 +150,7 @@ def _to_custom(custom: CustomDefinition, names: ToolNames, context: RequestConte
 
 
 def declare_called(turns: list[MessageParam], declared: Tools) -> Tools:
-    """Tools for the calls of a history that comes without any: the native side refuses calls of no tool."""
+    """Declare tools for earlier calls, because the native API refuses a call of an undeclared tool."""
     known = {tool.name for tool in declared if isinstance(tool, ToolParam)}
     called = {
         block.name: None

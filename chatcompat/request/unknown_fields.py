@@ -1,8 +1,7 @@
-"""Fields that the request structs do not have: taken out, and named.
+"""Removal of fields that the request structs do not have.
 
-The structs refuse unknown fields, so a request without any pays nothing for being told. Only when the decoder has
-met one is the body walked here: along the struct types, object by object, on raw values, so that what stays is
-the bytes that came.
+The structs refuse unknown fields, so a request without any costs nothing extra. Only if the decoder finds one is the
+body walked here: object by object along the struct types, on raw values, so that the other fields keep their bytes.
 """
 
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from chatcompat.request.json_objects import decode_raw_list, decode_raw_object
 from chatcompat.wire.chat_request import ChatCompletionRequest
 
 MAX_NAME: Final = 200
-"""How many characters of an unknown field's name are reported."""
+"""The number of characters of an unknown field's name that are reported."""
 
 _encode = msgspec.json.Encoder().encode
 _OBJECT: Final = ord("{")
@@ -31,44 +30,44 @@ Structs = tuple[type[Struct], ...]
 
 
 def without_unknown(body: bytes, bounds: RequestBounds) -> tuple[bytes, list[str]]:
-    """`body` without its unknown fields, and their places (`messages[].name`, indexes left out).
+    """Return `body` without its unknown fields, and their paths without indexes (`messages[].name`).
 
-    Expects JSON that the decoder found well-formed. A value of the wrong type stays: the decoder names it. Raises
-    `InvalidRequest` where there are more different places than the bound.
+    `body` must be well-formed JSON. Values of the wrong type stay, so that the decoder reports them. Raises
+    `InvalidRequest` if there are more distinct paths than the limit.
     """
     walk = _Walk(bounds.unknown_fields)
     return bytes(walk.value(Raw(body), (ChatCompletionRequest,), "")), list(walk.unknown)
 
 
 class _Fields(Struct, frozen=True):
-    """The fields of a struct: those without structs in them, its tag among these, and those with."""
+    """The fields of a struct: `plain` ones, which include its tag, and those with `nested` structs."""
 
     plain: frozenset[str]
     nested: dict[str, Structs]
 
 
 class _Walk:
-    """Takes unknown fields out of an object and of those in it, only where the types have objects."""
+    """Removes unknown fields from an object and from the objects in it that have a struct type."""
 
     def __init__(self, bound: int) -> None:
         self.unknown: dict[str, None] = {}
         self._bound = bound
 
     def value(self, raw: Raw, structs: Structs, path: str) -> Raw:
-        """An object, or a list of objects, without what none of `structs` has."""
+        """Clean an object, or a list of objects, of one of `structs`."""
         if memoryview(raw)[0] == _OBJECT:
             return self._object(raw, structs, path)
         path += "[]"
         try:
             objects, tags = _decode_raw_objects(raw), _tags_decoder(structs)(raw)
-        except msgspec.ValidationError:  # the decoder names it; the others must be clean for that
+        except msgspec.ValidationError:  # the decoder reports the invalid object, once the others are clean
             return Raw(_encode([self._object(item, structs, path) for item in decode_raw_list(raw)]))
         for found, tag in zip(objects, tags, strict=True):
             self._clean(found, _FIELDS[type(tag)], path)
         return Raw(_encode(objects))
 
     def _object(self, raw: Raw, structs: Structs, path: str) -> Raw:
-        """One object; what is none, or of no type that we know, stays for the decoder to name."""
+        """Clean one object. Anything else, or an unknown type, stays for the decoder to report."""
         try:
             (tag,) = _tags_decoder(structs)(b"[%b]" % raw)
             found = decode_raw_object(raw)
@@ -92,19 +91,19 @@ class _Walk:
         self.unknown[f"{path}.{name[:MAX_NAME]}" if path else name[:MAX_NAME]] = None
         if len(self.unknown) > self._bound:
             raise InvalidRequest(
-                f"There are more than {self._bound} different fields that this API does not have.",
+                f"The request has more than {self._bound} distinct unknown fields.",
                 param=path or None,
                 code="too_many_unknown_fields",
             )
 
 
 _FIELDS: Final[dict[type, _Fields]] = {}
-"""The fields of the struct that each type of a tag stands for."""
+"""For each tag type, the fields of its struct."""
 
 
 @cache
 def _tags_decoder(structs: Structs) -> Callable[[bytes | Raw], list[Any]]:
-    """Decodes the tags of a list alone, as the structs' own decoder reads them: one that stands twice is the same."""
+    """Decode only the tags in a list, exactly as the structs' decoder does, duplicate keys included."""
     tags = []
     for struct in structs:
         config = struct.__struct_config__
@@ -117,7 +116,7 @@ def _tags_decoder(structs: Structs) -> Callable[[bytes | Raw], list[Any]]:
 
 
 def _structs_in(annotation: Any) -> tuple[type[Struct], ...]:
-    """The structs that a field may hold, alone or in a list."""
+    """The structs that a field may hold, directly or in a list."""
     if isinstance(annotation, type) and issubclass(annotation, Struct):
         return (annotation,)
     if get_origin(annotation) in (list, Union, UnionType) or hasattr(annotation, "__metadata__"):

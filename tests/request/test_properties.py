@@ -85,7 +85,7 @@ def has_place(request: Json, param: str) -> bool:
 
 @PROPERTY
 @given(any_requests(), dialects(), VERSIONS, st.booleans())
-def test_any_request_is_refused_in_good_order_or_becomes_one_that_the_service_takes(
+def test_any_request_is_refused_or_becomes_a_valid_messages_request(
     request: Json, dialect: Dialect, version: str | None, strict: bool
 ) -> None:
     assert chat_request(request) == []

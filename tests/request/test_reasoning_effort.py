@@ -32,7 +32,7 @@ BUDGET = {"minimal": 1_024, "low": 2_048, "medium": 8_192, "high": 16_384, "xhig
 
 
 @pytest.mark.parametrize("effort", BUDGET)
-def test_effort_becomes_a_budget_that_leaves_half_of_the_tokens_to_the_answer(effort: str) -> None:
+def test_effort_becomes_a_budget_of_at_most_half_of_the_tokens(effort: str) -> None:
     assert sent(reasoning_effort=effort) == ({"type": "enabled", "budget_tokens": BUDGET[effort]}, None, ())
 
 
@@ -73,11 +73,11 @@ def test_none_turns_thinking_off(dialect: Dialect) -> None:
     assert sent(dialect, reasoning_effort="none") == ({"type": "disabled"}, None, ())
 
 
-def test_where_thinking_cannot_be_turned_off_the_lowest_effort_is_sent_and_reported() -> None:
+def test_if_thinking_cannot_be_turned_off_low_effort_is_sent_and_reported() -> None:
     assert sent(NATIVE_2026, reasoning_effort="none") == (None, {"effort": "low"}, ("reasoning_effort",))
 
 
-def test_where_the_inner_app_does_not_reason_none_is_neutral_and_the_rest_reported() -> None:
+def test_without_reasoning_effort_none_is_neutral_and_others_are_reported() -> None:
     assert sent(NONE, reasoning_effort="none") == (None, None, ())
     assert sent(NONE, reasoning_effort="high") == (None, None, ("reasoning_effort",))
 

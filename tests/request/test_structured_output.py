@@ -82,7 +82,7 @@ TREE = {
 
 
 @pytest.mark.parametrize("schema", [MAP, TREE])
-def test_a_schema_that_the_native_form_cannot_say_goes_by_the_tool_unchanged(schema: Any) -> None:
+def test_a_schema_beyond_the_native_format_is_sent_unchanged_as_a_tool(schema: Any) -> None:
     translation = ask(schema)
     body = json.loads(translation.body)
     assert "output_config" not in body

@@ -22,7 +22,7 @@ def ask(dialect: Dialect, **fields: Any) -> tuple[Any, Translation]:
 
 
 @pytest.mark.parametrize("choice", ["required", {"type": "function", "function": {"name": "f"}}])
-def test_a_forced_call_that_the_inner_app_does_not_take_is_left_to_the_model_and_reported(choice: Any) -> None:
+def test_an_unsupported_forced_call_becomes_auto_and_is_reported(choice: Any) -> None:
     sent, translation = ask(UNFORCED, tools=[TOOL], tool_choice=choice, parallel_tool_calls=False)
     assert sent["tool_choice"] == {"type": "auto", "disable_parallel_tool_use": True}
     assert translation.ignored == ("tool_choice",)
@@ -34,7 +34,7 @@ def test_a_forced_legacy_call_likewise() -> None:
     assert translation.ignored == ("function_call",)
 
 
-def test_beside_such_a_choice_no_instruction_names_a_tool_that_is_not_offered() -> None:
+def test_an_unforced_choice_adds_no_instruction_about_a_missing_tool() -> None:
     wanted = {"type": "json_object"}
     sent, translation = ask(UNFORCED, tools=[TOOL], tool_choice="required", response_format=wanted)
     assert [tool["name"] for tool in sent["tools"]] == ["f"]
