@@ -92,7 +92,7 @@ def _named_tools(
             raise InvalidRequest("A tool needs a name.", param=path, code="invalid_value")
         if name in named:
             raise InvalidRequest("Another tool already has this name.", param=path, code="duplicate_tool")
-        assert tool is not None  # noqa: S101 - without a tool there is no name
+        assert tool is not None  # noqa: S101 - `_name_of` refuses None
         named[name] = tool, path
     return named
 

@@ -110,7 +110,7 @@ def _tags_decoder(structs: Structs) -> Callable[[bytes | Raw], list[Any]]:
         tag = msgspec.defstruct(struct.__name__, [], tag_field=config.tag_field, tag=config.tag)
         _FIELDS[tag] = _fields_of(struct)
         tags.append(tag)
-    union: Any = Union[tuple(tags)]  # noqa: UP007 - made from a list
+    union: Any = Union[tuple(tags)]  # noqa: UP007 - built from a list
     decode: Callable[[bytes | Raw], list[Any]] = msgspec.json.Decoder(list[union]).decode
     return decode
 

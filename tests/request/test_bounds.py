@@ -1,4 +1,4 @@
-"""What one request may hold: each bound is an option, and above it there is a 400 that names the place."""
+"""Limits on a request: each is an option, and a request above it is a 400 that names the field."""
 
 import base64
 import json

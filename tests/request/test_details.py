@@ -1,4 +1,4 @@
-"""Small parts of the request's way in whose tables are clearer than whole bodies."""
+"""Small parts of the translation, tested by tables rather than whole bodies."""
 
 import json
 from typing import Any
@@ -35,14 +35,14 @@ def test_the_fates_stand_in_the_order_of_the_requests_fields() -> None:
 
 
 def test_no_two_names_collide_and_each_is_stable() -> None:
-    given = ["a.b", "a:b", "a b", "\u00e9", "", "x" * 129, "x" * 130, "a_b"]
+    chat_names = ["a.b", "a:b", "a b", "\u00e9", "", "x" * 129, "x" * 130, "a_b"]
     names = ToolNames()
-    names.offered = given
-    native = [names.to_native(name) for name in given]
-    assert len(set(native)) == len(given)
-    assert [names.to_native(name) for name in given] == native
-    assert {name: names.restored[made] for name, made in zip(given, native, strict=True) if made != name} == {
-        name: name for name in given if name != "a_b"
+    names.offered = chat_names
+    native = [names.to_native(name) for name in chat_names]
+    assert len(set(native)) == len(chat_names)
+    assert [names.to_native(name) for name in chat_names] == native
+    assert {name: names.restored[made] for name, made in zip(chat_names, native, strict=True) if made != name} == {
+        name: name for name in chat_names if name != "a_b"
     }
     clash = ToolNames()
     clash.offered = ["a.b", native[0]]
@@ -83,8 +83,8 @@ def test_the_bearer_token_is_copied_and_nothing_else(credential: bytes, key: byt
 
 
 def test_a_key_that_the_client_sends_itself_is_kept() -> None:
-    given = [(b"authorization", b"Bearer a"), (b"x-api-key", b"b")]
-    assert inner(given, Dialect(api_key_header=True))[b"x-api-key"] == b"b"
+    headers = [(b"authorization", b"Bearer a"), (b"x-api-key", b"b")]
+    assert inner(headers, Dialect(api_key_header=True))[b"x-api-key"] == b"b"
 
 
 NOW = 1_700_000_000.0
@@ -108,13 +108,13 @@ def test_an_instant_of_reset_becomes_a_duration(reset: bytes, duration: bytes) -
 
 
 def test_names_that_are_there_already_are_kept() -> None:
-    given = [
+    headers = [
         (b"request-id", b"a"),
         (b"x-request-id", b"b"),
         (b"anthropic-ratelimit-requests-limit", b"1"),
         (b"x-ratelimit-limit-requests", b"2"),
     ]
-    assert to_client_headers(given, {}, (), NOW) == given
+    assert to_client_headers(headers, {}, (), NOW) == headers
 
 
 @pytest.mark.parametrize("pair", [(b"x-a", b"1\r\nset-cookie: b"), (b"x-a\n", b"1"), (b"x-a", b"\x00")])

@@ -1,4 +1,4 @@
-"""An error body repeats none of the client's text but known words and plain ids, and stays below 1 KiB."""
+"""An error body repeats only known words and plain ids of the client's text, and stays below 1 KiB."""
 
 import ast
 import json
@@ -18,7 +18,7 @@ from chatcompat.wire.chat_request import ChatCompletionRequest
 GOLDEN = sorted((Path(__file__).parent.parent / "golden" / "requests").glob("*.chat.json"))
 HI: list[Any] = [{"role": "user", "content": "hi"}]
 
-# Each has the canary in it, and looks like what a decoder says, like a path or like something to be quoted.
+# Each contains the canary, and looks like a decoder's message, a path or a quoted value.
 CANARY = "a canary"
 TEXTS = [
     CANARY,
@@ -31,7 +31,7 @@ TEXTS = [
 
 
 def refused(body: bytes, **options: Any) -> bytes:
-    """The error body, or nothing where the request is taken."""
+    """The error body, or empty bytes if the request is accepted."""
     refusal: InvalidRequest | None = None
     try:
         translate(body, **options)
@@ -155,10 +155,10 @@ def test_a_place_is_named_as_far_as_it_is_plain(path: str, param: str) -> None:
     assert to_param(path) == param
 
 
-# What stands in the sentence of an `InvalidRequest`, and why none of it is the client's text. A new one belongs here.
+# The values that messages of `InvalidRequest` may interpolate, and why none is the client's text. Add new ones here.
 INTERPOLATED = {
     "count": "a count",
-    "name": "what a list holds, in our words",
+    "name": "a plural of our own",
     "message": "a sentence of the schema's flattener",
     "bound": "an option",
     "seconds": "an option",

@@ -1,4 +1,4 @@
-"""Golden pairs: what the client sends, and the exact bytes that the inner app gets."""
+"""Golden pairs: the body that the client sends, and the exact bytes that the inner app receives."""
 
 import json
 from pathlib import Path
@@ -49,9 +49,9 @@ def test_the_inner_app_gets_these_bytes(name: str) -> None:
 def test_the_clients_side_is_of_the_vendors_type(name: str) -> None:
     chat = json.loads((GOLDEN / f"{name}.chat.json").read_bytes())
     nulls = {"tools", "tool_choice", "parallel_tool_calls", "response_format", "user", "stream_options"}
-    given = {key: value for key, value in chat.items() if value is not None or key not in nulls}
-    given.pop("web_search_options", None)
-    assert chat_request(given, allow=EXTENSIONS) == []
+    request = {key: value for key, value in chat.items() if value is not None or key not in nulls}
+    request.pop("web_search_options", None)
+    assert chat_request(request, allow=EXTENSIONS) == []
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,4 +1,4 @@
-"""Files and documents, on the bytes that the inner app gets."""
+"""Images and files, on the bytes that the inner app receives."""
 
 import json
 from base64 import b64encode
@@ -106,25 +106,25 @@ def test_a_large_file_arrives_byte_for_byte() -> None:
     assert block["source"]["data"] == data
 
 
-def with_image(data: bytes, said: str = "hi") -> bytes:
+def with_image(data: bytes, text: str = "hi") -> bytes:
     image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,?"}}
-    parts = [image, {"type": "text", "text": said}, image]
+    parts = [image, {"type": "text", "text": text}, image]
     body = {"model": "m", "messages": [{"role": "user", "content": parts}]}
     return json.dumps(body, ensure_ascii=False).encode().replace(b"?", data)
 
 
-@pytest.mark.parametrize("said", ["hi", "h\u00e9 \u2014 \U0001f642"])
+@pytest.mark.parametrize("text", ["hi", "h\u00e9 \u2014 \U0001f642"])
 @pytest.mark.parametrize("data", [b"AAAA", b"A" * 2000 + rb"\/", b"\xc3\xa9AAA", b"A" * 100_000])
-def test_data_goes_on_as_the_bytes_that_came(data: bytes, said: str) -> None:
-    body = translate(with_image(data, said)).body
+def test_data_goes_on_as_the_bytes_that_came(data: bytes, text: str) -> None:
+    body = translate(with_image(data, text)).body
     assert body.count(b'"data":"%b"}' % data) == 2
     first, words, second = json.loads(body)["messages"][0]["content"]
-    assert (first, words["text"]) == (second, said)
+    assert (first, words["text"]) == (second, text)
 
 
-@pytest.mark.parametrize("said", ["hi", "h\u00e9"])
+@pytest.mark.parametrize("text", ["hi", "h\u00e9"])
 @pytest.mark.parametrize("data", [b"AA\xff", b"\xed\xa0\x80", b"\xc3"])
-def test_data_that_is_not_utf8_is_refused(data: bytes, said: str) -> None:
+def test_data_that_is_not_utf8_is_refused(data: bytes, text: str) -> None:
     with pytest.raises(InvalidRequest) as raised:
-        translate(with_image(data, said))
+        translate(with_image(data, text))
     assert json.loads(raised.value.body)["error"]["code"] == "invalid_utf8"

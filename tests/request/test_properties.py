@@ -1,4 +1,4 @@
-"""Any request of the vendor's type is refused in good order or becomes a request that the native side takes."""
+"""Any request of the vendor's type is refused properly or becomes a valid messages request."""
 
 import json
 import re
@@ -22,7 +22,7 @@ MOST_ERROR_BYTES: Final = 700
 
 @st.composite
 def dialects(draw: st.DrawFn) -> Dialect:
-    """A preset, at times with some of its options the other way."""
+    """A preset, sometimes with some options inverted."""
     dialect = draw(st.sampled_from([*PRESETS.values()]))
     changes: dict[str, Any] = draw(
         st.fixed_dictionaries(
@@ -48,7 +48,7 @@ def dialects(draw: st.DrawFn) -> Dialect:
 
 
 def check(translation: Translation) -> list[str]:
-    """Problems of the messages request that was made, for the service that the dialect describes."""
+    """Problems of the messages request for the service that the dialect describes."""
     dialect = translation.dialect
     refuses: dict[Refusal, bool] = {
         "forced_tool": not dialect.forced_tools,
@@ -68,7 +68,7 @@ def check(translation: Translation) -> list[str]:
 
 
 def has_place(request: Json, param: str) -> bool:
-    """Whether `param` is the path of something in the request, or of a field that is missing there."""
+    """Whether `param` is a path in the request, or of a missing field."""
     here: Any = request
     *steps, last = [found[1] or found[2] for found in _STEP.finditer(param)]
     for step in steps:
@@ -99,7 +99,7 @@ def test_any_request_is_refused_or_becomes_a_valid_messages_request(
 
 
 def check_refusal(refusal: InvalidRequest, request: Json | None) -> list[str]:
-    """Problems of a refusal; of its place too where the request is given."""
+    """Problems of a refusal, including its `param` if there is a request."""
     problems = chat_error(json.loads(refusal.body))
     if len(refusal.body) > MOST_ERROR_BYTES:
         problems.append("a long error")

@@ -1,4 +1,4 @@
-"""How a request's bytes are read: the same with an unknown field and without, and nothing that is not UTF-8."""
+"""Decoding: unknown fields do not change the result, and invalid UTF-8 is refused."""
 
 import json
 
@@ -14,7 +14,7 @@ def ask(messages: bytes, more: bytes = b"") -> bytes:
 
 
 def outcome(body: bytes) -> bytes:
-    """What is sent, or why nothing is."""
+    """The messages request, or the reason for its refusal."""
     try:
         return translate(body).body
     except InvalidRequest as error:

@@ -1,4 +1,4 @@
-"""`reasoning_effort` and thinking that comes back, on the bytes that the inner app gets."""
+"""`reasoning_effort` and returned thinking, on the bytes that the inner app receives."""
 
 import json
 from typing import Any

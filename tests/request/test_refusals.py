@@ -1,4 +1,4 @@
-"""What is refused: a 400 that names the place, says what is wrong, and repeats nothing of the conversation."""
+"""Refusals: a 400 names the field, says what is wrong, and repeats nothing of the conversation."""
 
 import json
 from pathlib import Path
@@ -248,7 +248,7 @@ def test_numbers_of_any_size_are_no_crash() -> None:
 
 @pytest.mark.parametrize("path", json_suite(), ids=lambda path: path.name)
 def test_the_json_suite(path: Path) -> None:
-    """No file is a request; inside one, invalid JSON is refused and valid JSON goes on as strict JSON or is refused."""
+    """No file is a request. Within one, invalid JSON is refused, and valid JSON is refused or sent as strict JSON."""
     raw = path.read_bytes()
     refuse(raw)
     tool = b'{"type":"function","function":{"name":"f","parameters":{"type":"object","default":%b}}}' % raw

@@ -1,4 +1,4 @@
-"""`response_format` on the way in: natively, by a tool that must be called, or by an instruction."""
+"""`response_format` in requests: the native format, a forced tool, or an instruction."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""The arguments of calls in the history: as they came, or `{}` where a token limit cut them off."""
+"""The arguments of earlier calls: unchanged, or `{}` if a token limit cut them off."""
 
 import json
 from typing import Any
@@ -11,7 +11,7 @@ WHOLE = '{"a": -1.5e+3, "b": [true, false, null], "c": "\\ud83d\\ude42 \\u00e9\\
 
 
 def sent(arguments: str) -> tuple[Any, tuple[str, ...]]:
-    """The call's input in the native request, and what was reported."""
+    """The call's native input, and the ignored fields."""
     call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": arguments}}
     messages = [
         {"role": "user", "content": "hi"},

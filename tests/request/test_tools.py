@@ -1,4 +1,4 @@
-"""Tools of every kind, and the choices among them, on the bytes that the inner app gets."""
+"""Tools of every kind and `tool_choice`, on the bytes that the inner app receives."""
 
 import json
 from typing import Any

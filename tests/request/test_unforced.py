@@ -1,4 +1,4 @@
-"""Where two promises meet: forced calls that cannot be had, breakpoints on marked text, JSON beside a history."""
+"""Combinations: unsupported forced calls, breakpoints on marked text, JSON output after earlier calls."""
 
 import json
 from typing import Any

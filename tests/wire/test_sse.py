@@ -1,4 +1,4 @@
-"""Bytes -> server-sent events, held to the WHATWG text: its own cases, a naive reference, and bounds.
+"""Bytes -> server-sent events: the cases of the WHATWG standard, a naive reference, and size limits.
 
 https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation and the cases of
 web-platform-tests, `eventsource/format-*`.
@@ -20,7 +20,7 @@ BOM = b"\xef\xbb\xbf"
 
 
 def decode(pieces: list[bytes], **options: int) -> tuple[list[bytes], bool]:
-    """The events, and whether one was too large."""
+    """The events, and whether an event was too large."""
     decoder = EventDecoder(**options)
     events: list[bytes] = []
     try:
@@ -32,7 +32,7 @@ def decode(pieces: list[bytes], **options: int) -> tuple[list[bytes], bool]:
 
 
 def reference(raw: bytes, max_bytes: int = 1 << 30) -> tuple[list[bytes], bool]:
-    """The standard, read line by line over the whole stream; each line and the data before it within the bound."""
+    """The standard applied line by line to the whole stream, with the size limit on a line and the data before it."""
     *lines, unfinished = re.split(rb"\r\n|\r|\n", raw.removeprefix(BOM))
     events: list[bytes] = []
     data = b""
