@@ -5,9 +5,6 @@ turns, and a turn with tool calls must be followed by a user turn that starts wi
 collects blocks until the next assistant message, and is then written in that order.
 """
 
-import re
-from collections import deque
-from collections.abc import Sequence
 from typing import Any, Final, assert_never
 
 from msgspec import UNSET, Struct
@@ -15,8 +12,9 @@ from msgspec import UNSET, Struct
 from chatcompat.dialect import Dialect
 from chatcompat.errors import InvalidRequest
 from chatcompat.request.bounds import RequestBounds, check_count
-from chatcompat.request.content import is_blank, mark_last, to_blocks, to_text_blocks
+from chatcompat.request.content import is_blank, mark_last, only_text, to_blocks, to_text_blocks
 from chatcompat.request.context import RequestContext
+from chatcompat.request.pending_calls import PendingCalls
 from chatcompat.request.thinking_blocks import place_thinking
 from chatcompat.request.tool_arguments import to_input
 from chatcompat.request.tool_names import ToolNames
@@ -44,17 +42,6 @@ from chatcompat.wire.utf8 import require_utf8
 
 # The first native turn must be the user's, but a chat may begin with a greeting from the assistant.
 OPENING: Final = "(The conversation begins with the assistant's message.)"
-
-_PLAIN_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
-
-
-class _Call(Struct):
-    """A call of the last assistant turn, and its result once it is found."""
-
-    chat_id: str | None  # a legacy `function_call` has none; its result names the function
-    path: str
-    block: ToolUseBlockParam
-    outcome: ToolResultBlockParam | None = None
 
 
 class _Instruction(Struct):
@@ -92,9 +79,7 @@ class Conversation:
         self._names = names
         self._context = context
         self._ignored = context.ignored
-        self._calls: list[_Call] = []
-        self._waiting: dict[tuple[str | None, str], deque[_Call]] = {}  # the calls that have no result yet
-        self._answered = False  # whether any call has a result
+        self._calls = PendingCalls()
         self._user: list[BlockParam | _Instruction] = []
         self._ids = UniqueIds()
 
@@ -111,8 +96,7 @@ class Conversation:
             case ToolMessage():
                 self._add_tool(message, index)
             case FunctionMessage():
-                content = message.content
-                self._answer(self._waiting_function(message.name, index), to_blocks(content, "", self._context))
+                self._add_function(message, index)
             case SystemMessage():
                 if blocks := _instruction_blocks(message, self._context):
                     self._user.append(_Instruction(blocks))
@@ -131,7 +115,7 @@ class Conversation:
             self._ignored.append("messages[0].role")
             turns.insert(0, MessageParam("user", OPENING))
         for turn in turns:
-            if (text := _only_text(turn.content)) is not None:
+            if (text := only_text(turn.content)) is not None:
                 turn.content = text
         return turns
 
@@ -183,7 +167,7 @@ class Conversation:
                 self._ignored.append(f"messages[].{name}")
 
     def _begin_assistant_turn(self) -> None:
-        if self._user or self._answered:
+        if self._user or self._calls.answered:
             self._end_user_turn()
 
     def _with_thinking(
@@ -228,72 +212,29 @@ class Conversation:
         self, chat_id: str | None, native_id: str, name: str, raw: dict[str, Any], path: str
     ) -> ToolUseBlockParam:
         block = ToolUseBlockParam(self._ids.unique(to_native_id(native_id)), self._names.to_native(name), raw)
-        call = _Call(chat_id, path, block)
-        self._calls.append(call)
-        # A result refers to its call by id, a legacy result by the function's name.
-        key = (chat_id, name if chat_id is None else "")
-        if key in self._waiting:
-            self._waiting[key].append(call)
-        else:
-            self._waiting[key] = deque((call,))
+        self._calls.add(chat_id, name, block, path)
         return block
 
-    def _next_waiting(self, chat_id: str | None, name: str) -> _Call | None:
-        """Take the first call with this id, or of this function, that has no result yet."""
-        waiting = self._waiting.get((chat_id, name))
-        return waiting.popleft() if waiting else None
-
     def _add_tool(self, message: ToolMessage, index: int) -> None:
-        call = self._next_waiting(message.tool_call_id, "")
-        if call is None:
-            raise InvalidRequest(
-                f"No earlier tool call with {_named(message.tool_call_id)} is waiting for a result.",
-                param=f"messages[{index}].tool_call_id",
-                code="unexpected_tool_result",
-            )
-        result = self._answer(call, to_blocks(message.content, f"messages[{index}].content", self._context))
+        result = self._calls.answer_tool(message.tool_call_id, index)
+        _set_content(result, to_blocks(message.content, f"messages[{index}].content", self._context))
         result.is_error = bool(message.is_error)
         self._context.add_breakpoint(result, message.cache_control)
 
-    def _waiting_function(self, name: str, index: int) -> _Call:
-        call = self._next_waiting(None, name)
-        if call is None:
-            raise InvalidRequest(
-                "No earlier function_call with this name is waiting for a result.",
-                param=f"messages[{index}].name",
-                code="unexpected_tool_result",
-            )
-        return call
-
-    def _answer(self, call: _Call, blocks: list[ContentBlockParam]) -> ToolResultBlockParam:
-        self._answered = True
-        call.outcome = ToolResultBlockParam(tool_use_id=call.block.id)
-        if blocks:
-            call.outcome.content = _only_text(blocks) or blocks
-        return call.outcome
+    def _add_function(self, message: FunctionMessage, index: int) -> None:
+        _set_content(self._calls.answer_function(message.name, index), to_blocks(message.content, "", self._context))
 
     # ------------------------------------------------------------ turns
 
     def _end_user_turn(self) -> None:
-        content: list[BlockParam] = []
-        for call in self._calls:
-            if call.outcome is None:
-                raise InvalidRequest(
-                    f"The tool call with {_named(call.chat_id)} has no result; add a tool message with its id."
-                    if call.chat_id is not None
-                    else "The function_call has no result; add a function message with its name.",
-                    param=call.path,
-                    code="missing_tool_result",
-                )
-            content.append(call.outcome)
+        content: list[BlockParam] = [*self._calls.results()]
         blocks, instructions = self._split_instructions(bool(content))
         content += blocks
         if content:
             self.messages.append(MessageParam("user", content))
         if instructions:
             self.messages.append(MessageParam("system", instructions))
-        self._calls, self._waiting, self._answered = [], {}, False
-        self._user = []
+        self._calls, self._user = PendingCalls(), []
 
     def _split_instructions(self, has_results: bool) -> tuple[list[BlockParam], list[BlockParam]]:
         """Return the blocks of the user turn, and those of the system message that follows it.
@@ -363,20 +304,11 @@ def _marked(instruction: _Instruction) -> list[BlockParam]:
     return [*instruction.blocks]
 
 
-def _only_text(content: str | Sequence[BlockParam]) -> str | None:
-    """The text, if the content is one plain text block: a string means the same in fewer bytes."""
-    if len(content) == 1:
-        block = content[0]
-        if isinstance(block, TextBlockParam) and block.cache_control is None:
-            return block.text
-    return None
+def _set_content(result: ToolResultBlockParam, blocks: list[ContentBlockParam]) -> None:
+    if blocks:
+        result.content = only_text(blocks) or blocks
 
 
 def missing(path: str) -> InvalidRequest:
     """The error for a missing field that another field requires."""
     return InvalidRequest("A required field is missing.", param=path, code="missing_required_parameter")
-
-
-def _named(chat_id: str) -> str:
-    """How an error refers to a call. Only a plain id is repeated, since any other could hold a client's text."""
-    return f"the id {chat_id!r}" if _PLAIN_ID.fullmatch(chat_id) else "this id"

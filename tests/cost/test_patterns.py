@@ -39,7 +39,7 @@ WORST: Final[dict[str, Worst]] = {
     "chatcompat.wire.ids._ID": repeated("x", after=":"),
     "chatcompat._telemetry._INDEX": repeated("[1", after="x"),
     "chatcompat._telemetry._STEP": repeated("x"),
-    "chatcompat.request.conversation._PLAIN_ID": repeated("a"),
+    "chatcompat.request.pending_calls._PLAIN_ID": repeated("a"),
     "chatcompat.request.media._HTTP": raw(b'"http'),
     "chatcompat.request.media._NO_BASE64": raw(b"A", b'"'),
     "chatcompat.request.tool_names._NAME": repeated("x"),

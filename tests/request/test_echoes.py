@@ -173,7 +173,7 @@ INTERPOLATED = {
     "fate.why": "our own words",
     "named": "a known word or media type, or nothing",
     "sentence.replace('`', '')": "a known form of the decoder's",
-    "_named(message.tool_call_id)": "a plain id, or nothing",
+    "_named(chat_id)": "a plain id, or nothing",
     "_named(call.chat_id)": "a plain id, or nothing",
 }
 
