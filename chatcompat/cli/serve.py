@@ -136,8 +136,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and print the welcome."""
         await super().startup(sockets=sockets)
-        if self.started:
-            print(self._welcome, flush=True)
+        print(self._welcome, flush=True)
 
 
 def url_of(listener: socket.socket) -> str:
