@@ -6,10 +6,10 @@ the `reasoning_details` of a reply with calls are stored, under a key from `chat
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import Final, Protocol
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol, runtime_checkable
 
-__all__ = ["MAX_ENTRY_BYTES", "MemoryStore", "ThinkingStore"]
+__all__ = ["MAX_ENTRY_BYTES", "BatchThinkingStore", "MemoryStore", "ThinkingStore"]
 
 MAX_ENTRY_BYTES: Final = 1024 * 1024
 """The largest value that is put into any store, in bytes."""
@@ -35,6 +35,18 @@ class ThinkingStore(Protocol):
         Args:
             key: The key, 32 bytes.
             value: The value, at most `MAX_ENTRY_BYTES` bytes.
+        """
+
+
+@runtime_checkable
+class BatchThinkingStore(ThinkingStore, Protocol):
+    """A `ThinkingStore` that looks up all turns of a request at once."""
+
+    async def get_many(self, keys: Sequence[bytes]) -> Sequence[bytes | None]:
+        """Return the value of each key, or None, in the order of the keys.
+
+        Args:
+            keys: The keys, 32 bytes each.
         """
 
 

@@ -20,7 +20,7 @@ MODULES = {
 FLOORS = [
     {"dialect", "errors", "simulator"},
     {"record", "store", "wire"},
-    {"_telemetry", "check", "reply", "request"},
+    {"_telemetry", "check", "redis", "reply", "request"},
     {"translation"},
     {"asgi"},
     {"chatcompat", "prometheus", "upstream"},
@@ -107,7 +107,7 @@ def test_importing_translation_loads_no_event_loop(module: str) -> None:
 
 
 def test_what_translates_or_describes_imports_no_starlette() -> None:
-    apart = {"asgi", "check", "cli", "otel", "prometheus", "simulator", "upstream"}
+    apart = {"asgi", "check", "cli", "otel", "prometheus", "redis", "simulator", "upstream"}
     users = {
         place_of(module)
         for module, found in IMPORTS.items()

@@ -43,8 +43,9 @@ SURFACE = {
     "chatcompat.otel": ["TracedChatCompatMiddleware"],
     "chatcompat.prometheus": ["PrometheusMetrics"],
     "chatcompat.record": ["ExchangeRecord", "OnExchange", "combine_observers"],
+    "chatcompat.redis": ["RedisStore"],
     "chatcompat.simulator": ["create_app"],
-    "chatcompat.store": ["MAX_ENTRY_BYTES", "MemoryStore", "ThinkingStore"],
+    "chatcompat.store": ["BatchThinkingStore", "MAX_ENTRY_BYTES", "MemoryStore", "ThinkingStore"],
     "chatcompat.translation": ["Translation", "translate"],
     "chatcompat.upstream": ["Upstream", "UpstreamBroken"],
 }

@@ -4,7 +4,7 @@ If the store fails or hangs, a turn loses its thinking. The exchange goes on.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import Final
 
@@ -13,7 +13,7 @@ import msgspec
 from anyio.lowlevel import checkpoint_if_cancelled
 
 from chatcompat.reply.turn_keys import Turn, last_answered, lost_turns, to_credential, to_key, to_turn
-from chatcompat.store import MAX_ENTRY_BYTES, MemoryStore, ThinkingStore
+from chatcompat.store import MAX_ENTRY_BYTES, BatchThinkingStore, MemoryStore, ThinkingStore
 from chatcompat.wire.chat_request import Message, ReasoningDetail
 
 _logger: Final = logging.getLogger(__name__)
@@ -60,17 +60,23 @@ class ThinkingCache:
             if key in values:
                 turn.reasoning_details = self._read(values[key])
 
-    async def _find(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
+    async def _find(self, keys: Collection[bytes]) -> dict[bytes, bytes]:
         """The stored values by key, without the missing ones."""
         values: dict[bytes, bytes | None] = {}
 
         async def get(key: bytes) -> None:
             values[key] = await self._store.get(key)
 
+        async def get_many(store: BatchThinkingStore) -> None:
+            values.update(zip(keys, await store.get_many(list(keys)), strict=True))
+
+        warning = "thinking could not be restored: %s"
         if type(self._store) is MemoryStore:
             values = {key: self._store.find(key) for key in keys}
+        elif isinstance(self._store, BatchThinkingStore):
+            await self._call_all([partial(get_many, self._store)], warning)
         else:
-            await self._call_all([partial(get, key) for key in keys], "thinking could not be restored: %s")
+            await self._call_all([partial(get, key) for key in keys], warning)
         return {key: value for key, value in values.items() if value is not None}
 
     def _read(self, value: bytes) -> list[ReasoningDetail] | None:

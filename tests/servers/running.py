@@ -1,5 +1,6 @@
 """Real servers, each in a process of its own, started with the command that a user would type."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -29,12 +30,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(server: str, app: str) -> Iterator[int]:
-    """Serve `app`, a name in `services`, and give the port; it may not be open yet, see `wait_for`."""
+def running(server: str, app: str, environment: dict[str, str] | None = None) -> Iterator[int]:
+    """Serve `app`, a name in `services` or another module's, and give the port; see `wait_for`: it may not be open."""
     port = free_port()
     options = [option.format(port=port) for option in SERVERS[server]]
-    command = [sys.executable, "-m", *options, f"tests.servers.services:{app}"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    command = [sys.executable, "-m", *options, app if ":" in app else f"tests.servers.services:{app}"]
+    more: dict[str, Any] = {"cwd": ROOT, "env": os.environ | (environment or {})}
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **more) as process:
         try:
             yield port
             assert process.poll() is None, f"{server} ended"
