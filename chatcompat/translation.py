@@ -36,6 +36,7 @@ class Translation(Struct, frozen=True):
             in order.
         may_pause: Whether the request offers tools that the service runs itself. Only then can it pause a turn.
         context: What the reply needs from the request.
+        choices: How many choices the client asked for (`n`). Send the body, and translate its reply, so many times.
         may_be_unchanged: Whether a 304 is a valid reply. Never, for a chat completion.
     """
 
@@ -47,6 +48,7 @@ class Translation(Struct, frozen=True):
     ignored: tuple[str, ...]
     may_pause: bool
     context: ReplyContext
+    choices: int = 1
     may_be_unchanged: ClassVar[bool] = False
 
     def reply(self, body: bytes) -> bytes:
@@ -182,6 +184,7 @@ def translate_decoded(
         ignored=ignored,
         may_pause=tools is not UNSET and any(isinstance(tool, dict) for tool in tools),
         context=_to_reply_context(chat, outcome, int(time.time()) if created is None else created),
+        choices=chat.n or 1,
     )
 
 

@@ -2,12 +2,14 @@
 
 import logging
 import time
+from functools import partial
 from types import EllipsisType
 from typing import Final
 from urllib.parse import quote
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from chatcompat.asgi.choices import Choices
 from chatcompat.asgi.exchange import Exchange
 from chatcompat.asgi.headers import (
     NOT_POSTED,
@@ -211,9 +213,15 @@ class ChatCompatMiddleware:
             left_out=NOT_POSTED,
         )
         inner = self._inner_scope(scope, inner_headers)
-        exchange = Exchange(translation, receive, send, self._limits, thinking_cache)
+        exchange: Exchange | Choices
+        if translation.choices == 1:
+            exchange = Exchange(translation, receive, send, self._limits, thinking_cache)
+            running = exchange.run(self._inner_app(translation, exchange), inner)
+        else:
+            exchange = Choices(translation, receive, send, self._limits, thinking_cache)
+            running = exchange.run(partial(self._inner_app, translation), inner)
         try:
-            await exchange.run(self._inner_app(translation, exchange), inner)
+            await running
         finally:
             if self._on_exchange is not None:
                 self._report(exchange.record(began))

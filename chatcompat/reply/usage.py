@@ -1,7 +1,9 @@
 """Translate native usage into chat usage."""
 
 import math
+from collections.abc import Iterable
 from contextlib import suppress
+from functools import reduce
 from typing import Any, Final
 
 import msgspec
@@ -114,6 +116,14 @@ def add_counts(total: Usage, more: Usage) -> Usage:
     except (*DECODE_ERRORS, ArithmeticError, ValueError):
         raise _unreadable() from None
     return summed
+
+
+def sum_usages(usages: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
+    """Sum chat usages with plain values, as `add_counts` does. Returns None if there is none, or no finite sum."""
+    try:
+        return reduce(_sum, usages, {}) or None
+    except ArithmeticError:
+        return None
 
 
 def _sum(before: Any, count: Any) -> Any:

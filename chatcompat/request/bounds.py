@@ -24,6 +24,7 @@ class RequestBounds:
         schema_properties: Number of properties and required names in all of these branches.
         growth: Bytes that rewriting may add to one schema or text file, for instance when a definition replaces a
             reference.
+        choices: Number of choices (`n`). The inner app is called once for each, at the same time.
         unknown_fields: Number of distinct fields that are not part of the API.
 
     Raises:
@@ -38,6 +39,7 @@ class RequestBounds:
     schema_branches: int = 200
     schema_properties: int = 10_000
     growth: int = 65_536
+    choices: int = 1
     unknown_fields: int = 1_000
 
     def __post_init__(self) -> None:

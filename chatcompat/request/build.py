@@ -74,7 +74,7 @@ def _to_messages_request(
     chat, names, bounds = decoded.chat, ToolNames(), context.bounds
     check_count("tools", len(chat.tools or ()), bounds.tools, "tools")
     check_count("functions", len(chat.functions or ()), bounds.tools, "functions")
-    check_unsent(chat, context.ignored)
+    check_unsent(chat, context.ignored, bounds.choices)
     tools = to_tools(chat, decoded.native_tools, names, context, dialect)
     output = to_output(chat.response_format, names, dialect, bounds)
     decision = decide_tools(chat, tools, names, output, dialect)

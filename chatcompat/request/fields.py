@@ -66,7 +66,7 @@ FATES: Final[dict[str, Fate]] = {
     "metadata": Ignored("nothing is stored", neutral=({},)),
     "modalities": Refused("replies are text", neutral=(["text"], [])),
     "moderation": Refused("a safety policy that would not be kept"),
-    "n": Refused("a reply has one choice", neutral=(1,)),
+    "n": Refused("a reply has at most as many choices as `RequestBounds.choices`", neutral=(1,)),
     "prediction": Ignored("no native field"),
     "presence_penalty": Ignored("no native field", neutral=(0,)),
     "prompt_cache_key": Ignored("the native cache goes by prefix"),
@@ -87,8 +87,8 @@ _NONE_SET: Final[tuple[UnsetType, ...]] = (UNSET,) * len(_UNSENT)
 _NULL: Final = Raw(b"null")
 
 
-def check_unsent(chat: ChatCompletionRequest, ignored: list[str]) -> None:
-    """Refuse or report each field that has no native equivalent."""
+def check_unsent(chat: ChatCompletionRequest, ignored: list[str], choices: int) -> None:
+    """Refuse or report each field that has no native equivalent. `choices` is the highest `n`."""
     values = msgspec.structs.astuple(chat)[_FIRST_UNSENT:]
     if values == _NONE_SET:
         return
@@ -97,6 +97,8 @@ def check_unsent(chat: ChatCompletionRequest, ignored: list[str]) -> None:
         if isinstance(value, Raw):
             require_utf8(value)
         if value is UNSET or value is None or value == _NULL or isinstance(fate, Mapped) or value in fate.neutral:
+            continue
+        if name == "n" and value <= choices:
             continue
         if isinstance(fate, Refused):
             raise InvalidRequest(f"Not supported: {fate.why}.", param=name, code="unsupported_parameter")
