@@ -52,6 +52,19 @@ class Dialect:
             reported. Native: "tool_choice: type "tool" and "any" are not supported for this model".
         json_schema: Takes `output_config.format`. Otherwise a JSON schema becomes the input of a tool.
             Native: "output_config: Extra inputs are not permitted".
+        strict_schemas: How a strict tool is sent if the native API cannot compile its schema. "describe" moves limits
+            such as `minimum` to the description, which is reported, and closes objects; a schema that allows more than
+            that, such as a map, is sent as with "drop". "drop" leaves out `strict`, which is reported, and keeps the
+            schema. "keep" changes nothing, for an inner app that takes any schema.
+            Native: "For 'integer' type, properties maximum, minimum are not supported".
+        strict_tools: The most strict tools in a request; 0 for none. Later ones are sent without `strict`, which is
+            reported. This and the next two are not used with "keep".
+            Native: "Too many strict tools (21). The maximum number of strict tools supported is 20."
+        strict_optional: The most parameters that are not required, in all strict schemas of a request together. A tool
+            that exceeds it is sent without `strict`, which is reported, and an output format becomes a tool.
+            Native: "Schemas contains too many optional parameters (25) [...] (limit: 24)."
+        strict_unions: The most parameters with `anyOf` or a list of types, counted in the same way.
+            Native: "Schemas contains too many parameters with union types (17 parameters with type arrays or anyOf)."
         reasoning: How `reasoning_effort` is sent: as `thinking.budget_tokens` ("budget"), as `output_config.effort`
             ("effort"), or not at all ("none"). Native: "thinking.type.enabled: not supported for this model",
             "output_config: Extra inputs are not permitted".
@@ -88,6 +101,10 @@ class Dialect:
     temperature_and_top_p: bool = True
     forced_tools: bool = True
     json_schema: bool = False
+    strict_schemas: Literal["describe", "drop", "keep"] = "describe"
+    strict_tools: int = 20
+    strict_optional: int = 24
+    strict_unions: int = 16
     reasoning: Literal["budget", "effort", "none"] = "budget"
     budgets: Mapping[str, int] = field(default_factory=lambda: BUDGETS)
     efforts: Mapping[str, str] = field(default_factory=lambda: EFFORTS)
@@ -106,6 +123,11 @@ class Dialect:
             raise ValueError(f"version must be a date like 2023-06-01, not {self.version!r}")
         if self.reasoning not in ("budget", "effort", "none"):
             raise ValueError(f"reasoning must be budget, effort or none, not {self.reasoning!r}")
+        if self.strict_schemas not in ("describe", "drop", "keep"):
+            raise ValueError(f"strict_schemas must be describe, drop or keep, not {self.strict_schemas!r}")
+        for name in ("strict_tools", "strict_optional", "strict_unions"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be at least 0, not {getattr(self, name)}")
         if self.max_tokens < 1:
             raise ValueError(f"max_tokens must be at least 1, not {self.max_tokens}")
         if not 0 < self.max_temperature <= 2:  # noqa: PLR2004 - the highest that a client may send
@@ -145,13 +167,15 @@ NATIVE_2026: Final = Dialect(
 
 LLAMA_CPP: Final = Dialect(
     max_temperature=2.0,
+    strict_schemas="keep",
     reasoning="none",
     exact_tool_choice=False,
     repeats_prefill=True,
     keeps_connections=False,
 )
 """llama.cpp's `llama-server`. It takes any temperature, and its own options control thinking. It silently ignores
-`output_config`, treats every `tool_choice` as `auto` or `any`, and closes the connection after each stream."""
+`output_config` and `strict`, treats every `tool_choice` as `auto` or `any`, and closes the connection after each
+stream."""
 
 PRESETS: Final[Mapping[str, Dialect]] = MappingProxyType(
     {"native": DEFAULT_DIALECT, "native-2026-10-21": NATIVE_2026, "llama-cpp": LLAMA_CPP}

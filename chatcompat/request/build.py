@@ -10,6 +10,7 @@ from chatcompat.request.conversation import Conversation, leading_system
 from chatcompat.request.decode import Decoded, to_invalid_request
 from chatcompat.request.fields import check_unsent, set_values
 from chatcompat.request.reasoning_effort import set_reasoning
+from chatcompat.request.strict_schema import StrictSchemas
 from chatcompat.request.structured_output import Output, to_output
 from chatcompat.request.text_only import to_plain_request
 from chatcompat.request.tool_choice import ToolDecision, decide_tools
@@ -61,7 +62,8 @@ def to_messages_request(
     plain = to_plain_request(chat, dialect)
     if plain is None:
         try:
-            return _to_messages_request(decoded, dialect, version, RequestContext(ignored, bounds))
+            context = RequestContext(ignored, bounds, StrictSchemas(dialect, bounds))
+            return _to_messages_request(decoded, dialect, version, context)
         except UnicodeDecodeError as error:  # in a raw value
             raise to_invalid_request(error) from None
     set_values(chat, plain, dialect, version, ignored)
@@ -76,11 +78,12 @@ def _to_messages_request(
     check_count("functions", len(chat.functions or ()), bounds.tools, "functions")
     check_unsent(chat, context.ignored, bounds.choices)
     tools = to_tools(chat, decoded.native_tools, names, context, dialect)
-    output = to_output(chat.response_format, names, dialect, bounds)
-    decision = decide_tools(chat, tools, names, output, dialect)
-    context.ignored += decision.ignored
     conversation = Conversation(dialect, names, context)
     request = _to_request(chat, conversation, context, dialect)
+    has_prefill = request.messages[-1].role == "assistant"
+    output = to_output(chat.response_format, names, context, dialect, has_prefill=has_prefill)
+    decision = decide_tools(chat, tools, names, output, dialect)
+    context.ignored += decision.ignored
     _set_tools(request, decision)
     if output.config is not None:
         request.output_config = output.config

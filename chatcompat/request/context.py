@@ -5,6 +5,7 @@ from typing import Any, Final, Protocol
 from msgspec import Raw
 
 from chatcompat.request.bounds import RequestBounds
+from chatcompat.request.strict_schema import StrictSchemas
 from chatcompat.wire.messages import CacheControl
 from chatcompat.wire.utf8 import require_utf8
 
@@ -21,11 +22,12 @@ class Cacheable(Protocol):
 class RequestContext:
     """The ignored fields, the cache breakpoints in prompt order, the media, and the limits of one request."""
 
-    __slots__ = ("bounds", "breakpoints", "ignored", "media")
+    __slots__ = ("bounds", "breakpoints", "ignored", "media", "strict")
 
-    def __init__(self, ignored: list[str], bounds: RequestBounds) -> None:
+    def __init__(self, ignored: list[str], bounds: RequestBounds, strict: StrictSchemas) -> None:
         self.ignored: list[str] = ignored
         self.bounds: RequestBounds = bounds
+        self.strict: StrictSchemas = strict
         self.breakpoints: list[Cacheable | dict[str, Any]] = []
         self.media: list[memoryview] = []
 

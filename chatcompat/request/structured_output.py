@@ -1,6 +1,5 @@
 """`response_format` -> structured output: a native format, or a tool whose input is the client's JSON."""
 
-from collections.abc import Container
 from typing import Any, Final
 
 from msgspec import UNSET, Raw, Struct
@@ -8,7 +7,9 @@ from msgspec import UNSET, Raw, Struct
 from chatcompat.dialect import Dialect
 from chatcompat.errors import InvalidRequest
 from chatcompat.request.bounds import RequestBounds, grows_too_much
+from chatcompat.request.context import RequestContext
 from chatcompat.request.json_objects import CONTAINERS, check_depth, count_brackets, read_schema
+from chatcompat.request.strict_schema import StrictSchema
 from chatcompat.request.tool_names import ToolNames
 from chatcompat.wire.chat_request import ResponseFormat
 from chatcompat.wire.messages import JSONOutputFormat, OutputConfig, TextBlockParam, ToolParam
@@ -25,15 +26,6 @@ _ANY_OBJECT: Final = {"type": "object"}
 # A schema that cannot be a tool's input schema becomes the schema of this single property.
 VALUE: Final = "value"
 
-_NATIVE_KEYS: Final = frozenset(
-    {"$ref", "additionalProperties", "allOf", "anyOf", "const", "description", "enum", "format", "items"}
-    | {"minItems", "properties", "required", "title", "type"}
-)
-_NATIVE_TYPES: Final = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
-_NATIVE_SCALARS: Final = _NATIVE_TYPES - {"array", "object"}
-_NATIVE_FORMATS: Final = frozenset(
-    {"date", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "time", "uri", "uuid"}
-)
 _MOVED: Final = f"/properties/{VALUE}"
 _NAMED_SCHEMAS: Final = frozenset({"$defs", "definitions", "dependentSchemas", "patternProperties", "properties"})
 _DATA_KEYS: Final = frozenset({"const", "default", "enum", "examples"})
@@ -50,9 +42,17 @@ class Output(Struct):
 
 
 def to_output(
-    response_format: ResponseFormat | None, names: ToolNames, dialect: Dialect, bounds: RequestBounds
+    response_format: ResponseFormat | None,
+    names: ToolNames,
+    context: RequestContext,
+    dialect: Dialect,
+    *,
+    has_prefill: bool,
 ) -> Output:
-    """Choose between the native format and a tool. Raises `InvalidRequest`."""
+    """Choose between the native format and a tool. Raises `InvalidRequest`.
+
+    The native format cannot be combined with a prefill: "not supported together with an assistant message prefill".
+    """
     if response_format is None or response_format.type == "text":
         return Output()
     json_schema = response_format.json_schema
@@ -64,16 +64,26 @@ def to_output(
     output = Output(tool=tool, forced=dialect.forced_tools)
     if json_schema is not None:
         tool.description = f"{_DESCRIPTION} {json_schema.description}" if json_schema.description else _DESCRIPTION
-        tool.strict = bool(json_schema.strict)
+        takes_native = dialect.json_schema and not has_prefill
         if json_schema.schema is not UNSET:
-            schema = read_schema(json_schema.schema, _PATH, bounds.depth)
-            if dialect.json_schema and is_native_schema(schema):
-                return Output(config=OutputConfig(format=JSONOutputFormat(schema)))
+            schema = read_schema(json_schema.schema, _PATH, context.bounds.depth)
+            if takes_native and (native := context.strict.for_format(schema)) is not None:
+                return Output(config=OutputConfig(format=JSONOutputFormat(native.schema)))
             output.wrapped = not _is_plain_object(schema)
-            tool.input_schema = wrap(schema, json_schema.schema, bounds) if output.wrapped else schema
+            tool.input_schema = wrap(schema, json_schema.schema, context.bounds) if output.wrapped else schema
+        if json_schema.strict:
+            # A schema that is no native format is not compiled for a tool either.
+            _make_strict(tool, None if takes_native else context.strict.for_json_tool(tool.input_schema), context)
     if not output.forced:
         output.instruction = TextBlockParam(_INSTRUCTION.format(name=tool.name))
     return output
+
+
+def _make_strict(tool: ToolParam, compiled: StrictSchema | None, context: RequestContext) -> None:
+    if compiled is None:
+        context.ignored.append("response_format.json_schema.strict")
+    else:
+        tool.strict, tool.input_schema = True, compiled.schema
 
 
 def _free_name(names: ToolNames) -> str:
@@ -128,89 +138,3 @@ def _move_references(schema: dict[str, Any]) -> int:
             else:
                 nodes.append(value)
     return count
-
-
-def is_native_schema(schema: dict[str, Any]) -> bool:
-    """Whether the native format supports the whole schema: it has no maps, recursion or numeric limits.
-
-    https://platform.claude.com/docs/en/build-with-claude/structured-outputs#json-schema-limitations
-    """
-    definitions = schema.get("$defs", {})
-    if schema.get("type") != "object" or not isinstance(definitions, dict):
-        return False
-    nodes = {**definitions, "": {key: value for key, value in schema.items() if key != "$defs"}}
-    references: dict[str, list[str]] = {}
-    for name, node in nodes.items():
-        found: list[str] = []
-        if not _is_native_node(node, found):
-            return False
-        if found:
-            references[name] = found
-    return _is_acyclic(references, nodes.keys())
-
-
-def _is_acyclic(references: dict[str, list[str]], known: Container[str]) -> bool:
-    """Whether each reference has a target and none is circular: a depth-first search; names on the stack are open."""
-    opened: set[str] = set()
-    done: set[str] = set()
-    for start in references:
-        names = [start]
-        while names:
-            name = names[-1]
-            if name in done or name in opened:
-                done.add(names.pop())
-                opened.discard(name)
-                continue
-            opened.add(name)
-            for target in references.get(name, ()):
-                if target in opened or target not in known:
-                    return False
-                names.append(target)
-    return True
-
-
-def _is_native_node(top: Any, references: list[str]) -> bool:
-    """Check a schema with its subschemas, and collect the names of the definitions that they refer to."""
-    nodes: list[Any] = [top]
-    for node in nodes:  # grows during the loop
-        if not isinstance(node, dict):
-            return False
-        kind = node.get("type")
-        if len(node) == 1 and isinstance(kind, str) and kind in _NATIVE_SCALARS:
-            continue  # the most common case
-        is_reference = "$ref" in node
-        if not (is_reference and len(node) == 1) and not node.keys() <= _NATIVE_KEYS:
-            return False
-        if is_reference:
-            prefix, _, name = str(node["$ref"]).rpartition("/")
-            if prefix != "#/$defs":
-                return False
-            references.append(name)
-            continue
-        if not _has_native_values(node) or (kind == "object" and node.get("additionalProperties") is not False):
-            return False
-        nodes += [*node.get("properties", {}).values(), *node.get("anyOf", ()), *node.get("allOf", ())]
-        if "items" in node:
-            nodes.append(node["items"])
-    return True
-
-
-def _has_native_values(node: dict[str, Any]) -> bool:
-    kind, values = node.get("type"), node.get("enum", ())
-    return (
-        (kind in _NATIVE_TYPES if isinstance(kind, str) else kind is None and _restricts_values(node))
-        and all(isinstance(node[word], list) for word in ("anyOf", "allOf", "required", "enum") if word in node)
-        and isinstance(node.get("properties", {}), dict)
-        and node.get("minItems", 0) in (0, 1)
-        and _is_native_format(node.get("format", "uri"))
-        and type(node.get("const")) not in CONTAINERS
-        and CONTAINERS.isdisjoint(map(type, values))
-    )
-
-
-def _is_native_format(name: object) -> bool:
-    return isinstance(name, str) and name in _NATIVE_FORMATS
-
-
-def _restricts_values(node: dict[str, Any]) -> bool:
-    return not node.keys().isdisjoint(("anyOf", "allOf", "enum", "const"))

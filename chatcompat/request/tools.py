@@ -9,6 +9,7 @@ from chatcompat.dialect import Dialect
 from chatcompat.errors import InvalidRequest
 from chatcompat.request.context import RequestContext
 from chatcompat.request.native_tools import read_native_tool
+from chatcompat.request.strict_schema import CLOSED_SCHEMA, StrictSchema
 from chatcompat.request.tool_choice import Tools, allowed_names
 from chatcompat.request.tool_names import ToolNames
 from chatcompat.request.tool_schema import EMPTY_SCHEMA, to_input_schema
@@ -37,7 +38,11 @@ WEB_SEARCH: Final = "web_search"
 def to_tools(
     chat: ChatCompletionRequest, native: dict[int, Raw], names: ToolNames, context: RequestContext, dialect: Dialect
 ) -> Tools:
-    """Convert the tools in order. `native` holds those in the native shape. Raises `InvalidRequest`."""
+    """Convert the tools in order. `native` holds those in the native shape. Raises `InvalidRequest`.
+
+    A tool is converted in the same way whether or not `tool_choice` allows the other tools: prompt caches and thinking
+    depend on its bytes. So a tool that is not allowed takes its part of the limits on strict tools.
+    """
     if chat.functions is not None and chat.tools:
         raise InvalidRequest("Send tools or functions, not both.", param="functions", code="invalid_value")
     named = _named_tools(chat, native, context.bounds.depth)
@@ -49,11 +54,14 @@ def to_tools(
         named[WEB_SEARCH] = _to_web_search(chat.web_search_options, dialect, context), "web_search_options"
     names.offered = named.keys()
     allowed = allowed_names(chat, names)
-    return [
-        _to_tool(tool, path, names, context)
-        for name, (tool, path) in named.items()
-        if allowed is None or name in allowed
-    ]
+    unsent = RequestContext([], context.bounds, context.strict)
+    tools: Tools = []
+    for name, (tool, path) in named.items():
+        if allowed is None or name in allowed:
+            tools.append(_to_tool(tool, path, names, context))
+        else:
+            _to_tool(tool, path, names, unsent)
+    return tools
 
 
 def _to_web_search(options: WebSearchOptions, dialect: Dialect, context: RequestContext) -> dict[str, Any]:
@@ -114,28 +122,56 @@ def _name_of(tool: Definition | None, path: str) -> str:
 def _to_tool(tool: Definition, path: str, names: ToolNames, context: RequestContext) -> ToolParam | dict[str, Any]:
     match tool:
         case FunctionTool(function):
-            native = _to_function(function, f"{path}.function", names, context)
+            native = _to_function(function, f"{path}.function", "tools[].function", names, context)
             context.add_breakpoint(native, tool.cache_control)
         case CustomTool(custom):
             native = _to_custom(custom, names, context)
             context.add_breakpoint(native, tool.cache_control)
         case FunctionDefinition():
-            native = _to_function(tool, path, names, context)
+            native = _to_function(tool, path, "functions[]", names, context)
         case dict():
             context.take_mark(tool)
+            if tool.get("strict") is True:
+                _compile_native(tool, context)
             return tool
         case _:
             assert_never(tool)
     return native
 
 
-def _to_function(function: FunctionDefinition, path: str, names: ToolNames, context: RequestContext) -> ToolParam:
-    return ToolParam(
+def _to_function(
+    function: FunctionDefinition, path: str, reported: str, names: ToolNames, context: RequestContext
+) -> ToolParam:
+    """Convert a function; `reported` is its path in the report, without an index."""
+    tool = ToolParam(
         name=names.to_native(function.name),
         description=function.description or UNSET,
         input_schema=to_input_schema(function.parameters, f"{path}.parameters", context.bounds),
-        strict=bool(function.strict),
     )
+    if function.strict:
+        compiled = context.strict.for_tool(tool.input_schema)
+        if compiled is not None:
+            tool.strict, tool.input_schema = True, compiled.schema
+        _report_strict(compiled, reported, "parameters", context)
+    return tool
+
+
+def _compile_native(tool: dict[str, Any], context: RequestContext) -> None:
+    """Compile the schema of a strict tool in the native shape. The service's own tools have none."""
+    schema = tool.get("input_schema")
+    compiled = context.strict.for_tool(schema if isinstance(schema, dict) else CLOSED_SCHEMA)
+    if compiled is None:
+        del tool["strict"]
+    elif isinstance(schema, dict):
+        tool["input_schema"] = compiled.schema
+    _report_strict(compiled, "tools[]", "input_schema", context)
+
+
+def _report_strict(compiled: StrictSchema | None, path: str, schema: str, context: RequestContext) -> None:
+    if compiled is None:
+        context.ignored.append(f"{path}.strict")
+    elif compiled.described:
+        context.ignored.append(f"{path}.{schema}")
 
 
 def _to_custom(custom: CustomDefinition, names: ToolNames, context: RequestContext) -> ToolParam:

@@ -45,6 +45,7 @@ WORST: Final[dict[str, Worst]] = {
     "chatcompat.request.tool_names._NAME": repeated("x"),
     "chatcompat.request.tool_names._OUTSIDE": lambda size: "\u00e9" * 100,  # of a name that is cut first
     "chatcompat.request.native_tools._SERVER_TOOL": raw(b"_0000000", b'"a'),
+    "chatcompat.request.strict_schema._PATTERN": repeated("(\\d{1,2}", after="{"),
     "chatcompat.request.tool_schema._INDEX": repeated("1"),
     "chatcompat.reply.completion._WRAPPING": repeated(" ", "{"),
     "chatcompat.reply.fast_text._find_texts": raw(b"\\n", _DELTA),

@@ -20,6 +20,9 @@ BEYOND_THE_TYPES = {
     "images-in-results",
     "names-and-what-replies-bring",
     "refusals",
+    "strict-schemas-that-are-described",
+    "strict-schemas-that-are-dropped",
+    "strict-schemas-that-are-kept",
     "tools",
     "unknown-fields-everywhere",
 }

@@ -7,7 +7,6 @@ import msgspec
 import pytest
 
 from chatcompat import Dialect, InvalidRequest, Translation, translate
-from chatcompat.request.structured_output import is_native_schema
 from tests.vendor import check_messages_request
 
 HI = [{"role": "user", "content": "hi"}]
@@ -201,62 +200,3 @@ def test_a_format_that_cannot_be_met_is_refused(wanted: Any, param: str) -> None
     with pytest.raises(InvalidRequest) as raised:
         ask(response_format=wanted)
     assert raised.value.param == param
-
-
-def with_property(node: Any) -> Any:
-    return {"type": "object", "properties": {"p": node}, "additionalProperties": False}
-
-
-@pytest.mark.parametrize(
-    "schema",
-    [
-        PERSON | {"properties": {"a": {"const": 1}}},
-        with_property({"allOf": [{"type": "string"}]}),
-        with_property({"type": "array", "items": {"type": "number"}, "minItems": 0}),
-        {
-            "type": "object",
-            "properties": {"p": {"$ref": "#/$defs/top"}},
-            "additionalProperties": False,
-            "$defs": {
-                "top": {"anyOf": [{"$ref": "#/$defs/left"}, {"$ref": "#/$defs/right"}]},
-                "left": {"$ref": "#/$defs/end"},
-                "right": {"$ref": "#/$defs/end"},
-                "end": {"type": "string"},
-            },
-        },
-        with_property({"type": "string", "format": "uuid", "title": "t", "description": "d"}),
-    ],
-)
-def test_what_the_native_form_takes(schema: Any) -> None:
-    assert is_native_schema(schema)
-
-
-@pytest.mark.parametrize(
-    "schema",
-    [
-        {},
-        {"type": "array"},
-        {"type": "object"},
-        {"type": "object", "additionalProperties": False, "$defs": []},
-        {"type": "object", "additionalProperties": False, "$defs": {"a": 5}},
-        with_property(True),
-        with_property({}),
-        with_property({"type": ["string", "null"]}),
-        with_property({"type": "file"}),
-        with_property({"type": "integer", "minimum": 1}),
-        with_property({"type": "string", "pattern": "x"}),
-        with_property({"type": "string", "format": "regex"}),
-        with_property({"type": "array", "minItems": 2}),
-        with_property({"enum": [{}]}),
-        with_property({"enum": 5}),
-        with_property({"const": []}),
-        with_property({"anyOf": {}}),
-        with_property({"type": "object", "properties": 5, "additionalProperties": False}),
-        with_property({"oneOf": [{"type": "string"}]}),
-        with_property({"$ref": "#/properties/p"}),
-        with_property({"$ref": "#/$defs/missing"}),
-        with_property({"type": "string", "default": "x"}),
-    ],
-)
-def test_what_the_native_form_does_not_take(schema: Any) -> None:
-    assert not is_native_schema(schema)
