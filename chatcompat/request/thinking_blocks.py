@@ -23,11 +23,11 @@ from chatcompat.wire.messages import (
     ThinkingBlockParam,
     ToolUseBlockParam,
 )
-from chatcompat.wire.reasoning import NATIVE_FORMAT, Place, Step, to_place
+from chatcompat.wire.reasoning import NATIVE_FORMAT, Place, read_steps, to_place
 
 _FOREIGN_DATA: Final = "gAAAA"  # how encrypted reasoning of the chat API begins: it is a Fernet token
 _OLD_PLACES: Final = frozenset({"content", "tool_call"})
-_NOWHERE: Final = Place([], [])
+_NOWHERE: Final = Place("", "")
 # Blocks that the translation makes itself, so a client has no reason to send one back as opaque.
 _TRANSLATED: Final = frozenset(
     {"text", "image", "document", "search_result", "tool_use", "tool_result", "thinking"}  # not `redacted_thinking`
@@ -219,9 +219,9 @@ class _Turn:
         self._text, self._end = text, 0
         self._calls, self._called = calls, 0
 
-    def walk(self, steps: Iterable[Step]) -> None:
+    def walk(self, steps: str) -> None:
         """Add the text and the calls that stand between two entries."""
-        for kind, number in steps:
+        for kind, number in read_steps(steps):
             if kind == "t":
                 self._add_text(number)
             else:

@@ -14,7 +14,7 @@ they have seen.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
@@ -32,10 +32,10 @@ _STEP: Final = re.compile(r"([tc])([0-9]{1,10})")
 
 
 class Place(NamedTuple):
-    """What stands between an entry and the one before it, and behind the last entry."""
+    """What stands between an entry and the one before it, and behind the last entry, as written in the id."""
 
-    before: list[Step]
-    after: list[Step]
+    before: str
+    after: str
 
 
 def digest_of_entry(entry: ReasoningDetail) -> str:
@@ -59,12 +59,13 @@ def to_place(entry: ReasoningDetail) -> Place | None:
     digest, before, after = found.groups()
     if digest != digest_of_entry(entry):
         raise ValueError("the entry was changed")
-    return Place(_read(before), _read(after))
+    return Place(before, after)
+
+
+def read_steps(steps: str) -> Iterator[Step]:
+    """The steps that an id holds, one by one: a client can write very many."""
+    return ((found[1], int(found[2])) for found in _STEP.finditer(steps))
 
 
 def _written(steps: Iterable[Step]) -> str:
     return "".join([f"{kind}{number}" for kind, number in steps])
-
-
-def _read(steps: str) -> list[Step]:
-    return [(kind, int(number)) for kind, number in _STEP.findall(steps)]
