@@ -55,18 +55,8 @@ class StreamedReply:
     """The state of one reply, and the writer of its output."""
 
     __slots__ = (
-        "_details",
-        "calls",
-        "context",
-        "held_annotations",
-        "held_text",
-        "ids",
-        "json_seen",
-        "left",
-        "prefill_filter",
-        "started",
-        "summary",
-        "writer",
+        *("_details", "calls", "context", "held_annotations", "held_text", "ids"),
+        *("json_seen", "left", "prefill_filter", "started", "summary", "writer"),
     )
 
     def __init__(self, writer: Writer, context: ReplyContext, max_held_bytes: int = sys.maxsize) -> None:
