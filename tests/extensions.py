@@ -10,4 +10,5 @@ EXTENSIONS = (
     "cache_creation",
     "server_tool_use",
     "service_tier",
+    "container",  # of a completion, or of the last chunk
 )

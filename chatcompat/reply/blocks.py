@@ -5,10 +5,12 @@ A block skips deltas that do not belong to its type. Text in a `tool_use` block 
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, assert_never
 
 from msgspec import Raw
 
+from chatcompat.errors import DECODE_ERRORS
 from chatcompat.reply.chunk_writer import ChunkWriter
 from chatcompat.reply.completion import (
     CompletionWriter,
@@ -21,6 +23,7 @@ from chatcompat.reply.completion import (
 )
 from chatcompat.reply.context import ReplyContext
 from chatcompat.reply.prefill import PrefillFilter
+from chatcompat.reply.raw_blocks import GrowingBlock, decode_fields
 from chatcompat.reply.reasoning_details import ReasoningDetailsBuilder
 from chatcompat.reply.summary import ReplySummary
 from chatcompat.reply.text_digest import KeptText
@@ -34,6 +37,7 @@ from chatcompat.wire.messages import (
     Citation,
     Message,
     MessageHead,
+    OpaqueBlock,
     RedactedThinkingBlock,
     StopDelta,
     TextBlock,
@@ -51,18 +55,8 @@ class StreamedReply:
     """The state of one reply, and the writer of its output."""
 
     __slots__ = (
-        "_details",
-        "calls",
-        "context",
-        "held_annotations",
-        "held_text",
-        "ids",
-        "json_seen",
-        "left",
-        "prefill_filter",
-        "started",
-        "summary",
-        "writer",
+        *("_details", "calls", "context", "held_annotations", "held_text", "ids"),
+        *("json_seen", "left", "prefill_filter", "started", "summary", "writer"),
     )
 
     def __init__(self, writer: Writer, context: ReplyContext, max_held_bytes: int = sys.maxsize) -> None:
@@ -130,7 +124,7 @@ class StreamedReply:
                 writer.say(text)
             if self.held_annotations:
                 writer.annotate(self.held_annotations)
-        if details := self.details.build(positions=not self.json_seen):
+        if details := self.details.build(summary.model, positions=not self.json_seen):
             writer.detail(details)
             if calls := writer.said_calls():
                 summary.thinking = Turn(writer.content.digest, calls, details)
@@ -143,7 +137,7 @@ class StreamedReply:
 
 
 class OpenBlock:
-    """A block without output: of an unknown type, or redacted thinking."""
+    """A block without output: redacted thinking, or a call that has no place in the reply."""
 
     __slots__ = ("_reply",)
 
@@ -164,6 +158,9 @@ class OpenBlock:
 
     def add_citation(self, citation: Citation) -> None:
         """Add a citation of the text."""
+
+    def add_unknown(self, delta: Raw) -> None:
+        """Add a delta of an unknown type."""
 
     def end(self) -> None:
         """Write what waited for the end of the block."""
@@ -262,7 +259,45 @@ class OpenWrapped(OpenCall):
         super().add_input(self._unwrap("".join(self._pieces) or bytes(self._fallback).decode()))
 
 
-def open_block(reply: StreamedReply, block: Block) -> OpenBlock:
+class OpenOpaque(OpenBlock):
+    """A block of an unknown type. It has no output, but its JSON goes to the client, who sends it back."""
+
+    __slots__ = ("_entry", "_growing")
+
+    def __init__(self, reply: StreamedReply, block: OpaqueBlock) -> None:
+        self._reply = reply
+        self._growing = GrowingBlock(block.raw)
+        self._entry = reply.details.add_opaque()
+        reply.hold(memoryview(block.raw).nbytes)
+
+    def add_text(self, text: str) -> None:
+        self._add("text", text)
+
+    def add_thinking(self, thinking: str) -> None:
+        self._add("thinking", thinking)
+
+    def add_signature(self, signature: str) -> None:
+        self._add("signature", signature)
+
+    def add_input(self, partial_json: str) -> None:
+        self._reply.hold(_ENTRY + len(partial_json))
+        self._growing.add_input(partial_json)
+
+    def add_unknown(self, delta: Raw) -> None:
+        self._reply.hold(_ENTRY + memoryview(delta).nbytes)
+        with suppress(*DECODE_ERRORS):  # it is valid JSON, but perhaps no object
+            self._growing.add_unknown(decode_fields(delta))
+
+    def _add(self, name: str, piece: str) -> None:
+        self._reply.hold(_ENTRY + len(piece))
+        self._growing.add_text(name, piece)
+
+    def end(self) -> None:
+        with suppress(*DECODE_ERRORS):  # it was cut off: the service does not take it back
+            self._entry.data = bytes(self._growing.built()).decode()
+
+
+def open_block(reply: StreamedReply, block: Block | OpaqueBlock) -> OpenBlock:
     """Open a block, and write its initial content."""
     reply.hold(_ENTRY)
     match block:
@@ -276,6 +311,8 @@ def open_block(reply: StreamedReply, block: Block) -> OpenBlock:
             reply.hold(len(encrypted))
             reply.details.add_redacted(encrypted)
             return OpenBlock(reply)
+        case OpaqueBlock():
+            return OpenOpaque(reply, block)
         case _:
             assert_never(block)
 
@@ -294,7 +331,7 @@ def _open_call(reply: StreamedReply, block: ToolUseBlock) -> OpenBlock:
     """Open a call. Its index counts calls, not blocks."""
     context, index = reply.context, reply.calls
     reply.calls += 1
-    reply.details.add_call()
+    reply.details.add_call(block)
     if context.legacy_functions and index:
         return OpenBlock(reply)  # `function_call` has room for one
     call_id, name = reply.ids.unique(block.id), context.tool_names.get(block.name, block.name)

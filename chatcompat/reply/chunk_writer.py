@@ -172,9 +172,17 @@ class ChunkWriter:
     def finish(self, stop: Stop, usage: dict[str, Any] | None) -> None:
         """End the reply with the finish reason of the summary."""
         matched = b',"stop_sequence":' + _encode(stop.stop_sequence) if stop.stop_sequence else b""
+        container = b',"container":' + _encode(stop.container) if stop.container else b""
         self.out.append(
-            b'%b{},"logprobs":null,"finish_reason":%b,"native_finish_reason":%b%b}]%b'
-            % (self._delta, _encode(self._summary.finish_reason), _encode(stop.stop_reason), matched, self._close)
+            b'%b{},"logprobs":null,"finish_reason":%b,"native_finish_reason":%b%b}]%b%b'
+            % (
+                self._delta,
+                _encode(self._summary.finish_reason),
+                _encode(stop.stop_reason),
+                matched,
+                container,
+                self._close,
+            )
         )
         if usage is not None:
             self.out.append(b'%b[],"usage":%b}\n\n' % (self._shared, _encode(usage)))

@@ -47,6 +47,7 @@ class Stop(Protocol):
 
     stop_reason: str | None
     stop_sequence: str | None
+    container: Any
 
 
 def to_completion(
@@ -69,6 +70,7 @@ def to_completion(
             choices=[choice],
             usage=usage,
             service_tier=to_service_tier(usage) if context.service_tier else UNSET,
+            container=stop.container or UNSET,
         )
     )
 

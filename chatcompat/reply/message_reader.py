@@ -6,19 +6,27 @@ from typing import Any, Final, assert_never
 
 from chatcompat.reply.blocks import OpenBlock, OpenCall, OpenText, StreamedReply, Writer, open_block
 from chatcompat.reply.context import ReplyContext
-from chatcompat.wire.decode import SkippedBlock, merge_usage, missing_start, second_start, unopened_block
+from chatcompat.wire.decode import (
+    OpaqueBlockStart,
+    OpaqueDelta,
+    StreamEvent,
+    merge_usage,
+    missing_start,
+    second_start,
+    unopened_block,
+)
 from chatcompat.wire.messages import (
     CitationsDelta,
     ContentBlockDelta,
     ContentBlockStart,
     ContentBlockStop,
     ErrorEvent,
-    Event,
     InputJSONDelta,
     MessageDelta,
     MessageHead,
     MessageStart,
     MessageStop,
+    OpaqueBlock,
     Ping,
     SignatureDelta,
     StopDelta,
@@ -51,7 +59,7 @@ class MessageReader:
         self._silent: set[int] = set()  # open blocks whose text is not content
         self._stop = StopDelta()
 
-    def read(self, events: Iterable[Event | SkippedBlock | None]) -> ErrorEvent | None:
+    def read(self, events: Iterable[StreamEvent | None]) -> ErrorEvent | None:
         """Read events up to the end of the message. Returns the `error` event that ended it, if any.
 
         Raises `InvalidReply`.
@@ -70,12 +78,15 @@ class MessageReader:
                 return event
             elif isinstance(event, Ping) and self.reply.started:
                 self._writer.ping()
+            elif isinstance(event, OpaqueDelta) and (block := self._open.get(event.index)):
+                block.add_unknown(event.delta)
         return None
 
     def _start(self, message: MessageHead) -> None:
         if self.reply.started:
             raise second_start()
         self.reply.begin(message)
+        self._stop.container = message.container
         self.splices = self._may_splice
 
     def on_delta(self, event: ContentBlockDelta) -> None:
@@ -107,9 +118,9 @@ class MessageReader:
         if not isinstance(block, OpenText | OpenCall):
             self._silence(event.index)
 
-    def _on_skipped_block(self, event: SkippedBlock) -> None:
+    def _on_opaque_block_start(self, event: OpaqueBlockStart) -> None:
         self._end_block(event.index)
-        self._open[event.index] = OpenBlock(self.reply)
+        self._open[event.index] = open_block(self.reply, OpaqueBlock(event.content_block))
         self._silence(event.index)
 
     def _silence(self, index: int) -> None:
@@ -128,7 +139,10 @@ class MessageReader:
     def _on_message_delta(self, event: MessageDelta) -> None:
         self.reply.hold(sum(len(name) + memoryview(count).nbytes for name, count in (event.usage or {}).items()))
         if event.delta.stop_reason is not None:
+            event.delta.container = event.delta.container or self._stop.container
             self._stop = event.delta
+        elif event.delta.container:
+            self._stop.container = event.delta.container
         merge_usage(self.reply.summary.native_usage, event.usage)
 
     def _on_message_stop(self, _: MessageStop) -> None:
@@ -145,5 +159,5 @@ _HANDLERS: Final[dict[type, Callable[[MessageReader, Any], None]]] = {
     ContentBlockStop: MessageReader._on_block_stop,
     MessageDelta: MessageReader._on_message_delta,
     MessageStop: MessageReader._on_message_stop,
-    SkippedBlock: MessageReader._on_skipped_block,
+    OpaqueBlockStart: MessageReader._on_opaque_block_start,
 }

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from chatcompat.errors import DECODE_ERRORS, InvalidReply
+from chatcompat.reply.raw_blocks import NULL, Fields, GrowingBlock, decode_fields
 from chatcompat.reply.usage import add_counts
 from chatcompat.wire.decode import merge_usage
 from chatcompat.wire.messages import Usage
@@ -21,16 +22,11 @@ from chatcompat.wire.utf8 import require_utf8
 
 PAUSE: Final = "pause_turn"
 
-Fields = dict[str, Raw]
-
 _EMPTY: Final = Raw(b'""')
-_NULL: Final = Raw(b"null")
+_NULL: Final = NULL
 
 _encode = msgspec.json.Encoder().encode
-_fields = msgspec.json.Decoder(Fields).decode
 _list = msgspec.json.Decoder(list[Raw]).decode
-_optional_list = msgspec.json.Decoder(list[Raw] | None).decode
-_text = msgspec.json.Decoder(str).decode
 
 
 class _Text(Struct):
@@ -59,6 +55,8 @@ class _Delta(Struct):
     signature: str = ""
     partial_json: str = ""
     citation: Raw = _NULL
+    content: Raw = _NULL
+    encrypted_content: Raw = _NULL
     stop_reason: str | None = None
 
 
@@ -80,7 +78,7 @@ _event = msgspec.json.Decoder(_Event).decode
 
 def continued_body(body: bytes, content: list[Raw]) -> bytes:
     """Return the messages request with the turn so far at its end, without empty texts: the service refuses them."""
-    request = _fields(body)
+    request = decode_fields(body)
     turn = {"role": "assistant", "content": [block for block in content if _text_of(block).text != _EMPTY]}
     request["messages"] = Raw(_encode([*_list(request["messages"]), turn]))
     return _encode(request)
@@ -130,7 +128,7 @@ class PausedTurn:
         self.usage = add_counts(self.usage, head.usage or {})
         if paused:
             return None
-        return _encode(_fields(body) | {"id": self._message_id, "content": self.content, "usage": self.usage})
+        return _encode(decode_fields(body) | {"id": self._message_id, "content": self.content, "usage": self.usage})
 
     def may_keep(self, size: int) -> bool:
         """Return whether another `size` bytes may be kept. If not, the turn is not resumed."""
@@ -138,45 +136,33 @@ class PausedTurn:
         return self._left >= 0
 
 
-class _Growing:
-    """An open block of a stream: its initial value, and the deltas since."""
+class _Growing(GrowingBlock):
+    """An open block of a stream, and its position among the blocks of the part."""
+
+    __slots__ = ("position",)
 
     def __init__(self, block: Fields, position: int) -> None:
-        self.position = position  # among the blocks of the part
-        self._block = block
-        self._texts: dict[str, list[str]] = {}
-        self._citations: list[Raw] = []
-        self._input: list[str] = []
+        super().__init__(Raw(_encode(block)))
+        self.position = position
 
     def grow(self, delta: _Delta) -> bool:
         """Add a delta. Returns False if its type is unknown."""
         match delta.type:
             case "text_delta":
-                self._texts.setdefault("text", []).append(delta.text)
+                self.add_text("text", delta.text)
             case "thinking_delta":
-                self._texts.setdefault("thinking", []).append(delta.thinking)
+                self.add_text("thinking", delta.thinking)
             case "signature_delta":
-                self._block["signature"] = Raw(_encode(delta.signature))
+                self.set_field("signature", Raw(_encode(delta.signature)))
             case "citations_delta" if delta.citation is not _NULL:
-                self._citations.append(delta.citation)
+                self.add_citation(delta.citation)
             case "input_json_delta":
-                self._input.append(delta.partial_json)
+                self.add_input(delta.partial_json)
+            case "compaction_delta":
+                self.add_unknown({"content": delta.content, "encrypted_content": delta.encrypted_content})
             case _:
                 return False
         return True
-
-    def built(self) -> Raw:
-        """Return the whole block; raises `DECODE_ERRORS`."""
-        block = self._block
-        for name, pieces in self._texts.items():
-            block[name] = Raw(_encode("".join([_text(block.get(name, _EMPTY)), *pieces])))
-        if self._citations:
-            before = _optional_list(block.get("citations", _NULL))
-            block["citations"] = Raw(_encode([*(before or ()), *self._citations]))
-        if raw := "".join(self._input).encode():
-            _fields(raw)
-            block["input"] = Raw(raw)
-        return Raw(_encode(block))
 
 
 class StreamPart:
@@ -232,7 +218,7 @@ class StreamPart:
                 self._give_up()
             if self._offset and event.index is not None:
                 changed["index"] = event.index + self._offset
-        return _frame(event.type, _encode(_fields(payload) | changed) if changed else payload)
+        return _frame(event.type, _encode(decode_fields(payload) | changed) if changed else payload)
 
     def _pauses(self, event: _Event) -> bool:
         """Read the end of the part. If the turn is to be resumed, keep its content and return True."""

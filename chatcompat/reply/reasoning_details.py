@@ -1,55 +1,109 @@
-"""Record the position of thinking among text and calls, so that it can be sent back in the same order."""
+"""Collect the blocks of a reply that chat completions cannot express, each with its place among text and calls."""
+
+from typing import Final
+
+import msgspec
+from msgspec import UNSET, Raw, Struct
 
 from chatcompat.wire.chat_request import ReasoningDetail
+from chatcompat.wire.messages import RedactedThinkingBlockParam, ToolUseBlock
+from chatcompat.wire.reasoning import NATIVE_FORMAT, Step, to_entry_id
+
+_NULL: Final = Raw(b"null")
+_DIRECT: Final = b'{"type":"direct"}'  # the caller of a call of the model's own, which is also the default
+_WHITE_SPACE: Final = b" \t\r\n"
+
+_encode = msgspec.json.Encoder().encode
+
+
+class _Item(Struct):
+    """An entry, and the steps between the one before it and itself."""
+
+    entry: ReasoningDetail
+    steps: list[Step]
+    of_call: bool = False  # fields of the next call, which go nowhere without it
 
 
 class ReasoningDetailsBuilder:
     """Collects the `reasoning_details` of one reply, block by block.
 
-    A reply without signed thinking has no details. Otherwise each block has one: thinking with its signature, text with
-    its length in characters. A call has only its position, since clients keep the call itself in `tool_calls`.
+    Signed thinking has an entry, and so has each block of an unknown type. Text and calls are only steps in the ids of
+    these entries, since clients keep them elsewhere. A reply without entries has no details.
     """
 
-    __slots__ = ("_details", "_placed", "_signed", "position")
+    __slots__ = ("_calls", "_items", "_placed", "_steps", "position")
 
     def __init__(self) -> None:
         self.position: int = 0  # characters of content so far
-        self._placed = 0  # of these, those that have a detail
-        self._details: list[ReasoningDetail] = []
-        self._signed = False
+        self._placed = 0  # of these, those that have a step
+        self._calls = 0
+        self._steps: list[Step] = []  # since the last entry
+        self._items: list[_Item] = []
 
     def end_text(self) -> None:
-        """Add a detail for the text since the last one."""
+        """Add a step for the text since the last one."""
         if self.position > self._placed:
-            self._details.append(ReasoningDetail("content", length=self.position - self._placed))
             self._placed = self.position
+            self._steps.append(("t", self.position))
 
-    def add_call(self) -> None:
-        """Add a call."""
+    def add_call(self, block: ToolUseBlock) -> None:
+        """Add a call, and the fields of it that `tool_calls` has no place for."""
         self.end_text()
-        self._details.append(ReasoningDetail("tool_call"))
+        if fields := _extra_fields(block):
+            self._add(ReasoningDetail("reasoning.encrypted", data=fields), of_call=True)
+        self._calls += 1
+        if self._steps and self._steps[-1][0] == "c":
+            self._steps.pop()  # a step is for all calls up to its number
+        self._steps.append(("c", self._calls))
 
     def add_thinking(self, text: str, signature: str | None) -> None:
         """Add thinking. Without a signature the service does not take it back, so it is skipped."""
         if signature:
-            self._add_signed(ReasoningDetail("reasoning.text", text=text, signature=signature))
+            self._add(ReasoningDetail("reasoning.text", text=text, signature=signature))
 
     def add_redacted(self, encrypted: str) -> None:
         """Add redacted thinking."""
+        if encrypted.startswith("{"):  # it would look like a block
+            encrypted = _encode(RedactedThinkingBlockParam(encrypted)).decode()
         if encrypted:
-            self._add_signed(ReasoningDetail("reasoning.encrypted", data=encrypted))
+            self._add(ReasoningDetail("reasoning.encrypted", data=encrypted))
 
-    def _add_signed(self, detail: ReasoningDetail) -> None:
+    def add_opaque(self) -> ReasoningDetail:
+        """Add a block of an unknown type. Its JSON is to be set as `data`, once it is whole; without it, it is lost."""
+        return self._add(ReasoningDetail("reasoning.encrypted"))
+
+    def _add(self, entry: ReasoningDetail, *, of_call: bool = False) -> ReasoningDetail:
         self.end_text()
-        self._details.append(detail)
-        self._signed = True
+        self._items.append(_Item(entry, self._steps, of_call))
+        self._steps = []
+        return entry
 
-    def build(self, *, positions: bool = True) -> list[ReasoningDetail]:
-        """Return all details, or without `positions` only those of thinking."""
-        if not self._signed:
+    def build(self, model: str, *, positions: bool = True) -> list[ReasoningDetail]:
+        """Return the entries, or without `positions` only those that need none."""
+        if not self._items:
             return []
         self.end_text()
-        kept = [detail for detail in self._details if positions or detail.type.startswith("reasoning.")]
-        for index, detail in enumerate(kept):
-            detail.index = index
-        return kept
+        entries: list[ReasoningDetail] = []
+        places: list[list[Step]] = []
+        steps: list[Step] = []
+        for item in self._items:
+            steps += item.steps
+            if (item.entry.text is None and item.entry.data is None) or (item.of_call and not positions):
+                continue
+            entries.append(item.entry)
+            places.append(steps if positions else [])
+            steps = []
+        after = [*steps, *self._steps] if positions else []
+        for index, (entry, before) in enumerate(zip(entries, places, strict=True)):
+            entry.id = to_entry_id(entry, before, after if index == len(entries) - 1 else ())
+            entry.index, entry.format, entry.model = index, NATIVE_FORMAT, model
+        return entries
+
+
+def _extra_fields(block: ToolUseBlock) -> str | None:
+    """The `caller` and the `toolset_name` of a call as a JSON object, or None for the defaults."""
+    fields = {"caller": block.caller, "toolset_name": block.toolset_name}
+    kept = {name: value for name, value in fields.items() if value is not UNSET and value != _NULL}
+    if "caller" in kept and bytes(kept["caller"]).translate(None, _WHITE_SPACE) == _DIRECT:
+        del kept["caller"]
+    return _encode(kept).decode() if kept else None

@@ -11,12 +11,14 @@ from chatcompat.reply.context import ReplyContext
 from chatcompat.reply.errors import status_of, to_chat_error, to_stream_error
 from chatcompat.reply.message_reader import MessageReader
 from chatcompat.reply.summary import ReplySummary
-from chatcompat.wire.decode import SkippedBlock, decode_message, incomplete_stream, read_events
-from chatcompat.wire.messages import Event
+from chatcompat.wire.decode import StreamEvent, decode_message, incomplete_stream, read_events
 from chatcompat.wire.sse import MAX_EVENT_BYTES, EventDecoder, encode_data
 
 MAX_HELD_BYTES: Final = 32 * 1024 * 1024
-"""How many bytes of a message may be held until it is complete. Signed thinking is held, and text before JSON."""
+"""How many bytes of a message may be held until it is complete.
+
+Signed thinking is held, blocks that go back unchanged, and text before JSON.
+"""
 
 StreamError = ErrorReply
 """Why a stream failed: an HTTP status, and the error body."""
@@ -101,7 +103,7 @@ class ChunkStream:
             self._fail(error.reply)
         return self._flush()
 
-    def _read(self, events: Iterable[Event | SkippedBlock | None]) -> None:
+    def _read(self, events: Iterable[StreamEvent | None]) -> None:
         try:
             failure = self._reader.read(events)
         except InvalidReply as error:

@@ -22,10 +22,16 @@ class _Text(Struct, tag_field="type", tag="text", gc=False):
     citations: None = None
 
 
+class _Direct(Struct, tag_field="type", tag="direct", gc=False):
+    """The caller of a call of the model's own, as nearly all are."""
+
+
 class _Call(Struct, tag_field="type", tag="tool_use", gc=False):
     id: str
     name: str
     input: Raw
+    caller: _Direct | None = None
+    toolset_name: None = None
 
 
 class _Message(Struct):
@@ -35,6 +41,7 @@ class _Message(Struct):
     stop_reason: str | None = None
     stop_sequence: str | None = None
     stop_details: None = None
+    container: None = None
     usage: Usage | None = None
 
 

@@ -172,4 +172,4 @@ def _is_turn(message: Message) -> bool:
 
 
 def _is_lost(turn: AssistantMessage) -> bool:
-    return bool(turn.tool_calls or turn.function_call) and not turn.reasoning_details
+    return bool(turn.tool_calls or turn.function_call) and not (turn.reasoning_details or turn.thinking_blocks)

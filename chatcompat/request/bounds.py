@@ -15,7 +15,7 @@ class RequestBounds:
     Attributes:
         messages: Number of messages in a request. The default is the native service's own limit.
         tools: Number of tools, or of functions, in a request.
-        parts: Number of content parts, or of entries of `reasoning_details`, in one message.
+        parts: Number of content parts, or of entries of `reasoning_details` or `thinking_blocks`, in one message.
         calls: Number of tool calls in one message.
         depth: Levels of nesting in free JSON (schemas, arguments and native tools), both as received and as sent.
             Schemas in practice stay below 20.

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import assert_never
 
+from msgspec import Raw
+
 from chatcompat.request.context import RequestContext
 from chatcompat.request.media import to_file, to_image
 from chatcompat.wire.chat_request import FilePart, ImagePart, PromptCacheBreakpoint, RefusalPart, TextPart, UserPart
@@ -81,7 +83,7 @@ def mark_last(blocks: Sequence[BlockParam], cache_control: CacheControl | None, 
     if cache_control is None:
         return
     for block in reversed(blocks):
-        if not isinstance(block, ThinkingBlockParam | RedactedThinkingBlockParam):
+        if not isinstance(block, ThinkingBlockParam | RedactedThinkingBlockParam | Raw):
             context.add_breakpoint(block, cache_control)
             return
 

@@ -15,7 +15,7 @@ from chatcompat.request.bounds import RequestBounds, check_count
 from chatcompat.request.content import is_blank, mark_last, only_text, to_blocks, to_text_blocks
 from chatcompat.request.context import RequestContext
 from chatcompat.request.pending_calls import PendingCalls
-from chatcompat.request.thinking_blocks import place_thinking
+from chatcompat.request.thinking_blocks import from_thinking_blocks, place_blocks, to_kept
 from chatcompat.request.tool_arguments import to_input
 from chatcompat.request.tool_names import ToolNames
 from chatcompat.wire.chat_request import (
@@ -141,7 +141,7 @@ class Conversation:
             self._report_unsent(message)
         text = _assistant_text(message, self._context)
         if not message.tool_calls and message.function_call is None:
-            blocks = self._with_thinking(message, text, [])
+            blocks = self._with_thinking(message, index, text, [])
             if not blocks:
                 return  # an empty message: the user turn continues
             self._begin_assistant_turn()
@@ -153,7 +153,7 @@ class Conversation:
             ]
             if message.function_call is not None:
                 calls.append(self._to_function_use(message.function_call, index))
-            blocks = self._with_thinking(message, text, calls)
+            blocks = self._with_thinking(message, index, text, calls)
         mark_last(blocks, message.cache_control, self._context)
         if self.messages and self.messages[-1].role == "assistant":
             self.messages[-1].content += blocks  # type: ignore[operator]  # a list until `close`
@@ -171,19 +171,29 @@ class Conversation:
             self._end_user_turn()
 
     def _with_thinking(
-        self, message: AssistantMessage, text: list[TextBlockParam], calls: list[ToolUseBlockParam]
+        self, message: AssistantMessage, index: int, text: list[TextBlockParam], calls: list[ToolUseBlockParam]
     ) -> list[BlockParam]:
-        """The blocks of the turn. Thinking text without a signature cannot be sent back."""
-        if not message.reasoning_details or self._dialect.reasoning == "none":
-            if message.reasoning_details:
-                self._ignored.append("messages[].reasoning_details")
+        """The blocks of the turn. Thinking without a signature, or of another vendor, cannot be sent back."""
+        if not (message.reasoning_details or message.thinking_blocks):
             if message.reasoning_content:
                 self._ignored.append("messages[].reasoning_content")
             return [*text, *calls]
-        blocks, kept = place_thinking(text, calls, message.reasoning_details)
-        if not kept:
+        kept, whole = to_kept(
+            message.reasoning_details or (), f"messages[{index}].reasoning_details", self._context.bounds.depth
+        )
+        if message.thinking_blocks and not any(entry.is_thinking for entry in kept):
+            blocks, all_blocks = from_thinking_blocks(message.thinking_blocks)
+            kept = [*blocks, *kept]
+            if not all_blocks or (blocks and self._dialect.reasoning == "none"):
+                self._ignored.append("messages[].thinking_blocks")
+        if self._dialect.reasoning == "none":
+            whole = whole and not (message.reasoning_details and any(entry.is_thinking for entry in kept))
+            kept = [entry for entry in kept if not entry.is_thinking]
+        if not whole:
             self._ignored.append("messages[].reasoning_details")
-        return blocks
+        if message.reasoning_content and not any(entry.is_thinking for entry in kept):
+            self._ignored.append("messages[].reasoning_content")
+        return place_blocks(text, calls, kept)
 
     def _to_tool_use(self, call: ToolCall, path: str) -> ToolUseBlockParam:
         if call.type == "custom":
@@ -285,6 +295,9 @@ def _check_counts(message: Message, index: int, bounds: RequestBounds) -> None:
         if message.reasoning_details is not None:
             details = len(message.reasoning_details)
             check_count("reasoning details", details, bounds.parts, f"messages[{index}].reasoning_details")
+        if message.thinking_blocks is not None:
+            blocks = len(message.thinking_blocks)
+            check_count("thinking blocks", blocks, bounds.parts, f"messages[{index}].thinking_blocks")
 
 
 def _assistant_text(message: AssistantMessage, context: RequestContext) -> list[TextBlockParam]:

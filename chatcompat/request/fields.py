@@ -11,8 +11,8 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from chatcompat.dialect import Dialect
 from chatcompat.errors import InvalidRequest
-from chatcompat.wire.chat_request import ChatCompletionRequest
-from chatcompat.wire.messages import MessagesRequest, MetadataParam
+from chatcompat.wire.chat_request import ChatCompletionRequest, Container
+from chatcompat.wire.messages import ContainerParam, MessagesRequest, MetadataParam, SkillParam
 from chatcompat.wire.utf8 import require_utf8
 
 
@@ -82,7 +82,7 @@ NATIVE_SERVICE_TIERS: Final[dict[str, Literal["auto", "standard_only"]]] = {"aut
 
 # The request struct has these fields last and in this order, so that one comparison shows whether any is set.
 _UNSENT: Final = [name for name, fate in FATES.items() if not isinstance(fate, Mapped)]
-_FIRST_UNSENT: Final = len(FATES) - len(_UNSENT)
+_FIRST_UNSENT: Final = len(ChatCompletionRequest.__struct_fields__) - len(_UNSENT)
 _NONE_SET: Final[tuple[UnsetType, ...]] = (UNSET,) * len(_UNSENT)
 _NULL: Final = Raw(b"null")
 
@@ -121,12 +121,24 @@ def set_values(
             request.service_tier = tier
     if user := chat.safety_identifier or chat.user:
         request.metadata = MetadataParam(user)
+    if chat.container:
+        request.container = _to_container(chat.container)
     if chat.stream:
         request.stream = True
         if chat.stream_options is not None and chat.stream_options.include_obfuscation:
             ignored.append("stream_options.include_obfuscation")
     elif chat.stream_options is not None:
         raise InvalidRequest('stream_options needs "stream": true.', param="stream_options", code="invalid_value")
+
+
+def _to_container(container: str | Container) -> str | ContainerParam | UnsetType:
+    """Return the container of a reply as a request names it: by its id, unless it has skills."""
+    if isinstance(container, str):
+        return container
+    if container.skills:
+        skills = [SkillParam(skill.type, skill.skill_id, skill.version) for skill in container.skills]
+        return ContainerParam(container.id, skills)
+    return container.id or UNSET
 
 
 def _set_stop_sequences(stop: str | list[str], request: MessagesRequest, ignored: list[str]) -> None:

@@ -73,7 +73,7 @@ class PendingCalls:
         if not waiting:
             return None
         call = waiting.popleft()
-        call.result = ToolResultBlockParam(tool_use_id=call.block.id)
+        call.result = ToolResultBlockParam(tool_use_id=call.block.id, toolset_name=call.block.toolset_name)
         self.answered = True
         return call.result
 

@@ -1,9 +1,21 @@
-"""Thinking that a client sends back in `reasoning_details` -> thinking blocks, each in position."""
+"""Thinking and native blocks that a client sends back -> blocks of the assistant turn, each in its place.
 
-from collections.abc import Sequence
+Only thinking of the native service goes back: it refuses a block that another vendor signed, in every later turn. An
+entry is native if its `format` says so. Without a `format`, as in entries of earlier releases, the shape decides:
+signed `reasoning.text` is native, and so is `reasoning.encrypted` without an `id`, unless its data is a token of
+another vendor. The `model` of an entry does not matter: the service itself decides whose thinking a model takes.
+"""
 
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from chatcompat.errors import DECODE_ERRORS
 from chatcompat.request.content import is_blank
-from chatcompat.wire.chat_request import ReasoningDetail
+from chatcompat.request.json_objects import read_object
+from chatcompat.wire.chat_request import ReasoningDetail, ThinkingBlock
 from chatcompat.wire.messages import (
     BlockParam,
     RedactedThinkingBlockParam,
@@ -11,40 +23,232 @@ from chatcompat.wire.messages import (
     ThinkingBlockParam,
     ToolUseBlockParam,
 )
+from chatcompat.wire.reasoning import NATIVE_FORMAT, Place, read_steps, to_place
+
+_FOREIGN_DATA: Final = "gAAAA"  # how encrypted reasoning of the chat API begins: it is a Fernet token
+_OLD_PLACES: Final = frozenset({"content", "tool_call"})
+_NOWHERE: Final = Place("", "")
+# Blocks that the translation makes itself, so a client has no reason to send one back as opaque.
+_TRANSLATED: Final = frozenset(
+    {"text", "image", "document", "search_result", "tool_use", "tool_result", "thinking"}  # not `redacted_thinking`
+)
+
+_encode = msgspec.json.Encoder().encode
 
 
-def place_thinking(
-    text: Sequence[TextBlockParam], calls: Sequence[ToolUseBlockParam], details: Sequence[ReasoningDetail]
-) -> tuple[list[BlockParam], bool]:
-    """Return the blocks of an assistant turn in the order of `details`, and whether all thinking was kept.
+class CallFields(Struct):
+    """Fields of the next call that `tool_calls` has no place for."""
 
-    Thinking without a signature, or in another service's format, is dropped. Text and calls that `details` do not
-    cover, as in a message that the client edited, follow at the end, text first.
+    caller: Raw | UnsetType = UNSET
+    toolset_name: str | UnsetType = UNSET
+
+
+class Kept(Struct):
+    """An entry that goes back. One of an earlier release may be a place alone."""
+
+    block: ThinkingBlockParam | RedactedThinkingBlockParam | Raw | CallFields | None
+    place: Place = _NOWHERE
+    old_place: ReasoningDetail | None = None
+
+    @property
+    def is_thinking(self) -> bool:
+        """Whether it holds thinking."""
+        return isinstance(self.block, ThinkingBlockParam | RedactedThinkingBlockParam)
+
+
+# ---------------------------------------------------------------- whose it is
+
+
+def to_kept(details: Sequence[ReasoningDetail], path: str, max_depth: int) -> tuple[list[Kept], bool]:
+    """Return the entries that go back to the service, and whether these are all.
+
+    Raises `InvalidRequest` for a block that is nested too deeply.
     """
-    content, end = "".join(block.text for block in text), 0
-    breakpoint_ = next((block.cache_control for block in reversed(text) if block.cache_control), None)
-    waiting = iter(calls)
-    blocks: list[BlockParam] = []
-    kept = True
-    for detail in details:
-        if detail.type == "content":
-            start, end = end, end + (detail.length or 0)
-            _add_text(blocks, content[start:end])
-        elif detail.type == "tool_call":
-            blocks += [call for call in [next(waiting, None)] if call is not None]
-        elif detail.type == "reasoning.text" and detail.signature:
-            blocks.append(ThinkingBlockParam(detail.text or "", detail.signature))
-        elif detail.type == "reasoning.encrypted" and detail.data:
-            blocks.append(RedactedThinkingBlockParam(detail.data))
+    kept: list[Kept] = []
+    lost = False
+    for detail in join_fragments(details):
+        if detail.type in _OLD_PLACES:
+            kept.append(Kept(None, old_place=detail))
+            continue
+        try:
+            place = to_place(detail)
+            block = _to_block(detail, path, max_depth) if _is_native(detail, place) else None
+        except ValueError:  # the client changed it
+            block = None
+        if block is None:
+            lost = True
         else:
-            kept = False
-    _add_text(blocks, content[end:])
+            kept.append(Kept(block, place or _NOWHERE))
+    return kept, not lost
+
+
+def from_thinking_blocks(blocks: Iterable[ThinkingBlock]) -> tuple[list[Kept], bool]:
+    """Return the blocks of another gateway that go back to the service, and whether these are all."""
+    kept: list[Kept] = []
+    lost = False
+    for block in blocks:
+        if block.type == "thinking" and block.signature:
+            kept.append(Kept(ThinkingBlockParam(block.thinking or "", block.signature)))
+        elif block.type == "redacted_thinking" and block.data:
+            kept.append(Kept(RedactedThinkingBlockParam(block.data)))
+        else:
+            lost = True
+    return kept, not lost
+
+
+def _is_native(detail: ReasoningDetail, place: Place | None) -> bool:
+    if detail.format is not None or place is not None:
+        return detail.format in (None, NATIVE_FORMAT)
+    if detail.type == "reasoning.encrypted":
+        return detail.id is None and not (detail.data or "").startswith(_FOREIGN_DATA)
+    return True
+
+
+def _to_block(
+    detail: ReasoningDetail, path: str, max_depth: int
+) -> ThinkingBlockParam | RedactedThinkingBlockParam | Raw | CallFields | None:
+    if detail.type == "reasoning.text" and detail.signature:
+        return ThinkingBlockParam(detail.text or "", detail.signature)
+    if detail.type != "reasoning.encrypted" or not detail.data:
+        return None
+    if not detail.data.startswith("{"):
+        return RedactedThinkingBlockParam(detail.data)
+    try:
+        block = read_object(detail.data, path, max_depth)
+    except DECODE_ERRORS:
+        return None
+    kind = block.get("type")
+    if kind is None:
+        return _to_call_fields(block)
+    return Raw(detail.data.encode()) if isinstance(kind, str) and kind not in _TRANSLATED else None
+
+
+def _to_call_fields(fields: dict[str, Any]) -> CallFields | None:
+    caller, toolset_name = fields.pop("caller", UNSET), fields.pop("toolset_name", UNSET)
+    if fields or not (caller is UNSET or isinstance(caller, dict)):
+        return None
+    if not (toolset_name is UNSET or isinstance(toolset_name, str)):
+        return None
+    return CallFields(UNSET if caller is UNSET else Raw(_encode(caller)), toolset_name)
+
+
+# ---------------------------------------------------------------- fragments
+
+
+class _Fragments(Struct):
+    """The fragments of one entry, as a stream brings them."""
+
+    parts: list[ReasoningDetail]
+    id: str | None
+    signed: bool
+
+
+def join_fragments(details: Sequence[ReasoningDetail]) -> list[ReasoningDetail]:
+    """Join the fragments of one type and `index`. Text behind a signature, or another `id`, begins a new entry."""
+    found: list[_Fragments] = []
+    current: dict[tuple[int, str], _Fragments] = {}
+    for detail in details:
+        key = (detail.index, detail.type) if detail.index is not None and detail.type not in _OLD_PLACES else None
+        fragments = current.get(key) if key is not None else None
+        if fragments is None or (fragments.signed and detail.text) or _differ(fragments.id, detail.id):
+            fragments = _Fragments([], None, signed=False)
+            found.append(fragments)
+            if key is not None:
+                current[key] = fragments
+        fragments.parts.append(detail)
+        fragments.id = fragments.id or detail.id
+        fragments.signed = fragments.signed or bool(detail.signature)
+    return [_joined(fragments.parts) for fragments in found]
+
+
+def _differ(one: str | None, other: str | None) -> bool:
+    return one is not None and other is not None and one != other
+
+
+def _joined(parts: list[ReasoningDetail]) -> ReasoningDetail:
+    if len(parts) == 1:
+        return parts[0]
+    return ReasoningDetail(
+        parts[0].type,
+        parts[0].index,
+        text="".join([part.text or "" for part in parts]) if any(part.text is not None for part in parts) else None,
+        signature="".join([part.signature or "" for part in parts]) or None,
+        data="".join([part.data or "" for part in parts]) or None,
+        id=next((part.id for part in parts if part.id is not None), None),
+        format=next((part.format for part in parts if part.format is not None), None),
+    )
+
+
+# ---------------------------------------------------------------- where it stands
+
+
+def place_blocks(
+    text: Sequence[TextBlockParam], calls: Sequence[ToolUseBlockParam], kept: Iterable[Kept]
+) -> list[BlockParam]:
+    """Return the blocks of an assistant turn in order.
+
+    Entries without a place come first. Text and calls that no place covers, as in a message that the client edited,
+    follow at the end, text first.
+    """
+    turn = _Turn("".join(block.text for block in text), calls)
+    breakpoint_ = next((block.cache_control for block in reversed(text) if block.cache_control), None)
+    for entry in kept:
+        turn.walk(entry.place.before)
+        if entry.old_place is not None:
+            turn.step_over(entry.old_place)
+        elif isinstance(entry.block, CallFields):
+            turn.fields = entry.block
+        elif entry.block is not None:
+            turn.blocks.append(entry.block)
+        turn.walk(entry.place.after)
+    turn.end()
     if breakpoint_ is not None:
-        last = next(block for block in reversed(blocks) if isinstance(block, TextBlockParam))
+        last = next(block for block in reversed(turn.blocks) if isinstance(block, TextBlockParam))
         last.cache_control = breakpoint_
-    return [*blocks, *waiting], kept
+    return turn.blocks
 
 
-def _add_text(blocks: list[BlockParam], text: str) -> None:
-    if not is_blank(text):
-        blocks.append(TextBlockParam(text))
+class _Turn:
+    """The blocks so far, and how much of the text and the calls they hold."""
+
+    __slots__ = ("_called", "_calls", "_end", "_text", "blocks", "fields")
+
+    def __init__(self, text: str, calls: Sequence[ToolUseBlockParam]) -> None:
+        self.blocks: list[BlockParam] = []
+        self.fields: CallFields | None = None  # of the next call
+        self._text, self._end = text, 0
+        self._calls, self._called = calls, 0
+
+    def walk(self, steps: str) -> None:
+        """Add the text and the calls that stand between two entries."""
+        for kind, number in read_steps(steps):
+            if kind == "t":
+                self._add_text(number)
+            else:
+                self._add_calls(number)
+
+    def step_over(self, place: ReasoningDetail) -> None:
+        """Add the text or the call that an entry of an earlier release stands for."""
+        if place.type == "content":
+            self._add_text(self._end + (place.length or 0))
+        else:
+            self._add_calls(self._called + 1)
+
+    def end(self) -> None:
+        """Add what is left."""
+        self._add_text(len(self._text))
+        self._add_calls(len(self._calls))
+
+    def _add_text(self, end: int) -> None:
+        text = self._text[self._end : end]
+        self._end = max(self._end, end)
+        if not is_blank(text):
+            self.blocks.append(TextBlockParam(text))
+
+    def _add_calls(self, number: int) -> None:
+        for call in self._calls[self._called : number]:
+            if self.fields is not None:
+                call.caller, call.toolset_name = self.fields.caller, self.fields.toolset_name
+                self.fields = None
+            self.blocks.append(call)
+        self._called = max(self._called, number)

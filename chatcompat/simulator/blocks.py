@@ -216,7 +216,68 @@ class RedactedThinking(Wire, tag="redacted_thinking"):
     data: str
 
 
-Block = Text | Image | Document | SearchResult | ToolUse | ToolResult | Thinking | RedactedThinking
+# ---------------------------------------------------------------- blocks of tools that the service runs
+
+
+class ServerToolUse(Cacheable, tag="server_tool_use"):
+    """A call that the service ran."""
+
+    id: str
+    name: str
+    input: dict[str, object]
+    caller: Caller | UnsetType = UNSET
+
+
+class ServerToolResult(Cacheable):
+    """The base of its results."""
+
+    tool_use_id: str
+    content: list[dict[str, object]] | dict[str, object]
+    caller: Caller | UnsetType = UNSET
+
+
+class WebSearchToolResult(ServerToolResult, tag="web_search_tool_result"):
+    """What a web search found."""
+
+
+class WebFetchToolResult(ServerToolResult, tag="web_fetch_tool_result"):
+    """A page of the web."""
+
+
+class CodeExecutionToolResult(ServerToolResult, tag="code_execution_tool_result"):
+    """What code printed."""
+
+
+class BashCodeExecutionToolResult(ServerToolResult, tag="bash_code_execution_tool_result"):
+    """What a command printed."""
+
+
+class TextEditorCodeExecutionToolResult(ServerToolResult, tag="text_editor_code_execution_tool_result"):
+    """What an edit of a file did."""
+
+
+class ToolSearchToolResult(ServerToolResult, tag="tool_search_tool_result"):
+    """Tools that were found."""
+
+
+class ContainerUpload(Cacheable, tag="container_upload"):
+    """A file in the container."""
+
+    file_id: str
+
+
+ServerBlock = (
+    ServerToolUse
+    | WebSearchToolResult
+    | WebFetchToolResult
+    | CodeExecutionToolResult
+    | BashCodeExecutionToolResult
+    | TextEditorCodeExecutionToolResult
+    | ToolSearchToolResult
+    | ContainerUpload
+)
+
+Block = Text | Image | Document | SearchResult | ToolUse | ToolResult | Thinking | RedactedThinking | ServerBlock
 
 
 class Message(Wire):

@@ -16,3 +16,11 @@ def sign(thinking: str) -> str:
 def is_signed(thinking: str, signature: str) -> bool:
     """Whether `signature` matches `thinking`."""
     return hmac.compare_digest(sign(thinking).encode(), signature.encode())
+
+
+def is_foreign(data: str) -> bool:
+    """Whether redacted thinking is surely not the service's: a Fernet token, as of other vendors, or JSON.
+
+    The simulator redacts no thinking, so it knows no `data` of its own.
+    """
+    return data.startswith(("gAAAA", "{"))

@@ -17,27 +17,33 @@ from chatcompat.simulator.blocks import (
     Message,
     RedactedThinking,
     SearchResult,
+    ServerToolResult,
+    ServerToolUse,
     Text,
     Thinking,
     ToolResult,
     ToolUse,
     Url,
+    Wire,
 )
 from chatcompat.simulator.errors import invalid
-from chatcompat.simulator.signature import is_signed
+from chatcompat.simulator.signature import is_foreign, is_signed
 
 MAX_MESSAGES: Final = 100_000
 TOOL_NAME: Final = "^[a-zA-Z0-9_-]{1,128}$"
 TOOL_ID: Final = "^[a-zA-Z0-9_-]+$"
+SERVER_TOOL_ID: Final = "^srvtoolu_[a-zA-Z0-9_]+$"
 
 # Blocks that only one role may use. Since version 2026-10-21, documents are for users only too.
-ROLES: Final[dict[type[Block], str]] = {
+ROLES: Final[dict[type[Wire], str]] = {
     Image: "user",
     SearchResult: "user",
     ToolResult: "user",
     RedactedThinking: "assistant",
     Thinking: "assistant",
     ToolUse: "assistant",
+    ServerToolUse: "assistant",
+    ServerToolResult: "assistant",
 }
 
 
@@ -88,6 +94,8 @@ def check_conversation(messages: list[Message], *, latest: bool, system_role: bo
             _check_block(placed)
     _check_system_turns(turns, system_role=system_role)
     _check_calls(turns)
+    for turn in turns:
+        _check_server_tools(turn)
     return turns
 
 
@@ -116,13 +124,18 @@ def _check_messages(messages: list[Message]) -> None:
 
 def _check_place(placed: Placed, role: str, *, latest: bool) -> None:
     block = placed.block
-    only = "user" if latest and isinstance(block, Document) else ROLES.get(type(block), role)
+    only = "user" if latest and isinstance(block, Document) else _only_role(block, role)
     if role == "system" and not isinstance(block, Text):
         raise invalid(f"{placed.path}: `system` messages can only have `text` blocks")
     if role != only:
         raise invalid(f"{placed.path}: `{block.__struct_config__.tag}` blocks can only be in `{only}` messages")
     if latest and role == "user" and isinstance(block, Text) and block.citations:
         raise invalid(f"{placed.path}.citations: Extra inputs are not permitted")
+
+
+def _only_role(block: Block, role: str) -> str:
+    """The role that may use this block, or `role` if each may."""
+    return next((only for kind, only in ROLES.items() if isinstance(block, kind)), role)
 
 
 def _check_block(placed: Placed) -> None:
@@ -144,6 +157,9 @@ def _check_block(placed: Placed) -> None:
         case Thinking(thinking=thinking, signature=signature):
             if not is_signed(thinking, signature):
                 raise invalid(f"{path}: Invalid `signature` in `thinking` block")
+        case RedactedThinking(data=data):
+            if is_foreign(data):
+                raise invalid(f"{path}: Invalid `data` in `redacted_thinking` block")
 
 
 def check_pattern(text: str, pattern: str, at: str) -> None:
@@ -197,6 +213,23 @@ def _check_calls(turns: list[Turn]) -> None:
                 f"{', '.join(unanswered)}. Each `tool_use` block must have a corresponding `tool_result` block in "
                 "the next message."
             )
+
+
+def _check_server_tools(turn: Turn) -> None:
+    """Check that each call of a server tool has its result behind it in the same turn, and each result its call."""
+    waiting: dict[str, Placed] = {}
+    for placed in turn.blocks:
+        block = placed.block
+        if isinstance(block, ServerToolUse):
+            check_pattern(block.id, SERVER_TOOL_ID, f"{placed.path}.id")
+            waiting[block.id] = placed
+        elif isinstance(block, ServerToolResult) and waiting.pop(block.tool_use_id, None) is None:
+            raise invalid(
+                f"{placed.path}: unexpected `tool_use_id` found in `{block.__struct_config__.tag}` blocks: "
+                f"{block.tool_use_id}. Each block must have a corresponding `server_tool_use` block before it."
+            )
+    for call_id, placed in waiting.items():
+        raise invalid(f"{placed.path}: `server_tool_use` with id {call_id} was found without its result block.")
 
 
 def _check_results(turn: Turn, called: list[str]) -> None:

@@ -76,11 +76,12 @@ class ToolCall(Struct, forbid_unknown_fields=True, gc=False):
     index: int | None = None  # clients that assemble a call from its deltas keep it
 
 
-class ReasoningDetail(Struct, omit_defaults=True):
-    """Extension: one block of a reply with thinking. The list keeps the blocks in order.
+class ReasoningDetail(Struct, omit_defaults=True, forbid_unknown_fields=True):
+    """Extension: an entry of a reply's thinking, or a block that chat completions cannot express.
 
-    `reasoning.text` and `reasoning.encrypted` hold thinking, signed by the service. The other types mark positions:
-    `content` stands for the next `length` characters of the message's content, `tool_call` for its next call.
+    `reasoning.text` and `reasoning.encrypted` hold thinking, signed by the service. `reasoning.encrypted` also holds
+    any other native block, as JSON. `chatcompat.wire.reasoning` describes the `id` of our entries. Earlier releases
+    had places as entries: `content` for the next `length` characters of the content, `tool_call` for the next call.
     """
 
     type: str
@@ -88,7 +89,21 @@ class ReasoningDetail(Struct, omit_defaults=True):
     text: str | None = None
     signature: str | None = None
     data: str | None = None
+    summary: str | None = None  # of other vendors
     length: Annotated[int, Meta(ge=0)] | None = None
+    id: str | None = None
+    format: str | None = None  # whose entry it is
+    model: str | None = None  # which model wrote it, for the client
+
+
+class ThinkingBlock(Struct, forbid_unknown_fields=True, gc=False):
+    """Extension: a native block of thinking, as some gateways put it into `thinking_blocks`."""
+
+    type: str
+    thinking: str | None = None
+    signature: str | None = None
+    data: str | None = None
+    cache_control: CacheControl | None = None  # thinking cannot carry it natively
 
 
 class SystemMessage(Struct, tag_field="role", tag="system", forbid_unknown_fields=True):
@@ -119,6 +134,7 @@ class AssistantMessage(Struct, tag_field="role", tag="assistant", forbid_unknown
     audio: Raw | UnsetType = UNSET
     reasoning_content: str | None = None  # extension: the model's thinking as plain text
     reasoning_details: list[ReasoningDetail] | None = None  # extension: all thinking, signed and in position
+    thinking_blocks: list[ThinkingBlock] | None = None  # extension of other gateways: the same without positions
 
 
 class ToolMessage(Struct, tag_field="role", tag="tool", forbid_unknown_fields=True):
@@ -239,6 +255,20 @@ class ResponseFormat(Struct, forbid_unknown_fields=True):
     json_schema: JSONSchema | None = None
 
 
+class Skill(Struct, forbid_unknown_fields=True, omit_defaults=True):
+    type: str
+    skill_id: str
+    version: str | None = None
+
+
+class Container(Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """Extension: the container of a reply, as the reply names it."""
+
+    id: str | None = None
+    skills: list[Skill] | None = None
+    expires_at: str | None = None  # only in replies
+
+
 class StreamOptions(Struct, forbid_unknown_fields=True):
     include_usage: bool | None = None
     include_obfuscation: bool | None = None
@@ -270,6 +300,7 @@ class ChatCompletionRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     service_tier: str | None = None
     safety_identifier: str | None = None
     user: str | None = None
+    container: str | Container | None = None  # extension: the container that a reply named
 
     # Fields that are not sent on. They come last, so that one comparison shows whether any of them is set.
     audio: Raw | UnsetType = UNSET

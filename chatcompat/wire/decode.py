@@ -1,7 +1,8 @@
 """A tolerant decoder of messages and stream events.
 
-A newer server may send blocks, deltas and events of unknown types; these are skipped. A known type with invalid fields
-raises `InvalidReply`: skipping it would make an incomplete reply look complete.
+A newer server may send events, blocks and deltas of unknown types. Such events are skipped. Such blocks and deltas stay
+as they are: the client sends the block back with the history. A known type with invalid fields raises `InvalidReply`:
+skipping it would make an incomplete reply look complete.
 """
 
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from chatcompat.wire.messages import (
     MessageDelta,
     MessageStop,
     NativeError,
+    OpaqueBlock,
     StopDetails,
     ToolUseBlock,
     Usage,
@@ -31,10 +33,21 @@ from chatcompat.wire.sse import EventDecoder, EventTooLarge
 from chatcompat.wire.utf8 import require_utf8
 
 
-class SkippedBlock(Struct, gc=False):
-    """The start of a block of an unknown type. Its deltas are skipped too."""
+class OpaqueBlockStart(Struct, gc=False):
+    """The start of a block of an unknown type."""
 
     index: int
+    content_block: Raw
+
+
+class OpaqueDelta(Struct, gc=False):
+    """A delta of an unknown type."""
+
+    index: int
+    delta: Raw
+
+
+StreamEvent = Event | OpaqueBlockStart | OpaqueDelta
 
 
 class _Tag(Struct):
@@ -57,6 +70,7 @@ class _LooseMessage(Struct):
     stop_reason: str | None = None
     stop_sequence: str | None = None
     stop_details: StopDetails | None = None
+    container: Any = None
     usage: Usage | None = None
 
 
@@ -66,6 +80,8 @@ _block = msgspec.json.Decoder(Block)
 _tag = msgspec.json.Decoder(_Tag)
 _loose_block_start = msgspec.json.Decoder(_LooseBlockStart)
 _loose_delta = msgspec.json.Decoder(_LooseDelta)
+_opaque_block_start = msgspec.json.Decoder(OpaqueBlockStart)
+_opaque_delta = msgspec.json.Decoder(OpaqueDelta)
 _loose_message = msgspec.json.Decoder(_LooseMessage)
 
 
@@ -81,7 +97,7 @@ _NULL: Final = Raw(b"null")  # `Raw` compares equal only to `Raw`
 _NO_INPUT: Final = (_NULL, Raw(b'""'))
 
 
-def read_events(decoder: EventDecoder, piece: bytes) -> Iterator[Event | SkippedBlock | None]:
+def read_events(decoder: EventDecoder, piece: bytes) -> Iterator[StreamEvent | None]:
     """Yield the events that `piece` completes. Raises `InvalidReply` after the last valid event."""
     try:
         return map(decode_event, decoder.feed(piece))
@@ -89,12 +105,12 @@ def read_events(decoder: EventDecoder, piece: bytes) -> Iterator[Event | Skipped
         return _read_until_too_large(error.events)
 
 
-def _read_until_too_large(payloads: list[bytes]) -> Iterator[Event | SkippedBlock | None]:
+def _read_until_too_large(payloads: list[bytes]) -> Iterator[StreamEvent | None]:
     yield from map(decode_event, payloads)
     raise too_large_event()
 
 
-def decode_event(payload: bytes) -> Event | SkippedBlock | None:
+def decode_event(payload: bytes) -> StreamEvent | None:
     """Decode the data of one frame; None for an unknown type. Raises `InvalidReply`."""
     try:
         try:
@@ -110,7 +126,7 @@ def decode_event(payload: bytes) -> Event | SkippedBlock | None:
     return event
 
 
-def _decode_other_event(payload: bytes) -> Event | SkippedBlock | None:
+def _decode_other_event(payload: bytes) -> StreamEvent | None:
     """Decode what the strict decoder rejects: an unknown type, an error in another shape, or an empty payload."""
     if not payload:
         return None
@@ -124,16 +140,17 @@ def _decode_other_event(payload: bytes) -> Event | SkippedBlock | None:
             raise msgspec.ValidationError
         return ErrorEvent(error)
     if kind == "content_block_start":
-        start = _loose_block_start.decode(payload)
-        if start.content_block.type not in _BLOCK_TYPES:
-            return SkippedBlock(start.index)
+        if _loose_block_start.decode(payload).content_block.type not in _BLOCK_TYPES:
+            require_utf8(payload)
+            return _opaque_block_start.decode(payload)
     elif kind == "content_block_delta" and _loose_delta.decode(payload).delta.type not in _DELTA_TYPES:
-        return None
+        require_utf8(payload)
+        return _opaque_delta.decode(payload)
     return _event.decode(payload) if kind in _EVENT_TYPES else None
 
 
 def decode_message(body: bytes) -> Message:
-    """Decode a complete reply, without blocks of unknown types. Raises `InvalidReply`."""
+    """Decode a complete reply. Blocks of unknown types stay as they are. Raises `InvalidReply`."""
     try:
         require_utf8(body)
         try:
@@ -149,13 +166,23 @@ def decode_message(body: bytes) -> Message:
 
 def _decode_loose_message(body: bytes) -> Message:
     loose = _loose_message.decode(body)
-    known = [_block.decode(raw) for raw in loose.content if _tag.decode(raw).type in _BLOCK_TYPES]
+    # The type of `content` is that of the decoder, which can have no struct without a tag in a union.
+    blocks: list[Any] = [
+        _block.decode(raw) if _tag.decode(raw).type in _BLOCK_TYPES else OpaqueBlock(raw) for raw in loose.content
+    ]
     return Message(
-        loose.id, loose.model, known, loose.stop_reason, loose.stop_sequence, loose.stop_details, loose.usage
+        loose.id,
+        loose.model,
+        blocks,
+        loose.stop_reason,
+        loose.stop_sequence,
+        loose.stop_details,
+        loose.container,
+        loose.usage,
     )
 
 
-def _set_object(block: Block) -> None:
+def _set_object(block: Block | OpaqueBlock) -> None:
     """Check that a call's input is an object. Some servers send null or an empty string for no input."""
     if isinstance(block, ToolUseBlock) and bytes(block.input)[:1] != b"{":
         if block.input not in _NO_INPUT:
@@ -170,7 +197,14 @@ def merge_usage(usage: Usage, newer: Usage | None) -> None:
             usage[name] = count
 
 
-IN_MESSAGE: Final = (ContentBlockDelta, ContentBlockStart, ContentBlockStop, MessageDelta, MessageStop, SkippedBlock)
+IN_MESSAGE: Final = (
+    ContentBlockDelta,
+    ContentBlockStart,
+    ContentBlockStop,
+    MessageDelta,
+    MessageStop,
+    OpaqueBlockStart,
+)
 """The events that are invalid before `message_start`."""
 
 

@@ -1,8 +1,8 @@
 """Wire structs of the native messages API: request, reply and stream events.
 
 Fields are named and ordered as in the vendor's reference (https://platform.claude.com/docs/en/api/messages).
-Decoding of replies is tolerant: these structs skip unknown fields, and `chatcompat.wire.decode` skips unknown types of
-blocks, deltas and events.
+Decoding of replies is tolerant: these structs skip unknown fields, and `chatcompat.wire.decode` keeps blocks and deltas
+of unknown types as they are, and skips such events.
 """
 
 from typing import Any, Literal
@@ -63,6 +63,8 @@ class ToolUseBlockParam(Struct, tag_field="type", tag="tool_use", omit_defaults=
     id: str
     name: str
     input: dict[str, Any]
+    caller: Raw | UnsetType = UNSET
+    toolset_name: str | UnsetType = UNSET
     cache_control: CacheControl | None = None
 
 
@@ -70,6 +72,7 @@ class ToolResultBlockParam(Struct, tag_field="type", tag="tool_result", omit_def
     tool_use_id: str
     content: str | list[ContentBlockParam] | UnsetType = UNSET
     is_error: bool = False
+    toolset_name: str | UnsetType = UNSET  # that of the call
     cache_control: CacheControl | None = None
 
 
@@ -83,7 +86,12 @@ class RedactedThinkingBlockParam(Struct, tag_field="type", tag="redacted_thinkin
 
 
 BlockParam = (
-    ContentBlockParam | ThinkingBlockParam | RedactedThinkingBlockParam | ToolUseBlockParam | ToolResultBlockParam
+    ContentBlockParam
+    | ThinkingBlockParam
+    | RedactedThinkingBlockParam
+    | ToolUseBlockParam
+    | ToolResultBlockParam
+    | Raw  # a block that chat completions cannot express, as the service wrote it
 )
 
 
@@ -134,6 +142,17 @@ class ThinkingDisabled(Struct, tag_field="type", tag="disabled", gc=False):
 ThinkingConfig = ThinkingEnabled | ThinkingAdaptive | ThinkingDisabled
 
 
+class SkillParam(Struct, omit_defaults=True):
+    type: str
+    skill_id: str
+    version: str | None = None
+
+
+class ContainerParam(Struct, omit_defaults=True):
+    id: str | None = None
+    skills: list[SkillParam] | UnsetType = UNSET
+
+
 class MessagesRequest(Struct, kw_only=True):
     """Body of `POST /v1/messages`."""
 
@@ -150,6 +169,7 @@ class MessagesRequest(Struct, kw_only=True):
     thinking: ThinkingConfig | UnsetType = UNSET
     output_config: OutputConfig | UnsetType = UNSET
     service_tier: Literal["auto", "standard_only"] | UnsetType = UNSET
+    container: str | ContainerParam | UnsetType = UNSET
     stream: bool | UnsetType = UNSET
 
 
@@ -171,6 +191,8 @@ class ToolUseBlock(Struct, tag_field="type", tag="tool_use", gc=False):
     id: str
     name: str
     input: Raw = EMPTY_OBJECT  # some servers omit it in `content_block_start`
+    caller: Raw | UnsetType = UNSET
+    toolset_name: Raw | UnsetType = UNSET
 
 
 class ThinkingBlock(Struct, tag_field="type", tag="thinking", gc=False):
@@ -183,6 +205,12 @@ class RedactedThinkingBlock(Struct, tag_field="type", tag="redacted_thinking", g
 
 
 Block = TextBlock | ToolUseBlock | ThinkingBlock | RedactedThinkingBlock
+
+
+class OpaqueBlock(Struct, gc=False):
+    """A block of another type, as the service wrote it: a server tool's call or result, or a type of a newer server."""
+
+    raw: Raw
 
 
 class StopDetails(Struct, gc=False):
@@ -202,6 +230,7 @@ class Message(Struct):
     stop_reason: str | None = None
     stop_sequence: str | None = None
     stop_details: StopDetails | None = None
+    container: Any = None
     usage: Usage | None = None
 
 
@@ -211,6 +240,7 @@ class Message(Struct):
 class MessageHead(Struct):
     id: str
     model: str
+    container: Any = None
     usage: Usage | None = None
 
 
@@ -256,6 +286,7 @@ class StopDelta(Struct):
     stop_reason: str | None = None
     stop_sequence: str | None = None
     stop_details: StopDetails | None = None
+    container: Any = None
 
 
 class MessageDelta(Struct, tag_field="type", tag="message_delta"):

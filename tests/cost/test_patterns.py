@@ -36,6 +36,8 @@ WORST: Final[dict[str, Worst]] = {
     "chatcompat.request.decode._PATH": repeated("a.a", "$.", "!"),
     "chatcompat.errors._PLAIN_STEP": repeated("a", after="["),
     "chatcompat.asgi.headers._UNSAFE": lambda size: "\u00e9" * 200,  # of a name that is cut first
+    "chatcompat.wire.reasoning._ID": repeated("t1", "cc1_0123456789ab_", "!"),
+    "chatcompat.wire.reasoning._STEP": repeated("t1"),
     "chatcompat.wire.ids._ID": repeated("x", after=":"),
     "chatcompat._telemetry._INDEX": repeated("[1", after="x"),
     "chatcompat._telemetry._STEP": repeated("x"),

@@ -201,13 +201,11 @@ def test_thinking_is_told_as_text_and_as_a_signed_copy_with_its_places() -> None
     blocks = [SIGNED, text("ab "), HIDDEN, use("f", {}), {**SIGNED, "thinking": "so"}, use("f", {}, "toolu_2")]
     whole, _ = both(ask(tools=[FUNCTION]), reply(blocks, "tool_use"))
     assert whole["reasoning_content"] == "hmso"
-    assert whole["reasoning_details"] == [
-        {"type": "reasoning.text", "index": 0, "text": "hm", "signature": "c2ln"},
-        {"type": "content", "index": 1, "length": 3},
-        {"type": "reasoning.encrypted", "index": 2, "data": "eHg="},
-        {"type": "tool_call", "index": 3},
-        {"type": "reasoning.text", "index": 4, "text": "so", "signature": "c2ln"},
-        {"type": "tool_call", "index": 5},
+    ours = {"format": "anthropic-claude-v1", "model": whole["reasoning_details"][0]["model"]}
+    assert [{**entry, "id": entry["id"].partition("_")[2][13:]} for entry in whole["reasoning_details"]] == [
+        {"type": "reasoning.text", "index": 0, "text": "hm", "signature": "c2ln", "id": "_", **ours},
+        {"type": "reasoning.encrypted", "index": 1, "data": "eHg=", "id": "t3_", **ours},
+        {"type": "reasoning.text", "index": 2, "text": "so", "signature": "c2ln", "id": "c1_c2", **ours},
     ]
 
 

@@ -12,6 +12,7 @@ from chatcompat.reply.summary import ReplySummary
 from chatcompat.reply.text_digest import BATCH, MAX_PIECES, MAX_SAID_BYTES, TextDigest, digest_of
 from chatcompat.reply.turn_keys import Turn, lost_turns, to_key
 from chatcompat.request import decode_chat_request
+from chatcompat.wire.reasoning import to_entry_id
 from tests.asgi.driver import HELLO, chat
 
 TRANSLATION = translate(chat())
@@ -67,10 +68,8 @@ def test_the_text_is_noted_exactly(piece: str, form: dict[str, Any], run: int) -
     turn = stream.summary.thinking
     assert turn is not None
     assert turn.text == digest_of("".join(texts))
-    assert [(detail.type, detail.length) for detail in turn.details] == [
-        ("reasoning.text", None),
-        ("content", len("".join(texts))),
-        ("tool_call", None),
+    assert [(detail.type, detail.id) for detail in turn.details] == [
+        ("reasoning.text", to_entry_id(turn.details[0], [], [("t", len("".join(texts))), ("c", 1)]))
     ]
 
 

@@ -244,4 +244,43 @@ MESSAGES = [
         asks({**HI, "odd": 1}),
         (("absent", "messages[0].odd"),),
     ),
+    *(
+        Case(
+            f"reasoning of another vendor is dropped: {name}",
+            "Messages",
+            asks(HI, assistant("a", reasoning_details=[entry]), user("b")),
+            (("lacks", "messages[1]", "thinking"), ("has", "messages[1]", "a")),
+        )
+        for name, entry in {
+            "openai": {"type": "reasoning.encrypted", "data": "gAAAAABo", "format": "openai-responses-v1"},
+            "gemini": {"type": "reasoning.encrypted", "data": "CikB", "format": "google-gemini-v1"},
+            "signed": {"type": "reasoning.text", "text": "t", "signature": "s", "format": "google-gemini-v1"},
+        }.items()
+    ),
+    Case(
+        "thinking blocks of other gateways go back",
+        "Messages",
+        asks(
+            HI,
+            assistant("a", thinking_blocks=[{"type": "thinking", "thinking": "t", "signature": "s"}]),
+            user("b"),
+        ),
+        (("is", "messages[1].content[0]", {"type": "thinking", "thinking": "t", "signature": "s"}),),
+    ),
+    Case(
+        "fragments of one index are one thinking block",
+        "Messages",
+        asks(
+            HI,
+            assistant(
+                "a",
+                reasoning_details=[
+                    {"type": "reasoning.text", "index": 0, "text": "t"},
+                    {"type": "reasoning.text", "index": 0, "text": "u", "signature": "s"},
+                ],
+            ),
+            user("b"),
+        ),
+        (("is", "messages[1].content[0]", {"type": "thinking", "thinking": "tu", "signature": "s"}),),
+    ),
 ]
