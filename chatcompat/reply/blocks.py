@@ -28,7 +28,7 @@ from chatcompat.reply.turn_keys import Turn
 from chatcompat.reply.usage import to_chat_usage
 from chatcompat.wire.chat_reply import Annotation
 from chatcompat.wire.decode import too_large_reply
-from chatcompat.wire.ids import UniqueIds
+from chatcompat.wire.ids import UniqueIds, to_chat_id
 from chatcompat.wire.messages import (
     Block,
     Citation,
@@ -297,7 +297,7 @@ def _open_call(reply: StreamedReply, block: ToolUseBlock) -> OpenBlock:
     reply.details.add_call()
     if context.legacy_functions and index:
         return OpenBlock(reply)  # `function_call` has room for one
-    call_id, name = reply.ids.unique(block.id), context.tool_names.get(block.name, block.name)
+    call_id, name = to_chat_id(reply.ids.unique(block.id)), context.tool_names.get(block.name, block.name)
     if block.name in context.custom_tools:
         return OpenWrapped(reply, reply.writer.custom_call(index, call_id, name), block.input, to_free_text)
     return OpenCall(reply, reply.writer.call(index, call_id, name), block.input)

@@ -13,6 +13,7 @@ from chatcompat.reply.context import ReplyContext
 from chatcompat.reply.summary import ReplySummary
 from chatcompat.reply.usage import to_chat_usage
 from chatcompat.wire.chat_reply import ReplyFunction, ReplyMessage, ReplyToolCall
+from chatcompat.wire.ids import to_chat_id
 from chatcompat.wire.messages import Usage
 from chatcompat.wire.utf8 import require_utf8
 
@@ -64,7 +65,8 @@ def to_plain_completion(body: bytes, context: ReplyContext) -> tuple[bytes, Repl
         if not arguments.startswith("{") or block.id in ids:
             return None
         ids.add(block.id)
-        calls.append(ReplyToolCall(block.id, ReplyFunction(context.tool_names.get(block.name, block.name), arguments)))
+        name = context.tool_names.get(block.name, block.name)
+        calls.append(ReplyToolCall(to_chat_id(block.id), ReplyFunction(name, arguments)))
     usage = message.usage or {}
     summary = ReplySummary(
         to_completion_id(message.id),
