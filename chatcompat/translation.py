@@ -1,7 +1,7 @@
 """Translate one exchange, bytes to bytes: the request to send, and the reply that comes back."""
 
 import time
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from msgspec import UNSET, Struct
 
@@ -16,11 +16,15 @@ from chatcompat.reply.summary import ReplySummary
 from chatcompat.reply.text_only import to_plain_completion
 from chatcompat.request import Decoded, TranslatedRequest, decode_chat_request, to_messages_request
 from chatcompat.request.bounds import DEFAULT_BOUNDS, RequestBounds
-from chatcompat.wire.chat_request import ChatCompletionRequest
+from chatcompat.request.prefix import follows
 from chatcompat.wire.decode import decode_message, to_native_error
 from chatcompat.wire.sse import MAX_EVENT_BYTES
 
 __all__ = ["Translation", "translate"]
+
+
+THINKING: Final = "messages[].reasoning_details"
+"""How `Translation.ignored` names thinking that is left out."""
 
 
 class Translation(Struct, frozen=True):
@@ -165,6 +169,13 @@ def translate_decoded(
     accepted = to_dialect(dialect, chat.model)
     version = version or accepted.version
     outcome = to_messages_request(decoded, dialect=accepted, version=version, bounds=bounds)
+    body = outcome.encode()
+    if decoded.restored and not follows(
+        body, {outcome.places[index]: prefix for index, prefix in decoded.restored.items()}
+    ):
+        decoded.forget_restored()
+        outcome = to_messages_request(decoded, dialect=accepted, version=version, bounds=bounds)
+        body = outcome.encode()
     ignored = tuple(dict.fromkeys(outcome.ignored)) if outcome.ignored else ()
     if strict and ignored:
         raise InvalidRequest(
@@ -172,20 +183,23 @@ def translate_decoded(
             param=to_param(ignored[0]),
             code="unsupported_parameter",
         )
+    if decoded.thinking_lost and THINKING not in ignored:  # even strict mode goes on: the client cannot change this
+        ignored += (THINKING,)
     tools = outcome.request.tools
     return Translation(
-        body=outcome.encode(),
+        body=body,
         dialect=accepted,
         version=version,
         model=chat.model,
         streaming=bool(chat.stream),
         ignored=ignored,
         may_pause=tools is not UNSET and any(isinstance(tool, dict) for tool in tools),
-        context=_to_reply_context(chat, outcome, int(time.time()) if created is None else created),
+        context=_to_reply_context(decoded, outcome, int(time.time()) if created is None else created),
     )
 
 
-def _to_reply_context(chat: ChatCompletionRequest, outcome: TranslatedRequest, created: int) -> ReplyContext:
+def _to_reply_context(decoded: Decoded, outcome: TranslatedRequest, created: int) -> ReplyContext:
+    chat = decoded.chat
     include_usage = chat.stream_options is not None and bool(chat.stream_options.include_usage)
     names, output = outcome.names, outcome.output
     if names is None or output is None:
@@ -200,4 +214,5 @@ def _to_reply_context(chat: ChatCompletionRequest, outcome: TranslatedRequest, c
         custom_tools=frozenset(names.custom),
         legacy_functions=chat.functions is not None,
         service_tier=chat.service_tier is not None,
+        keeps_turn=bool(decoded.restored),
     )

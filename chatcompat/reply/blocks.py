@@ -59,6 +59,7 @@ class StreamedReply:
         "ids",
         "json_seen",
         "left",
+        "native_ids",
         "prefill_filter",
         "started",
         "summary",
@@ -72,6 +73,7 @@ class StreamedReply:
         self.summary: ReplySummary = ReplySummary()
         self._details = ReasoningDetailsBuilder()
         self.ids: UniqueIds = UniqueIds()
+        self.native_ids: list[str] = []
         self.prefill_filter: PrefillFilter = PrefillFilter(context.prefill)
         self.started: bool = False
         self.calls: int = 0
@@ -132,8 +134,8 @@ class StreamedReply:
                 writer.annotate(self.held_annotations)
         if details := self.details.build(positions=not self.json_seen):
             writer.detail(details)
-            if calls := writer.said_calls():
-                summary.thinking = Turn(writer.content.digest, calls, details)
+        if (details or self.context.keeps_turn) and (calls := writer.said_calls()):
+            summary.thinking = Turn(writer.content.digest, calls, details, self.native_ids)
         if refusal := to_refusal(stop.stop_reason, stop.stop_details):
             writer.refuse(refusal)
         summary.finish_reason = to_finish_reason(
@@ -297,7 +299,9 @@ def _open_call(reply: StreamedReply, block: ToolUseBlock) -> OpenBlock:
     reply.details.add_call()
     if context.legacy_functions and index:
         return OpenBlock(reply)  # `function_call` has room for one
-    call_id, name = to_chat_id(reply.ids.unique(block.id)), context.tool_names.get(block.name, block.name)
+    native_id = reply.ids.unique(block.id)
+    reply.native_ids.append(native_id)
+    call_id, name = to_chat_id(native_id), context.tool_names.get(block.name, block.name)
     if block.name in context.custom_tools:
         return OpenWrapped(reply, reply.writer.custom_call(index, call_id, name), block.input, to_free_text)
     return OpenCall(reply, reply.writer.call(index, call_id, name), block.input)

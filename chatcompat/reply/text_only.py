@@ -46,6 +46,8 @@ def to_plain_completion(body: bytes, context: ReplyContext) -> tuple[bytes, Repl
     """Return the completion of a reply with at most one text and then function calls, or None for any other."""
     if context.prefill or context.json_tool is not None or context.legacy_functions or context.custom_tools:
         return None
+    if context.keeps_turn:
+        return None
     try:
         message = _decode(body)
         require_utf8(body)
