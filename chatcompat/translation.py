@@ -3,7 +3,7 @@
 import time
 from typing import ClassVar, Final
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption, to_dialect
 from chatcompat.errors import ErrorReply, InvalidRequest, to_param
@@ -18,6 +18,7 @@ from chatcompat.request import Decoded, TranslatedRequest, decode_chat_request, 
 from chatcompat.request.bounds import DEFAULT_BOUNDS, RequestBounds
 from chatcompat.request.prefix import follows
 from chatcompat.wire.decode import decode_message, to_native_error
+from chatcompat.wire.messages import BINDING_BETA, ThinkingAdaptive, ThinkingConfig, ThinkingEnabled
 from chatcompat.wire.sse import MAX_EVENT_BYTES
 
 __all__ = ["Translation", "translate"]
@@ -40,6 +41,7 @@ class Translation(Struct, frozen=True):
             in order.
         may_pause: Whether the request offers tools that the service runs itself. Only then can it pause a turn.
         context: What the reply needs from the request.
+        betas: What the `anthropic-beta` header must name beside what the client sends.
         may_be_unchanged: Whether a 304 is a valid reply. Never, for a chat completion.
     """
 
@@ -51,6 +53,7 @@ class Translation(Struct, frozen=True):
     ignored: tuple[str, ...]
     may_pause: bool
     context: ReplyContext
+    betas: tuple[str, ...] = ()
     may_be_unchanged: ClassVar[bool] = False
 
     def reply(self, body: bytes) -> bytes:
@@ -193,9 +196,14 @@ def translate_decoded(
         model=chat.model,
         streaming=bool(chat.stream),
         ignored=ignored,
+        betas=(BINDING_BETA,) if _binds(outcome.request.thinking) else (),
         may_pause=tools is not UNSET and any(isinstance(tool, dict) for tool in tools),
         context=_to_reply_context(decoded, outcome, int(time.time()) if created is None else created),
     )
+
+
+def _binds(thinking: ThinkingConfig | UnsetType) -> bool:
+    return isinstance(thinking, ThinkingEnabled | ThinkingAdaptive) and thinking.block_binding is not UNSET
 
 
 def _to_reply_context(decoded: Decoded, outcome: TranslatedRequest, created: int) -> ReplyContext:

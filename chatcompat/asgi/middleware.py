@@ -206,6 +206,7 @@ class ChatCompatMiddleware:
             version=translation.version,
             length=len(translation.body),
             left_out=NOT_POSTED,
+            betas=translation.betas,
         )
         inner = self._inner_scope(scope, inner_headers)
         exchange = Exchange(translation, receive, send, self._limits, thinking_cache)

@@ -10,7 +10,7 @@ from chatcompat.request.conversation import Conversation, leading_system
 from chatcompat.request.decode import Decoded, to_invalid_request
 from chatcompat.request.fields import check_unsent, set_values
 from chatcompat.request.prefix import Place
-from chatcompat.request.reasoning_effort import set_reasoning
+from chatcompat.request.reasoning_effort import set_block_binding, set_reasoning
 from chatcompat.request.structured_output import Output, to_output
 from chatcompat.request.text_only import to_plain_request
 from chatcompat.request.tool_choice import ToolDecision, decide_tools
@@ -92,6 +92,7 @@ def _to_messages_request(
         context.ignored.append("response_format")
     set_values(chat, request, dialect, version, context.ignored)
     set_reasoning(chat.reasoning_effort, request, dialect, context.ignored, forces_call=decision.forces_call)
+    set_block_binding(request, dialect, context.ignored, has_thinking=bool(conversation.places))
     context.keep_last_breakpoints()
     return TranslatedRequest(
         request, context.ignored, context.media, names, output, conversation.repeated, conversation.places

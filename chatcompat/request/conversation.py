@@ -35,9 +35,7 @@ from chatcompat.wire.messages import (
     BlockParam,
     ContentBlockParam,
     MessageParam,
-    RedactedThinkingBlockParam,
     TextBlockParam,
-    ThinkingBlockParam,
     ToolResultBlockParam,
     ToolUseBlockParam,
 )
@@ -195,9 +193,6 @@ class Conversation:
                 self._ignored.append("messages[].reasoning_content")
             return [*text, *calls]
         blocks, kept = place_thinking(text, calls, message.reasoning_details)
-        while blocks and isinstance(blocks[-1], ThinkingBlockParam | RedactedThinkingBlockParam):
-            blocks.pop()  # at most blank text is behind it. Native: "The final block ... cannot be `thinking`"
-            kept = False
         if not kept:
             self._ignored.append("messages[].reasoning_details")
         return blocks
