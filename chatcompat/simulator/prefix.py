@@ -58,6 +58,7 @@ def check_binding(prompt: Prompt, tools: list[Tool], turns: list[Turn], model: M
             raise invalid(f"{failing[0].path}: {_MISMATCH}")
         dropped += [Dropped(placed.path) for placed in failing]
         turn.blocks[:] = [placed for placed in turn.blocks if placed not in failing]
+    digest.update(b"assistant")  # the turn of the reply; a model that binds takes no prefill
     return Binding(digest.digest(), dropped)
 
 
