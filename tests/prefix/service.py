@@ -27,6 +27,4 @@ class FolderStore:
 
 
 def service() -> ChatCompatMiddleware:
-    return ChatCompatMiddleware(
-        create_app(), dialect=ADAPTIVE, store=FolderStore(Path(os.environ["SHARED_STORE"]))
-    )
+    return ChatCompatMiddleware(create_app(), dialect=ADAPTIVE, store=FolderStore(Path(os.environ["SHARED_STORE"])))
