@@ -8,6 +8,7 @@ import re
 from hashlib import blake2b
 from typing import Final
 
+_LONGEST: Final = 40  # characters
 _ID: Final = re.compile(r"[a-zA-Z0-9_-]+")
 _KEPT_ID: Final = re.compile(r"call_[a-zA-Z0-9-]{1,35}")
 # `toolu_`, `toolu_bdrk_` and `toolu_vrtx_` begin the ids of the vendor. Other ids are escaped, see `_escaped`.
@@ -36,7 +37,7 @@ def to_chat_id(native_id: str) -> str:
     elif _KEPT_ID.fullmatch(native_id) and to_native_id(native_id) == native_id:
         return native_id
     chat_id = "call_-" + native_id.replace("-", "-0").replace("_", "-1")
-    return chat_id if _ESCAPED_ID.fullmatch(chat_id) else _hashed(native_id)
+    return chat_id if len(chat_id) <= _LONGEST and _ESCAPED_ID.fullmatch(chat_id) else _hashed(native_id)
 
 
 def _hashed(long_id: str) -> str:

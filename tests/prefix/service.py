@@ -1,9 +1,8 @@
 """The simulator behind the middleware, with a store that processes share: a folder, named in the environment."""
 
 import os
-from pathlib import Path
-
 from dataclasses import replace
+from pathlib import Path
 
 from chatcompat import ChatCompatMiddleware
 from chatcompat.dialect import NATIVE_2026

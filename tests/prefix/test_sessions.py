@@ -1,4 +1,4 @@
-"""Long sessions of the unmodified client, which drops unknown fields, with a model that binds thinking to its prefix."""
+"""Long sessions of the unmodified client, which drops unknown fields; the model binds thinking to its prefix."""
 
 import os
 import subprocess
