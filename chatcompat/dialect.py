@@ -75,6 +75,10 @@ class Dialect:
         adaptive_thinking: Thinks at an effort only with `thinking: {"type": "adaptive"}`.
         thinking_off: Takes `thinking: {"type": "disabled"}`. Otherwise the lowest effort is sent, which is reported.
             Native: "thinking.type.disabled: not supported for this model".
+        prefix_mismatch: What the service does with thinking that a client sends behind a changed message: "error" or
+            "drop_block". It is sent as `thinking.block_binding.prefix_mismatch_behavior`, with its
+            `anthropic-beta` header, wherever thinking is asked for. None sends nothing, which means "error".
+            Native: "thinking.adaptive.block_binding: Extra inputs are not permitted".
         web_search: Type of the native tool for `web_search_options`, for instance `web_search_20260318`. None refuses
             such requests. Native: "tools.0: Input tag 'web_search_20260318' found using 'type' does not match".
         prefill: Takes a trailing assistant message as the start of its reply.
@@ -110,6 +114,7 @@ class Dialect:
     efforts: Mapping[str, str] = field(default_factory=lambda: EFFORTS)
     adaptive_thinking: bool = False
     thinking_off: bool = True
+    prefix_mismatch: Literal["error", "drop_block"] | None = None
     web_search: str | None = None
     prefill: bool = True
     system_messages: bool = False
@@ -128,6 +133,8 @@ class Dialect:
         for name in ("strict_tools", "strict_optional", "strict_unions"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be at least 0, not {getattr(self, name)}")
+        if self.prefix_mismatch not in (None, "error", "drop_block"):
+            raise ValueError(f"prefix_mismatch must be error, drop_block or None, not {self.prefix_mismatch!r}")
         if self.max_tokens < 1:
             raise ValueError(f"max_tokens must be at least 1, not {self.max_tokens}")
         if not 0 < self.max_temperature <= 2:  # noqa: PLR2004 - the highest that a client may send

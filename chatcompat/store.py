@@ -1,7 +1,8 @@
 """Stores for signed thinking, which most clients do not send back.
 
 A model that thinks before it calls tools expects its signed thinking back with the results. Most clients drop it. So
-the `reasoning_details` of a reply with calls are stored, under a key from `chatcompat.reply.turn_keys`.
+the `reasoning_details` of a reply with calls are stored with a digest of what stood before it, under a key from
+`chatcompat.reply.turn_keys`.
 """
 
 import time

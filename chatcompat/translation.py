@@ -1,9 +1,9 @@
 """Translate one exchange, bytes to bytes: the request to send, and the reply that comes back."""
 
 import time
-from typing import ClassVar
+from typing import ClassVar, Final
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption, to_dialect
 from chatcompat.errors import ErrorReply, InvalidRequest, to_param
@@ -16,11 +16,16 @@ from chatcompat.reply.summary import ReplySummary
 from chatcompat.reply.text_only import to_plain_completion
 from chatcompat.request import Decoded, TranslatedRequest, decode_chat_request, to_messages_request
 from chatcompat.request.bounds import DEFAULT_BOUNDS, RequestBounds
-from chatcompat.wire.chat_request import ChatCompletionRequest
+from chatcompat.request.prefix import follows
 from chatcompat.wire.decode import decode_message, to_native_error
+from chatcompat.wire.messages import BINDING_BETA, ThinkingAdaptive, ThinkingConfig, ThinkingEnabled
 from chatcompat.wire.sse import MAX_EVENT_BYTES
 
 __all__ = ["Translation", "translate"]
+
+
+THINKING: Final = "messages[].reasoning_details"
+"""How `Translation.ignored` names thinking that is left out."""
 
 
 class Translation(Struct, frozen=True):
@@ -37,6 +42,7 @@ class Translation(Struct, frozen=True):
         may_pause: Whether the request offers tools that the service runs itself. Only then can it pause a turn.
         context: What the reply needs from the request.
         choices: How many choices the client asked for (`n`). Send the body, and translate its reply, so many times.
+        betas: What the `anthropic-beta` header must name beside what the client sends.
         may_be_unchanged: Whether a 304 is a valid reply. Never, for a chat completion.
     """
 
@@ -49,6 +55,7 @@ class Translation(Struct, frozen=True):
     may_pause: bool
     context: ReplyContext
     choices: int = 1
+    betas: tuple[str, ...] = ()
     may_be_unchanged: ClassVar[bool] = False
 
     def reply(self, body: bytes) -> bytes:
@@ -167,6 +174,13 @@ def translate_decoded(
     accepted = to_dialect(dialect, chat.model)
     version = version or accepted.version
     outcome = to_messages_request(decoded, dialect=accepted, version=version, bounds=bounds)
+    body = outcome.encode()
+    if decoded.restored and not follows(
+        body, {outcome.places[index]: prefix for index, prefix in decoded.restored.items()}
+    ):
+        decoded.forget_restored()
+        outcome = to_messages_request(decoded, dialect=accepted, version=version, bounds=bounds)
+        body = outcome.encode()
     ignored = tuple(dict.fromkeys(outcome.ignored)) if outcome.ignored else ()
     if strict and ignored:
         raise InvalidRequest(
@@ -174,21 +188,29 @@ def translate_decoded(
             param=to_param(ignored[0]),
             code="unsupported_parameter",
         )
+    if decoded.thinking_lost and THINKING not in ignored:  # even strict mode goes on: the client cannot change this
+        ignored += (THINKING,)
     tools = outcome.request.tools
     return Translation(
-        body=outcome.encode(),
+        body=body,
         dialect=accepted,
         version=version,
         model=chat.model,
         streaming=bool(chat.stream),
         ignored=ignored,
+        betas=(BINDING_BETA,) if _binds(outcome.request.thinking) else (),
         may_pause=tools is not UNSET and any(isinstance(tool, dict) for tool in tools),
-        context=_to_reply_context(chat, outcome, int(time.time()) if created is None else created),
+        context=_to_reply_context(decoded, outcome, int(time.time()) if created is None else created),
         choices=chat.n or 1,
     )
 
 
-def _to_reply_context(chat: ChatCompletionRequest, outcome: TranslatedRequest, created: int) -> ReplyContext:
+def _binds(thinking: ThinkingConfig | UnsetType) -> bool:
+    return isinstance(thinking, ThinkingEnabled | ThinkingAdaptive) and thinking.block_binding is not UNSET
+
+
+def _to_reply_context(decoded: Decoded, outcome: TranslatedRequest, created: int) -> ReplyContext:
+    chat = decoded.chat
     include_usage = chat.stream_options is not None and bool(chat.stream_options.include_usage)
     names, output = outcome.names, outcome.output
     if names is None or output is None:
@@ -203,4 +225,5 @@ def _to_reply_context(chat: ChatCompletionRequest, outcome: TranslatedRequest, c
         custom_tools=frozenset(names.custom),
         legacy_functions=chat.functions is not None,
         service_tier=chat.service_tier is not None,
+        keeps_turn=bool(decoded.restored),
     )

@@ -281,7 +281,7 @@ class Exchange:
         if self._thinking_cache is not None and summary.thinking is not None:
             self._task_scope.set_timeout(math.inf)
             self._keep_alive.stop_waiting()
-            await self._thinking_cache.keep(summary.thinking)
+            await self._thinking_cache.keep(summary.thinking, self._served.body)
 
     async def _end(self, failure: Exception | None, *, timed_out: bool) -> None:
         """The inner app ended before its reply did: send an error."""

@@ -101,6 +101,7 @@ def to_inner_headers(
     version: str,
     length: int,
     left_out: Set[bytes] = _NOT_SENT_IN,
+    betas: Sequence[str] = (),
 ) -> Headers:
     """The client's headers for the inner app, and the headers of the new body, which has `length` bytes.
 
@@ -113,6 +114,7 @@ def to_inner_headers(
     inner.append((b"anthropic-version", version.encode("latin-1")))
     if dialect.api_key_header and b"x-api-key" not in fields:
         inner += [(b"x-api-key", key) for name, value in inner if name == b"authorization" and (key := _bearer(value))]
+    inner += [(b"anthropic-beta", beta.encode()) for beta in betas]  # a list header: it may come more than once
     inner.append((b"content-type", b"application/json"))
     inner.append((b"content-length", b"%d" % length))
     return inner

@@ -33,11 +33,10 @@ from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption, to_diale
 from chatcompat.errors import InvalidRequest
 from chatcompat.record import ExchangeRecord, OnExchange
 from chatcompat.reply.turn_keys import CREDENTIALS
-from chatcompat.request import decode_chat_request
+from chatcompat.request import Decoded, decode_chat_request
 from chatcompat.request.bounds import DEFAULT_BOUNDS, RequestBounds
 from chatcompat.store import MemoryStore, ThinkingStore
 from chatcompat.translation import Translation, translate_decoded
-from chatcompat.wire.chat_request import ChatCompletionRequest
 from chatcompat.wire.sse import MAX_EVENT_BYTES
 
 _logger: Final = logging.getLogger(__name__)
@@ -177,9 +176,7 @@ class ChatCompatMiddleware:
             version = fields.get(b"anthropic-version")
             decoded = decode_chat_request(body, self._bounds)
             dialect = to_dialect(self._dialect, decoded.chat.model)
-            thinking_cache = (
-                self._thinking_cache(headers, fields, decoded.chat) if dialect.reasoning != "none" else None
-            )
+            thinking_cache = self._thinking_cache(headers, fields, decoded) if dialect.reasoning != "none" else None
             if thinking_cache is not None:
                 await thinking_cache.restore()
             translation = translate_decoded(
@@ -211,6 +208,7 @@ class ChatCompatMiddleware:
             version=translation.version,
             length=len(translation.body),
             left_out=NOT_POSTED,
+            betas=translation.betas,
         )
         inner = self._inner_scope(scope, inner_headers)
         exchange: Exchange | Choices
@@ -243,11 +241,11 @@ class ChatCompatMiddleware:
             return self.app
         return Continued(InnerCalls(self.app, exchange), translation.body, self._limits)
 
-    def _thinking_cache(self, headers: Headers, fields: HeaderMap, chat: ChatCompletionRequest) -> ThinkingCache | None:
+    def _thinking_cache(self, headers: Headers, fields: HeaderMap, decoded: Decoded) -> ThinkingCache | None:
         """The thinking cache of this client. None without a credential, since nothing would tell clients apart."""
         if self._store is None or not any(map(fields.get, CREDENTIALS)):
             return None
-        return ThinkingCache(self._store, self._limits.store_timeout, headers, chat.messages)
+        return ThinkingCache(self._store, self._limits.store_timeout, headers, decoded)
 
     def _report(self, record: ExchangeRecord) -> None:
         if self._on_exchange is None:

@@ -12,14 +12,38 @@ import anyio
 import msgspec
 from anyio.lowlevel import checkpoint_if_cancelled
 
-from chatcompat.reply.turn_keys import Turn, last_answered, lost_turns, to_credential, to_key, to_turn
+from chatcompat.reply.turn_keys import (
+    MAX_LOOKUPS,
+    Turn,
+    last_answered,
+    lost_turns,
+    to_credential,
+    to_key,
+    to_link,
+    to_turn,
+)
+from chatcompat.request import Decoded
+from chatcompat.request.prefix import digest_of_request
 from chatcompat.store import MAX_ENTRY_BYTES, BatchThinkingStore, MemoryStore, ThinkingStore
-from chatcompat.wire.chat_request import Message, ReasoningDetail
+from chatcompat.wire.chat_request import AssistantMessage, ReasoningDetail
 
 _logger: Final = logging.getLogger(__name__)
 
 _encode = msgspec.json.Encoder().encode
-_decode_details = msgspec.json.Decoder(list[ReasoningDetail]).decode
+
+
+class Kept(msgspec.Struct):
+    """A stored value: the digest of what stood before the turn, its thinking, and the native ids of its calls.
+
+    `details` is empty for a turn that did not think.
+    """
+
+    prefix: bytes
+    details: list[ReasoningDetail]
+    ids: list[str] = []
+
+
+_decode_kept = msgspec.json.Decoder(Kept).decode
 
 
 class ThinkingCache:
@@ -30,35 +54,66 @@ class ThinkingCache:
         store: ThinkingStore,
         timeout: float,
         headers: Sequence[tuple[bytes, bytes]],
-        messages: Sequence[Message],
+        decoded: Decoded,
     ) -> None:
         self._store = store
         self._timeout = timeout
         self._headers = headers
-        self._messages = messages
+        self._decoded = decoded
+        self._messages = decoded.chat.messages
+        self._before = b""  # the link to the loop's last turn
 
-    async def keep(self, turn: Turn) -> None:
-        """Store the thinking of the reply's turn."""
-        key = to_key(to_credential(self._headers), last_answered(self._messages), turn)
-        details = _encode(turn.details)
-        if key is None or len(details) > MAX_ENTRY_BYTES:
+    async def keep(self, turn: Turn, body: bytes) -> None:
+        """Store the thinking of the reply's turn. `body` is the messages request that it answers."""
+        key = to_key(to_credential(self._headers), last_answered(self._messages) + self._before, turn)
+        value = _encode(Kept(digest_of_request(body), turn.details, turn.ids))
+        if key is None or len(value) > MAX_ENTRY_BYTES:
             _logger.warning("thinking could not be kept: its turn is too large")
-        elif type(self._store) is MemoryStore:  # it never waits, so it needs no task
-            self._store.keep(key, details)
+            return
+        if type(self._store) is MemoryStore:  # it never waits, so it needs no task
+            self._store.keep(key, value)
         else:
-            await self._call_all([partial(self._store.put, key, details)], "thinking could not be kept: %s")
+            await self._call_all([partial(self._store.put, key, value)], "thinking could not be kept: %s")
 
     async def restore(self) -> None:
-        """Restore the thinking of each turn that lacks it."""
+        """Restore the thinking of the turns that lack it: of the whole loop, or of none.
+
+        The first turns may have had none, which the digests tell. A turn that is missing behind another was lost.
+        """
         turns = lost_turns(self._messages)
         if not turns:
             return
-        credential = to_credential(self._headers)
-        keys = [to_key(credential, answered, to_turn(turn)) for turn, answered in turns]
+        if len(turns) > MAX_LOOKUPS:
+            self._decoded.thinking_lost = True
+            return
+        keys = self._keys(turns)
         values = await self._find({key for key in keys if key is not None})
-        for (turn, _), key in zip(turns, keys, strict=True):
-            if key in values:
-                turn.reasoning_details = self._read(values[key])
+        kept = [self._read(values[key]) if key in values else None for key in keys]
+        while kept and kept[-1] is None:
+            kept.pop()
+        if None in kept:
+            self._decoded.thinking_lost = True
+            return
+        index_of = {id(message): index for index, message in enumerate(self._messages)}
+        for (turn, _), found in zip(turns, kept, strict=False):
+            if found is not None:
+                index = index_of[id(turn)]
+                self._decoded.native_ids[index] = found.ids
+                if found.details:
+                    turn.reasoning_details = found.details
+                    self._decoded.restored[index] = found.prefix
+
+    def _keys(self, turns: Sequence[tuple[AssistantMessage, bytes]]) -> list[bytes | None]:
+        """The key of each turn. `turns` goes from the last to the first."""
+        credential = to_credential(self._headers)
+        keys: list[bytes | None] = []
+        for turn, answered in reversed(turns):
+            said = to_turn(turn)
+            key = to_key(credential, answered + self._before, said)
+            if key is not None:
+                self._before = to_link(key, said)
+            keys.append(key)
+        return keys[::-1]
 
     async def _find(self, keys: Collection[bytes]) -> dict[bytes, bytes]:
         """The stored values by key, without the missing ones."""
@@ -79,9 +134,9 @@ class ThinkingCache:
             await self._call_all([partial(get, key) for key in keys], warning)
         return {key: value for key, value in values.items() if value is not None}
 
-    def _read(self, value: bytes) -> list[ReasoningDetail] | None:
+    def _read(self, value: bytes) -> Kept | None:
         try:
-            return to_details(value)
+            return to_kept(value)
         except Exception as error:  # noqa: BLE001 - a store can return anything
             _logger.warning("thinking could not be restored: %s", type(error).__name__)
             return None
@@ -114,14 +169,16 @@ class ThinkingCache:
             _logger.warning(warning, ", ".join(sorted({type(fault).__name__ for fault in faults})))
 
 
-def to_details(value: bytes) -> list[ReasoningDetail]:
+def to_kept(value: bytes) -> Kept:
     """The thinking in a stored value. Raises `ValueError` if `ThinkingCache` did not write it."""
     if len(value) > MAX_ENTRY_BYTES:
         raise ValueError("the value is too large")
-    details = _decode_details(value)
-    if not all(map(_is_ours, details)) or not any(detail.type.startswith("reasoning.") for detail in details):
+    kept = _decode_kept(value)
+    details = kept.details
+    is_thinking = any(detail.type.startswith("reasoning.") for detail in details) or not details
+    if not all(map(_is_ours, details)) or not is_thinking:
         raise ValueError("the value is not signed thinking")
-    return details
+    return kept
 
 
 def _is_ours(detail: ReasoningDetail) -> bool:

@@ -31,7 +31,7 @@ from chatcompat.reply.turn_keys import Turn
 from chatcompat.reply.usage import to_chat_usage
 from chatcompat.wire.chat_reply import Annotation
 from chatcompat.wire.decode import too_large_reply
-from chatcompat.wire.ids import UniqueIds
+from chatcompat.wire.ids import UniqueIds, to_chat_id
 from chatcompat.wire.messages import (
     Block,
     Citation,
@@ -55,8 +55,8 @@ class StreamedReply:
     """The state of one reply, and the writer of its output."""
 
     __slots__ = (
-        *("_details", "calls", "context", "held_annotations", "held_text", "ids"),
-        *("json_seen", "left", "prefill_filter", "started", "summary", "writer"),
+        *("_details", "calls", "context", "held_annotations", "held_text", "ids", "json_seen"),
+        *("left", "native_ids", "prefill_filter", "started", "summary", "writer"),
     )
 
     def __init__(self, writer: Writer, context: ReplyContext, max_held_bytes: int = sys.maxsize) -> None:
@@ -66,6 +66,7 @@ class StreamedReply:
         self.summary: ReplySummary = ReplySummary()
         self._details = ReasoningDetailsBuilder()
         self.ids: UniqueIds = UniqueIds()
+        self.native_ids: list[str] = []
         self.prefill_filter: PrefillFilter = PrefillFilter(context.prefill)
         self.started: bool = False
         self.calls: int = 0
@@ -126,8 +127,8 @@ class StreamedReply:
                 writer.annotate(self.held_annotations)
         if details := self.details.build(summary.model, positions=not self.json_seen):
             writer.detail(details)
-            if calls := writer.said_calls():
-                summary.thinking = Turn(writer.content.digest, calls, details)
+        if (details or self.context.keeps_turn) and (calls := writer.said_calls()):
+            summary.thinking = Turn(writer.content.digest, calls, details, self.native_ids)
         if refusal := to_refusal(stop.stop_reason, stop.stop_details):
             writer.refuse(refusal)
         summary.finish_reason = to_finish_reason(
@@ -334,7 +335,9 @@ def _open_call(reply: StreamedReply, block: ToolUseBlock) -> OpenBlock:
     reply.details.add_call(block)
     if context.legacy_functions and index:
         return OpenBlock(reply)  # `function_call` has room for one
-    call_id, name = reply.ids.unique(block.id), context.tool_names.get(block.name, block.name)
+    native_id = reply.ids.unique(block.id)
+    reply.native_ids.append(native_id)
+    call_id, name = to_chat_id(native_id), context.tool_names.get(block.name, block.name)
     if block.name in context.custom_tools:
         return OpenWrapped(reply, reply.writer.custom_call(index, call_id, name), block.input, to_free_text)
     return OpenCall(reply, reply.writer.call(index, call_id, name), block.input)

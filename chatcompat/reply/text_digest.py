@@ -30,8 +30,8 @@ def _to_text(unquoted: bytes | bytearray) -> str:
 
 
 def digest_of(text: str) -> bytes:
-    """Return the digest of a text. A `TextDigest` of its pieces has the same."""
-    return blake2b(text.encode(), digest_size=32).digest()
+    """Return the digest of a text. A `TextDigest` of its pieces has the same. Blank text counts as none."""
+    return blake2b(b"" if text.isspace() else text.encode(), digest_size=32).digest()
 
 
 class TextDigest:
@@ -41,11 +41,12 @@ class TextDigest:
     longer than `BATCH`.
     """
 
-    __slots__ = ("_digest", "_length", "unread")
+    __slots__ = ("_blank", "_digest", "_length", "unread")
 
     def __init__(self) -> None:
         self.unread: bytearray = bytearray()
         self._length = 0
+        self._blank = True
         self._digest = blake2b(digest_size=32)
 
     def read(self) -> None:
@@ -54,6 +55,7 @@ class TextDigest:
             text = _to_text(self.unread)
             self.unread.clear()
             self._length += len(text)
+            self._blank = self._blank and text.isspace()
             self._digest.update(text.encode())
 
     def add(self, piece: bytes) -> None:
@@ -72,7 +74,7 @@ class TextDigest:
     def digest(self) -> bytes:
         """The digest of the text so far."""
         self.read()
-        return self._digest.digest()
+        return digest_of("") if self._blank else self._digest.digest()
 
 
 class KeptText:

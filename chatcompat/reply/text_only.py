@@ -13,6 +13,7 @@ from chatcompat.reply.context import ReplyContext
 from chatcompat.reply.summary import ReplySummary
 from chatcompat.reply.usage import to_chat_usage
 from chatcompat.wire.chat_reply import ReplyFunction, ReplyMessage, ReplyToolCall
+from chatcompat.wire.ids import to_chat_id
 from chatcompat.wire.messages import Usage
 from chatcompat.wire.utf8 import require_utf8
 
@@ -52,6 +53,8 @@ def to_plain_completion(body: bytes, context: ReplyContext) -> tuple[bytes, Repl
     """Return the completion of a reply with at most one text and then function calls, or None for any other."""
     if context.prefill or context.json_tool is not None or context.legacy_functions or context.custom_tools:
         return None
+    if context.keeps_turn:
+        return None
     try:
         message = _decode(body)
         require_utf8(body)
@@ -71,7 +74,8 @@ def to_plain_completion(body: bytes, context: ReplyContext) -> tuple[bytes, Repl
         if not arguments.startswith("{") or block.id in ids:
             return None
         ids.add(block.id)
-        calls.append(ReplyToolCall(block.id, ReplyFunction(context.tool_names.get(block.name, block.name), arguments)))
+        name = context.tool_names.get(block.name, block.name)
+        calls.append(ReplyToolCall(to_chat_id(block.id), ReplyFunction(name, arguments)))
     usage = message.usage or {}
     summary = ReplySummary(
         to_completion_id(message.id),

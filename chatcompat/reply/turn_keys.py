@@ -2,11 +2,12 @@
 
 A turn is identified by its text, by the names and arguments of its calls, and by the user messages or results right
 before it. Ids are not part of the key: some servers number the calls of each reply from zero, and some clients renumber
-them. Arguments are compared as JSON, since clients reformat them and reorder their keys.
+them. Blank text counts as none, since clients drop it. Arguments are compared as JSON, since clients reformat them and
+reorder their keys.
 
-The messages that a turn answers distinguish two conversations that make the same call. Earlier messages are not part of
-the key: clients trim them and change their system prompt, and each change would lose the thinking. So two turns of one
-credential share their thinking only if they have the same content and answer the same messages.
+The messages that a turn answers distinguish two conversations that make the same call, and so do the earlier turns of
+its tool loop: a key contains the key before it. Messages before the loop are not part of the key. A digest of them is
+in the value (see `chatcompat.request.prefix`), so that a changed prefix is noticed and reported.
 """
 
 from collections.abc import Iterable, Sequence
@@ -31,8 +32,8 @@ from chatcompat.wire.chat_request import (
     UserMessage,
 )
 
-MAX_LOOKUPS: Final = 64
-"""How many turns of a tool loop are looked up, counted from the last."""
+MAX_LOOKUPS: Final = 1_024
+"""The most turns of a tool loop that are looked up. Of a longer loop none are, since a part would be refused."""
 
 CREDENTIALS: Final = frozenset({b"authorization", b"x-api-key"})
 """Headers that identify the client."""
@@ -47,11 +48,13 @@ class Turn(Struct, frozen=True):
         text: The digest of its text, from `digest_of`.
         calls: Its tool calls, in order.
         details: Its thinking, with the positions of text and calls.
+        ids: The native ids of its calls, if they are known.
     """
 
     text: bytes
     calls: list[Call]
     details: list[ReasoningDetail]
+    ids: list[str] = []
 
 
 def to_turn(message: AssistantMessage) -> Turn:
@@ -77,13 +80,21 @@ def to_credential(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
 
 
 def to_key(credential: bytes, answered: bytes, turn: Turn) -> bytes | None:
-    """Return a key of 32 bytes that reveals nothing of the turn, or None if its calls are too large to keep."""
+    """Return a key of 32 bytes that reveals nothing of the turn, or None if its calls are too large to keep.
+
+    `answered` is the digest of what the turn answers, and behind it the link to the turn before, from `to_link`.
+    """
     if sum(CALL_BYTES + len(name) + len(arguments) for _, name, arguments in turn.calls) > MAX_SAID_BYTES:
         return None
     calls = [
         (kind, name, arguments if kind == "custom" else _canonical(arguments)) for kind, name, arguments in turn.calls
     ]
     return blake2b(_encode((answered, turn.text, calls)), key=credential, digest_size=32).digest()
+
+
+def to_link(key: bytes, turn: Turn) -> bytes:
+    """Return what the keys of later turns in the loop contain of this one. Its arguments count as they are written."""
+    return blake2b(_encode(turn.calls), key=key, digest_size=32).digest()
 
 
 _decode_json = msgspec.json.Decoder(float_hook=lambda digits: Raw(digits.encode())).decode
@@ -159,12 +170,12 @@ def lost_turns(messages: Sequence[Message]) -> list[tuple[AssistantMessage, byte
             continue
         if turns:
             answered = digest_of_run(reversed(run))
-            found += [(turn, answered) for turn in turns[: MAX_LOOKUPS - len(found)]]
+            found += [(turn, answered) for turn in turns]
             turns = []
-        if len(found) == MAX_LOOKUPS or not any(isinstance(message, ToolMessage | FunctionMessage) for message in run):
+        if not any(isinstance(message, ToolMessage | FunctionMessage) for message in run):
             return found
     answered = digest_of_run(())
-    return found + [(turn, answered) for turn in turns[: MAX_LOOKUPS - len(found)]]
+    return found + [(turn, answered) for turn in turns]
 
 
 def _is_turn(message: Message) -> bool:

@@ -9,14 +9,15 @@ from chatcompat.request.context import RequestContext, joined
 from chatcompat.request.conversation import Conversation, leading_system
 from chatcompat.request.decode import Decoded, to_invalid_request
 from chatcompat.request.fields import check_unsent, set_values
-from chatcompat.request.reasoning_effort import set_reasoning
+from chatcompat.request.prefix import Place
+from chatcompat.request.reasoning_effort import set_block_binding, set_reasoning
 from chatcompat.request.strict_schema import StrictSchemas
 from chatcompat.request.structured_output import Output, to_output
 from chatcompat.request.text_only import to_plain_request
 from chatcompat.request.tool_choice import ToolDecision, decide_tools
 from chatcompat.request.tool_names import ToolNames
 from chatcompat.request.tools import declare_called, to_tools
-from chatcompat.wire.chat_request import ChatCompletionRequest
+from chatcompat.wire.chat_request import AssistantMessage, ChatCompletionRequest
 from chatcompat.wire.messages import MessagesRequest, TextBlockParam
 
 _encode = msgspec.json.Encoder().encode
@@ -31,6 +32,7 @@ class TranslatedRequest(msgspec.Struct):
     names: ToolNames | None = None  # None for a plain text request
     output: Output | None = None
     prefill: str = ""  # prefill text that the reply repeats
+    places: dict[int, Place] = {}  # where each message with thinking begins, by its index in the chat
 
     def encode(self) -> bytes:
         """Encode the request. Raises `InvalidRequest` if an image or a file is not UTF-8."""
@@ -62,7 +64,7 @@ def to_messages_request(
     plain = to_plain_request(chat, dialect)
     if plain is None:
         try:
-            context = RequestContext(ignored, bounds, StrictSchemas(dialect, bounds))
+            context = RequestContext(ignored, bounds, StrictSchemas(dialect, bounds), decoded.native_ids)
             return _to_messages_request(decoded, dialect, version, context)
         except UnicodeDecodeError as error:  # in a raw value
             raise to_invalid_request(error) from None
@@ -93,20 +95,24 @@ def _to_messages_request(
         context.ignored.append("response_format")
     set_values(chat, request, dialect, version, context.ignored)
     set_reasoning(chat.reasoning_effort, request, dialect, context.ignored, forces_call=decision.forces_call)
+    set_block_binding(request, dialect, context.ignored, has_thinking=bool(conversation.places))
     context.keep_last_breakpoints()
-    return TranslatedRequest(request, context.ignored, context.media, names, output, conversation.repeated)
+    return TranslatedRequest(
+        request, context.ignored, context.media, names, output, conversation.repeated, conversation.places
+    )
 
 
 def _to_request(
     chat: ChatCompletionRequest, conversation: Conversation, context: RequestContext, dialect: Dialect
 ) -> MessagesRequest:
     leading = leading_system(chat.messages, context)
-    if len(leading) == len(chat.messages) and leading[-1]:
+    following = chat.messages[len(leading) :]
+    if leading and leading[-1] and (not following or isinstance(following[0], AssistantMessage)):
+        # The native API needs a user turn. It stays the same when the reply follows in the next request.
         conversation.say(leading.pop())
         context.ignored.append("messages[].role")
-    else:
-        for index in range(len(leading), len(chat.messages)):
-            conversation.add(index, chat.messages[index])
+    for index, message in enumerate(following, len(chat.messages) - len(following)):
+        conversation.add(index, message)
     request = MessagesRequest(
         model=chat.model,
         max_tokens=chat.max_completion_tokens or chat.max_tokens or dialect.max_tokens,

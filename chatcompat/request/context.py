@@ -1,5 +1,7 @@
 """The state of one request's translation."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 from msgspec import Raw
@@ -22,9 +24,16 @@ class Cacheable(Protocol):
 class RequestContext:
     """The ignored fields, the cache breakpoints in prompt order, the media, and the limits of one request."""
 
-    __slots__ = ("bounds", "breakpoints", "ignored", "media", "strict")
+    __slots__ = ("bounds", "breakpoints", "ignored", "media", "native_ids", "strict")
 
-    def __init__(self, ignored: list[str], bounds: RequestBounds, strict: StrictSchemas) -> None:
+    def __init__(
+        self,
+        ignored: list[str],
+        bounds: RequestBounds,
+        strict: StrictSchemas,
+        native_ids: Mapping[int, list[str]] = MappingProxyType({}),
+    ) -> None:
+        self.native_ids: Mapping[int, list[str]] = native_ids  # of the calls in a message, by its index
         self.ignored: list[str] = ignored
         self.bounds: RequestBounds = bounds
         self.strict: StrictSchemas = strict

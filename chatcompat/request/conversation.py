@@ -15,6 +15,7 @@ from chatcompat.request.bounds import RequestBounds, check_count
 from chatcompat.request.content import is_blank, mark_last, only_text, to_blocks, to_text_blocks
 from chatcompat.request.context import RequestContext
 from chatcompat.request.pending_calls import PendingCalls
+from chatcompat.request.prefix import Place
 from chatcompat.request.thinking_blocks import from_thinking_blocks, place_blocks, to_kept
 from chatcompat.request.tool_arguments import to_input
 from chatcompat.request.tool_names import ToolNames
@@ -74,6 +75,7 @@ class Conversation:
 
     def __init__(self, dialect: Dialect, names: ToolNames, context: RequestContext) -> None:
         self.messages: list[MessageParam] = []
+        self.places: dict[int, Place] = {}  # where each message with thinking begins, by its index in the request
         self.repeated: str = ""  # the prefill, if the inner app's reply repeats it
         self._dialect = dialect
         self._names = names
@@ -114,6 +116,7 @@ class Conversation:
         if turns[0].role == "assistant":
             self._ignored.append("messages[0].role")
             turns.insert(0, MessageParam("user", OPENING))
+            self.places = {index: (at + 1, offset) for index, (at, offset) in self.places.items()}
         for turn in turns:
             if (text := only_text(turn.content)) is not None:
                 turn.content = text
@@ -147,15 +150,24 @@ class Conversation:
             self._begin_assistant_turn()
         else:
             self._begin_assistant_turn()
+            tool_calls = message.tool_calls or []
+            ids = self._context.native_ids.get(index) or []
+            if len(ids) != len(tool_calls):
+                ids = [call.id for call in tool_calls]
             calls = [
-                self._to_tool_use(call, f"messages[{index}].tool_calls[{number}]")
-                for number, call in enumerate(message.tool_calls or ())
+                self._to_tool_use(call, native_id, f"messages[{index}].tool_calls[{number}]")
+                for number, (call, native_id) in enumerate(zip(tool_calls, ids, strict=True))
             ]
             if message.function_call is not None:
                 calls.append(self._to_function_use(message.function_call, index))
             blocks = self._with_thinking(message, index, text, calls)
         mark_last(blocks, message.cache_control, self._context)
-        if self.messages and self.messages[-1].role == "assistant":
+        continues = bool(self.messages) and self.messages[-1].role == "assistant"
+        if message.reasoning_details:
+            self.places[index] = (
+                (len(self.messages) - 1, len(self.messages[-1].content)) if continues else (len(self.messages), 0)
+            )
+        if continues:
             self.messages[-1].content += blocks  # type: ignore[operator]  # a list until `close`
         else:
             self.messages.append(MessageParam("assistant", blocks))
@@ -195,16 +207,16 @@ class Conversation:
             self._ignored.append("messages[].reasoning_content")
         return place_blocks(text, calls, kept)
 
-    def _to_tool_use(self, call: ToolCall, path: str) -> ToolUseBlockParam:
+    def _to_tool_use(self, call: ToolCall, native_id: str, path: str) -> ToolUseBlockParam:
         if call.type == "custom":
             if call.custom is None:
                 raise missing(f"{path}.custom")
             raw = {"input": call.custom.input}
-            return self._call(call.id, call.id, call.custom.name, raw, path)
+            return self._call(call.id, native_id, call.custom.name, raw, path)
         if call.function is None:
             raise missing(f"{path}.function")
         raw = self._to_input(call.function, f"{path}.function.arguments")
-        return self._call(call.id, call.id, call.function.name, raw, path)
+        return self._call(call.id, native_id, call.function.name, raw, path)
 
     def _to_function_use(self, call: FunctionCall, index: int) -> ToolUseBlockParam:
         """Convert a legacy call, which gets a generated id."""

@@ -10,7 +10,7 @@ from chatcompat.errors import DECODE_ERRORS, InvalidRequest
 from chatcompat.request.bounds import DEFAULT_BOUNDS, RequestBounds
 from chatcompat.request.native_tools import take_native_tools
 from chatcompat.request.unknown_fields import without_unknown
-from chatcompat.wire.chat_request import ChatCompletionRequest
+from chatcompat.wire.chat_request import AssistantMessage, ChatCompletionRequest
 from chatcompat.wire.utf8 import require_utf8
 
 _decode = msgspec.json.Decoder(ChatCompletionRequest).decode
@@ -43,11 +43,22 @@ _KNOWN_WORDS: Final = frozenset(
 
 
 class Decoded(msgspec.Struct):
-    """A request, its unknown fields and its native tools."""
+    """A request, its unknown fields and its native tools, and the kept thinking that was restored in it."""
 
     chat: ChatCompletionRequest
     unknown: list[str] = []  # paths of unknown fields
     native_tools: dict[int, Raw] = {}  # tools in the native shape, by index
+    restored: dict[int, bytes] = {}  # the digest of the prefix of each restored thinking, by index of its message
+    native_ids: dict[int, list[str]] = {}  # the ids of the calls of restored turns, which clients may have changed
+    thinking_lost: bool = False  # whether thinking that the client does not have is left out
+
+    def forget_restored(self) -> None:
+        """Leave out all restored thinking."""
+        for index in self.restored:
+            turn = self.chat.messages[index]
+            assert isinstance(turn, AssistantMessage)  # noqa: S101 - nothing else has thinking
+            turn.reasoning_details = None
+        self.restored, self.native_ids, self.thinking_lost = {}, {}, True
 
 
 def decode_chat_request(body: bytes, bounds: RequestBounds = DEFAULT_BOUNDS) -> Decoded:

@@ -6,6 +6,7 @@ from msgspec import UNSET
 
 from chatcompat.dialect import Dialect
 from chatcompat.wire.messages import (
+    BlockBinding,
     MessagesRequest,
     OutputConfig,
     RedactedThinkingBlockParam,
@@ -40,6 +41,17 @@ def set_reasoning(
         ignored.append("reasoning_effort")
     else:
         _unset_sampling(request, ignored)
+
+
+def set_block_binding(request: MessagesRequest, dialect: Dialect, ignored: list[str], *, has_thinking: bool) -> None:
+    """Say what happens to thinking behind a changed prefix. A model that thinks by itself must be told to think."""
+    if dialect.prefix_mismatch is None:
+        return
+    if request.thinking is UNSET and dialect.reasoning == "effort" and has_thinking:
+        request.thinking = ThinkingAdaptive()
+        _unset_sampling(request, ignored)
+    if isinstance(request.thinking, ThinkingEnabled | ThinkingAdaptive):
+        request.thinking.block_binding = BlockBinding(dialect.prefix_mismatch)
 
 
 def _turn_off(request: MessagesRequest, dialect: Dialect, ignored: list[str]) -> None:

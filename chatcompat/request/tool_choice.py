@@ -44,12 +44,16 @@ def decide_tools(
 ) -> ToolDecision:
     """Decide which tools to send, and with which choice. `tools` are the client's allowed tools.
 
-    If the client forces a call, the reply is that call, so the tool for structured output is left out. Raises
-    `InvalidRequest`.
+    If the client forces a call of any tool, the reply must be one of its own, so the tool for structured output is left
+    out. Raises `InvalidRequest`.
     """
     wanted = _to_tool_choice(chat, names)
     decision = ToolDecision(tools, wanted, [], declares_called=not names.offered)
     if wanted is not None and _is_forced(wanted):
+        if output.tool is not None and (wanted.type == "tool" or not dialect.forced_tools):
+            # `tools` stays the same as in requests that force nothing: kept thinking and a cache depend on that.
+            decision.offers_json = True
+            decision.tools = [*tools, output.tool]
         if not dialect.forced_tools:
             decision.choice = ToolChoiceParam("auto", disable_parallel_tool_use=wanted.disable_parallel_tool_use)
             decision.ignored.append("tool_choice" if chat.function_call is None else "function_call")

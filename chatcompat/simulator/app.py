@@ -21,6 +21,7 @@ from chatcompat.simulator.errors import RETRY_AFTER, ErrorBody, ErrorDetail, Fai
 from chatcompat.simulator.events import to_events, to_frame, to_message
 from chatcompat.simulator.faults import HEADER, parse_faults
 from chatcompat.simulator.model import answer
+from chatcompat.simulator.prefix import BETA, check_binding
 from chatcompat.simulator.reply import TokensCount
 from chatcompat.simulator.rules import VERSIONS, check_limits, check_prompt
 from chatcompat.simulator.tokens import input_tokens
@@ -67,11 +68,15 @@ async def create_message(request: Request) -> Response:
     body = decode_messages_request(await _body(request))
     model, tools = find_model(body.model), decode_tools(body)
     turns = check_prompt(body, tools, model, version)
+    betas = _betas(request)
+    binding = check_binding(body, tools, turns, model, betas)
     check_limits(body, model, version)
     faults.raise_early(streamed=body.stream is True)
     key = _digest(encode(msgspec.structs.replace(body, stream=UNSET)))  # a stream and a whole reply have the same ids
-    answered = answer(body, tools, turns, key, faults)
+    answered = answer(body, tools, turns, key, faults, prefix=binding.prefix)
     message = to_message(answered, f"msg_01{key}", body.model, input_tokens(body, tools, turns))
+    if BETA in betas:
+        message.input_transformations = binding.dropped
     if body.stream is True:
         frames = faults.frames(map(to_frame, to_events(answered, message)), _request_id(request))
         return StreamingResponse(
@@ -89,7 +94,9 @@ async def count_tokens(request: Request) -> Response:
     faults = parse_faults(request.headers.getlist(HEADER))
     prompt = decode_prompt(await _body(request))
     tools = decode_tools(prompt)
-    turns = check_prompt(prompt, tools, find_model(prompt.model), version)
+    model = find_model(prompt.model)
+    turns = check_prompt(prompt, tools, model, version)
+    check_binding(prompt, tools, turns, model, _betas(request))
     faults.raise_early(streamed=False)
     counted = input_tokens(prompt, tools, turns)
     return _json(request, TokensCount(counted.plain + counted.cached))
@@ -127,6 +134,11 @@ def _admit(request: Request) -> str:
     if version not in VERSIONS:
         raise invalid(f"anthropic-version: is not a valid version; known ones are {' and '.join(VERSIONS)}")
     return version
+
+
+def _betas(request: Request) -> set[str]:
+    named = ",".join(request.headers.getlist("anthropic-beta"))
+    return {beta.strip() for beta in named.split(",")}
 
 
 async def _body(request: Request) -> bytes:

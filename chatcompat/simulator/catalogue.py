@@ -20,6 +20,7 @@ class Model(Struct, frozen=True):
     prefill: bool = True  # a last message of the assistant
     sampling: bool = True  # temperature, top_p, top_k
     thinking_budget: bool = True  # thinking of type enabled
+    binds_thinking: bool = False  # refuses thinking behind a changed prefix
     system_role: bool = False  # system messages within the conversation
     max_input_tokens: int = 200_000
     max_tokens: int = 128_000
@@ -36,6 +37,7 @@ MODELS: Final = (
         prefill=False,
         sampling=False,
         thinking_budget=False,
+        binds_thinking=True,
         system_role=True,
     ),
 )

@@ -142,7 +142,11 @@ def to_events(answer: Answer, message: Message) -> Iterator[Event]:
         output_tokens_details=UNSET,
         credits_consumed=credits_consumed(usage.input_tokens, usage.cache_creation_input_tokens, 1),
     )
-    yield MessageStart(Message(id=message.id, model=message.model, content=[], usage=first))
+    yield MessageStart(
+        msgspec.structs.replace(
+            message, content=[], stop_reason=None, stop_sequence=None, stop_details=None, usage=first
+        )
+    )
     yield Ping()
     for index, part in enumerate(answer.parts):
         yield ContentBlockStart(index, _empty_block(part))
@@ -185,9 +189,9 @@ def _usage(answer: Answer, counted: InputTokens) -> Usage:
 def _block(part: Part) -> ContentBlock:
     """The block of a whole reply. A truncated call has an empty input, since its JSON is incomplete."""
     match part:
-        case Thought(body=body, shown=shown):
+        case Thought(body=body, shown=shown, prefix=prefix):
             thinking = body if shown else ""
-            return ThinkingBlock(thinking, sign(thinking))
+            return ThinkingBlock(thinking, sign(thinking, prefix))
         case Call(id=call_id, name=name, body=body, complete=complete):
             return ToolUseBlock(call_id, name, Raw(body.encode()) if complete else _NO_INPUT)
         case _:
@@ -207,9 +211,9 @@ def _empty_block(part: Part) -> ContentBlock:
 def _deltas(part: Part) -> Iterator[Delta]:
     pieces = [part.body[at : at + PIECE] for at in range(0, len(part.body), PIECE)]
     match part:
-        case Thought(shown=shown, body=body):
+        case Thought(shown=shown, body=body, prefix=prefix):
             yield from (ThinkingDelta(piece) for piece in pieces if shown)
-            yield SignatureDelta(sign(body if shown else ""))
+            yield SignatureDelta(sign(body if shown else "", prefix))
         case Call():
             yield InputJSONDelta("")  # the real service starts with an empty one too
             yield from map(InputJSONDelta, pieces)

@@ -69,6 +69,14 @@ class Usage(Struct, frozen=True, kw_only=True):
     credits_consumed: int
 
 
+class Dropped(Struct, frozen=True):
+    """Thinking that was dropped from the request."""
+
+    path: str
+    reason: Literal["prefix_binding_mismatch"] = "prefix_binding_mismatch"
+    type: Literal["thinking_dropped"] = "thinking_dropped"
+
+
 class Message(Struct, kw_only=True):
     """Reply of `POST /v1/messages`."""
 
@@ -80,6 +88,7 @@ class Message(Struct, kw_only=True):
     stop_reason: str | None = None
     stop_sequence: str | None = None
     stop_details: StopDetails | None = None
+    input_transformations: list[Dropped] | UnsetType = UNSET
     usage: Usage
 
 

@@ -83,16 +83,24 @@ ToolChoice = ToolChoiceAuto | ToolChoiceAny | ToolChoiceTool | ToolChoiceNone
 # ---------------------------------------------------------------- the request
 
 
+class BlockBinding(Wire):
+    """What happens to thinking behind a changed prefix. It needs its beta."""
+
+    prefix_mismatch_behavior: Literal["error", "drop_block"] | None = None
+
+
 class ThinkingEnabled(Wire, tag="enabled"):
     """Thinking within a budget of tokens."""
 
     budget_tokens: int
+    block_binding: BlockBinding | None = None
     display: Literal["summarized", "omitted"] | None = None
 
 
 class ThinkingAdaptive(Wire, tag="adaptive"):
     """Thinking as much as the model decides."""
 
+    block_binding: BlockBinding | None = None
     display: Literal["summarized", "omitted"] | None = None
 
 

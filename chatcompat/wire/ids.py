@@ -1,17 +1,47 @@
-"""Unique ids of tool calls. Some servers repeat an id within one reply, or in every turn."""
+"""Ids of tool calls: those that chat clients keep, those that the native API takes, and unique ones.
+
+Some clients renumber an id that does not begin with `call_`, that is longer than 40 characters, or that has further
+underscores. `to_chat_id` gives an id that they keep, and `to_native_id` turns it back. Neither needs any state.
+"""
 
 import re
 from hashlib import blake2b
 from typing import Final
 
+_LONGEST: Final = 40  # characters
 _ID: Final = re.compile(r"[a-zA-Z0-9_-]+")
+_KEPT_ID: Final = re.compile(r"call_[a-zA-Z0-9-]{1,35}")
+# `toolu_`, `toolu_bdrk_` and `toolu_vrtx_` begin the ids of the vendor. Other ids are escaped, see `_escaped`.
+_VENDOR_ID: Final = re.compile(r"call_toolu(bdrk|vrtx|)([A-Z0-9][a-zA-Z0-9]{0,29})")
+_ESCAPED_ID: Final = re.compile(r"call_-((?:[a-zA-Z0-9]|-[01]){1,34}+)")
 
 
 def to_native_id(chat_id: str) -> str:
     """An id that the native API accepts; the same `chat_id` always gives the same id."""
+    if chat_id.startswith("call_toolu") and (vendor := _VENDOR_ID.fullmatch(chat_id)) is not None:
+        service, rest = vendor.groups()
+        return f"toolu_{service}_{rest}" if service else f"toolu_{rest}"
+    if chat_id.startswith("call_-") and (escaped := _ESCAPED_ID.fullmatch(chat_id)) is not None:
+        return escaped[1].replace("-1", "_").replace("-0", "-")
     if _ID.fullmatch(chat_id):
         return chat_id
-    return "call_" + blake2b(chat_id.encode(), digest_size=12).hexdigest()
+    return _hashed(chat_id)
+
+
+def to_chat_id(native_id: str) -> str:
+    """An id that chat clients keep. `to_native_id` returns `native_id` for it, unless `native_id` is too long."""
+    if native_id.startswith("toolu_"):
+        chat_id = "call_" + native_id.replace("_", "")
+        if _KEPT_ID.fullmatch(chat_id) and to_native_id(chat_id) == native_id:
+            return chat_id
+    elif _KEPT_ID.fullmatch(native_id) and to_native_id(native_id) == native_id:
+        return native_id
+    chat_id = "call_-" + native_id.replace("-", "-0").replace("_", "-1")
+    return chat_id if len(chat_id) <= _LONGEST and _ESCAPED_ID.fullmatch(chat_id) else _hashed(native_id)
+
+
+def _hashed(long_id: str) -> str:
+    return "call_" + blake2b(long_id.encode(), digest_size=12).hexdigest()
 
 
 class UniqueIds:

@@ -127,12 +127,22 @@ class OutputConfig(Struct, omit_defaults=True):
     format: JSONOutputFormat | None = None
 
 
-class ThinkingEnabled(Struct, tag_field="type", tag="enabled", gc=False):
+class BlockBinding(Struct, gc=False):
+    """What happens to thinking whose prefix changed. It needs the beta `BINDING_BETA`."""
+
+    prefix_mismatch_behavior: Literal["error", "drop_block"]
+
+
+BINDING_BETA = "thinking-binding-controls-2026-08-01"
+
+
+class ThinkingEnabled(Struct, tag_field="type", tag="enabled", omit_defaults=True, gc=False):
     budget_tokens: int
+    block_binding: BlockBinding | UnsetType = UNSET
 
 
-class ThinkingAdaptive(Struct, tag_field="type", tag="adaptive", gc=False):
-    pass
+class ThinkingAdaptive(Struct, tag_field="type", tag="adaptive", omit_defaults=True, gc=False):
+    block_binding: BlockBinding | UnsetType = UNSET
 
 
 class ThinkingDisabled(Struct, tag_field="type", tag="disabled", gc=False):

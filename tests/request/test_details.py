@@ -147,6 +147,7 @@ def test_the_report_is_safe_and_bounded(ignored: list[str], header: bytes) -> No
         ("max_temperature", 0),
         ("max_temperature", 2.5),
         ("reasoning", "efforts"),
+        ("prefix_mismatch", "drop"),
     ],
 )
 def test_a_dialect_is_checked_when_it_is_made(field: str, value: Any) -> None:

@@ -226,3 +226,28 @@ def test_breakpoints_stay_on_text_and_never_on_thinking() -> None:
     ]
     body, _ = turn(content="a", reasoning_details=details, **cached)
     assert [block.get("cache_control") for block in body["messages"][1]["content"]] == [{"type": "ephemeral"}, None]
+
+
+def test_prefix_mismatch_is_sent_with_thinking_and_its_beta() -> None:
+    hi = [{"role": "user", "content": "hi"}]
+    details = [{"type": "reasoning.text", "text": "hm", "signature": "s"}]
+    turns = [*hi, {"role": "assistant", "content": "a", "reasoning_details": details}, *hi]
+    drop = {"prefix_mismatch_behavior": "drop_block"}
+    dialect = Dialect(reasoning="effort", prefix_mismatch="drop_block")
+
+    def thinking(messages: list[Any], of: Dialect, **fields: Any) -> Any:
+        body = json.dumps({"model": "m", "messages": messages, **fields}).encode()
+        translation = translate(body, dialect=of)
+        sent = json.loads(translation.body).get("thinking")
+        assert bool(translation.betas) == ("block_binding" in (sent or {}))
+        return sent
+
+    assert thinking(hi, dialect) is None
+    assert thinking(turns, dialect) == {"type": "adaptive", "block_binding": drop}
+    budget = Dialect(prefix_mismatch="drop_block")
+    assert thinking(turns, budget, reasoning_effort="low") == {
+        "type": "enabled",
+        "budget_tokens": 2048,
+        "block_binding": drop,
+    }
+    assert thinking(turns, budget) is None

@@ -61,6 +61,18 @@ MESSAGES = [
         (("has", M0, "b"),),
     ),
     Case(
+        "system messages before a reply are rendered as in the request before it",
+        "Messages",
+        asks(system("a"), system("b"), assistant("c"), user("d")),
+        (("has", M0, "b"), ("is", "system", [text_block("a")])),
+    ),
+    Case(
+        "an id that was given to the client comes back as the native id",
+        "Messages",
+        asks(HI, assistant(tool_calls=[call("call_toolu01A")]), result("call_toolu01A"), tools=[function()]),
+        (("is", "messages[1].content[0].id", "toolu_01A"), ("is", "messages[2].content[0].tool_use_id", "toolu_01A")),
+    ),
+    Case(
         "consecutive messages of one role are one turn",
         "Messages",
         asks(HI, user("b"), assistant("c"), user("d")),

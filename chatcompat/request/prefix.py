@@ -1,0 +1,94 @@
+"""Digests of what stands before a turn in a messages request: the model, `system`, `tools` and the earlier blocks.
+
+Newer models bind their thinking to this prefix and refuse it behind any other. A digest is kept with thinking that a
+client does not send back, so that it is only restored behind the same prefix. Cache breakpoints do not count: clients
+move them from turn to turn, and the model does not see them.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from hashlib import blake2b
+from typing import Any, Final
+
+import msgspec
+from msgspec import Raw, Struct
+
+Place = tuple[int, int]
+"""The index of a native message, and the number of its blocks that stand before the turn."""
+
+_NULL: Final = Raw(b"null")
+_MARK: Final = b'"cache_control"'
+
+
+class _Message(Struct):
+    role: str
+    content: Raw
+
+
+class _Request(Struct):
+    model: Raw
+    messages: list[_Message]
+    system: Raw = _NULL
+    tools: Raw = _NULL
+
+
+_decode_request = msgspec.json.Decoder(_Request).decode
+_decode_list = msgspec.json.Decoder(list[Raw]).decode
+_decode_block = msgspec.json.Decoder(dict[str, Any], float_hook=lambda digits: Raw(digits.encode())).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def digest_of_request(body: bytes) -> bytes:
+    """Return the digest of what a reply to this request follows."""
+    *_, digest = _digests(body, frozenset())
+    return digest
+
+
+def follows(body: bytes, kept: Mapping[Place, bytes]) -> bool:
+    """Whether at each place in the request the digest of what stands before it is the kept one."""
+    digests = _digests(body, kept.keys())
+    return all(digest == kept[place] for place, digest in zip(sorted(kept), digests, strict=False))
+
+
+def _digests(body: bytes, places: Iterable[Place]) -> Iterator[bytes]:
+    """Yield the digest before each place, in order, and that of the whole request: one pass over the request."""
+    request, wanted = _decode_request(body), frozenset(places)
+    digest = blake2b(digest_size=32)
+    for content in (request.model, request.system, request.tools):
+        digest.update(b"\0")
+        for block in _blocks(content):
+            digest.update(b"%d:" % len(block))
+            digest.update(block)
+    for index, message in enumerate(request.messages):
+        if (index, 0) in wanted:
+            yield digest.digest()
+        digest.update(b"\0" + message.role.encode())
+        for number, block in enumerate(_blocks(message.content)):
+            if number and (index, number) in wanted:
+                yield digest.digest()
+            digest.update(b"%d:" % len(block))
+            digest.update(block)
+    yield digest.digest()
+
+
+def _blocks(content: Raw) -> Iterator[bytes]:
+    """Yield the blocks of a content, as JSON. A string is the same as one text block."""
+    start = bytes(memoryview(content)[:1])
+    if start == b"[":
+        for block in _decode_list(content):
+            yield _without_marks(block)
+    else:
+        yield b'{"type":"text","text":%b}' % bytes(content) if start == b'"' else bytes(content)
+
+
+def _without_marks(block: Raw) -> bytes:
+    encoded = bytes(block)
+    if _MARK not in encoded:
+        return encoded
+    decoded = _decode_block(encoded)
+    decoded.pop("cache_control", None)
+    if isinstance(inner := decoded.get("content"), list):
+        for part in inner:
+            part.pop("cache_control", None)
+        if len(inner) == 1 and inner[0]["type"] == "text":  # as a string, this content has no mark
+            decoded["content"] = inner[0]["text"]
+    return _encode(decoded)
