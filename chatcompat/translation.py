@@ -30,6 +30,7 @@ class Translation(Struct, frozen=True):
         body: The messages request, as JSON.
         dialect: What the inner app accepts, for the model of this request.
         version: The `anthropic-version` header to send with it.
+        betas: The names in the `anthropic-beta` header to send with it.
         model: The model that the client named.
         streaming: Whether the client asked for a stream.
         ignored: Paths of the request fields that were dropped or changed (`seed`, `messages[].name`). Each path once,
@@ -42,6 +43,7 @@ class Translation(Struct, frozen=True):
     body: bytes
     dialect: Dialect
     version: str
+    betas: tuple[str, ...]
     model: str
     streaming: bool
     ignored: tuple[str, ...]
@@ -127,6 +129,7 @@ def translate(
     version: str | None = None,
     strict: bool = False,
     bounds: RequestBounds = DEFAULT_BOUNDS,
+    betas: tuple[str, ...] = (),
 ) -> Translation:
     """Translate the body of `POST /v1/chat/completions` into a messages request.
 
@@ -137,6 +140,7 @@ def translate(
         version: The `anthropic-version` header that the client sent. Default: the dialect's version.
         strict: Refuse a request if any of its fields would be ignored.
         bounds: How much a request may hold.
+        betas: The names in the `anthropic-beta` header that the client sent.
 
     Raises:
         InvalidRequest: The request cannot be translated.
@@ -148,6 +152,7 @@ def translate(
         version=version,
         strict=strict,
         bounds=bounds,
+        betas=betas,
     )
 
 
@@ -159,12 +164,13 @@ def translate_decoded(
     version: str | None = None,
     strict: bool = False,
     bounds: RequestBounds = DEFAULT_BOUNDS,
+    betas: tuple[str, ...] = (),
 ) -> Translation:
     """Translate a request that is decoded already. The arguments are those of `translate`."""
     chat = decoded.chat
     accepted = to_dialect(dialect, chat.model)
     version = version or accepted.version
-    outcome = to_messages_request(decoded, dialect=accepted, version=version, bounds=bounds)
+    outcome = to_messages_request(decoded, dialect=accepted, version=version, bounds=bounds, betas=betas)
     ignored = tuple(dict.fromkeys(outcome.ignored)) if outcome.ignored else ()
     if strict and ignored:
         raise InvalidRequest(
@@ -172,15 +178,16 @@ def translate_decoded(
             param=to_param(ignored[0]),
             code="unsupported_parameter",
         )
-    tools = outcome.request.tools
+    tools, servers = outcome.request.tools, outcome.request.mcp_servers
     return Translation(
         body=outcome.encode(),
         dialect=accepted,
         version=version,
+        betas=outcome.betas,
         model=chat.model,
         streaming=bool(chat.stream),
         ignored=ignored,
-        may_pause=tools is not UNSET and any(isinstance(tool, dict) for tool in tools),
+        may_pause=bool(servers) or (tools is not UNSET and any(isinstance(tool, dict) for tool in tools)),
         context=_to_reply_context(chat, outcome, int(time.time()) if created is None else created),
     )
 
@@ -200,4 +207,5 @@ def _to_reply_context(chat: ChatCompletionRequest, outcome: TranslatedRequest, c
         custom_tools=frozenset(names.custom),
         legacy_functions=chat.functions is not None,
         service_tier=chat.service_tier is not None,
+        hides_reasoning=outcome.hides_reasoning,
     )

@@ -17,6 +17,7 @@ from chatcompat.asgi.headers import (
     is_json,
     lowered,
     media_type,
+    to_betas,
     to_header_map,
     to_inner_headers,
     too_large,
@@ -186,6 +187,7 @@ class ChatCompatMiddleware:
                 version=version.decode("latin-1") if version is not None else None,
                 strict=self._strict,
                 bounds=self._bounds,
+                betas=to_betas(headers, fields),
             )
         except ClientDisconnected:
             self._report(_unread(None, "client_disconnected", began))
@@ -209,6 +211,7 @@ class ChatCompatMiddleware:
             version=translation.version,
             length=len(translation.body),
             left_out=NOT_POSTED,
+            betas=translation.betas,
         )
         inner = self._inner_scope(scope, inner_headers)
         exchange = Exchange(translation, receive, send, self._limits, thinking_cache)

@@ -131,7 +131,8 @@ class StreamedReply:
             if self.held_annotations:
                 writer.annotate(self.held_annotations)
         if details := self.details.build(positions=not self.json_seen):
-            writer.detail(details)
+            if not self.context.hides_reasoning:
+                writer.detail(details)
             if calls := writer.said_calls():
                 summary.thinking = Turn(writer.content.digest, calls, details)
         if refusal := to_refusal(stop.stop_reason, stop.stop_details):
@@ -209,7 +210,8 @@ class OpenThinking(OpenBlock):
         if thinking:
             self._reply.hold(len(thinking))
             self._pieces.append(thinking)
-            self._reply.writer.reason(thinking)
+            if not self._reply.context.hides_reasoning:
+                self._reply.writer.reason(thinking)
 
     def add_signature(self, signature: str) -> None:
         self._signature = signature

@@ -16,6 +16,7 @@ class ReplyContext(Struct, frozen=True, kw_only=True):
         json_tool: Name of the tool whose input is the JSON that the client asked for.
         json_wrapped: Whether that JSON is in the tool's property `value`.
         service_tier: Whether the request named a service tier. Only then does the reply name one.
+        hides_reasoning: Whether the reply has no reasoning. Its signed copy is still kept for the store.
     """
 
     created: int
@@ -27,3 +28,4 @@ class ReplyContext(Struct, frozen=True, kw_only=True):
     json_tool: str | None = None
     json_wrapped: bool = False
     service_tier: bool = False
+    hides_reasoning: bool = False

@@ -12,6 +12,7 @@ from chatcompat.request.native_tools import read_native_tool
 from chatcompat.request.tool_choice import Tools, allowed_names
 from chatcompat.request.tool_names import ToolNames
 from chatcompat.request.tool_schema import EMPTY_SCHEMA, to_input_schema
+from chatcompat.request.tool_shapes import name_of, set_native_fields, to_custom, to_function, to_grammar
 from chatcompat.wire.chat_request import (
     ChatCompletionRequest,
     CustomDefinition,
@@ -50,7 +51,7 @@ def to_tools(
     names.offered = named.keys()
     allowed = allowed_names(chat, names)
     return [
-        _to_tool(tool, path, names, context)
+        _to_tool(tool, path, names, context, dialect)
         for name, (tool, path) in named.items()
         if allowed is None or name in allowed
     ]
@@ -99,28 +100,31 @@ def _named_tools(
 
 def _name_of(tool: Definition | None, path: str) -> str:
     match tool:
-        case FunctionTool(function):
-            return function.name
-        case CustomTool(custom):
-            return custom.name
-        case FunctionDefinition(name):
-            return name
+        case FunctionTool() | CustomTool():
+            return name_of(tool, path)
+        case FunctionDefinition():
+            return tool.name
         case None:
             raise InvalidRequest("Expected object, got null.", param=path, code="invalid_type")
         case _:
             return str(tool.get("name", path))
 
 
-def _to_tool(tool: Definition, path: str, names: ToolNames, context: RequestContext) -> ToolParam | dict[str, Any]:
+def _to_tool(
+    tool: Definition, path: str, names: ToolNames, context: RequestContext, dialect: Dialect
+) -> ToolParam | dict[str, Any]:
     match tool:
-        case FunctionTool(function):
-            native = _to_function(function, f"{path}.function", names, context)
+        case FunctionTool():
+            function, within = to_function(tool, path, context)
+            native = _to_function(function, within, names, context)
+            set_native_fields(native, ((tool, path), (function, within)), dialect, context)
             context.add_breakpoint(native, tool.cache_control)
-        case CustomTool(custom):
-            native = _to_custom(custom, names, context)
+        case CustomTool():
+            native = _to_custom(*to_custom(tool, path, context), names, context)
             context.add_breakpoint(native, tool.cache_control)
         case FunctionDefinition():
             native = _to_function(tool, path, names, context)
+            set_native_fields(native, ((tool, path),), dialect, context)
         case dict():
             context.take_mark(tool)
             return tool
@@ -138,12 +142,12 @@ def _to_function(function: FunctionDefinition, path: str, names: ToolNames, cont
     )
 
 
-def _to_custom(custom: CustomDefinition, names: ToolNames, context: RequestContext) -> ToolParam:
+def _to_custom(custom: CustomDefinition, path: str, names: ToolNames, context: RequestContext) -> ToolParam:
     """Convert to a tool with one string. Its grammar goes to the description and is reported, as it is not enforced."""
     name, description = names.to_native(custom.name), custom.description or ""
     names.custom.add(name)
     if isinstance(custom.format, GrammarFormat):
-        grammar = custom.format.grammar
+        grammar = to_grammar(custom.format, f"{path}.format")
         context.ignored.append("tools[].custom.format")
         description = f"{description}\n\nThe input follows this {grammar.syntax} grammar:\n{grammar.definition}".strip()
     return ToolParam(name=name, description=description or UNSET, input_schema=_FREE_TEXT)
