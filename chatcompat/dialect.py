@@ -136,9 +136,15 @@ class Dialect:
     json_schema: bool = False
     reasoning: Literal["budget", "effort", "none"] = "budget"
     budgets: Mapping[str, int] = field(default_factory=lambda: BUDGETS)
+    max_tokens_limit: int = 128_000
     efforts: Mapping[str, str] = field(default_factory=lambda: EFFORTS)
     adaptive_thinking: bool = False
     thinking_off: bool | Literal["disabled", "between_tools", "none"] = True
+    display: Literal["summarized", "omitted"] | None = None
+    native_keys: Set[str] = NATIVE_KEYS
+    native_tool_fields: Set[str] = NATIVE_TOOL_FIELDS
+    betas: tuple[str, ...] = ()
+    key_betas: Mapping[str, str] = field(default_factory=lambda: KEY_BETAS)
     web_search: str | None = None
     prefill: bool = True
     system_messages: bool = False
@@ -146,12 +152,6 @@ class Dialect:
     exact_tool_choice: bool = True
     repeats_prefill: bool = False
     keeps_connections: bool = True
-    max_tokens_limit: int = 128_000
-    display: Literal["summarized", "omitted"] | None = None
-    native_keys: Set[str] = NATIVE_KEYS
-    native_tool_fields: Set[str] = NATIVE_TOOL_FIELDS
-    betas: tuple[str, ...] = ()
-    key_betas: Mapping[str, str] = field(default_factory=lambda: KEY_BETAS)
 
     def __post_init__(self) -> None:
         if not _VERSION.fullmatch(self.version):
