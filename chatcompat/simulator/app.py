@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from chatcompat.simulator.betas import check_betas, read_betas
 from chatcompat.simulator.catalogue import find_model, to_model_info, to_model_page
 from chatcompat.simulator.decode import decode_messages_request, decode_prompt, decode_tools
 from chatcompat.simulator.errors import RETRY_AFTER, ErrorBody, ErrorDetail, Failure, invalid
@@ -66,11 +67,12 @@ async def create_message(request: Request) -> Response:
     faults = parse_faults(request.headers.getlist(HEADER))
     body = decode_messages_request(await _body(request))
     model, tools = find_model(body.model), decode_tools(body)
+    check_betas(body, tools, model, read_betas(request.headers.getlist("anthropic-beta")))
     turns = check_prompt(body, tools, model, version)
     check_limits(body, model, version)
     faults.raise_early(streamed=body.stream is True)
     key = _digest(encode(msgspec.structs.replace(body, stream=UNSET)))  # a stream and a whole reply have the same ids
-    answered = answer(body, tools, turns, key, faults)
+    answered = answer(body, tools, turns, key, faults, shows_thinking=model.shows_thinking)
     message = to_message(answered, f"msg_01{key}", body.model, input_tokens(body, tools, turns))
     if body.stream is True:
         frames = faults.frames(map(to_frame, to_events(answered, message)), _request_id(request))
@@ -88,8 +90,9 @@ async def count_tokens(request: Request) -> Response:
     version = _admit(request)
     faults = parse_faults(request.headers.getlist(HEADER))
     prompt = decode_prompt(await _body(request))
-    tools = decode_tools(prompt)
-    turns = check_prompt(prompt, tools, find_model(prompt.model), version)
+    model, tools = find_model(prompt.model), decode_tools(prompt)
+    check_betas(prompt, tools, model, read_betas(request.headers.getlist("anthropic-beta")))
+    turns = check_prompt(prompt, tools, model, version)
     faults.raise_early(streamed=False)
     counted = input_tokens(prompt, tools, turns)
     return _json(request, TokensCount(counted.plain + counted.cached))

@@ -21,6 +21,8 @@ class Model(Struct, frozen=True):
     sampling: bool = True  # temperature, top_p, top_k
     thinking_budget: bool = True  # thinking of type enabled
     system_role: bool = False  # system messages within the conversation
+    shows_thinking: bool = True  # the text of thinking, unless `display` says otherwise
+    fast_mode_beta: bool = False  # any `speed` needs the beta of the fast mode
     max_input_tokens: int = 200_000
     max_tokens: int = 128_000
 
@@ -37,6 +39,8 @@ MODELS: Final = (
         sampling=False,
         thinking_budget=False,
         system_role=True,
+        shows_thinking=False,
+        fast_mode_beta=True,
     ),
 )
 
