@@ -105,7 +105,7 @@ class Dialect:
             Native: "context_management: Extra inputs are not permitted".
         native_tool_fields: The native fields of a function tool that pass: any of `NATIVE_TOOL_FIELDS`. Others are
             reported. Native: "tools.0.custom.defer_loading: Extra inputs are not permitted".
-        betas: Names that the `anthropic-beta` header of every request has. Those of the client are kept.
+        betas: Names that the `anthropic-beta` header of every messages request has, beside the client's own.
         key_betas: The beta that a native key needs, by key. It is added where the request has that key and no beta of
             the same name with another date. Native: "mcp_servers: Extra inputs are not permitted".
         web_search: Type of the native tool for `web_search_options`, for instance `web_search_20260318`. None refuses

@@ -30,25 +30,25 @@ class Translation(Struct, frozen=True):
         body: The messages request, as JSON.
         dialect: What the inner app accepts, for the model of this request.
         version: The `anthropic-version` header to send with it.
-        betas: The names in the `anthropic-beta` header to send with it.
         model: The model that the client named.
         streaming: Whether the client asked for a stream.
         ignored: Paths of the request fields that were dropped or changed (`seed`, `messages[].name`). Each path once,
             in order.
         may_pause: Whether the request offers tools that the service runs itself. Only then can it pause a turn.
         context: What the reply needs from the request.
+        betas: The names in the `anthropic-beta` header to send with it.
         may_be_unchanged: Whether a 304 is a valid reply. Never, for a chat completion.
     """
 
     body: bytes
     dialect: Dialect
     version: str
-    betas: tuple[str, ...]
     model: str
     streaming: bool
     ignored: tuple[str, ...]
     may_pause: bool
     context: ReplyContext
+    betas: tuple[str, ...] = ()
     may_be_unchanged: ClassVar[bool] = False
 
     def reply(self, body: bytes) -> bytes:

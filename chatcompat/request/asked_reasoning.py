@@ -9,7 +9,7 @@ from typing import Final
 from msgspec import Struct
 
 from chatcompat.dialect import Dialect
-from chatcompat.wire.chat_native import Reasoning
+from chatcompat.wire.chat_native import Reasoning, ThinkingKey
 from chatcompat.wire.chat_request import ChatCompletionRequest
 
 _UNNAMED_EFFORT: Final = "medium"  # for a request that only says that the model shall think
@@ -30,10 +30,16 @@ def to_asked(chat: ChatCompletionRequest, dialect: Dialect, ignored: list[str]) 
         if asked is not None and (asked.effort, asked.budget) != (chat.reasoning_effort, None):
             ignored.append(asked.field)
         return Asked("reasoning_effort", chat.reasoning_effort)
-    key = chat.thinking
-    if asked is None and key is not None and key.type == "enabled" and key.budget_tokens is None:
-        return Asked("thinking", _UNNAMED_EFFORT) if "thinking" in dialect.native_keys else None
-    return asked
+    return asked if asked is not None or chat.thinking is None else _from_key(chat.thinking, dialect)
+
+
+def _from_key(key: ThinkingKey, dialect: Dialect) -> Asked | None:
+    """Return what a native `thinking` asks for where the dialect decides how that is sent."""
+    if "thinking" not in dialect.native_keys:
+        return None
+    if key.type == "enabled" and key.budget_tokens is None:
+        return Asked("thinking", _UNNAMED_EFFORT)
+    return Asked("thinking", "none") if key.type == "disabled" and dialect.reasoning != "none" else None
 
 
 def _from_reasoning(reasoning: Reasoning, ignored: list[str]) -> Asked | None:

@@ -44,7 +44,7 @@ def set_native_keys(
     """Copy the native keys that the dialect lists, `thinking` and `betas` excepted. Raises `InvalidRequest`."""
     for name in _KEYS:
         value: Any = getattr(chat, name)
-        if value is None:
+        if value is None or value == []:
             continue
         if name not in dialect.native_keys:
             context.ignored.append(name)
@@ -125,22 +125,17 @@ def _to_server(server: MCPServer, path: str, context: RequestContext) -> dict[st
 def to_thinking(key: ThinkingKey, context: RequestContext) -> ThinkingConfig | None:
     """Convert `thinking`; None if it has no budget and only turns thinking on, as in other vendors' requests."""
     binding = _object(key.block_binding, "thinking.block_binding", context)
-    thinking: ThinkingConfig
+    if key.type != "enabled" and key.budget_tokens is not None:
+        context.ignored.append("thinking.budget_tokens")
+    if key.type == "enabled" and key.budget_tokens is not None:
+        return ThinkingEnabled(key.budget_tokens, key.display, UNSET if binding is None else binding)
+    if key.type == "adaptive":
+        return ThinkingAdaptive(key.display, UNSET if binding is None else binding)
+    context.ignored += ["thinking.display"] * (key.display is not None)
+    context.ignored += ["thinking.block_binding"] * (binding is not None)
     if key.type == "enabled":
-        if key.budget_tokens is None:
-            return None
-        thinking = ThinkingEnabled(key.budget_tokens, key.display, UNSET if binding is None else binding)
-    else:
-        if key.budget_tokens is not None:
-            context.ignored.append("thinking.budget_tokens")
-        if key.type == "adaptive":
-            thinking = ThinkingAdaptive(key.display, UNSET if binding is None else binding)
-        else:
-            thinking = ThinkingBetweenTools() if key.type == "between_tools" else ThinkingDisabled()
-    if isinstance(thinking, ThinkingBetweenTools | ThinkingDisabled):
-        context.ignored += ["thinking.display"] * (key.display is not None)
-        context.ignored += ["thinking.block_binding"] * (binding is not None)
-    return thinking
+        return None
+    return ThinkingBetweenTools() if key.type == "between_tools" else ThinkingDisabled()
 
 
 # ---------------------------------------------------------------- free objects

@@ -60,7 +60,8 @@ def set_reasoning(
             ignored.append("thinking")
         else:
             thinking = to_thinking(chat.thinking, context)
-            _merge(thinking, request, dialect, ignored, forces_call=forces_call, is_off=is_off, limited=limited)
+            if thinking is not None and (asked is None or asked.field != "thinking"):
+                _merge(thinking, request, dialect, ignored, forces_call=forces_call, is_off=is_off, limited=limited)
     if dialect.display is not None:
         _set_display("omitted" if hidden else dialect.display, request, dialect, forces_call=forces_call)
     if isinstance(request.thinking, ThinkingEnabled | ThinkingAdaptive):
@@ -130,7 +131,7 @@ def _make_room(budget: int, request: MessagesRequest, dialect: Dialect) -> None:
 
 
 def _merge(
-    thinking: ThinkingConfig | None,
+    thinking: ThinkingConfig,
     request: MessagesRequest,
     dialect: Dialect,
     ignored: list[str],
@@ -139,10 +140,8 @@ def _merge(
     is_off: bool,
     limited: bool,
 ) -> None:
-    """Take `thinking` as the client sent it, unless the request already says otherwise. None only turns it on."""
+    """Take `thinking` as the client sent it, unless the request already says otherwise."""
     made = request.thinking
-    if thinking is None:
-        return
     if is_off and not isinstance(thinking, ThinkingDisabled):
         ignored.append("thinking")
     elif made is not UNSET:
