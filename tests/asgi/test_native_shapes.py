@@ -57,7 +57,7 @@ async def test_a_native_history_gets_its_lost_thinking_back() -> None:
     await call(app, chat(messages=messages, **WANTED), headers=credential(b"key"))
     assert inner.bodies[2]["messages"][3]["content"][0] == BLOCKS[0]
     copied = [{"id": f"toolu_{number}", "function": {"name": "f", "arguments": "{}"}} for number in (1, 2)]
-    absent = {name: value for name, value in BLOCKS[3].items() if name != "input"}
+    absent = {"type": "tool_use", "id": "toolu_2", "name": "f"}
     messages[1] = {"role": "assistant", "content": [*BLOCKS[1:3], absent], "tool_calls": copied}
     await call(app, chat(messages=messages[:3], **WANTED), headers=credential(b"key"))
     assert inner.bodies[3]["messages"][1]["content"] == BLOCKS

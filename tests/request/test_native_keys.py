@@ -76,8 +76,8 @@ def test_a_key_of_the_wrong_kind_is_refused(name: str, value: Any, param: str) -
 
 def test_unknown_fields_within_keys_are_reported() -> None:
     for name in ("thinking", "output_config", "cache_control", "container", "context_management", "reasoning"):
-        value = {**KEYS.get(name, {"effort": "low"}), "zz": 1}
-        assert f"{name}.zz" in ask(max_tokens=90_000, **{name: value}).ignored
+        value: Any = {**KEYS.get(name, {"effort": "low"}), "zz": 1}
+        assert f"{name}.zz" in ask(Dialect(), (), **{name: value}).ignored
 
 
 def test_response_format_wins_over_the_native_format() -> None:
