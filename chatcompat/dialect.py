@@ -1,7 +1,7 @@
 """What the inner messages app accepts. It is configured, never guessed from the name of a model."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal
@@ -10,8 +10,11 @@ __all__ = [
     "BUDGETS",
     "DEFAULT_DIALECT",
     "EFFORTS",
+    "KEY_BETAS",
     "LLAMA_CPP",
     "NATIVE_2026",
+    "NATIVE_KEYS",
+    "NATIVE_TOOL_FIELDS",
     "PRESETS",
     "Dialect",
     "DialectOption",
@@ -29,7 +32,45 @@ EFFORTS: Final[Mapping[str, str]] = MappingProxyType(
     {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "xhigh", "max": "max"}
 )
 
+# Keys of a messages request that chat clients may add to theirs.
+NATIVE_KEYS: Final[frozenset[str]] = frozenset(
+    {
+        *("betas", "cache_control", "container", "context_management", "inference_geo", "mcp_servers"),
+        *("output_config", "speed", "thinking", "top_k"),
+    }
+)
+# Fields of a native tool that chat clients may add to a function.
+NATIVE_TOOL_FIELDS: Final[frozenset[str]] = frozenset(
+    {"allowed_callers", "defer_loading", "eager_input_streaming", "input_examples"}
+)
+# The beta that a key, a field of it or the type of an edit needs. The native API refuses it without that header.
+KEY_BETAS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "context_management": "context-management-2025-06-27",
+        "context_management.compact": "compact-2026-01-12",
+        "mcp_servers": "mcp-client-2025-11-20",
+        "output_config.task_budget": "task-budgets-2026-03-13",
+        "speed": "fast-mode-2026-02-01",
+        "thinking.block_binding": "thinking-binding-controls-2026-08-01",
+        "thinking.display.updates": "thinking-display-updates-2026-08-18",
+    }
+)
+
+BETA: Final = re.compile(r"[A-Za-z0-9._-]{1,100}")
+"""A name in the `anthropic-beta` header."""
+
 _VERSION: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+_WORDS: Final[Mapping[str, tuple[str | bool | None, ...]]] = MappingProxyType(
+    {
+        "reasoning": ("budget", "effort", "none"),
+        "strict_schemas": ("describe", "drop", "keep"),
+        "prefix_mismatch": ("error", "drop_block", None),
+        "thinking_off": ("disabled", "between_tools", "none", True, False),
+        "display": ("summarized", "omitted", None),
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,17 +109,33 @@ class Dialect:
         reasoning: How `reasoning_effort` is sent: as `thinking.budget_tokens` ("budget"), as `output_config.effort`
             ("effort"), or not at all ("none"). Native: "thinking.type.enabled: not supported for this model",
             "output_config: Extra inputs are not permitted".
-        budgets: Thinking budget in tokens by `reasoning_effort`. At most half of `max_tokens` is sent, to leave
-            room for the answer. Native: "max_tokens must be greater than thinking.budget_tokens".
+        budgets: Thinking budget in tokens by `reasoning_effort`. At most half of the client's `max_tokens` is sent, to
+            leave room for the answer, and a smaller budget is reported. Where the client names no limit, the budget is
+            added to the default. Native: "max_tokens must be greater than thinking.budget_tokens".
+        max_tokens_limit: The highest `max_tokens` to which a budget may raise the default, in tokens.
+            Native: "max_tokens: 192000 > 128000, which is the maximum allowed number of output tokens".
         efforts: Native effort by `reasoning_effort`. An effort that is missing here is reported.
             Native: "output_config.effort: Input should be 'low', 'medium' or 'high'".
         adaptive_thinking: Thinks at an effort only with `thinking: {"type": "adaptive"}`.
-        thinking_off: Takes `thinking: {"type": "disabled"}`. Otherwise the lowest effort is sent, which is reported.
+        thinking_off: How thinking is turned off: as `thinking: {"type": "disabled"}` (True or "disabled"), as
+            `{"type": "between_tools"}` ("between_tools"), which is reported where there are tools, or not at all (False
+            or "none"). Then the lowest effort is sent, which is reported, or no budget.
             Native: "thinking.type.disabled: not supported for this model".
+        display: The `thinking.display` that is sent: "summarized" or "omitted". By default none, and the model decides:
+            newer models omit the text of their thinking, so replies have no `reasoning_content`. Where the model thinks
+            without being asked (`reasoning` "effort" without `adaptive_thinking`), every request gets adaptive thinking
+            with this display. Native: "thinking.adaptive.display: Extra inputs are not permitted".
         prefix_mismatch: What the service does with thinking that a client sends behind a changed message: "error" or
             "drop_block". It is sent as `thinking.block_binding.prefix_mismatch_behavior`, with its
             `anthropic-beta` header, wherever thinking is asked for. None sends nothing, which means "error".
             Native: "thinking.adaptive.block_binding: Extra inputs are not permitted".
+        native_keys: The native keys that pass in a chat request: any of `NATIVE_KEYS`. Others are reported.
+            Native: "context_management: Extra inputs are not permitted".
+        native_tool_fields: The native fields of a function tool that pass: any of `NATIVE_TOOL_FIELDS`. Others are
+            reported. Native: "tools.0.custom.defer_loading: Extra inputs are not permitted".
+        betas: Names that the `anthropic-beta` header of every messages request has, beside the client's own.
+        key_betas: The beta that a native key needs, by key. It is added where the request has that key and no beta of
+            the same name with another date. Native: "mcp_servers: Extra inputs are not permitted".
         web_search: Type of the native tool for `web_search_options`, for instance `web_search_20260318`. None refuses
             such requests. Native: "tools.0: Input tag 'web_search_20260318' found using 'type' does not match".
         prefill: Takes a trailing assistant message as the start of its reply.
@@ -111,10 +168,16 @@ class Dialect:
     strict_unions: int = 16
     reasoning: Literal["budget", "effort", "none"] = "budget"
     budgets: Mapping[str, int] = field(default_factory=lambda: BUDGETS)
+    max_tokens_limit: int = 128_000
     efforts: Mapping[str, str] = field(default_factory=lambda: EFFORTS)
     adaptive_thinking: bool = False
-    thinking_off: bool = True
+    thinking_off: bool | Literal["disabled", "between_tools", "none"] = True
+    display: Literal["summarized", "omitted"] | None = None
     prefix_mismatch: Literal["error", "drop_block"] | None = None
+    native_keys: Set[str] = NATIVE_KEYS
+    native_tool_fields: Set[str] = NATIVE_TOOL_FIELDS
+    betas: tuple[str, ...] = ()
+    key_betas: Mapping[str, str] = field(default_factory=lambda: KEY_BETAS)
     web_search: str | None = None
     prefill: bool = True
     system_messages: bool = False
@@ -126,19 +189,23 @@ class Dialect:
     def __post_init__(self) -> None:
         if not _VERSION.fullmatch(self.version):
             raise ValueError(f"version must be a date like 2023-06-01, not {self.version!r}")
-        if self.reasoning not in ("budget", "effort", "none"):
-            raise ValueError(f"reasoning must be budget, effort or none, not {self.reasoning!r}")
-        if self.strict_schemas not in ("describe", "drop", "keep"):
-            raise ValueError(f"strict_schemas must be describe, drop or keep, not {self.strict_schemas!r}")
+        for name, words in _WORDS.items():
+            if getattr(self, name) not in words:
+                known = ", ".join(str(word) for word in words if not isinstance(word, bool))
+                raise ValueError(f"{name} must be one of {known}, not {getattr(self, name)!r}")
         for name in ("strict_tools", "strict_optional", "strict_unions"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be at least 0, not {getattr(self, name)}")
-        if self.prefix_mismatch not in (None, "error", "drop_block"):
-            raise ValueError(f"prefix_mismatch must be error, drop_block or None, not {self.prefix_mismatch!r}")
         if self.max_tokens < 1:
             raise ValueError(f"max_tokens must be at least 1, not {self.max_tokens}")
         if not 0 < self.max_temperature <= 2:  # noqa: PLR2004 - the highest that a client may send
             raise ValueError(f"max_temperature must be above 0 and at most 2, not {self.max_temperature}")
+        for name, known in (("native_keys", NATIVE_KEYS), ("native_tool_fields", NATIVE_TOOL_FIELDS)):
+            if unknown := sorted(set(getattr(self, name)) - known):
+                raise ValueError(f"{name} must be among {', '.join(sorted(known))}, not {unknown[0]!r}")
+        for beta in (*self.betas, *self.key_betas.values()):
+            if not BETA.fullmatch(beta):
+                raise ValueError(f"a beta must have letters, digits, '-', '.' and '_' only, not {beta!r}")
 
     def takes_sampling(self, version: str) -> bool:
         """Return whether `temperature` and `top_p` may be sent.
@@ -179,6 +246,8 @@ LLAMA_CPP: Final = Dialect(
     exact_tool_choice=False,
     repeats_prefill=True,
     keeps_connections=False,
+    native_keys=frozenset(),
+    native_tool_fields=frozenset(),
 )
 """llama.cpp's `llama-server`. It takes any temperature, and its own options control thinking. It silently ignores
 `output_config` and `strict`, treats every `tool_choice` as `auto` or `any`, and closes the connection after each

@@ -18,7 +18,7 @@ from chatcompat.request import Decoded, TranslatedRequest, decode_chat_request, 
 from chatcompat.request.bounds import DEFAULT_BOUNDS, RequestBounds
 from chatcompat.request.prefix import follows
 from chatcompat.wire.decode import decode_message, to_native_error
-from chatcompat.wire.messages import BINDING_BETA, ThinkingAdaptive, ThinkingConfig, ThinkingEnabled
+from chatcompat.wire.messages import ThinkingAdaptive, ThinkingConfig, ThinkingEnabled
 from chatcompat.wire.sse import MAX_EVENT_BYTES
 
 __all__ = ["Translation", "translate"]
@@ -42,7 +42,7 @@ class Translation(Struct, frozen=True):
         may_pause: Whether the request offers tools that the service runs itself. Only then can it pause a turn.
         context: What the reply needs from the request.
         choices: How many choices the client asked for (`n`). Send the body, and translate its reply, so many times.
-        betas: What the `anthropic-beta` header must name beside what the client sends.
+        betas: The names in the `anthropic-beta` header to send with it.
         may_be_unchanged: Whether a 304 is a valid reply. Never, for a chat completion.
     """
 
@@ -136,6 +136,7 @@ def translate(
     version: str | None = None,
     strict: bool = False,
     bounds: RequestBounds = DEFAULT_BOUNDS,
+    betas: tuple[str, ...] = (),
 ) -> Translation:
     """Translate the body of `POST /v1/chat/completions` into a messages request.
 
@@ -146,6 +147,7 @@ def translate(
         version: The `anthropic-version` header that the client sent. Default: the dialect's version.
         strict: Refuse a request if any of its fields would be ignored.
         bounds: How much a request may hold.
+        betas: The names in the `anthropic-beta` header that the client sent.
 
     Raises:
         InvalidRequest: The request cannot be translated.
@@ -157,6 +159,7 @@ def translate(
         version=version,
         strict=strict,
         bounds=bounds,
+        betas=betas,
     )
 
 
@@ -168,18 +171,19 @@ def translate_decoded(
     version: str | None = None,
     strict: bool = False,
     bounds: RequestBounds = DEFAULT_BOUNDS,
+    betas: tuple[str, ...] = (),
 ) -> Translation:
     """Translate a request that is decoded already. The arguments are those of `translate`."""
     chat = decoded.chat
     accepted = to_dialect(dialect, chat.model)
     version = version or accepted.version
-    outcome = to_messages_request(decoded, dialect=accepted, version=version, bounds=bounds)
+    outcome = to_messages_request(decoded, dialect=accepted, version=version, bounds=bounds, betas=betas)
     body = outcome.encode()
     if decoded.restored and not follows(
         body, {outcome.places[index]: prefix for index, prefix in decoded.restored.items()}
     ):
         decoded.forget_restored()
-        outcome = to_messages_request(decoded, dialect=accepted, version=version, bounds=bounds)
+        outcome = to_messages_request(decoded, dialect=accepted, version=version, bounds=bounds, betas=betas)
         body = outcome.encode()
     ignored = tuple(dict.fromkeys(outcome.ignored)) if outcome.ignored else ()
     if strict and ignored:
@@ -190,16 +194,16 @@ def translate_decoded(
         )
     if decoded.thinking_lost and THINKING not in ignored:  # even strict mode goes on: the client cannot change this
         ignored += (THINKING,)
-    tools = outcome.request.tools
+    tools, servers = outcome.request.tools, outcome.request.mcp_servers
     return Translation(
         body=body,
         dialect=accepted,
         version=version,
+        betas=outcome.betas,
         model=chat.model,
         streaming=bool(chat.stream),
         ignored=ignored,
-        betas=(BINDING_BETA,) if _binds(outcome.request.thinking) else (),
-        may_pause=tools is not UNSET and any(isinstance(tool, dict) for tool in tools),
+        may_pause=bool(servers) or (tools is not UNSET and any(isinstance(tool, dict) for tool in tools)),
         context=_to_reply_context(decoded, outcome, int(time.time()) if created is None else created),
         choices=chat.n or 1,
     )
@@ -226,4 +230,5 @@ def _to_reply_context(decoded: Decoded, outcome: TranslatedRequest, created: int
         legacy_functions=chat.functions is not None,
         service_tier=chat.service_tier is not None,
         keeps_turn=bool(decoded.restored),
+        hides_reasoning=outcome.hides_reasoning,
     )

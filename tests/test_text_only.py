@@ -41,6 +41,7 @@ def turns(draw: st.DrawFn) -> list[Json]:
     return [draw(texts()) | {"role": role} for role in roles]
 
 
+SHOWN = Dialect(reasoning="effort", display="summarized", betas=("b",))
 OPTIONS = st.fixed_dictionaries(
     {},
     optional={
@@ -55,6 +56,9 @@ OPTIONS = st.fixed_dictionaries(
         "user": st.just("u"),
         "tools": st.just([]),
         "x": st.just(1),
+        "reasoning": st.just({"exclude": True}),
+        "thinking": st.sampled_from([None, {"type": "adaptive"}]),
+        "betas": st.just(["b"]),
     },
 )
 
@@ -67,7 +71,9 @@ def outcome(body: bytes, dialect: Dialect) -> Any:
 
 
 @PROPERTY
-@given(turns(), OPTIONS, st.sampled_from([Dialect(), Dialect(system_messages=True, sampling=False, prefill=False)]))
+@given(
+    turns(), OPTIONS, st.sampled_from([Dialect(), Dialect(system_messages=True, sampling=False, prefill=False), SHOWN])
+)
 def test_a_chat_of_text_becomes_the_same_request(conversation: list[Json], options: Json, dialect: Dialect) -> None:
     body = dumps({"model": "m", "messages": conversation, **options}).encode("utf-8", "surrogatepass")
     with patch("chatcompat.request.build.to_plain_request", return_value=None):

@@ -65,6 +65,8 @@ _NOT_SENT_IN: Final = (
 NOT_POSTED: Final = _NOT_SENT_IN | {b"if-match", b"if-modified-since", b"if-none-match", b"if-unmodified-since"}
 _NOT_SENT_OUT: Final = HOP_BY_HOP | REPRESENTATION_HEADERS | {b"location"}  # redirects are errors
 
+_BETA: Final = b"anthropic-beta"
+
 _USUAL_CONNECTION: Final = frozenset({b"", b"close", b"keep-alive"})
 
 # Native headers and the names that chat clients read.
@@ -105,19 +107,32 @@ def to_inner_headers(
 ) -> Headers:
     """The client's headers for the inner app, and the headers of the new body, which has `length` bytes.
 
+    `betas` are all names of the `anthropic-beta` header, those of the client included.
+
     Credentials pass unchanged. `accept-encoding` is left out, since the reply is read here. `openai-*` headers are
     left out too.
     """
     if named := _named_by_connection(headers, fields):
         left_out |= named
+    if betas:
+        left_out |= {_BETA}
     inner = [(name, value) for name, value in headers if name not in left_out and not name.startswith(b"openai-")]
+    if betas:
+        inner.append((_BETA, ",".join(betas).encode("latin-1")))
     inner.append((b"anthropic-version", version.encode("latin-1")))
     if dialect.api_key_header and b"x-api-key" not in fields:
         inner += [(b"x-api-key", key) for name, value in inner if name == b"authorization" and (key := _bearer(value))]
-    inner += [(b"anthropic-beta", beta.encode()) for beta in betas]  # a list header: it may come more than once
     inner.append((b"content-type", b"application/json"))
     inner.append((b"content-length", b"%d" % length))
     return inner
+
+
+def to_betas(headers: Headers, fields: HeaderMap) -> tuple[str, ...]:
+    """The names in the `anthropic-beta` headers."""
+    if _BETA not in fields:
+        return ()
+    joined = b",".join([value for name, value in headers if name == _BETA]).decode("latin-1")
+    return tuple(beta for part in joined.split(",") if (beta := part.strip()))
 
 
 def _named_by_connection(headers: Headers, fields: HeaderMap) -> Set[bytes]:

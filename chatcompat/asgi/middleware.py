@@ -19,6 +19,7 @@ from chatcompat.asgi.headers import (
     is_json,
     lowered,
     media_type,
+    to_betas,
     to_header_map,
     to_inner_headers,
     too_large,
@@ -185,6 +186,7 @@ class ChatCompatMiddleware:
                 version=version.decode("latin-1") if version is not None else None,
                 strict=self._strict,
                 bounds=self._bounds,
+                betas=to_betas(headers, fields),
             )
         except ClientDisconnected:
             self._report(_unread(None, "client_disconnected", began))

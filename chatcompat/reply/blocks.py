@@ -125,7 +125,8 @@ class StreamedReply:
                 writer.say(text)
             if self.held_annotations:
                 writer.annotate(self.held_annotations)
-        if details := self.details.build(summary.model, positions=not self.json_seen):
+        details = self.details.build(summary.model, positions=not self.json_seen)
+        if details and not self.context.hides_reasoning:
             writer.detail(details)
         if (details or self.context.keeps_turn) and (calls := writer.said_calls()):
             summary.thinking = Turn(writer.content.digest, calls, details, self.native_ids)
@@ -207,7 +208,8 @@ class OpenThinking(OpenBlock):
         if thinking:
             self._reply.hold(len(thinking))
             self._pieces.append(thinking)
-            self._reply.writer.reason(thinking)
+            if not self._reply.context.hides_reasoning:
+                self._reply.writer.reason(thinking)
 
     def add_signature(self, signature: str) -> None:
         self._signature = signature

@@ -16,19 +16,23 @@ from itertools import groupby
 from typing import Final
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct
 
 from chatcompat.errors import DECODE_ERRORS
 from chatcompat.reply.text_digest import CALL_BYTES, MAX_SAID_BYTES, Call, digest_of
+from chatcompat.wire.chat_native import NativeImagePart, RedactedThinkingPart, ThinkingPart, ToolUsePart
 from chatcompat.wire.chat_request import (
     AssistantMessage,
+    DocumentPart,
     FilePart,
     FunctionMessage,
     ImagePart,
     Message,
     ReasoningDetail,
+    SearchResultPart,
     TextPart,
     ToolMessage,
+    ToolResultPart,
     UserMessage,
 )
 
@@ -59,8 +63,12 @@ class Turn(Struct, frozen=True):
 
 def to_turn(message: AssistantMessage) -> Turn:
     """Return the turn of a message. It is the same for a reply and for the history that a client sends back."""
-    calls: list[Call] = []
+    native = [part for part in _parts(message.content) if isinstance(part, ToolUsePart)]
+    calls: list[Call] = [("function", part.name, _input_of(part)) for part in native]
+    copied = {part.id for part in native}
     for call in message.tool_calls or ():
+        if call.id in copied:
+            continue
         if call.custom is not None:
             calls.append(("custom", call.custom.name, call.custom.input))
         elif call.function is not None:
@@ -68,6 +76,10 @@ def to_turn(message: AssistantMessage) -> Turn:
     if (legacy := message.function_call) is not None:
         calls.append(("function", legacy.name, legacy.arguments or ""))
     return Turn(digest_of(_text(message.content)), calls, message.reasoning_details or [])
+
+
+def _input_of(part: ToolUsePart) -> str:
+    return "" if part.input is UNSET else bytes(part.input).decode(errors="replace")
 
 
 # ---------------------------------------------------------------- the key
@@ -114,12 +126,38 @@ def digest_of_run(messages: Iterable[Message]) -> bytes:
     digest = blake2b(digest_size=32)
     for message in messages:
         if isinstance(message, UserMessage | ToolMessage | FunctionMessage):
-            files = _files(message.content)
-            role = "user" if isinstance(message, UserMessage) else "tool"
-            digest.update(_encode((role, _text(message.content), list(map(len, files)))))
-            for file in files:
-                digest.update(file)
+            for role, content in _parted(message):
+                files = _files(content)
+                digest.update(_encode((role, _text(content), list(map(len, files)))))
+                for file in files:
+                    digest.update(file)
     return digest.digest()
+
+
+def _parted(
+    message: UserMessage | ToolMessage | FunctionMessage,
+) -> list[tuple[str, str | Sequence[object] | None]]:
+    """Return the content of a message by role: native results in a user message are as those of tool messages."""
+    content: str | Sequence[object] | None = message.content
+    if not isinstance(message, UserMessage):
+        return [("tool", content)]
+    if not _has_results(message):
+        return [("user", content)]
+    results = [part for part in message.content if isinstance(part, ToolResultPart)]
+    rest = [part for part in message.content if not isinstance(part, ToolResultPart)]
+    return [*(("tool", result.content) for result in results), *([("user", rest)] if rest else [])]
+
+
+def _has_results(message: Message) -> bool:
+    """Return whether a message answers calls."""
+    if isinstance(message, UserMessage) and isinstance(message.content, list):
+        return any(isinstance(part, ToolResultPart) for part in message.content)
+    return isinstance(message, ToolMessage | FunctionMessage)
+
+
+def _parts(content: str | Sequence[object] | None) -> Sequence[object]:
+    """Return the parts of a message's content, if it has any."""
+    return content if isinstance(content, list) else ()
 
 
 def _text(content: str | Sequence[object] | None) -> str:
@@ -132,7 +170,7 @@ def _text(content: str | Sequence[object] | None) -> str:
 def _files(content: str | Sequence[object] | None) -> list[memoryview]:
     """Return the images and files of a message's content, as the JSON that the client sent."""
     files: list[memoryview] = []
-    for part in content if isinstance(content, list) else ():
+    for part in _parts(content):
         match part:
             case ImagePart():
                 files.append(memoryview(part.image_url.url))
@@ -140,6 +178,8 @@ def _files(content: str | Sequence[object] | None) -> list[memoryview]:
                 files.append(memoryview(_encode(part.file.file_id)))
                 if isinstance(part.file.file_data, Raw):
                     files.append(memoryview(part.file.file_data))
+            case NativeImagePart() | DocumentPart() | SearchResultPart():  # clients move cache breakpoints
+                files.append(memoryview(_encode(msgspec.structs.replace(part, cache_control=None))))
     return files
 
 
@@ -172,7 +212,7 @@ def lost_turns(messages: Sequence[Message]) -> list[tuple[AssistantMessage, byte
             answered = digest_of_run(reversed(run))
             found += [(turn, answered) for turn in turns]
             turns = []
-        if not any(isinstance(message, ToolMessage | FunctionMessage) for message in run):
+        if not any(map(_has_results, run)):
             return found
     answered = digest_of_run(())
     return found + [(turn, answered) for turn in turns]
@@ -183,4 +223,7 @@ def _is_turn(message: Message) -> bool:
 
 
 def _is_lost(turn: AssistantMessage) -> bool:
-    return bool(turn.tool_calls or turn.function_call) and not (turn.reasoning_details or turn.thinking_blocks)
+    kinds = set(map(type, _parts(turn.content)))
+    has_calls = turn.tool_calls or turn.function_call or ToolUsePart in kinds
+    has_thinking = turn.reasoning_details or turn.thinking_blocks or kinds & {ThinkingPart, RedactedThinkingPart}
+    return bool(has_calls) and not has_thinking

@@ -4,11 +4,13 @@ import msgspec
 from msgspec import UNSET
 
 from chatcompat.dialect import Dialect
+from chatcompat.request.asked_reasoning import hides_reasoning
 from chatcompat.request.bounds import RequestBounds, check_count
 from chatcompat.request.context import RequestContext, joined
 from chatcompat.request.conversation import Conversation, leading_system
 from chatcompat.request.decode import Decoded, to_invalid_request
 from chatcompat.request.fields import check_unsent, set_values
+from chatcompat.request.native_keys import set_native_keys, to_betas
 from chatcompat.request.prefix import Place
 from chatcompat.request.reasoning_effort import set_block_binding, set_reasoning
 from chatcompat.request.strict_schema import StrictSchemas
@@ -33,6 +35,8 @@ class TranslatedRequest(msgspec.Struct):
     output: Output | None = None
     prefill: str = ""  # prefill text that the reply repeats
     places: dict[int, Place] = {}  # where each message with thinking begins, by its index in the chat
+    betas: tuple[str, ...] = ()  # for the `anthropic-beta` header
+    hides_reasoning: bool = False  # whether the reply must not show the thinking
 
     def encode(self) -> bytes:
         """Encode the request. Raises `InvalidRequest` if an image or a file is not UTF-8."""
@@ -46,7 +50,7 @@ class TranslatedRequest(msgspec.Struct):
 
 
 def to_messages_request(
-    decoded: Decoded, *, dialect: Dialect, version: str, bounds: RequestBounds
+    decoded: Decoded, *, dialect: Dialect, version: str, bounds: RequestBounds, betas: tuple[str, ...] = ()
 ) -> TranslatedRequest:
     """Translate a decoded request.
 
@@ -55,6 +59,7 @@ def to_messages_request(
         dialect: The features of the inner app.
         version: The `anthropic-version` header of the messages request.
         bounds: The limits on the request.
+        betas: The names in the client's `anthropic-beta` header.
 
     Raises:
         InvalidRequest: If the request cannot be translated. `param` names the field.
@@ -65,11 +70,13 @@ def to_messages_request(
     if plain is None:
         try:
             context = RequestContext(ignored, bounds, StrictSchemas(dialect, bounds), decoded.native_ids)
-            return _to_messages_request(decoded, dialect, version, context)
+            translated = _to_messages_request(decoded, dialect, version, context)
+            translated.betas = to_betas(chat, translated.request, dialect, betas, translated.ignored)
         except UnicodeDecodeError as error:  # in a raw value
             raise to_invalid_request(error) from None
+        return translated
     set_values(chat, plain, dialect, version, ignored)
-    return TranslatedRequest(plain, ignored)
+    return TranslatedRequest(plain, ignored, betas=tuple(dict.fromkeys((*betas, *dialect.betas))))
 
 
 def _to_messages_request(
@@ -94,11 +101,20 @@ def _to_messages_request(
             request.system = [*(request.system or []), output.instruction]
         context.ignored.append("response_format")
     set_values(chat, request, dialect, version, context.ignored)
-    set_reasoning(chat.reasoning_effort, request, dialect, context.ignored, forces_call=decision.forces_call)
+    hidden = hides_reasoning(chat, context.ignored)
+    set_reasoning(chat, request, dialect, context, forces_call=decision.forces_call, hidden=hidden)
     set_block_binding(request, dialect, context.ignored, has_thinking=bool(conversation.places))
+    set_native_keys(chat, request, dialect, version, context)
     context.keep_last_breakpoints()
     return TranslatedRequest(
-        request, context.ignored, context.media, names, output, conversation.repeated, conversation.places
+        request,
+        context.ignored,
+        context.media,
+        names,
+        output,
+        conversation.repeated,
+        conversation.places,
+        hides_reasoning=hidden,
     )
 
 

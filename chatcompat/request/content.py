@@ -7,7 +7,19 @@ from msgspec import Raw
 
 from chatcompat.request.context import RequestContext
 from chatcompat.request.media import to_file, to_image
-from chatcompat.wire.chat_request import FilePart, ImagePart, PromptCacheBreakpoint, RefusalPart, TextPart, UserPart
+from chatcompat.request.native_blocks import to_native_block
+from chatcompat.wire.chat_native import NativeImagePart
+from chatcompat.wire.chat_request import (
+    AssistantPart,
+    DocumentPart,
+    FilePart,
+    ImagePart,
+    PromptCacheBreakpoint,
+    SearchResultPart,
+    TextPart,
+    ToolResultPart,
+    UserPart,
+)
 from chatcompat.wire.messages import (
     BlockParam,
     CacheControl,
@@ -15,6 +27,7 @@ from chatcompat.wire.messages import (
     RedactedThinkingBlockParam,
     TextBlockParam,
     ThinkingBlockParam,
+    ToolResultBlockParam,
 )
 
 # A chat breakpoint asks for 30 minutes or 12 hours; a native one for 5 minutes or one hour.
@@ -27,7 +40,7 @@ def is_blank(text: str) -> bool:
 
 
 def to_text_blocks(
-    content: str | list[TextPart] | list[TextPart | RefusalPart] | None, context: RequestContext
+    content: str | Sequence[TextPart | AssistantPart] | None, context: RequestContext
 ) -> list[TextBlockParam]:
     """Convert the text of a message, without blank parts."""
     if content is None:
@@ -43,8 +56,11 @@ def to_text_blocks(
     return blocks
 
 
-def to_blocks(content: str | list[UserPart] | None, path: str, context: RequestContext) -> list[ContentBlockParam]:
-    """Convert text, images and files in order, without blank text. `path` is the path of `content`."""
+def to_blocks(content: str | Sequence[UserPart] | None, path: str, context: RequestContext) -> list[ContentBlockParam]:
+    """Convert text, images, files and native blocks in order, without blank text and without results of calls.
+
+    `path` is the path of `content`.
+    """
     if content is None:
         return []
     if isinstance(content, str):
@@ -62,6 +78,11 @@ def to_blocks(content: str | list[UserPart] | None, path: str, context: RequestC
                     context.ignored.append("messages[].content[].image_url.detail")
             case FilePart():
                 block = to_file(part.file, f"{path}[{index}]", context)
+            case NativeImagePart() | DocumentPart() | SearchResultPart():
+                blocks.append(to_native_block(part, f"{path}[{index}]", context))
+                continue
+            case ToolResultPart():
+                continue
             case _:
                 assert_never(part)
         _mark(block, part, context)
@@ -78,6 +99,12 @@ def only_text(content: str | Sequence[BlockParam]) -> str | None:
     return None
 
 
+def set_content(result: ToolResultBlockParam, blocks: list[ContentBlockParam]) -> None:
+    """Set the content of a result, if there is any."""
+    if blocks:
+        result.content = only_text(blocks) or blocks
+
+
 def mark_last(blocks: Sequence[BlockParam], cache_control: CacheControl | None, context: RequestContext) -> None:
     """Move a message's breakpoint to its last block that can carry one: native messages carry none."""
     if cache_control is None:
@@ -88,7 +115,7 @@ def mark_last(blocks: Sequence[BlockParam], cache_control: CacheControl | None, 
             return
 
 
-def _mark(block: ContentBlockParam, part: UserPart, context: RequestContext) -> None:
+def _mark(block: ContentBlockParam, part: TextPart | ImagePart | FilePart, context: RequestContext) -> None:
     if part.cache_control is not None:
         context.add_breakpoint(block, part.cache_control)
     elif part.prompt_cache_breakpoint is not None:

@@ -12,13 +12,16 @@ from msgspec import UNSET, Struct
 from chatcompat.dialect import Dialect
 from chatcompat.errors import InvalidRequest
 from chatcompat.request.bounds import RequestBounds, check_count
-from chatcompat.request.content import is_blank, mark_last, only_text, to_blocks, to_text_blocks
+from chatcompat.request.content import is_blank, mark_last, only_text, set_content, to_blocks, to_text_blocks
 from chatcompat.request.context import RequestContext
+from chatcompat.request.native_blocks import has_native_parts, read_input
+from chatcompat.request.native_turns import answer_natively, to_native_turn
 from chatcompat.request.pending_calls import PendingCalls
 from chatcompat.request.prefix import Place
 from chatcompat.request.thinking_blocks import from_thinking_blocks, place_blocks, to_kept
 from chatcompat.request.tool_arguments import to_input
 from chatcompat.request.tool_names import ToolNames
+from chatcompat.wire.chat_native import RedactedThinkingPart, ThinkingPart, ToolUsePart
 from chatcompat.wire.chat_request import (
     AssistantMessage,
     FunctionCall,
@@ -33,10 +36,8 @@ from chatcompat.wire.chat_request import (
 from chatcompat.wire.ids import UniqueIds, to_native_id
 from chatcompat.wire.messages import (
     BlockParam,
-    ContentBlockParam,
     MessageParam,
     TextBlockParam,
-    ToolResultBlockParam,
     ToolUseBlockParam,
 )
 from chatcompat.wire.utf8 import require_utf8
@@ -125,14 +126,15 @@ class Conversation:
     # ------------------------------------------------------------ one role each
 
     def _add_user(self, message: UserMessage, index: int) -> None:
+        results = answer_natively(message.content, f"messages[{index}].content", self._calls, self._context)
         blocks = to_blocks(message.content, f"messages[{index}].content", self._context)
-        if not blocks:
+        if not blocks and not results:
             raise InvalidRequest(
                 "A user message must have text, an image or a file.",
                 param=f"messages[{index}].content",
                 code="empty_content",
             )
-        mark_last(blocks, message.cache_control, self._context)
+        mark_last(blocks or results, message.cache_control, self._context)
         self._user += blocks
 
     def say(self, blocks: list[TextBlockParam]) -> None:
@@ -142,6 +144,11 @@ class Conversation:
     def _add_assistant(self, message: AssistantMessage, index: int) -> None:
         if message.annotations is not UNSET or message.audio is not UNSET:
             self._report_unsent(message)
+        if has_native_parts(message.content):
+            if blocks := self._native_turn(message, index):
+                self._begin_assistant_turn()
+                self._append(message, index, blocks)
+            return
         text = _assistant_text(message, self._context)
         if not message.tool_calls and message.function_call is None:
             blocks = self._with_thinking(message, index, text, [])
@@ -161,6 +168,9 @@ class Conversation:
             if message.function_call is not None:
                 calls.append(self._to_function_use(message.function_call, index))
             blocks = self._with_thinking(message, index, text, calls)
+        self._append(message, index, blocks)
+
+    def _append(self, message: AssistantMessage, index: int, blocks: list[BlockParam]) -> None:
         mark_last(blocks, message.cache_control, self._context)
         continues = bool(self.messages) and self.messages[-1].role == "assistant"
         if message.reasoning_details:
@@ -171,6 +181,36 @@ class Conversation:
             self.messages[-1].content += blocks  # type: ignore[operator]  # a list until `close`
         else:
             self.messages.append(MessageParam("assistant", blocks))
+
+    def _native_turn(self, message: AssistantMessage, index: int) -> list[BlockParam]:
+        """The blocks of a message with native ones. A call in `tool_calls` with the id of a native one is a copy."""
+        path, parts = (
+            f"messages[{index}].content",
+            [part for part in message.content or () if not isinstance(part, str)],
+        )
+        if message.tool_calls or message.function_call or any(isinstance(part, ToolUsePart) for part in parts):
+            self._begin_assistant_turn()
+        blocks = to_native_turn(parts, path, self._dialect, self._context, self._to_native_use)
+        native_ids = {part.id for part in parts if isinstance(part, ToolUsePart)}
+        for number, call in enumerate(message.tool_calls or ()):
+            if call.id not in native_ids:
+                blocks.append(self._to_tool_use(call, call.id, f"messages[{index}].tool_calls[{number}]"))
+        if message.function_call is not None:
+            blocks.append(self._to_function_use(message.function_call, index))
+        if any(isinstance(part, ThinkingPart | RedactedThinkingPart) for part in parts):
+            return blocks
+        text = [block for block in blocks if isinstance(block, TextBlockParam)]
+        calls = [block for block in blocks if isinstance(block, ToolUseBlockParam)]
+        placed = self._with_thinking(message, index, text, calls)
+        return placed if message.reasoning_details or message.thinking_blocks else blocks
+
+    def _to_native_use(self, part: ToolUsePart, path: str) -> ToolUseBlockParam:
+        raw, whole = read_input(part.input, f"{path}.input", self._context)
+        if not whole:
+            self._ignored.append("messages[].content[].input")
+        block = self._call(part.id, part.id, part.name, raw, path)
+        self._context.add_breakpoint(block, part.cache_control)
+        return block
 
     def _report_unsent(self, message: AssistantMessage) -> None:
         for name, value in (("annotations", message.annotations), ("audio", message.audio)):
@@ -238,13 +278,13 @@ class Conversation:
         return block
 
     def _add_tool(self, message: ToolMessage, index: int) -> None:
-        result = self._calls.answer_tool(message.tool_call_id, index)
-        _set_content(result, to_blocks(message.content, f"messages[{index}].content", self._context))
+        result = self._calls.answer_tool(message.tool_call_id, f"messages[{index}].tool_call_id")
+        set_content(result, to_blocks(message.content, f"messages[{index}].content", self._context))
         result.is_error = bool(message.is_error)
         self._context.add_breakpoint(result, message.cache_control)
 
     def _add_function(self, message: FunctionMessage, index: int) -> None:
-        _set_content(self._calls.answer_function(message.name, index), to_blocks(message.content, "", self._context))
+        set_content(self._calls.answer_function(message.name, index), to_blocks(message.content, "", self._context))
 
     # ------------------------------------------------------------ turns
 
@@ -327,11 +367,6 @@ def _marked(instruction: _Instruction) -> list[BlockParam]:
     for block in instruction.blocks:
         block.text = f"<system>\n{block.text}\n</system>"
     return [*instruction.blocks]
-
-
-def _set_content(result: ToolResultBlockParam, blocks: list[ContentBlockParam]) -> None:
-    if blocks:
-        result.content = only_text(blocks) or blocks
 
 
 def missing(path: str) -> InvalidRequest:

@@ -11,8 +11,8 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from chatcompat.dialect import Dialect
 from chatcompat.errors import InvalidRequest
-from chatcompat.wire.chat_request import ChatCompletionRequest, Container
-from chatcompat.wire.messages import ContainerParam, MessagesRequest, MetadataParam, SkillParam
+from chatcompat.wire.chat_request import ChatCompletionRequest
+from chatcompat.wire.messages import MessagesRequest, MetadataParam
 from chatcompat.wire.utf8 import require_utf8
 
 
@@ -59,6 +59,18 @@ FATES: Final[dict[str, Fate]] = {
     "service_tier": Mapped("service_tier: auto, and default as standard_only; others are ignored and reported"),
     "safety_identifier": Mapped("metadata.user_id"),
     "user": Mapped("metadata.user_id; safety_identifier wins"),
+    "reasoning": Mapped("as reasoning_effort, which wins; exclude leaves reasoning out of the reply"),
+    "include_reasoning": Mapped("false leaves reasoning out of the reply; reasoning.exclude wins"),
+    "thinking": Mapped("thinking, where the dialect lists it; what reasoning_effort makes wins"),
+    "output_config": Mapped("output_config, where the dialect lists it; response_format and reasoning_effort win"),
+    "top_k": Mapped("top_k, where the dialect lists it and the version has it"),
+    "cache_control": Mapped("cache_control, where the dialect lists it"),
+    "container": Mapped("container, where the dialect lists it"),
+    "context_management": Mapped("context_management, where the dialect lists it"),
+    "mcp_servers": Mapped("mcp_servers, where the dialect lists it"),
+    "speed": Mapped("speed, where the dialect lists it"),
+    "inference_geo": Mapped("inference_geo, where the dialect lists it"),
+    "betas": Mapped("the `anthropic-beta` header, joined with the client's own, where the dialect lists it"),
     "audio": Ignored("speech is refused where `modalities` asks for it"),
     "frequency_penalty": Ignored("no native field", neutral=(0,)),
     "logit_bias": Ignored("no native field", neutral=({},)),
@@ -121,24 +133,12 @@ def set_values(
             request.service_tier = tier
     if user := chat.safety_identifier or chat.user:
         request.metadata = MetadataParam(user)
-    if chat.container:
-        request.container = _to_container(chat.container)
     if chat.stream:
         request.stream = True
         if chat.stream_options is not None and chat.stream_options.include_obfuscation:
             ignored.append("stream_options.include_obfuscation")
     elif chat.stream_options is not None:
         raise InvalidRequest('stream_options needs "stream": true.', param="stream_options", code="invalid_value")
-
-
-def _to_container(container: str | Container) -> str | ContainerParam | UnsetType:
-    """Return the container of a reply as a request names it: by its id, unless it has skills."""
-    if isinstance(container, str):
-        return container
-    if container.skills:
-        skills = [SkillParam(skill.type, skill.skill_id, skill.version) for skill in container.skills]
-        return ContainerParam(container.id, skills)
-    return container.id or UNSET
 
 
 def _set_stop_sequences(stop: str | list[str], request: MessagesRequest, ignored: list[str]) -> None:

@@ -58,6 +58,7 @@ _MEDIA_TYPES_OF_NAMES: Final = {
 }
 
 _HTTP: Final = re.compile(rb'"https?://[^"]', re.IGNORECASE)
+_HTTP_URL: Final = re.compile("https?://.", re.IGNORECASE)
 _NO_BASE64: Final = re.compile(rb'"(?:"|[^"]{0,99}:)')  # empty, or a URL
 
 _MAX_HEAD: Final = 1024
@@ -99,6 +100,21 @@ def to_file(file: File, path: str, context: RequestContext) -> ImageBlockParam |
             code="unsupported_value",
         )
     return _to_block(media_type, data[1:], file.filename, path, context)
+
+
+def to_base64_block(
+    media_type: str, raw: Raw, path: str, context: RequestContext
+) -> ImageBlockParam | DocumentBlockParam:
+    """Convert the base64 source of a native block, whose data is the JSON string `raw`."""
+    data = _to_plain_string(raw, f"{path}.source.data")[1:]
+    if bytes(data[:1]) == b'"':
+        raise InvalidRequest("Base64 data must not be empty.", param=f"{path}.source.data", code="unsupported_value")
+    return _to_block(media_type.strip().lower().encode(), data, None, path, context)
+
+
+def is_http(url: str) -> bool:
+    """Whether a URL is one that the service can load."""
+    return _HTTP_URL.match(url) is not None
 
 
 def _split_data_url(url: memoryview) -> tuple[bytes, memoryview] | None:

@@ -11,6 +11,8 @@ from chatcompat.request.json_objects import decode_raw_list, decode_raw_object, 
 
 # The type of the service's own tools ends in a version date, for example web_search_20260318.
 _SERVER_TOOL: Final = re.compile(rb'"[a-z][a-z0-9_]*_[0-9]{8}"')
+# The native types without a version date.
+_UNDATED: Final = frozenset({b'"mcp_toolset"'})
 _NULL: Final = Raw(b"null")
 
 _encode = msgspec.json.Encoder().encode
@@ -38,8 +40,9 @@ def _is_native(tool: Raw) -> bool:
         fields = decode_raw_object(tool)
     except DECODE_ERRORS:
         return False
+    kind = bytes(fields.get("type", b""))
     return "function" not in fields and (
-        "input_schema" in fields or _SERVER_TOOL.fullmatch(bytes(fields.get("type", b""))) is not None
+        "input_schema" in fields or kind in _UNDATED or _SERVER_TOOL.fullmatch(kind) is not None
     )
 
 
@@ -48,4 +51,6 @@ def read_native_tool(tool: Raw, path: str, max_depth: int) -> dict[str, Any]:
     decoded = read_object(tool, path, max_depth)
     if not isinstance(decoded.get("name", ""), str):
         raise InvalidRequest("Expected str.", param=f"{path}.name", code="invalid_type")
+    if decoded.get("type") == "function" and "input_schema" in decoded:  # the two shapes mixed: natively "custom"
+        decoded["type"] = "custom"
     return decoded

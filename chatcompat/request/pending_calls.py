@@ -40,8 +40,8 @@ class PendingCalls:
         else:
             self._waiting[key] = deque((call,))
 
-    def answer_tool(self, chat_id: str, index: int) -> ToolResultBlockParam:
-        """Return the empty result of the first waiting call with this id. `index` is the index of the message.
+    def answer_tool(self, chat_id: str, path: str) -> ToolResultBlockParam:
+        """Return the empty result of the first waiting call with this id. `path` is the path of the id.
 
         Raises:
             InvalidRequest: If no such call is waiting.
@@ -50,7 +50,7 @@ class PendingCalls:
             return result
         raise InvalidRequest(
             f"No earlier tool call with {_named(chat_id)} is waiting for a result.",
-            param=f"messages[{index}].tool_call_id",
+            param=path,
             code="unexpected_tool_result",
         )
 

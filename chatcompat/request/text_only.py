@@ -28,7 +28,7 @@ _TEXT_ONLY: Final = msgspec.structs.astuple(AssistantMessage(""))[1:]
 
 def to_plain_request(chat: ChatCompletionRequest, dialect: Dialect) -> MessagesRequest | None:
     """Translate system messages and alternating turns, the user's first and last; None for any other chat."""
-    if msgspec.structs.astuple(chat)[_FIRST_RARE:] != _NONE_RARE:
+    if msgspec.structs.astuple(chat)[_FIRST_RARE:] != _NONE_RARE or dialect.display is not None:
         return None
     system: list[TextBlockParam] = []
     turns: list[MessageParam] = []

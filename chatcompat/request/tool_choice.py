@@ -8,6 +8,7 @@ from chatcompat.dialect import Dialect
 from chatcompat.errors import InvalidRequest
 from chatcompat.request.structured_output import Output
 from chatcompat.request.tool_names import ToolNames
+from chatcompat.wire.chat_native import NativeAny, NativeAuto, NativeNone, NativeTool
 from chatcompat.wire.chat_request import (
     AllowedTool,
     AllowedToolsChoice,
@@ -20,6 +21,12 @@ from chatcompat.wire.messages import ToolChoiceParam, ToolParam
 
 # The chat choice -> the native type. The choice of a named tool has the type `tool`.
 TOOL_CHOICES: Final[dict[str, Literal["auto", "any", "none"]]] = {"auto": "auto", "none": "none", "required": "any"}
+
+_NATIVE_CHOICES: Final[dict[type, Literal["auto", "any", "none"]]] = {
+    NativeAuto: "auto",
+    NativeAny: "any",
+    NativeNone: "none",
+}
 
 Tools = list[ToolParam | dict[str, Any]]
 
@@ -96,6 +103,8 @@ def _emulate(decision: ToolDecision, chat: ChatCompletionRequest) -> None:
     decision.choice = ToolChoiceParam("auto" if choice.type == "auto" else "any")
     if chat.parallel_tool_calls is False:
         decision.ignored.append("parallel_tool_calls")
+    if _disables_parallel(chat):
+        decision.ignored.append("tool_choice.disable_parallel_tool_use")
 
 
 def _native_name(tool: ToolParam | dict[str, Any]) -> str | None:
@@ -106,16 +115,20 @@ def _to_tool_choice(chat: ChatCompletionRequest, names: ToolNames) -> ToolChoice
     """The native choice, or None for the default. `names.offered` holds the client's tools."""
     if chat.functions is not None or chat.function_call is not None:
         return _from_function_call(chat.function_call, names)
-    parallel = chat.parallel_tool_calls is not False
+    parallel = chat.parallel_tool_calls is not False and not _disables_parallel(chat)
     match chat.tool_choice:
-        case NamedFunctionChoice(Named(name)) | NamedCustomChoice(Named(name)):
+        case NamedFunctionChoice(function=Named(name)) | NamedCustomChoice(custom=Named(name)) | NativeTool(name):
             choice = _named(name, names, "tool_choice")
-        case AllowedToolsChoice(allowed):
-            choice = ToolChoiceParam(TOOL_CHOICES[allowed.mode])
-        case "required" if not names.offered:
+        case NamedFunctionChoice() | NamedCustomChoice() as flat:
+            choice = _named(_flat_name(flat), names, "tool_choice")
+        case "required" | NativeAny() if not names.offered:
             raise InvalidRequest(
                 "A tool call is required, but the request has no tools.", param="tool_choice", code="unknown_tool"
             )
+        case NativeAuto() | NativeAny() | NativeNone() as native:
+            choice = ToolChoiceParam(_NATIVE_CHOICES[type(native)])
+        case AllowedToolsChoice(allowed):
+            choice = ToolChoiceParam(TOOL_CHOICES[allowed.mode])
         case None if parallel:
             return None
         case word:
@@ -124,6 +137,22 @@ def _to_tool_choice(chat: ChatCompletionRequest, names: ToolNames) -> ToolChoice
         return None
     choice.disable_parallel_tool_use = not parallel and choice.type != "none"
     return choice
+
+
+def _disables_parallel(chat: ChatCompletionRequest) -> bool:
+    """Return whether a native `tool_choice` allows only one call at a time."""
+    native = chat.tool_choice
+    return isinstance(native, NativeAuto | NativeAny | NativeTool) and bool(native.disable_parallel_tool_use)
+
+
+def _flat_name(choice: NamedFunctionChoice | NamedCustomChoice) -> str:
+    """The name directly in a choice, as in the vendor's newer API."""
+    if choice.name is None:
+        field = "function" if isinstance(choice, NamedFunctionChoice) else "custom"
+        raise InvalidRequest(
+            "A required field is missing.", param=f"tool_choice.{field}", code="missing_required_parameter"
+        )
+    return choice.name
 
 
 def _from_function_call(call: Literal["none", "auto"] | Named | None, names: ToolNames) -> ToolChoiceParam | None:

@@ -13,6 +13,7 @@ from chatcompat.request.strict_schema import CLOSED_SCHEMA, StrictSchema
 from chatcompat.request.tool_choice import Tools, allowed_names
 from chatcompat.request.tool_names import ToolNames
 from chatcompat.request.tool_schema import EMPTY_SCHEMA, to_input_schema
+from chatcompat.request.tool_shapes import name_of, set_native_fields, to_custom, to_function, to_grammar
 from chatcompat.wire.chat_request import (
     ChatCompletionRequest,
     CustomDefinition,
@@ -58,9 +59,9 @@ def to_tools(
     tools: Tools = []
     for name, (tool, path) in named.items():
         if allowed is None or name in allowed:
-            tools.append(_to_tool(tool, path, names, context))
+            tools.append(_to_tool(tool, path, names, context, dialect))
         else:
-            _to_tool(tool, path, names, unsent)
+            _to_tool(tool, path, names, unsent, dialect)
     return tools
 
 
@@ -107,28 +108,31 @@ def _named_tools(
 
 def _name_of(tool: Definition | None, path: str) -> str:
     match tool:
-        case FunctionTool(function):
-            return function.name
-        case CustomTool(custom):
-            return custom.name
-        case FunctionDefinition(name):
-            return name
+        case FunctionTool() | CustomTool():
+            return name_of(tool, path)
+        case FunctionDefinition():
+            return tool.name
         case None:
             raise InvalidRequest("Expected object, got null.", param=path, code="invalid_type")
         case _:
             return str(tool.get("name", path))
 
 
-def _to_tool(tool: Definition, path: str, names: ToolNames, context: RequestContext) -> ToolParam | dict[str, Any]:
+def _to_tool(
+    tool: Definition, path: str, names: ToolNames, context: RequestContext, dialect: Dialect
+) -> ToolParam | dict[str, Any]:
     match tool:
-        case FunctionTool(function):
-            native = _to_function(function, f"{path}.function", "tools[].function", names, context)
+        case FunctionTool():
+            function, within = to_function(tool, path, context)
+            native = _to_function(function, within, "tools[].function", names, context)
+            set_native_fields(native, ((tool, path), (function, within)), dialect, context)
             context.add_breakpoint(native, tool.cache_control)
-        case CustomTool(custom):
-            native = _to_custom(custom, names, context)
+        case CustomTool():
+            native = _to_custom(*to_custom(tool, path, context), names, context)
             context.add_breakpoint(native, tool.cache_control)
         case FunctionDefinition():
             native = _to_function(tool, path, "functions[]", names, context)
+            set_native_fields(native, ((tool, path),), dialect, context)
         case dict():
             context.take_mark(tool)
             if tool.get("strict") is True:
@@ -174,12 +178,12 @@ def _report_strict(compiled: StrictSchema | None, path: str, schema: str, contex
         context.ignored.append(f"{path}.{schema}")
 
 
-def _to_custom(custom: CustomDefinition, names: ToolNames, context: RequestContext) -> ToolParam:
+def _to_custom(custom: CustomDefinition, path: str, names: ToolNames, context: RequestContext) -> ToolParam:
     """Convert to a tool with one string. Its grammar goes to the description and is reported, as it is not enforced."""
     name, description = names.to_native(custom.name), custom.description or ""
     names.custom.add(name)
     if isinstance(custom.format, GrammarFormat):
-        grammar = custom.format.grammar
+        grammar = to_grammar(custom.format, f"{path}.format")
         context.ignored.append("tools[].custom.format")
         description = f"{description}\n\nThe input follows this {grammar.syntax} grammar:\n{grammar.definition}".strip()
     return ToolParam(name=name, description=description or UNSET, input_schema=_FREE_TEXT)

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from chatcompat.simulator.betas import check_betas, read_betas
 from chatcompat.simulator.catalogue import find_model, to_model_info, to_model_page
 from chatcompat.simulator.decode import decode_messages_request, decode_prompt, decode_tools
 from chatcompat.simulator.errors import RETRY_AFTER, ErrorBody, ErrorDetail, Failure, invalid
@@ -67,13 +68,14 @@ async def create_message(request: Request) -> Response:
     faults = parse_faults(request.headers.getlist(HEADER))
     body = decode_messages_request(await _body(request))
     model, tools = find_model(body.model), decode_tools(body)
+    betas = read_betas(request.headers.getlist("anthropic-beta"))
+    check_betas(body, tools, model, betas)
     turns = check_prompt(body, tools, model, version)
-    betas = _betas(request)
     binding = check_binding(body, tools, turns, model, betas)
     check_limits(body, model, version)
     faults.raise_early(streamed=body.stream is True)
     key = _digest(encode(msgspec.structs.replace(body, stream=UNSET)))  # a stream and a whole reply have the same ids
-    answered = answer(body, tools, turns, key, faults, prefix=binding.prefix)
+    answered = answer(body, tools, turns, key, faults, prefix=binding.prefix, shows_thinking=model.shows_thinking)
     message = to_message(answered, f"msg_01{key}", body.model, input_tokens(body, tools, turns))
     if BETA in betas:
         message.input_transformations = binding.dropped
@@ -93,10 +95,11 @@ async def count_tokens(request: Request) -> Response:
     version = _admit(request)
     faults = parse_faults(request.headers.getlist(HEADER))
     prompt = decode_prompt(await _body(request))
-    tools = decode_tools(prompt)
-    model = find_model(prompt.model)
+    model, tools = find_model(prompt.model), decode_tools(prompt)
+    betas = read_betas(request.headers.getlist("anthropic-beta"))
+    check_betas(prompt, tools, model, betas)
     turns = check_prompt(prompt, tools, model, version)
-    check_binding(prompt, tools, turns, model, _betas(request))
+    check_binding(prompt, tools, turns, model, betas)
     faults.raise_early(streamed=False)
     counted = input_tokens(prompt, tools, turns)
     return _json(request, TokensCount(counted.plain + counted.cached))
@@ -134,11 +137,6 @@ def _admit(request: Request) -> str:
     if version not in VERSIONS:
         raise invalid(f"anthropic-version: is not a valid version; known ones are {' and '.join(VERSIONS)}")
     return version
-
-
-def _betas(request: Request) -> set[str]:
-    named = ",".join(request.headers.getlist("anthropic-beta"))
-    return {beta.strip() for beta in named.split(",")}
 
 
 async def _body(request: Request) -> bytes:

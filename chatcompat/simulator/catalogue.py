@@ -22,6 +22,8 @@ class Model(Struct, frozen=True):
     thinking_budget: bool = True  # thinking of type enabled
     binds_thinking: bool = False  # refuses thinking behind a changed prefix
     system_role: bool = False  # system messages within the conversation
+    shows_thinking: bool = True  # the text of thinking, unless `display` says otherwise
+    fast_mode_beta: bool = False  # any `speed` needs the beta of the fast mode
     max_input_tokens: int = 200_000
     max_tokens: int = 128_000
 
@@ -39,6 +41,8 @@ MODELS: Final = (
         thinking_budget=False,
         binds_thinking=True,
         system_role=True,
+        shows_thinking=False,
+        fast_mode_beta=True,
     ),
 )
 

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct
 from msgspec.json import Decoder
 
+from chatcompat.simulator.beta_wire import MCPToolset
 from chatcompat.simulator.errors import invalid
 from chatcompat.simulator.wire import CustomTool, MessagesRequest, Prompt, Tool, WebSearch
 from chatcompat.simulator.wording import native_wording, tag_words
@@ -20,6 +21,7 @@ class _ToolHead(Struct):
 _TOOL_HEAD: Final = Decoder(_ToolHead)
 _TOOLS: Final[dict[str, Decoder[Tool]]] = {
     "custom": Decoder(CustomTool),
+    "mcp_toolset": Decoder(MCPToolset),
     "web_search_20250305": Decoder(WebSearch),
     "web_search_20260209": Decoder(WebSearch),
     "web_search_20260318": Decoder(WebSearch),

@@ -70,12 +70,20 @@ class Answer(Struct, frozen=True):
 
 
 def answer(
-    request: MessagesRequest, tools: list[Tool], turns: list[Turn], key: str, faults: Faults, *, prefix: bytes
+    request: MessagesRequest,
+    tools: list[Tool],
+    turns: list[Turn],
+    key: str,
+    faults: Faults,
+    *,
+    prefix: bytes,
+    shows_thinking: bool,
 ) -> Answer:
     """Answer a request that passed `chatcompat.simulator.rules`. Ids are derived from `key`."""
     asked = next(turn for turn in reversed(turns) if turn.role == "user")
     chosen = [] if faults.refuse else _chosen_tools(request, tools, turns, asked)
-    parts = [*_thoughts(request, asked, chosen, prefix), *_words(request, turns, asked, chosen)]
+    thoughts = _thoughts(request, asked, chosen, prefix, shows_thinking=shows_thinking)
+    parts = [*thoughts, *_words(request, turns, asked, chosen)]
     parts += [
         Call(body=encode(example(tool.input_schema)).decode(), id=call_id(key, index), name=tool.name)
         for index, tool in enumerate(chosen)
@@ -209,7 +217,9 @@ def _quote(text: str) -> str:
 # ---------------------------------------------------------------- thinking
 
 
-def _thoughts(request: MessagesRequest, asked: Turn, chosen: list[CustomTool], prefix: bytes) -> Iterator[Thought]:
+def _thoughts(
+    request: MessagesRequest, asked: Turn, chosen: list[CustomTool], prefix: bytes, *, shows_thinking: bool
+) -> Iterator[Thought]:
     config = request.thinking
     if config is UNSET or isinstance(config, ThinkingDisabled):
         return
@@ -217,7 +227,8 @@ def _thoughts(request: MessagesRequest, asked: Turn, chosen: list[CustomTool], p
     if isinstance(config, ThinkingBetweenTools) and not results:
         return
     plan = f"call {', '.join(tool.name for tool in chosen)}" if chosen else "answer in words"
-    shown = not isinstance(config, ThinkingEnabled | ThinkingAdaptive) or config.display != "omitted"
+    display = config.display if isinstance(config, ThinkingEnabled | ThinkingAdaptive) else None
+    shown = shows_thinking if display is None else display != "omitted"
     body = f"The last turn has {len(asked.blocks)} blocks, {results} of them results of tools. I should {plan}."
     yield Thought(body=body, shown=shown, prefix=prefix)
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from msgspec import UNSET, Raw, UnsetType
 
+from chatcompat.simulator.beta_wire import BlockBinding, ContextManagement, MCPServer, MCPToolset, TaskBudget
 from chatcompat.simulator.blocks import Cacheable, Message, TextOnly, Wire
 
 # ---------------------------------------------------------------- tools
@@ -51,7 +52,7 @@ class WebSearch(Cacheable):
     user_location: UserLocation | None = None
 
 
-Tool = CustomTool | WebSearch
+Tool = CustomTool | WebSearch | MCPToolset
 
 
 class ToolChoiceAuto(Wire, tag="auto"):
@@ -83,25 +84,19 @@ ToolChoice = ToolChoiceAuto | ToolChoiceAny | ToolChoiceTool | ToolChoiceNone
 # ---------------------------------------------------------------- the request
 
 
-class BlockBinding(Wire):
-    """What happens to thinking behind a changed prefix. It needs its beta."""
-
-    prefix_mismatch_behavior: Literal["error", "drop_block"] | None = None
-
-
 class ThinkingEnabled(Wire, tag="enabled"):
     """Thinking within a budget of tokens."""
 
     budget_tokens: int
+    display: Literal["summarized", "omitted", "updates"] | None = None
     block_binding: BlockBinding | None = None
-    display: Literal["summarized", "omitted"] | None = None
 
 
 class ThinkingAdaptive(Wire, tag="adaptive"):
     """Thinking as much as the model decides."""
 
+    display: Literal["summarized", "omitted", "updates"] | None = None
     block_binding: BlockBinding | None = None
-    display: Literal["summarized", "omitted"] | None = None
 
 
 class ThinkingBetweenTools(Wire, tag="between_tools"):
@@ -127,6 +122,7 @@ class OutputConfig(Wire):
 
     effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
     format: JSONFormat | None = None
+    task_budget: TaskBudget | None = None
 
 
 class Metadata(Wire):
@@ -135,10 +131,19 @@ class Metadata(Wire):
     user_id: str | None = None
 
 
+class Skill(Wire):
+    """A skill to load into a container."""
+
+    skill_id: str
+    type: Literal["anthropic", "custom"]
+    version: str | UnsetType = UNSET
+
+
 class Container(Wire):
     """A container to use again."""
 
     id: str | None = None
+    skills: list[Skill] | None = None
 
 
 class Diagnostics(Wire):
@@ -161,6 +166,8 @@ class Prompt(Cacheable, kw_only=True):
     thinking: ThinkingConfig | UnsetType = UNSET
     output_config: OutputConfig | UnsetType = UNSET
     speed: Literal["standard", "fast"] | None = None
+    context_management: ContextManagement | None = None
+    mcp_servers: list[MCPServer] | UnsetType = UNSET
 
 
 class MessagesRequest(Prompt, kw_only=True):

@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
-from chatcompat.wire.messages import CacheControl
+from chatcompat.wire import chat_native as native
+from chatcompat.wire.messages import CacheControl, CitationsConfig
 
 # ---------------------------------------------------------------- request: content parts
 
@@ -52,7 +53,38 @@ class FilePart(Struct, tag_field="type", tag="file", forbid_unknown_fields=True,
     prompt_cache_breakpoint: PromptCacheBreakpoint | None = None
 
 
-UserPart = TextPart | ImagePart | FilePart
+class NativeContent(Struct, tag_field="type", tag="content", forbid_unknown_fields=True, gc=False):
+    content: str | list[TextPart | native.NativeImagePart]
+
+
+class DocumentPart(Struct, tag_field="type", tag="document", forbid_unknown_fields=True, gc=False):
+    source: native.NativeBase64 | native.NativeURL | native.NativeFile | native.NativeText | NativeContent
+    title: str | None = None
+    context: str | None = None
+    citations: CitationsConfig | None = None
+    cache_control: CacheControl | None = None
+
+
+class SearchResultPart(Struct, tag_field="type", tag="search_result", forbid_unknown_fields=True, gc=False):
+    source: str
+    title: str
+    content: list[TextPart]
+    citations: CitationsConfig | None = None
+    cache_control: CacheControl | None = None
+
+
+ResultPart = TextPart | ImagePart | FilePart | native.NativeImagePart | DocumentPart | SearchResultPart
+
+
+class ToolResultPart(Struct, tag_field="type", tag="tool_result", forbid_unknown_fields=True, gc=False):
+    tool_use_id: str
+    content: str | list[ResultPart] | None = None
+    is_error: bool | None = None
+    cache_control: CacheControl | None = None
+
+
+UserPart = ResultPart | ToolResultPart
+AssistantPart = TextPart | RefusalPart | native.ToolUsePart | native.ThinkingPart | native.RedactedThinkingPart
 
 
 # ---------------------------------------------------------------- request: messages
@@ -123,7 +155,7 @@ class UserMessage(Struct, tag_field="role", tag="user", forbid_unknown_fields=Tr
 
 
 class AssistantMessage(Struct, tag_field="role", tag="assistant", forbid_unknown_fields=True):
-    content: str | list[TextPart | RefusalPart] | None = None
+    content: str | list[AssistantPart] | None = None
     refusal: str | None = None
     tool_calls: list[ToolCall] | None = None
     function_call: FunctionCall | None = None
@@ -139,7 +171,7 @@ class AssistantMessage(Struct, tag_field="role", tag="assistant", forbid_unknown
 
 class ToolMessage(Struct, tag_field="role", tag="tool", forbid_unknown_fields=True):
     tool_call_id: str
-    content: str | list[UserPart] | None = None
+    content: str | list[ResultPart] | None = None
     is_error: bool | None = None
     name: str | None = None
     cache_control: CacheControl | None = None
@@ -157,16 +189,22 @@ Message = SystemMessage | DeveloperMessage | UserMessage | AssistantMessage | To
 # ---------------------------------------------------------------- request: tools and options
 
 
-class FunctionDefinition(Struct, forbid_unknown_fields=True):
+class FunctionDefinition(native.NativeToolFields, forbid_unknown_fields=True):
     name: str
     description: str | None = None
     parameters: Raw | UnsetType = UNSET
     strict: bool | None = None
 
 
-class FunctionTool(Struct, tag_field="type", tag="function", forbid_unknown_fields=True):
-    function: FunctionDefinition
+class FunctionTool(native.NativeToolFields, tag_field="type", tag="function", forbid_unknown_fields=True):
+    """A function, or its fields directly on the tool, as in the vendor's newer API."""
+
+    function: FunctionDefinition | None = None
     cache_control: CacheControl | None = None
+    name: str | None = None
+    description: str | None = None
+    parameters: Raw | UnsetType = UNSET
+    strict: bool | None = None
 
 
 class Grammar(Struct, forbid_unknown_fields=True):
@@ -179,7 +217,9 @@ class TextFormat(Struct, tag_field="type", tag="text", forbid_unknown_fields=Tru
 
 
 class GrammarFormat(Struct, tag_field="type", tag="grammar", forbid_unknown_fields=True):
-    grammar: Grammar
+    grammar: Grammar | None = None
+    definition: str | None = None  # these two: directly, as in the vendor's newer API
+    syntax: Literal["lark", "regex"] | None = None
 
 
 class CustomDefinition(Struct, forbid_unknown_fields=True):
@@ -189,8 +229,11 @@ class CustomDefinition(Struct, forbid_unknown_fields=True):
 
 
 class CustomTool(Struct, tag_field="type", tag="custom", forbid_unknown_fields=True):
-    custom: CustomDefinition
+    custom: CustomDefinition | None = None
     cache_control: CacheControl | None = None
+    name: str | None = None
+    description: str | None = None
+    format: TextFormat | GrammarFormat | None = None
 
 
 class Named(Struct, forbid_unknown_fields=True):
@@ -198,11 +241,13 @@ class Named(Struct, forbid_unknown_fields=True):
 
 
 class NamedFunctionChoice(Struct, tag_field="type", tag="function", forbid_unknown_fields=True):
-    function: Named
+    function: Named | None = None
+    name: str | None = None  # directly, as in the vendor's newer API
 
 
 class NamedCustomChoice(Struct, tag_field="type", tag="custom", forbid_unknown_fields=True):
-    custom: Named
+    custom: Named | None = None
+    name: str | None = None
 
 
 class AllowedTool(Struct, forbid_unknown_fields=True):
@@ -223,7 +268,7 @@ class AllowedToolsChoice(Struct, tag_field="type", tag="allowed_tools", forbid_u
     allowed_tools: AllowedTools
 
 
-ToolChoice = NamedFunctionChoice | NamedCustomChoice | AllowedToolsChoice
+ToolChoice = NamedFunctionChoice | NamedCustomChoice | AllowedToolsChoice | native.NativeChoice
 
 
 class ApproximateLocation(Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -300,7 +345,20 @@ class ChatCompletionRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     service_tier: str | None = None
     safety_identifier: str | None = None
     user: str | None = None
-    container: str | Container | None = None  # extension: the container that a reply named
+
+    # Extension: thinking, as other gateways name it, and keys of the native API.
+    reasoning: native.Reasoning | None = None
+    include_reasoning: bool | None = None
+    thinking: native.ThinkingKey | None = None
+    output_config: native.OutputConfigKey | None = None
+    top_k: Annotated[int, Meta(ge=-1)] | None = None  # -1: no limit, as other services name it
+    cache_control: CacheControl | None = None
+    container: str | Container | None = None
+    context_management: native.ContextManagementKey | None = None
+    mcp_servers: list[native.MCPServer] | None = None
+    speed: str | None = None
+    inference_geo: str | None = None
+    betas: list[str] | None = None
 
     # Fields that are not sent on. They come last, so that one comparison shows whether any of them is set.
     audio: Raw | UnsetType = UNSET

@@ -36,8 +36,12 @@ class URLSource(Struct, tag_field="type", tag="url", gc=False):
     url: str
 
 
+class FileSource(Struct, tag_field="type", tag="file", gc=False):
+    file_id: str
+
+
 class ImageBlockParam(Struct, tag_field="type", tag="image", omit_defaults=True, gc=False):
-    source: Base64Source | URLSource
+    source: Base64Source | URLSource | FileSource
     cache_control: CacheControl | None = None
 
 
@@ -46,17 +50,33 @@ class TextSource(Struct, tag_field="type", tag="text", gc=False):
     data: str
 
 
-class FileSource(Struct, tag_field="type", tag="file", gc=False):
-    file_id: str
+class CitationsConfig(Struct, forbid_unknown_fields=True, gc=False):
+    """Whether a document may be cited. Chat clients send it in the same shape."""
+
+    enabled: bool | UnsetType = UNSET
+
+
+class ContentSource(Struct, tag_field="type", tag="content", gc=False):
+    content: str | list[TextBlockParam | ImageBlockParam]
 
 
 class DocumentBlockParam(Struct, tag_field="type", tag="document", omit_defaults=True, gc=False):
-    source: Base64Source | URLSource | TextSource | FileSource
+    source: Base64Source | URLSource | TextSource | FileSource | ContentSource
     title: str | None = None
+    context: str | None = None
+    citations: CitationsConfig | None = None
     cache_control: CacheControl | None = None
 
 
-ContentBlockParam = TextBlockParam | ImageBlockParam | DocumentBlockParam
+class SearchResultBlockParam(Struct, tag_field="type", tag="search_result", omit_defaults=True, gc=False):
+    source: str
+    title: str
+    content: list[TextBlockParam]
+    citations: CitationsConfig | None = None
+    cache_control: CacheControl | None = None
+
+
+ContentBlockParam = TextBlockParam | ImageBlockParam | DocumentBlockParam | SearchResultBlockParam
 
 
 class ToolUseBlockParam(Struct, tag_field="type", tag="tool_use", omit_defaults=True, gc=False):
@@ -106,6 +126,10 @@ class ToolParam(Struct, omit_defaults=True):
     description: str | UnsetType = UNSET
     strict: bool = False
     cache_control: CacheControl | None = None
+    allowed_callers: list[str] | UnsetType = UNSET
+    defer_loading: bool | UnsetType = UNSET
+    eager_input_streaming: bool | UnsetType = UNSET
+    input_examples: list[dict[str, Any]] | UnsetType = UNSET
 
 
 class ToolChoiceParam(Struct, omit_defaults=True):
@@ -124,32 +148,30 @@ class JSONOutputFormat(Struct, tag_field="type", tag="json_schema"):
 
 class OutputConfig(Struct, omit_defaults=True):
     effort: str | None = None
-    format: JSONOutputFormat | None = None
+    format: JSONOutputFormat | dict[str, Any] | None = None  # a dict: a format sent in the native shape
+    task_budget: dict[str, Any] | UnsetType = UNSET
 
 
-class BlockBinding(Struct, gc=False):
-    """What happens to thinking whose prefix changed. It needs the beta `BINDING_BETA`."""
-
-    prefix_mismatch_behavior: Literal["error", "drop_block"]
-
-
-BINDING_BETA = "thinking-binding-controls-2026-08-01"
-
-
-class ThinkingEnabled(Struct, tag_field="type", tag="enabled", omit_defaults=True, gc=False):
+class ThinkingEnabled(Struct, tag_field="type", tag="enabled", omit_defaults=True):
     budget_tokens: int
-    block_binding: BlockBinding | UnsetType = UNSET
+    display: str | None = None
+    block_binding: dict[str, Any] | UnsetType = UNSET
 
 
-class ThinkingAdaptive(Struct, tag_field="type", tag="adaptive", omit_defaults=True, gc=False):
-    block_binding: BlockBinding | UnsetType = UNSET
+class ThinkingAdaptive(Struct, tag_field="type", tag="adaptive", omit_defaults=True):
+    display: str | None = None
+    block_binding: dict[str, Any] | UnsetType = UNSET
+
+
+class ThinkingBetweenTools(Struct, tag_field="type", tag="between_tools", gc=False):
+    pass
 
 
 class ThinkingDisabled(Struct, tag_field="type", tag="disabled", gc=False):
     pass
 
 
-ThinkingConfig = ThinkingEnabled | ThinkingAdaptive | ThinkingDisabled
+ThinkingConfig = ThinkingEnabled | ThinkingAdaptive | ThinkingBetweenTools | ThinkingDisabled
 
 
 class SkillParam(Struct, omit_defaults=True):
@@ -181,6 +203,13 @@ class MessagesRequest(Struct, kw_only=True):
     service_tier: Literal["auto", "standard_only"] | UnsetType = UNSET
     container: str | ContainerParam | UnsetType = UNSET
     stream: bool | UnsetType = UNSET
+    # Keys that clients send in the native shape.
+    cache_control: CacheControl | None | UnsetType = UNSET
+    context_management: dict[str, Any] | UnsetType = UNSET
+    inference_geo: str | UnsetType = UNSET
+    mcp_servers: list[dict[str, Any]] | UnsetType = UNSET
+    speed: str | UnsetType = UNSET
+    top_k: int | UnsetType = UNSET
 
 
 # ---------------------------------------------------------------- reply

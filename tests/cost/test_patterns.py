@@ -28,6 +28,7 @@ _DELTA: Final = (
 )
 # The text that each has most work with: what it nearly takes, without what has to stand behind.
 WORST: Final[dict[str, Worst]] = {
+    "chatcompat.dialect.BETA": repeated("a"),
     "chatcompat.dialect._VERSION": repeated("2023-06-"),
     "chatcompat.reply.errors._ABOUT_MODEL": repeated("models "),
     "chatcompat.request.decode._EXPECTING": repeated(" | str", "Expected `str"),
@@ -46,6 +47,7 @@ WORST: Final[dict[str, Worst]] = {
     "chatcompat._telemetry._STEP": repeated("x"),
     "chatcompat.request.pending_calls._PLAIN_ID": repeated("a"),
     "chatcompat.request.media._HTTP": raw(b'"http'),
+    "chatcompat.request.media._HTTP_URL": repeated("http"),
     "chatcompat.request.media._NO_BASE64": raw(b"A", b'"'),
     "chatcompat.request.tool_names._NAME": repeated("x"),
     "chatcompat.request.tool_names._OUTSIDE": lambda size: "\u00e9" * 100,  # of a name that is cut first

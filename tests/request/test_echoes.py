@@ -119,7 +119,7 @@ def test_a_wording_that_is_not_known_is_not_repeated(sentence: str) -> None:
 
 
 def test_a_known_word_is_repeated() -> None:
-    for kind in ("video", "input_audio", "tool_result"):
+    for kind in ("video", "input_audio", "thinking"):
         messages = [{"role": "user", "content": [{"type": kind}]}]
         assert f"'{kind}'".encode() in refused(json.dumps({"model": "m", "messages": messages}).encode())
 

@@ -1,12 +1,13 @@
 """`reasoning_effort` and returned thinking, on the bytes that the inner app receives."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from chatcompat import Dialect, InvalidRequest, Translation, translate
-from chatcompat.dialect import NATIVE_2026
+from chatcompat.dialect import BUDGETS, NATIVE_2026
 from tests.vendor import check_messages_request
 
 HI = [{"role": "user", "content": "hi"}]
@@ -33,7 +34,8 @@ BUDGET = {"minimal": 1_024, "low": 2_048, "medium": 8_192, "high": 16_384, "xhig
 
 @pytest.mark.parametrize("effort", BUDGET)
 def test_effort_becomes_a_budget_of_at_most_half_of_the_tokens(effort: str) -> None:
-    assert sent(reasoning_effort=effort) == ({"type": "enabled", "budget_tokens": BUDGET[effort]}, None, ())
+    cut = ("reasoning_effort",) if effort == "max" else ()
+    assert sent(reasoning_effort=effort) == ({"type": "enabled", "budget_tokens": BUDGET[effort]}, None, cut)
 
 
 @pytest.mark.parametrize(
@@ -116,6 +118,103 @@ def test_neutral_sampling_beside_thinking_is_nothing_to_report() -> None:
 def test_without_room_for_the_smallest_budget_thinking_is_reported() -> None:
     assert sent(reasoning_effort="high", max_tokens=2_048)[0] == {"type": "enabled", "budget_tokens": 1_024}
     assert sent(reasoning_effort="high", max_tokens=2_047) == (None, None, ("reasoning_effort",))
+
+
+@pytest.mark.parametrize("effort", BUDGETS)
+def test_a_default_limit_makes_room_for_the_whole_budget(effort: str) -> None:
+    body = json.loads(ask(reasoning_effort=effort, max_tokens=None).body)
+    assert body["thinking"]["budget_tokens"] == BUDGETS[effort]
+    assert body["max_tokens"] == 16_000 + BUDGETS[effort]
+    limited = ask(Dialect(max_tokens_limit=20_000), reasoning_effort=effort, max_tokens=None)
+    assert json.loads(limited.body)["max_tokens"] <= 20_000
+    assert bool(limited.ignored) == (BUDGETS[effort] > 10_000)
+    native = {"type": "enabled", "budget_tokens": 5_000}
+    assert json.loads(ask(thinking=native, max_tokens=None).body)["max_tokens"] == 21_000
+
+
+# ---------------------------------------------------------------- `reasoning`, as other gateways name it
+
+
+@pytest.mark.parametrize(
+    ("reasoning", "budget", "ignored"),
+    [
+        ({"effort": "low"}, 2_048, ()),
+        ({"enabled": True}, 8_192, ()),
+        ({"max_tokens": 60_000}, 60_000, ()),
+        ({"max_tokens": 500}, 1_024, ("reasoning.max_tokens",)),
+        ({"max_tokens": 100_000}, 50_000, ("reasoning.max_tokens",)),
+        ({"max_tokens": 2_000, "effort": "high"}, 2_000, ("reasoning.effort",)),
+        ({"max_tokens": 0, "effort": "low"}, 2_048, ("reasoning.max_tokens",)),
+        ({"effort": "none"}, None, ()),
+        ({"max_tokens": 0}, None, ()),
+        ({"effort": "none", "max_tokens": 5, "enabled": True}, None, ("reasoning.max_tokens", "reasoning.enabled")),
+        ({"enabled": False}, None, ()),
+        ({"enabled": False, "effort": "low", "max_tokens": 5}, None, ("reasoning.effort", "reasoning.max_tokens")),
+    ],
+)
+def test_reasoning_is_a_budget(reasoning: Any, budget: int | None, ignored: Any) -> None:
+    wanted = {"type": "disabled"} if budget is None else {"type": "enabled", "budget_tokens": budget}
+    assert sent(reasoning=reasoning) == (wanted, None, ignored)
+
+
+@pytest.mark.parametrize(
+    ("reasoning", "effort", "ignored"),
+    [
+        ({"effort": "high"}, "high", ()),
+        ({"max_tokens": 9_000}, "medium", ("reasoning.max_tokens",)),
+        ({"max_tokens": 5}, "low", ("reasoning.max_tokens",)),
+        ({"max_tokens": 5, "effort": "high"}, "high", ("reasoning.max_tokens",)),
+    ],
+)
+def test_reasoning_is_an_effort(reasoning: Any, effort: str, ignored: Any) -> None:
+    assert sent(EFFORT, reasoning=reasoning) == (None, {"effort": effort}, ignored)
+
+
+def test_reasoning_that_asks_for_nothing_changes_nothing() -> None:
+    assert sent(reasoning={}, include_reasoning=True) == (None, None, ())
+    assert sent(NONE, reasoning={"effort": "none"}) == (None, None, ())
+    assert sent(NONE, reasoning={"effort": "low"}) == (None, None, ("reasoning.effort",))
+
+
+def test_reasoning_effort_wins_over_reasoning() -> None:
+    assert sent(reasoning_effort="low", reasoning={"effort": "high"})[2] == ("reasoning.effort",)
+    assert sent(reasoning_effort="low", reasoning={"effort": "low"})[2] == ()
+
+
+def test_a_contradiction_about_showing_reasoning_is_reported() -> None:
+    assert sent(reasoning={"exclude": True}, include_reasoning=True)[2] == ("include_reasoning",)
+    assert sent(reasoning={"exclude": True}, include_reasoning=False)[2] == ()
+
+
+@pytest.mark.parametrize(
+    ("off", "thinking", "ignored"),
+    [
+        (True, {"type": "disabled"}, ()),
+        ("disabled", {"type": "disabled"}, ()),
+        ("between_tools", {"type": "between_tools"}, ()),
+        ("none", None, ()),
+        (False, None, ()),
+    ],
+)
+def test_the_dialect_says_how_thinking_is_turned_off(off: Any, thinking: Any, ignored: Any) -> None:
+    assert sent(Dialect(thinking_off=off), reasoning_effort="none") == (thinking, None, ignored)
+    with_tools = sent(Dialect(thinking_off=off), reasoning_effort="none", tools=[TOOL])
+    assert with_tools[2] == (("reasoning_effort",) if off == "between_tools" else ())
+
+
+def test_the_display_of_the_dialect_goes_with_thinking() -> None:
+    shown = Dialect(display="summarized")
+    assert sent(shown, reasoning_effort="low")[0] == {
+        "type": "enabled",
+        "budget_tokens": 2_048,
+        "display": "summarized",
+    }
+    assert sent(shown)[0] is None
+    assert sent(replace(NATIVE_2026, display="summarized"))[0] == {"type": "adaptive", "display": "summarized"}
+    hidden = sent(replace(NATIVE_2026, display="summarized"), reasoning={"exclude": True})
+    assert hidden[0] == {"type": "adaptive", "display": "omitted"}
+    own = {"type": "adaptive", "display": "omitted"}
+    assert sent(shown, thinking=own)[0] == own
 
 
 # ---------------------------------------------------------------- thinking that comes back

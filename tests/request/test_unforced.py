@@ -34,11 +34,12 @@ def test_a_forced_legacy_call_likewise() -> None:
     assert translation.ignored == ("function_call",)
 
 
-def test_an_unforced_choice_adds_no_instruction_about_a_missing_tool() -> None:
+def test_an_unforced_choice_keeps_the_tool_of_the_format() -> None:
+    """So that `tools` and `system` are the same in each turn, whatever its choice is."""
     wanted = {"type": "json_object"}
     sent, translation = ask(UNFORCED, tools=[TOOL], tool_choice="required", response_format=wanted)
-    assert [tool["name"] for tool in sent["tools"]] == ["f"]
-    assert "system" not in sent
+    assert [tool["name"] for tool in sent["tools"]] == ["f", "respond_with_json"]
+    assert "respond_with_json" in sent["system"][0]["text"]
     assert translation.ignored == ("tool_choice", "response_format")
 
 

@@ -1,0 +1,162 @@
+"""Native blocks in chat messages -> the same blocks, checked like the parts of chat messages.
+
+Some clients mix the two shapes: they send chat messages, but call and answer tools in native blocks. URLs are never
+fetched.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final, assert_never
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from chatcompat.errors import InvalidRequest
+from chatcompat.request.bounds import check_count
+from chatcompat.request.context import RequestContext
+from chatcompat.request.json_objects import read_object
+from chatcompat.request.media import is_http, to_base64_block
+from chatcompat.request.tool_arguments import to_input
+from chatcompat.wire.chat_native import (
+    NativeBase64,
+    NativeFile,
+    NativeImagePart,
+    NativeText,
+    NativeURL,
+    RedactedThinkingPart,
+    ThinkingPart,
+    ToolUsePart,
+)
+from chatcompat.wire.chat_request import DocumentPart, NativeContent, SearchResultPart, TextPart
+from chatcompat.wire.messages import (
+    ContentSource,
+    DocumentBlockParam,
+    FileSource,
+    ImageBlockParam,
+    RedactedThinkingBlockParam,
+    SearchResultBlockParam,
+    TextBlockParam,
+    TextSource,
+    ThinkingBlockParam,
+    URLSource,
+)
+
+NativePart = NativeImagePart | DocumentPart | SearchResultPart
+_ASSISTANTS: Final = (ToolUsePart, ThinkingPart, RedactedThinkingPart)
+_NULL: Final = b"null"
+
+_decode_str = msgspec.json.Decoder(str).decode
+
+
+def to_native_block(
+    part: NativePart, path: str, context: RequestContext
+) -> ImageBlockParam | DocumentBlockParam | SearchResultBlockParam:
+    """Convert an image, a document or a search result. Raises `InvalidRequest`."""
+    block: ImageBlockParam | DocumentBlockParam | SearchResultBlockParam
+    match part:
+        case NativeImagePart():
+            block = _to_image(part, path, context)
+        case DocumentPart():
+            block = _to_document(part, path, context)
+        case SearchResultPart():
+            block = _to_search_result(part, path, context)
+        case _:
+            assert_never(part)
+    context.add_breakpoint(block, part.cache_control)
+    return block
+
+
+def _to_image(part: NativeImagePart, path: str, context: RequestContext) -> ImageBlockParam:
+    match part.source:
+        case NativeBase64(media_type, data):
+            block = to_base64_block(media_type, data, path, context)
+            if isinstance(block, ImageBlockParam):
+                return block
+            raise InvalidRequest("An image must be of type image/*.", param=path, code="unsupported_value")
+        case NativeURL(url):
+            return ImageBlockParam(_to_url(url, path))
+        case NativeFile(file_id):
+            return ImageBlockParam(FileSource(file_id))
+        case _:
+            assert_never(part.source)
+
+
+def _to_document(part: DocumentPart, path: str, context: RequestContext) -> DocumentBlockParam:
+    block: ImageBlockParam | DocumentBlockParam
+    match part.source:
+        case NativeBase64(media_type, data):
+            block = to_base64_block(media_type, data, path, context)
+            if not isinstance(block, DocumentBlockParam):
+                raise InvalidRequest("A document must not be an image.", param=path, code="unsupported_value")
+        case NativeURL(url):
+            block = DocumentBlockParam(_to_url(url, path))
+        case NativeFile(file_id):
+            block = DocumentBlockParam(FileSource(file_id))
+        case NativeText(data):
+            block = DocumentBlockParam(TextSource("text/plain", data))
+        case NativeContent(content):
+            block = DocumentBlockParam(ContentSource(_to_content(content, f"{path}.source.content", context)))
+        case _:
+            assert_never(part.source)
+    block.title, block.context, block.citations = part.title, part.context, part.citations
+    return block
+
+
+def _to_content(
+    content: str | list[TextPart | NativeImagePart], path: str, context: RequestContext
+) -> str | list[TextBlockParam | ImageBlockParam]:
+    if isinstance(content, str):
+        return content
+    check_count("content parts", len(content), context.bounds.parts, path)
+    blocks: list[TextBlockParam | ImageBlockParam] = []
+    for index, part in enumerate(content):
+        if isinstance(part, NativeImagePart):
+            block: TextBlockParam | ImageBlockParam = _to_image(part, f"{path}[{index}]", context)
+        elif not part.text or part.text.isspace():
+            continue
+        else:
+            block = TextBlockParam(part.text)
+        context.add_breakpoint(block, part.cache_control)
+        blocks.append(block)
+    return blocks
+
+
+def _to_search_result(part: SearchResultPart, path: str, context: RequestContext) -> SearchResultBlockParam:
+    texts = _to_content([*part.content], f"{path}.content", context)
+    return SearchResultBlockParam(
+        part.source, part.title, [text for text in texts if isinstance(text, TextBlockParam)], part.citations
+    )
+
+
+def _to_url(url: str, path: str) -> URLSource:
+    if not is_http(url):
+        raise InvalidRequest("A URL must be http:// or https://.", param=f"{path}.source.url", code="unsupported_value")
+    return URLSource(url)
+
+
+# ---------------------------------------------------------------- blocks of the assistant
+
+
+def has_native_parts(content: str | Sequence[object] | None) -> bool:
+    """Whether the content of an assistant message has native blocks."""
+    return isinstance(content, list) and any(isinstance(part, _ASSISTANTS) for part in content)
+
+
+def read_input(raw: Raw | UnsetType, path: str, context: RequestContext) -> tuple[dict[str, Any], bool]:
+    """Decode the input of a call, and return whether it was complete. Some clients send it as a string of JSON."""
+    if raw is UNSET or bytes(raw) == _NULL:
+        return {}, True
+    if bytes(memoryview(raw)[:1]) == b'"':
+        return to_input(_decode_str(raw), path, context.bounds.depth)
+    try:
+        return read_object(raw, path, context.bounds.depth), True
+    except msgspec.DecodeError:
+        raise InvalidRequest("Expected object.", param=path, code="invalid_type") from None
+
+
+def to_thinking_block(
+    part: ThinkingPart | RedactedThinkingPart,
+) -> ThinkingBlockParam | RedactedThinkingBlockParam | None:
+    """Convert thinking. None if it has no signature, since the service takes back only what it signed."""
+    if isinstance(part, RedactedThinkingPart):
+        return RedactedThinkingBlockParam(part.data)
+    return ThinkingBlockParam(part.thinking, part.signature) if part.signature else None

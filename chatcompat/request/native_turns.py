@@ -1,0 +1,59 @@
+"""Turns whose content has native blocks: calls and thinking of the assistant, results of the user."""
+
+from collections.abc import Callable, Sequence
+
+from chatcompat.dialect import Dialect
+from chatcompat.request.bounds import check_count
+from chatcompat.request.content import is_blank, set_content, to_blocks, to_text_blocks
+from chatcompat.request.context import RequestContext
+from chatcompat.request.native_blocks import to_thinking_block
+from chatcompat.request.pending_calls import PendingCalls
+from chatcompat.wire.chat_native import RedactedThinkingPart, ThinkingPart, ToolUsePart
+from chatcompat.wire.chat_request import AssistantPart, RefusalPart, TextPart, ToolResultPart, UserPart
+from chatcompat.wire.messages import BlockParam, TextBlockParam, ToolResultBlockParam, ToolUseBlockParam
+
+
+def answer_natively(
+    content: str | Sequence[UserPart], path: str, calls: PendingCalls, context: RequestContext
+) -> list[ToolResultBlockParam]:
+    """Answer the calls that a user message has results for, as native messages do."""
+    results: list[ToolResultBlockParam] = []
+    if isinstance(content, str):
+        return results
+    for index, part in enumerate(content):
+        if isinstance(part, ToolResultPart):
+            within = f"{path}[{index}]"
+            result = calls.answer_tool(part.tool_use_id, f"{within}.tool_use_id")
+            if isinstance(part.content, list):
+                check_count("content parts", len(part.content), context.bounds.parts, f"{within}.content")
+            set_content(result, to_blocks(part.content, f"{within}.content", context))
+            result.is_error = bool(part.is_error)
+            context.add_breakpoint(result, part.cache_control)
+            results.append(result)
+    return results
+
+
+def to_native_turn(
+    content: Sequence[AssistantPart],
+    path: str,
+    dialect: Dialect,
+    context: RequestContext,
+    call: Callable[[ToolUsePart, str], ToolUseBlockParam],
+) -> list[BlockParam]:
+    """Return the blocks of an assistant message, in their order. `call` converts a call at a path."""
+    blocks: list[BlockParam] = []
+    for index, part in enumerate(content):
+        match part:
+            case ToolUsePart():
+                blocks.append(call(part, f"{path}[{index}]"))
+            case ThinkingPart() | RedactedThinkingPart():
+                thinking = None if dialect.reasoning == "none" else to_thinking_block(part)
+                if thinking is not None:
+                    blocks.append(thinking)
+                else:
+                    context.ignored.append("messages[].content[].thinking")
+            case TextPart():
+                blocks += to_text_blocks([part], context)
+            case RefusalPart(refusal):
+                blocks += [] if is_blank(refusal) else [TextBlockParam(refusal)]
+    return blocks
