@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 __all__ = [
     "BUDGETS",
@@ -75,6 +75,10 @@ class Dialect:
             another tool than the named one, or a tool although `none` was chosen.
         repeats_prefill: Repeats the prefill at the start of its reply, so it is removed there. The native service
             continues after the prefill.
+        caching: How a prompt is cached that the client did not mark: by the service itself ("automatic", a
+            `cache_control` at the top of the request), by marks on the last tool, the last block of `system` and the
+            last two user turns ("breakpoints"), or not at all ("off"). Requests below 2,048 bytes are not marked.
+            Native: "cache_control: Extra inputs are not permitted".
         keeps_connections: Keeps connections open as it announces, so they can be reused (see `Upstream`).
 
     Raises:
@@ -100,16 +104,38 @@ class Dialect:
     exact_tool_choice: bool = True
     repeats_prefill: bool = False
     keeps_connections: bool = True
+    caching: Literal["automatic", "breakpoints", "off"] = "automatic"
 
     def __post_init__(self) -> None:
         if not _VERSION.fullmatch(self.version):
             raise ValueError(f"version must be a date like 2023-06-01, not {self.version!r}")
         if self.reasoning not in ("budget", "effort", "none"):
             raise ValueError(f"reasoning must be budget, effort or none, not {self.reasoning!r}")
+        if self.caching not in ("automatic", "breakpoints", "off"):
+            raise ValueError(f"caching must be automatic, breakpoints or off, not {self.caching!r}")
         if self.max_tokens < 1:
             raise ValueError(f"max_tokens must be at least 1, not {self.max_tokens}")
         if not 0 < self.max_temperature <= 2:  # noqa: PLR2004 - the highest that a client may send
             raise ValueError(f"max_temperature must be above 0 and at most 2, not {self.max_temperature}")
+
+    @staticmethod
+    def from_capabilities(model: Mapping[str, Any], *, base: "Dialect | None" = None) -> "Dialect":
+        """Return the dialect of a model that the service describes.
+
+        The service says nothing of sampling, forced tools, prefill, system messages and `web_search` versions. These
+        stay as in `base`, and so does each capability that it does not name.
+
+        Args:
+            model: The decoded reply of `GET /v1/models/{id}`.
+            base: The dialect for all else. Default: the public native API at version 2023-06-01.
+
+        Raises:
+            ValueError: `model` is not a model with capabilities.
+        """
+        from chatcompat.capabilities import to_dialect_options  # noqa: PLC0415 - it reads `Dialect`
+
+        base = DEFAULT_DIALECT if base is None else base
+        return replace(base, **to_dialect_options(model, base))
 
     def takes_sampling(self, version: str) -> bool:
         """Return whether `temperature` and `top_p` may be sent.
@@ -149,6 +175,7 @@ LLAMA_CPP: Final = Dialect(
     exact_tool_choice=False,
     repeats_prefill=True,
     keeps_connections=False,
+    caching="off",
 )
 """llama.cpp's `llama-server`. It takes any temperature, and its own options control thinking. It silently ignores
 `output_config`, treats every `tool_choice` as `auto` or `any`, and closes the connection after each stream."""

@@ -5,6 +5,7 @@ from msgspec import UNSET
 
 from chatcompat.dialect import Dialect
 from chatcompat.request.bounds import RequestBounds, check_count
+from chatcompat.request.cache_marks import MIN_CACHED_BYTES, OWN_MARKS, OwnMarks, set_marks
 from chatcompat.request.context import RequestContext, joined
 from chatcompat.request.conversation import Conversation, leading_system
 from chatcompat.request.decode import Decoded, to_invalid_request
@@ -30,9 +31,19 @@ class TranslatedRequest(msgspec.Struct):
     names: ToolNames | None = None  # None for a plain text request
     output: Output | None = None
     prefill: str = ""  # prefill text that the reply repeats
+    own_marks: OwnMarks | None = None
 
     def encode(self) -> bytes:
         """Encode the request. Raises `InvalidRequest` if an image or a file is not UTF-8."""
+        body = self._encode()
+        if self.own_marks is None or len(body) < MIN_CACHED_BYTES:
+            return body
+        if self.own_marks.mode == "automatic":
+            return b"".join((memoryview(body)[:-1], self.own_marks.suffix()))
+        self.own_marks.place(self.request)
+        return self._encode()
+
+    def _encode(self) -> bytes:
         encoded = _encode(self.request)
         if not self.media:
             return encoded
@@ -65,7 +76,7 @@ def to_messages_request(
         except UnicodeDecodeError as error:  # in a raw value
             raise to_invalid_request(error) from None
     set_values(chat, plain, dialect, version, ignored)
-    return TranslatedRequest(plain, ignored)
+    return TranslatedRequest(plain, ignored, own_marks=OWN_MARKS[dialect.caching])
 
 
 def _to_messages_request(
@@ -90,8 +101,8 @@ def _to_messages_request(
         context.ignored.append("response_format")
     set_values(chat, request, dialect, version, context.ignored)
     set_reasoning(chat.reasoning_effort, request, dialect, context.ignored, forces_call=decision.forces_call)
-    context.keep_last_breakpoints()
-    return TranslatedRequest(request, context.ignored, context.media, names, output, conversation.repeated)
+    own_marks = set_marks(chat, request, dialect, context)
+    return TranslatedRequest(request, context.ignored, context.media, names, output, conversation.repeated, own_marks)
 
 
 def _to_request(
