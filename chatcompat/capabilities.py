@@ -1,23 +1,31 @@
 """What a service says about a model -> options of a `Dialect`."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
-
-if TYPE_CHECKING:
-    from chatcompat.dialect import Dialect
+from typing import Any, Final, Protocol
 
 # The version of the web search tool that each model with web search takes. The service does not name versions.
 _WEB_SEARCH: Final = "web_search_20250305"
 
 
-def to_dialect_options(model: Mapping[str, Any], base: "Dialect") -> dict[str, Any]:
+class Base(Protocol):
+    """The options of a `Dialect` that are read here. `chatcompat.dialect` imports this module."""
+
+    @property
+    def efforts(self) -> Mapping[str, str]: ...
+    @property
+    def max_tokens(self) -> int: ...
+    @property
+    def web_search(self) -> str | None: ...
+
+
+def to_dialect_options(model: Mapping[str, Any], base: Base) -> dict[str, Any]:
     """The options that the capabilities of a model decide. Raises `ValueError` if it has none."""
     capabilities = model.get("capabilities") if isinstance(model, Mapping) else None
     if not isinstance(capabilities, Mapping):
-        raise ValueError("expected a model with capabilities, as GET /v1/models/{id} describes it")
+        raise ValueError("expected a model with capabilities, as GET /v1/models/{id} describes it")  # noqa: TRY004 - a document is invalid, not an argument
     options = _reasoning(capabilities, base)
-    structured = _supported(capabilities, "structured_outputs")
-    options["json_schema"] = base.json_schema if structured is None else structured
+    if (structured := _supported(capabilities, "structured_outputs")) is not None:
+        options["json_schema"] = structured
     search = _supported(capabilities, "server_tools", "web_search")
     if search is not None:
         options["web_search"] = (base.web_search or _WEB_SEARCH) if search else None
@@ -27,13 +35,13 @@ def to_dialect_options(model: Mapping[str, Any], base: "Dialect") -> dict[str, A
     return options
 
 
-def _reasoning(capabilities: Mapping[str, Any], base: "Dialect") -> dict[str, Any]:
+def _reasoning(capabilities: Mapping[str, Any], base: Base) -> dict[str, Any]:
     """Thinking at an effort where the model decides how much, else by a budget, else no more than an effort."""
     effort = _supported(capabilities, "effort")
     budget = _supported(capabilities, "thinking", "types", "enabled")
     adaptive = _supported(capabilities, "thinking", "types", "adaptive")
     disabled = _supported(capabilities, "thinking", "types", "disabled")
-    options: dict[str, Any] = {"thinking_off": base.thinking_off if disabled is None else disabled}
+    options: dict[str, Any] = {} if disabled is None else {"thinking_off": disabled}
     if effort is None and budget is None:
         return options
     if effort and (adaptive or not budget):

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
+from chatcompat.capabilities import to_dialect_options
+
 __all__ = [
     "BUDGETS",
     "DEFAULT_DIALECT",
@@ -132,8 +134,6 @@ class Dialect:
         Raises:
             ValueError: `model` is not a model with capabilities.
         """
-        from chatcompat.capabilities import to_dialect_options  # noqa: PLC0415 - it reads `Dialect`
-
         base = DEFAULT_DIALECT if base is None else base
         return replace(base, **to_dialect_options(model, base))
 
