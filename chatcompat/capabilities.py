@@ -11,11 +11,16 @@ class Base(Protocol):
     """The options of a `Dialect` that are read here. `chatcompat.dialect` imports this module."""
 
     @property
-    def efforts(self) -> Mapping[str, str]: ...
+    def efforts(self) -> Mapping[str, str]:
+        """Native effort by `reasoning_effort`."""
+
     @property
-    def max_tokens(self) -> int: ...
+    def max_tokens(self) -> int:
+        """The default limit, in tokens."""
+
     @property
-    def web_search(self) -> str | None: ...
+    def web_search(self) -> str | None:
+        """Type of the web search tool."""
 
 
 def to_dialect_options(model: Mapping[str, Any], base: Base) -> dict[str, Any]:
