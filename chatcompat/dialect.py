@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Any, Final, Literal
+
+from chatcompat.capabilities import to_dialect_options
 
 __all__ = [
     "BUDGETS",
@@ -69,6 +71,7 @@ _WORDS: Final[Mapping[str, tuple[str | bool | None, ...]]] = MappingProxyType(
         "prefix_mismatch": ("error", "drop_block", None),
         "thinking_off": ("disabled", "between_tools", "none", True, False),
         "display": ("summarized", "omitted", None),
+        "caching": ("automatic", "breakpoints", "off"),
     }
 )
 
@@ -149,6 +152,10 @@ class Dialect:
             another tool than the named one, or a tool although `none` was chosen.
         repeats_prefill: Repeats the prefill at the start of its reply, so it is removed there. The native service
             continues after the prefill.
+        caching: How a prompt is cached that the client did not mark: by the service itself ("automatic", a
+            `cache_control` at the top of the request), by marks on the last tool, the last block of `system` and the
+            last two user turns ("breakpoints"), or not at all ("off"). Requests below 2,048 bytes are not marked.
+            Native: "cache_control: Extra inputs are not permitted".
         keeps_connections: Keeps connections open as it announces, so they can be reused (see `Upstream`).
 
     Raises:
@@ -185,14 +192,15 @@ class Dialect:
     exact_tool_choice: bool = True
     repeats_prefill: bool = False
     keeps_connections: bool = True
+    caching: Literal["automatic", "breakpoints", "off"] = "automatic"
 
     def __post_init__(self) -> None:
         if not _VERSION.fullmatch(self.version):
             raise ValueError(f"version must be a date like 2023-06-01, not {self.version!r}")
         for name, words in _WORDS.items():
             if getattr(self, name) not in words:
-                known = ", ".join(str(word) for word in words if not isinstance(word, bool))
-                raise ValueError(f"{name} must be one of {known}, not {getattr(self, name)!r}")
+                expected = ", ".join(str(word) for word in words if not isinstance(word, bool))
+                raise ValueError(f"{name} must be one of {expected}, not {getattr(self, name)!r}")
         for name in ("strict_tools", "strict_optional", "strict_unions"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be at least 0, not {getattr(self, name)}")
@@ -206,6 +214,23 @@ class Dialect:
         for beta in (*self.betas, *self.key_betas.values()):
             if not BETA.fullmatch(beta):
                 raise ValueError(f"a beta must have letters, digits, '-', '.' and '_' only, not {beta!r}")
+
+    @staticmethod
+    def from_capabilities(model: Mapping[str, Any], *, base: "Dialect | None" = None) -> "Dialect":
+        """Return the dialect of a model that the service describes.
+
+        The service says nothing of sampling, forced tools, prefill, system messages and `web_search` versions. These
+        stay as in `base`, and so does each capability that it does not name.
+
+        Args:
+            model: The decoded reply of `GET /v1/models/{id}`.
+            base: The dialect for all else. Default: the public native API at version 2023-06-01.
+
+        Raises:
+            ValueError: `model` is not a model with capabilities.
+        """
+        base = DEFAULT_DIALECT if base is None else base
+        return replace(base, **to_dialect_options(model, base))
 
     def takes_sampling(self, version: str) -> bool:
         """Return whether `temperature` and `top_p` may be sent.
@@ -248,6 +273,7 @@ LLAMA_CPP: Final = Dialect(
     keeps_connections=False,
     native_keys=frozenset(),
     native_tool_fields=frozenset(),
+    caching="off",
 )
 """llama.cpp's `llama-server`. It takes any temperature, and its own options control thinking. It silently ignores
 `output_config` and `strict`, treats every `tool_choice` as `auto` or `any`, and closes the connection after each

@@ -6,6 +6,7 @@ from msgspec import UNSET
 from chatcompat.dialect import Dialect
 from chatcompat.request.asked_reasoning import hides_reasoning
 from chatcompat.request.bounds import RequestBounds, check_count
+from chatcompat.request.cache_marks import MIN_CACHED_BYTES, OWN_MARKS, OwnMarks, set_marks
 from chatcompat.request.context import RequestContext, joined
 from chatcompat.request.conversation import Conversation, leading_system
 from chatcompat.request.decode import Decoded, to_invalid_request
@@ -37,9 +38,19 @@ class TranslatedRequest(msgspec.Struct):
     places: dict[int, Place] = {}  # where each message with thinking begins, by its index in the chat
     betas: tuple[str, ...] = ()  # for the `anthropic-beta` header
     hides_reasoning: bool = False  # whether the reply must not show the thinking
+    own_marks: OwnMarks | None = None
 
     def encode(self) -> bytes:
         """Encode the request. Raises `InvalidRequest` if an image or a file is not UTF-8."""
+        body = self._encode()
+        if self.own_marks is None or len(body) < MIN_CACHED_BYTES:
+            return body
+        if self.own_marks.mode == "automatic":
+            return b"".join((memoryview(body)[:-1], self.own_marks.suffix()))
+        self.own_marks.place(self.request)
+        return self._encode()
+
+    def _encode(self) -> bytes:
         encoded = _encode(self.request)
         if not self.media:
             return encoded
@@ -76,7 +87,8 @@ def to_messages_request(
             raise to_invalid_request(error) from None
         return translated
     set_values(chat, plain, dialect, version, ignored)
-    return TranslatedRequest(plain, ignored, betas=tuple(dict.fromkeys((*betas, *dialect.betas))))
+    betas = tuple(dict.fromkeys((*betas, *dialect.betas)))
+    return TranslatedRequest(plain, ignored, betas=betas, own_marks=OWN_MARKS[dialect.caching])
 
 
 def _to_messages_request(
@@ -105,7 +117,7 @@ def _to_messages_request(
     set_reasoning(chat, request, dialect, context, forces_call=decision.forces_call, hidden=hidden)
     set_block_binding(request, dialect, context.ignored, has_thinking=bool(conversation.places))
     set_native_keys(chat, request, dialect, version, context)
-    context.keep_last_breakpoints()
+    own_marks = set_marks(chat, request, dialect, context)
     return TranslatedRequest(
         request,
         context.ignored,
@@ -115,6 +127,7 @@ def _to_messages_request(
         conversation.repeated,
         conversation.places,
         hides_reasoning=hidden,
+        own_marks=own_marks,
     )
 
 

@@ -5,6 +5,7 @@ from typing import assert_never
 
 from msgspec import Raw
 
+from chatcompat.request.cache_marks import PartMarks, place_marks, to_mark
 from chatcompat.request.context import RequestContext
 from chatcompat.request.media import to_file, to_image
 from chatcompat.request.native_blocks import to_native_block
@@ -14,7 +15,6 @@ from chatcompat.wire.chat_request import (
     DocumentPart,
     FilePart,
     ImagePart,
-    PromptCacheBreakpoint,
     SearchResultPart,
     TextPart,
     ToolResultPart,
@@ -29,9 +29,6 @@ from chatcompat.wire.messages import (
     ThinkingBlockParam,
     ToolResultBlockParam,
 )
-
-# A chat breakpoint asks for 30 minutes or 12 hours; a native one for 5 minutes or one hour.
-_HOUR = CacheControl("ephemeral", "1h")
 
 
 def is_blank(text: str) -> bool:
@@ -48,11 +45,14 @@ def to_text_blocks(
     if isinstance(content, str):
         return [] if is_blank(content) else [TextBlockParam(content)]
     blocks: list[TextBlockParam] = []
+    marks: PartMarks = []
     for part in content:
-        if isinstance(part, TextPart) and not is_blank(part.text):
-            block = TextBlockParam(part.text)
-            _mark(block, part, context)
-            blocks.append(block)
+        if isinstance(part, TextPart):
+            if not is_blank(part.text):
+                blocks.append(TextBlockParam(part.text))
+            if (mark := to_mark(part, context)) is not None:
+                marks.append((len(blocks) - 1, mark))
+    place_marks(blocks, marks, context)
     return blocks
 
 
@@ -61,23 +61,32 @@ def to_blocks(content: str | Sequence[UserPart] | None, path: str, context: Requ
 
     `path` is the path of `content`.
     """
+    blocks, marks = to_unmarked_blocks(content, path, context)
+    place_marks(blocks, marks, context)
+    return blocks
+
+
+def to_unmarked_blocks(
+    content: str | Sequence[UserPart] | None, path: str, context: RequestContext
+) -> tuple[list[ContentBlockParam], PartMarks]:
+    """Convert like `to_blocks`, and return the cache marks of the parts separately."""
     if content is None:
-        return []
+        return [], []
     if isinstance(content, str):
-        return [] if is_blank(content) else [TextBlockParam(content)]
+        return [] if is_blank(content) else [TextBlockParam(content)], []
     blocks: list[ContentBlockParam] = []
+    marks: PartMarks = []
     for index, part in enumerate(content):
         match part:
             case TextPart():
-                if is_blank(part.text):
-                    continue
-                block: ContentBlockParam = TextBlockParam(part.text)
+                if not is_blank(part.text):
+                    blocks.append(TextBlockParam(part.text))
             case ImagePart():
-                block = to_image(part.image_url.url, f"{path}[{index}]", context)
+                blocks.append(to_image(part.image_url.url, f"{path}[{index}]", context))
                 if part.image_url.detail not in (None, "auto"):
                     context.ignored.append("messages[].content[].image_url.detail")
             case FilePart():
-                block = to_file(part.file, f"{path}[{index}]", context)
+                blocks.append(to_file(part.file, f"{path}[{index}]", context))
             case NativeImagePart() | DocumentPart() | SearchResultPart():
                 blocks.append(to_native_block(part, f"{path}[{index}]", context))
                 continue
@@ -85,9 +94,9 @@ def to_blocks(content: str | Sequence[UserPart] | None, path: str, context: Requ
                 continue
             case _:
                 assert_never(part)
-        _mark(block, part, context)
-        blocks.append(block)
-    return blocks
+        if (mark := to_mark(part, context)) is not None:
+            marks.append((len(blocks) - 1, mark))
+    return blocks, marks
 
 
 def only_text(content: str | Sequence[BlockParam]) -> str | None:
@@ -106,23 +115,14 @@ def set_content(result: ToolResultBlockParam, blocks: list[ContentBlockParam]) -
 
 
 def mark_last(blocks: Sequence[BlockParam], cache_control: CacheControl | None, context: RequestContext) -> None:
-    """Move a message's breakpoint to its last block that can carry one: native messages carry none."""
+    """Move a message's breakpoint to its last block that can carry one: native messages carry none.
+
+    It is reported if there is no such block.
+    """
     if cache_control is None:
         return
     for block in reversed(blocks):
         if not isinstance(block, ThinkingBlockParam | RedactedThinkingBlockParam | Raw):
             context.add_breakpoint(block, cache_control)
             return
-
-
-def _mark(block: ContentBlockParam, part: TextPart | ImagePart | FilePart, context: RequestContext) -> None:
-    if part.cache_control is not None:
-        context.add_breakpoint(block, part.cache_control)
-    elif part.prompt_cache_breakpoint is not None:
-        context.add_breakpoint(block, _to_cache_control(part.prompt_cache_breakpoint, context))
-
-
-def _to_cache_control(breakpoint_: PromptCacheBreakpoint, context: RequestContext) -> CacheControl:
-    if breakpoint_.ttl == "12h":
-        context.ignored.append("messages[].content[].prompt_cache_breakpoint.ttl")
-    return _HOUR
+    context.ignored.append("messages[].cache_control")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from msgspec import Raw
 
@@ -10,9 +10,6 @@ from chatcompat.request.bounds import RequestBounds
 from chatcompat.request.strict_schema import StrictSchemas
 from chatcompat.wire.messages import CacheControl
 from chatcompat.wire.utf8 import require_utf8
-
-MAX_BREAKPOINTS: Final = 4
-"""Native: "A maximum of 4 blocks with cache_control may be provided"."""
 
 
 class Cacheable(Protocol):
@@ -22,7 +19,7 @@ class Cacheable(Protocol):
 
 
 class RequestContext:
-    """The ignored fields, the cache breakpoints in prompt order, the media, and the limits of one request."""
+    """The ignored fields, the client's cache breakpoints, the media, and the limits of one request."""
 
     __slots__ = ("bounds", "breakpoints", "ignored", "media", "native_ids", "strict")
 
@@ -41,10 +38,14 @@ class RequestContext:
         self.media: list[memoryview] = []
 
     def add_breakpoint(self, block: Cacheable, cache_control: CacheControl | None) -> None:
-        """Set the breakpoint of a block, unless it has one already."""
-        if cache_control is not None and block.cache_control is None:
+        """Set the breakpoint of a block. Of two at the same block, the one with the longer lifetime stays."""
+        if cache_control is None:
+            return
+        if block.cache_control is None:
             block.cache_control = cache_control
             self.breakpoints.append(block)
+        elif cache_control.ttl == "1h":
+            block.cache_control = cache_control
 
     def take_mark(self, tool: dict[str, Any]) -> None:
         """Record the breakpoint of a native tool, if it has one."""
@@ -55,17 +56,6 @@ class RequestContext:
         """Return a placeholder for the rest of a large JSON string; `joined` replaces it after encoding."""
         self.media.append(data)
         return Raw(b'"\0%d\0' % (len(self.media) - 1))
-
-    def keep_last_breakpoints(self) -> None:
-        """Drop the first breakpoints if there are more than the native API accepts."""
-        surplus = self.breakpoints[:-MAX_BREAKPOINTS]
-        for block in surplus:
-            if isinstance(block, dict):
-                del block["cache_control"]
-            else:
-                block.cache_control = None
-        if surplus:
-            self.ignored.append("cache_control")
 
 
 def joined(encoded: bytes, media: list[memoryview]) -> bytes:

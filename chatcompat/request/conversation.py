@@ -12,7 +12,16 @@ from msgspec import UNSET, Struct
 from chatcompat.dialect import Dialect
 from chatcompat.errors import InvalidRequest
 from chatcompat.request.bounds import RequestBounds, check_count
-from chatcompat.request.content import is_blank, mark_last, only_text, set_content, to_blocks, to_text_blocks
+from chatcompat.request.cache_marks import join_marks
+from chatcompat.request.content import (
+    is_blank,
+    mark_last,
+    only_text,
+    set_content,
+    to_blocks,
+    to_text_blocks,
+    to_unmarked_blocks,
+)
 from chatcompat.request.context import RequestContext
 from chatcompat.request.native_blocks import has_native_parts, read_input
 from chatcompat.request.native_turns import answer_natively, to_native_turn
@@ -153,6 +162,7 @@ class Conversation:
         if not message.tool_calls and message.function_call is None:
             blocks = self._with_thinking(message, index, text, [])
             if not blocks:
+                mark_last(blocks, message.cache_control, self._context)  # reports it
                 return  # an empty message: the user turn continues
             self._begin_assistant_turn()
         else:
@@ -279,8 +289,10 @@ class Conversation:
 
     def _add_tool(self, message: ToolMessage, index: int) -> None:
         result = self._calls.answer_tool(message.tool_call_id, f"messages[{index}].tool_call_id")
-        set_content(result, to_blocks(message.content, f"messages[{index}].content", self._context))
+        blocks, marks = to_unmarked_blocks(message.content, f"messages[{index}].content", self._context)
+        set_content(result, blocks)
         result.is_error = bool(message.is_error)
+        self._context.add_breakpoint(result, join_marks(marks, self._context))
         self._context.add_breakpoint(result, message.cache_control)
 
     def _add_function(self, message: FunctionMessage, index: int) -> None:

@@ -58,7 +58,6 @@ def set_native_keys(
                 _set_top_k(value, request, context.ignored, taken=dialect.takes_sampling(version))
             case "cache_control":
                 request.cache_control = value
-                context.breakpoints.append({name: value})  # only counted: it is the last, and the last four are kept
             case "container":
                 request.container = _to_container(value)
             case "context_management":

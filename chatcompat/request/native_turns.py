@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 
 from chatcompat.dialect import Dialect
 from chatcompat.request.bounds import check_count
-from chatcompat.request.content import is_blank, set_content, to_blocks, to_text_blocks
+from chatcompat.request.cache_marks import join_marks
+from chatcompat.request.content import is_blank, set_content, to_text_blocks, to_unmarked_blocks
 from chatcompat.request.context import RequestContext
 from chatcompat.request.native_blocks import to_thinking_block
 from chatcompat.request.pending_calls import PendingCalls
@@ -26,8 +27,10 @@ def answer_natively(
             result = calls.answer_tool(part.tool_use_id, f"{within}.tool_use_id")
             if isinstance(part.content, list):
                 check_count("content parts", len(part.content), context.bounds.parts, f"{within}.content")
-            set_content(result, to_blocks(part.content, f"{within}.content", context))
+            blocks, marks = to_unmarked_blocks(part.content, f"{within}.content", context)
+            set_content(result, blocks)
             result.is_error = bool(part.is_error)
+            context.add_breakpoint(result, join_marks(marks, context))
             context.add_breakpoint(result, part.cache_control)
             results.append(result)
     return results

@@ -32,7 +32,7 @@ class Binding(Struct, frozen=True):
     dropped: list[Dropped] = []
 
 
-def check_binding(prompt: Prompt, tools: list[Tool], turns: list[Turn], model: Model, betas: set[str]) -> Binding:
+def check_binding(prompt: Prompt, tools: list[Tool], turns: list[Turn], model: Model, betas: Set[str]) -> Binding:
     """Check all thinking of a request. Removes what may be dropped from `turns`."""
     thinking = prompt.thinking
     asked = thinking.block_binding if isinstance(thinking, ThinkingEnabled | ThinkingAdaptive) else None

@@ -1,6 +1,6 @@
 """Rules beyond the types, from the vendor's documentation and from user reports."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -189,6 +189,9 @@ def _check_thinking(prompt: Prompt, turns: list[Turn], model: Model) -> None:
 
 
 def _check_breakpoints(prompt: Prompt, tools: list[Tool], turns: list[Turn]) -> None:
+    for placed in (placed for turn in turns for placed in turn.blocks):
+        if isinstance(placed.block, ToolResult) and isinstance(placed.block.content, list):
+            _check_nested(placed.block.content, f"{placed.path}.tool_result.content")
     found = list(_breakpoints(prompt, tools, turns))
     if len(found) > MAX_BREAKPOINTS:
         raise invalid(f"A maximum of {MAX_BREAKPOINTS} blocks with cache_control may be provided. Found {len(found)}.")
@@ -199,11 +202,18 @@ def _check_breakpoints(prompt: Prompt, tools: list[Tool], turns: list[Turn]) -> 
         )
 
 
+def _check_nested(content: Sequence[Cacheable], at: str) -> None:
+    for index, inner in enumerate(content):
+        if inner.cache_control:
+            raise invalid(
+                f"{at}.{index}.cache_control: cache_control may not be specified within `tool_result.content`. "
+                "Instead, place it directly on `tool_result`"
+            )
+
+
 def _breakpoints(prompt: Prompt, tools: list[Tool], turns: list[Turn]) -> Iterator[CacheControl]:
     """Yield all breakpoints in the order the service reads them. The top-level one is last."""
     system = prompt.system if isinstance(prompt.system, list) else []
     for block in [*tools, *system, *(p.block for turn in turns for p in turn.blocks), prompt]:
-        if isinstance(block, ToolResult) and isinstance(block.content, list):
-            yield from (inner.cache_control for inner in block.content if inner.cache_control)
         if isinstance(block, Cacheable) and block.cache_control:
             yield block.cache_control

@@ -319,6 +319,11 @@ class StreamOptions(Struct, forbid_unknown_fields=True):
     include_obfuscation: bool | None = None
 
 
+class PromptCacheOptions(Struct, forbid_unknown_fields=True):
+    mode: Literal["implicit", "explicit"] | None = None
+    ttl: str | None = None
+
+
 PositiveInt = Annotated[int, Meta(ge=1)]
 
 
@@ -345,6 +350,8 @@ class ChatCompletionRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     service_tier: str | None = None
     safety_identifier: str | None = None
     user: str | None = None
+    prompt_cache_options: PromptCacheOptions | None = None
+    prompt_cache_retention: str | None = None
 
     # Extension: thinking, as other gateways name it, and keys of the native API.
     reasoning: native.Reasoning | None = None
@@ -372,8 +379,6 @@ class ChatCompletionRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     prediction: Raw | UnsetType = UNSET
     presence_penalty: Annotated[float, Meta(ge=-2, le=2)] | None | UnsetType = UNSET
     prompt_cache_key: str | None | UnsetType = UNSET
-    prompt_cache_options: Raw | UnsetType = UNSET
-    prompt_cache_retention: str | None | UnsetType = UNSET
     seed: int | None | UnsetType = UNSET
     store: bool | None | UnsetType = UNSET
     top_logprobs: int | None | UnsetType = UNSET

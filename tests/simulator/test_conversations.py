@@ -174,8 +174,8 @@ CONVERSATIONS: dict[str, tuple[Any, str]] = {
         "A maximum of 4 blocks with cache_control may be provided. Found 5.",
     ),
     "breakpoints within results": (
-        body("a", assistant(call("t")), user({**result("t", [{**text("a"), **MARK}] * 4), **MARK}), tools=[WEATHER]),
-        "A maximum of 4 blocks with cache_control may be provided. Found 5.",
+        body("a", assistant(call("t")), user({**result("t", [{**text("a"), **MARK}]), **MARK}), tools=[WEATHER]),
+        "cache_control may not be specified within `tool_result.content`",
     ),
     "long breakpoint behind a short one": (
         body(user({**text("a"), **LONG_MARK}), system=[{**text("a"), **MARK}]),

@@ -189,12 +189,6 @@ def test_a_breakpoint_at_the_top_is_one_behind_all() -> None:
     assert (usage["cache_creation_input_tokens"], usage["input_tokens"]) == (2, 0)
 
 
-def test_a_breakpoint_within_a_result_counts_at_the_result() -> None:
-    marked = {"type": "text", "text": "12345678", "cache_control": {"type": "ephemeral"}}
-    usage = ask("Hi", assistant(call("t1")), user(result("t1", [marked]), "1234"), tools=[WEATHER])["usage"]
-    assert usage["input_tokens"] == 1
-
-
 def test_tokens_can_be_counted_beforehand() -> None:
     request = body("12345678", cache_control={"type": "ephemeral"})
     del request["max_tokens"]

@@ -1,0 +1,70 @@
+"""What a service says about a model -> options of a `Dialect`."""
+
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+
+# The version of the web search tool that each model with web search takes. The service does not name versions.
+_WEB_SEARCH: Final = "web_search_20250305"
+
+
+class Base(Protocol):
+    """The options of a `Dialect` that are read here. `chatcompat.dialect` imports this module."""
+
+    @property
+    def efforts(self) -> Mapping[str, str]:
+        """Native effort by `reasoning_effort`."""
+
+    @property
+    def max_tokens(self) -> int:
+        """The default limit, in tokens."""
+
+    @property
+    def web_search(self) -> str | None:
+        """Type of the web search tool."""
+
+
+def to_dialect_options(model: Mapping[str, Any], base: Base) -> dict[str, Any]:
+    """The options that the capabilities of a model decide. Raises `ValueError` if it has none."""
+    capabilities = model.get("capabilities") if isinstance(model, Mapping) else None
+    if not isinstance(capabilities, Mapping):
+        raise ValueError("expected a model with capabilities, as GET /v1/models/{id} describes it")  # noqa: TRY004 - a document is invalid, not an argument
+    options = _reasoning(capabilities, base)
+    if (structured := _supported(capabilities, "structured_outputs")) is not None:
+        options["json_schema"] = structured
+    search = _supported(capabilities, "server_tools", "web_search")
+    if search is not None:
+        options["web_search"] = (base.web_search or _WEB_SEARCH) if search else None
+    limit = model.get("max_tokens")
+    if type(limit) is int and limit >= 1:
+        options["max_tokens"] = min(base.max_tokens, limit)
+    return options
+
+
+def _reasoning(capabilities: Mapping[str, Any], base: Base) -> dict[str, Any]:
+    """Thinking at an effort where the model decides how much, else by a budget, else no more than an effort."""
+    effort = _supported(capabilities, "effort")
+    budget = _supported(capabilities, "thinking", "types", "enabled")
+    adaptive = _supported(capabilities, "thinking", "types", "adaptive")
+    disabled = _supported(capabilities, "thinking", "types", "disabled")
+    options: dict[str, Any] = {} if disabled is None else {"thinking_off": disabled}
+    if effort is None and budget is None:
+        return options
+    if effort and (adaptive or not budget):
+        options["reasoning"] = "effort"
+        options["adaptive_thinking"] = bool(adaptive)
+        options["efforts"] = {
+            asked: native
+            for asked, native in base.efforts.items()
+            if _supported(capabilities, "effort", native) is not False
+        }
+    else:
+        options["reasoning"] = "budget" if budget else "none"
+    return options
+
+
+def _supported(capabilities: Mapping[str, Any], *path: str) -> bool | None:
+    """Whether a capability is supported. None if the service does not say so."""
+    value: Any = capabilities
+    for name in (*path, "supported"):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value if isinstance(value, bool) else None
