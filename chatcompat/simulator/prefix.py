@@ -3,6 +3,7 @@
 Cache breakpoints and blank text do not count. Earlier thinking does, so a tool loop must come back as a whole.
 """
 
+from collections.abc import Set
 from hashlib import sha256
 from typing import Final
 
