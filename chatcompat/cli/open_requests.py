@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chatcompat.asgi.headers import lowered, media_type, to_header_map
 from chatcompat.asgi.http import SERVER_SHUTDOWN, respond, server_shutdown
+from chatcompat.cli.request_log import note_shutdown
 
 _GRACE: Final = 1.0  # seconds in which a stopped app may end its reply, before it is cancelled
 _EVENT_STREAM: Final = b"text/event-stream"
@@ -91,6 +92,7 @@ class _OpenRequest:
             await self._end()
 
     async def _end(self) -> None:
+        note_shutdown()
         if not self._started:
             await respond(self._send, 503, _ERROR)
         elif self.is_stream:  # a chat stream has its error frame already

@@ -41,6 +41,12 @@ def log_exchange(record: ExchangeRecord) -> None:
     _line.get().record = record
 
 
+def note_shutdown() -> None:
+    """Note that the server ends the current request."""
+    if (line := _line.get(None)) is not None:
+        line.reason = SERVER_SHUTDOWN
+
+
 def valid_id(value: bytes | None) -> str:
     """The client's request id, or a new one: an id is at most 128 printable ASCII characters without spaces."""
     if value and len(value) <= _MAX_ID and all(0x20 < byte < 0x7F for byte in value):  # noqa: PLR2004
@@ -95,13 +101,13 @@ class _Line:
         self._upstream_id: str | None = None
         self._error = b""
         self._complete = False
-        self._reason: str | None = None
+        self.reason: str | None = None
 
     async def receive(self) -> Message:
         """Receive a message, and note that the client left, or why the server stops."""
         message = await self._receive()
         if message["type"] == "http.disconnect" and not self._complete:
-            self._reason = message.get("reason", "client_disconnected")
+            self.reason = message.get("reason", "client_disconnected")
         return message
 
     async def send(self, message: Message) -> None:
@@ -124,7 +130,7 @@ class _Line:
 
     async def fail(self) -> None:
         """Answer for an app that raised before its reply began, so that the reply has the id."""
-        if self._status is None and self._reason is None:
+        if self._status is None and self.reason is None:
             error = {"type": "server_error", "message": "The server failed.", "param": None, "code": None}
             body = msgspec.json.encode({"type": "error", "error": error})
             await respond(self.send, 500, body)
@@ -170,8 +176,8 @@ class _Line:
         }
 
     def _read_error(self) -> _Error:
-        if self._reason is not None and (not self._complete or self._reason == SERVER_SHUTDOWN):
-            return _Error(type=self._reason)
+        if self.reason is not None and (not self._complete or self.reason == SERVER_SHUTDOWN):
+            return _Error(type=self.reason)
         if self._status is None or (self._status < 400 and self._complete):  # noqa: PLR2004
             return _Error(type=None if self._status is not None else "server_error")
         try:

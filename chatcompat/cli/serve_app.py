@@ -103,7 +103,7 @@ def _create_middleware(settings: Settings) -> ASGIApp:
         idle_timeout=settings.idle_timeout,
         on_exchange=combine_observers(*observers),
     )
-    return app if metrics is None else metrics.beside(app)  # type: ignore[no-any-return]
+    return app if metrics is None else metrics.beside(app)
 
 
 def load(module: str) -> Any:

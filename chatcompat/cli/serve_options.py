@@ -1,4 +1,4 @@
-"""Checks of the options of `chatcompat serve`, before any process starts. A bad value ends the command with status 2."""
+"""Checks of the options of `chatcompat serve`, before any process starts. A bad value exits with status 2."""
 
 import os
 import re
@@ -55,9 +55,7 @@ def check_settings(settings: Settings, root_path: str) -> None:
     """Check the values that the command line cannot check, and that what they need is there."""
     for origin in settings.cors:
         if origin != "*" and _ORIGIN.fullmatch(origin) is None:
-            exit_with(
-                f"--cors must be * or an origin such as https://app.example, without a path, not {origin[:100]!r}"
-            )
+            exit_with(f"--cors must be * or an origin without a path, such as https://app.example, not {origin[:99]!r}")
     if root_path and (not root_path.startswith("/") or root_path.endswith("/") or not root_path.isascii()):
         exit_with(f"--root-path must begin with a slash and not end with one, not {root_path[:100]!r}")
     if any(not model for model in settings.models):

@@ -62,7 +62,7 @@ class StoppableServer(uvicorn.Server):
         if self.started and self._welcome:
             print(self._welcome, flush=True)
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """Stop gracefully at the first signal, and at once at the second. A terminal's Ctrl-C is for the parent."""
         if self._is_worker and sig == signal.SIGINT:
             return
@@ -83,7 +83,7 @@ class StoppableServer(uvicorn.Server):
 
     async def _stop_in_time(self, seconds: int) -> None:
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline and not self._in_a_hurry:
+        while time.monotonic() < deadline and not self._in_a_hurry:  # noqa: ASYNC110 - a signal handler sets it
             await asyncio.sleep(0.05)
         if requests := str(self.config.requests):
             _logger.warning("stopping %s", requests)
