@@ -82,14 +82,18 @@ class ConsoleFormatter(logging.Formatter):
         instant = datetime.fromtimestamp(record.created).astimezone()
         fields = {"request_id": request_id.get()} | _fields_of(record)
         shown = [f"{name}={_word(value)}" for name, value in fields.items() if value not in (None, "", False)]
-        message = _printable(record.getMessage().strip())
+        message = _one_line(record.getMessage().strip())
         line = " ".join([f"{instant:%H:%M:%S}", f"{record.levelname:<7}", message, *shown])
         return f"{line}\n{_printable(self.formatException(record.exc_info))}" if record.exc_info else line
 
 
 def _word(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, default=repr)
-    return text if text.isalnum() else json.dumps(text) if " " in text else _printable(text)
+    return json.dumps(text) if " " in text else _one_line(text)
+
+
+def _one_line(text: str) -> str:
+    return _printable(text).replace("\n", "\\n")
 
 
 def _printable(text: str) -> str:
