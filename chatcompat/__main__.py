@@ -6,10 +6,15 @@ import sys
 def main() -> None:
     """Run the command line. Exit with an installation hint if a dependency is missing."""
     try:
-        from chatcompat.cli import app  # noqa: PLC0415 - the extra may not be installed
+        from cyclopts import CycloptsError  # noqa: PLC0415 - the extra may not be installed
+
+        from chatcompat.cli import app  # noqa: PLC0415
     except ModuleNotFoundError as error:
         sys.exit(f"chatcompat: {error}. Install the command line with: pip install 'chatcompat[serve]'")
-    app()
+    try:
+        app(exit_on_error=False)
+    except CycloptsError:  # it is printed already
+        sys.exit(2)
 
 
 if __name__ == "__main__":

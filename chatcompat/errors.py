@@ -53,13 +53,20 @@ class InvalidReply(ChatCompatError):
         message: What is wrong with the reply. It never quotes the reply.
         code: A stable name of the error, for programs.
         status: The HTTP status to answer with.
+        place: Where the reply is wrong, for the log: `content_block_start: content_block.input`, or `byte 17`.
     """
 
-    def __init__(self, message: str, *, code: str = "invalid_reply", status: int = 502) -> None:
+    def __init__(
+        self, message: str, *, code: str = "invalid_reply", status: int = 502, place: str | None = None
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.code = code
         self.status = status
+        self.place = place
+
+    def __str__(self) -> str:
+        return f"{self.message} (at {self.place})" if self.place else self.message
 
     @property
     def body(self) -> bytes:
@@ -69,7 +76,13 @@ class InvalidReply(ChatCompatError):
     @property
     def reply(self) -> "ErrorReply":
         """The error body to answer with, and its status and type."""
-        return to_error_reply(self.status, self.message, "server_error", self.code)
+        return ErrorReply(
+            self.status,
+            to_error_body(self.message, "server_error", code=self.code),
+            "server_error",
+            code=self.code,
+            cause=str(self),
+        )
 
 
 _encode = msgspec.json.Encoder().encode
@@ -113,16 +126,22 @@ class ErrorReply(msgspec.Struct, frozen=True):
         status: The HTTP status. In a stream that has started, the status that the error would have had.
         body: The error body, as JSON.
         type: `type` of the error in the body.
+        param: `param` of the error in the body.
+        code: `code` of the error in the body.
+        cause: What was wrong with the inner app's reply, for the log. Empty if the inner app sent the error itself.
     """
 
     status: int
     body: bytes
     type: str
+    param: str | None = None
+    code: str | None = None
+    cause: str = ""
 
 
 def to_error_reply(status: int, message: str, error_type: str, code: str | None = None) -> ErrorReply:
     """Return an error reply without a `param`."""
-    return ErrorReply(status, to_error_body(message, error_type, code=code), error_type)
+    return ErrorReply(status, to_error_body(message, error_type, code=code), error_type, code=code)
 
 
 _PLAIN_STEP: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}+(?:\[\d*+\])?+")

@@ -59,6 +59,8 @@ class _Options(TypedDict, total=False):
     messages_path: str
     models_path: str | None
     models: ModelsOption | None
+    model_aliases: Mapping[str, str] | None
+    path_hints: bool
     max_body_bytes: int
     max_reply_bytes: int
     max_event_bytes: int

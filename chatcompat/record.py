@@ -23,11 +23,14 @@ class ExchangeRecord:
         time_to_first_byte: Seconds from the start of the request to the start of the reply. None if there was no reply.
         duration: Seconds from the start of the request until the inner app was done.
         error_type: The `type` of the error that the client got, `client_disconnected` if it disconnected before the
-            reply was complete, or `cancelled` if the server cancelled the exchange. None if nothing failed.
+            reply was complete, `server_shutdown` if `chatcompat serve` stopped before that, or `cancelled` if another
+            server cancelled the exchange. None if nothing failed.
         response_id: The id of the completion. None if the reply never began.
         response_model: The model that the inner app named. None if it named none.
         time_to_first_token: Seconds from the start of the request to the first piece of a streamed reply: text,
             thinking or a tool call. None if there was none.
+        error_param: `param` of the error that the client got: the path of the request field that is wrong.
+        error_code: `code` of the error that the client got, at most 200 characters.
     """
 
     model: str | None
@@ -42,6 +45,8 @@ class ExchangeRecord:
     response_id: str | None = None
     response_model: str | None = None
     time_to_first_token: float | None = None
+    error_param: str | None = None
+    error_code: str | None = None
 
 
 OnExchange = Callable[[ExchangeRecord], object]

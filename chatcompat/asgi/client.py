@@ -9,11 +9,12 @@ from starlette.types import Message, Send
 class Client:
     """Sends messages to the client and tracks how far the reply got."""
 
-    __slots__ = ("_over", "_send", "first_byte_at", "is_over", "left", "sending", "status")
+    __slots__ = ("_over", "_send", "first_byte_at", "is_over", "left", "sending", "shutdown", "status")
 
     def __init__(self, send: Send) -> None:
         self.is_over: bool = False  # it has its whole reply, or left
         self.left: bool = False  # before its reply was whole
+        self.shutdown: bool = False  # the server stops without waiting for the reply
         self.sending: bool = False  # a message that it has not taken; for good, if sending it failed
         self.status: int | None = None  # that it got,
         self.first_byte_at: float | None = None  # and when

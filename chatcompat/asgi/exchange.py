@@ -25,10 +25,10 @@ from chatcompat.asgi.headers import (
     to_client_headers,
     to_header_map,
 )
-from chatcompat.asgi.http import respond
+from chatcompat.asgi.http import SERVER_SHUTDOWN, respond, server_shutdown
 from chatcompat.asgi.keep_alive import KeepAlive
 from chatcompat.asgi.limits import Limits
-from chatcompat.asgi.outcome import MAX_NAME, bounded
+from chatcompat.asgi.outcome import MAX_NAME, bounded, to_error_fields, warn_of_invalid_reply
 from chatcompat.asgi.served_request import ServedRequest
 from chatcompat.asgi.task_scope import new_task_scope
 from chatcompat.asgi.thinking import ThinkingCache
@@ -37,11 +37,10 @@ from chatcompat.errors import InvalidReply, to_error_reply
 from chatcompat.record import ExchangeRecord
 from chatcompat.reply.stream import ChunkStream
 from chatcompat.reply.summary import ReplySummary
-from chatcompat.wire.decode import incomplete_stream, too_large_reply
+from chatcompat.wire.decode import incomplete_reply, incomplete_stream, silent_for_too_long, too_large_reply
 
 _logger: Final = logging.getLogger(__name__)
 EVENT_STREAM: Final = b"text/event-stream"
-_NOT_WHOLE: Final = "The messages service ended before its reply was complete."
 _MIN_STATUS, _MAX_STATUS = 200, 599  # of a final response (RFC 9110, section 15)
 
 
@@ -105,6 +104,8 @@ class Exchange:
             self._stopped = not isinstance(error, Exception)
             if failure is None or self._stopped:
                 raise
+        finally:
+            warn_of_invalid_reply(self._summary, self._served.model)
         if failure is not None:
             raise failure
 
@@ -112,7 +113,6 @@ class Exchange:
         """How the exchange ended. `began` is its start, by `time.monotonic()`."""
         served, summary, client = self._served, self._summary, self._client
         is_whole = self._phase is Phase.DONE and not client.sending and not client.left
-        cut_off = "cancelled" if self._stopped and not client.left else "client_disconnected"
         return ExchangeRecord(
             model=served.model[:MAX_NAME],
             streaming=served.streaming,
@@ -122,7 +122,7 @@ class Exchange:
             ignored=bounded(served.ignored),
             time_to_first_byte=None if client.first_byte_at is None else client.first_byte_at - began,
             duration=time.monotonic() - began,
-            error_type=(summary.error_type or None) if is_whole else cut_off,
+            **to_error_fields(summary, client, is_whole=is_whole, stopped=self._stopped),
             response_id=summary.id or None,
             response_model=summary.model or None,
             time_to_first_token=None if self._first_token_at is None else self._first_token_at - began,
@@ -285,12 +285,12 @@ class Exchange:
 
     async def _end(self, failure: Exception | None, *, timed_out: bool) -> None:
         """The inner app ended before its reply did: send an error."""
-        if timed_out:
-            await self.fail(InvalidReply("The messages service was silent for too long.", code="timeout", status=504))
+        if self._client.shutdown or timed_out:
+            await self.fail(server_shutdown() if self._client.shutdown else silent_for_too_long())
         elif self._phase is Phase.STREAMING:
             await self.fail(incomplete_stream())
         elif failure is None or isinstance(failure, InvalidReply):  # an inner app may raise one itself
-            await self.fail(failure or InvalidReply(_NOT_WHOLE))
+            await self.fail(failure or incomplete_reply())
         else:
             error = to_error_reply(500, "The messages service failed.", "server_error")
             await self._answer(to_answer(error))
@@ -333,13 +333,17 @@ class Exchange:
 
     async def _watch(self) -> None:
         """Notify the inner app when the client leaves, and cancel it after `disconnect_grace`."""
+        message: Message = {"type": ""}
         try:
-            while (await self._receive())["type"] != "http.disconnect":
-                pass
+            while message["type"] != "http.disconnect":
+                message = await self._receive()
         except Exception as error:  # noqa: BLE001 - Ray Serve raises when the client left
             _logger.debug("receive failed, so the client is assumed to have left: %s", type(error).__name__)
         if self._phase is Phase.DONE:  # the inner app may go on working after a complete reply
             self._client.end()
+        elif message.get("reason") == SERVER_SHUTDOWN:
+            self._client.shutdown = True
+            self._task_scope.cancel()
         else:
             self._client.leave()
             await anyio.sleep(self._limits.disconnect_grace)

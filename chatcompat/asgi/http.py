@@ -5,6 +5,8 @@ from typing import Final
 
 from starlette.types import Message, Receive, Scope, Send
 
+from chatcompat.errors import InvalidReply
+
 # With these server extensions the inner app could send bytes that bypass the middleware.
 _HIDDEN_EXTENSIONS: Final = frozenset(
     {"http.response.pathsend", "http.response.zerocopysend", "http.response.trailers"}
@@ -22,6 +24,16 @@ async def respond(send: Send, status: int, body: bytes, headers: Iterable[tuple[
 
 class ClientDisconnected(Exception):
     """The client left before its request was complete."""
+
+
+SERVER_SHUTDOWN: Final = "server_shutdown"
+"""The `reason` of the `http.disconnect` by which `chatcompat serve` stops an exchange. The client is still there, and
+gets an error with this `code`."""
+
+
+def server_shutdown() -> InvalidReply:
+    """The error for a client whose exchange is stopped by its server."""
+    return InvalidReply("The server is shutting down. Send the request again.", code=SERVER_SHUTDOWN, status=503)
 
 
 def route_path(scope: Scope) -> str:

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Mapping
 from functools import partial
 from types import EllipsisType
 from typing import Final
@@ -24,14 +25,22 @@ from chatcompat.asgi.headers import (
     to_inner_headers,
     too_large,
 )
-from chatcompat.asgi.http import ClientDisconnected, hide_extensions, respond, route_path
+from chatcompat.asgi.http import (
+    SERVER_SHUTDOWN,
+    ClientDisconnected,
+    hide_extensions,
+    respond,
+    route_path,
+    server_shutdown,
+)
 from chatcompat.asgi.inner_calls import InnerCalls
 from chatcompat.asgi.limits import Limits
-from chatcompat.asgi.models import ModelsApp, ModelsOption
+from chatcompat.asgi.models import ModelsApp, ModelsOption, to_model_aliases
+from chatcompat.asgi.path_hints import PathHints
 from chatcompat.asgi.pause_turn import Continued
 from chatcompat.asgi.thinking import ThinkingCache
 from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption, to_dialect
-from chatcompat.errors import InvalidRequest
+from chatcompat.errors import InvalidReply, InvalidRequest
 from chatcompat.record import ExchangeRecord, OnExchange
 from chatcompat.reply.turn_keys import CREDENTIALS
 from chatcompat.request import Decoded, decode_chat_request
@@ -63,6 +72,11 @@ class ChatCompatMiddleware:
         models_path: The path of the list of models for chat clients, below `root_path`. By default `/v1/models`; None
             serves no list.
         models: The list of models: ids, or a mapping from id to further fields. By default the inner app's own list.
+        model_aliases: Native model ids by the names that chat clients use for them, for clients with fixed names. By
+            default none. They do not change the list of models, nor native requests.
+        path_hints: Explain a 404 of the inner app at a path that a wrong base URL leads to, such as
+            `/v1/v1/chat/completions`, or that belongs to another API, such as `/v1/responses`. Only paths below the
+            prefix of `path` are explained (True).
         max_body_bytes: The largest request (32 MiB). A larger one is a 413.
         max_reply_bytes: The largest reply that is not streamed (32 MiB). A larger one is a 502. The parts of a paused
             turn count together, and so do the pages of the list of models. In a stream it bounds what is held back: the
@@ -89,8 +103,8 @@ class ChatCompatMiddleware:
             it.
 
     Raises:
-        TypeError: `dialect` is neither a `Dialect` nor callable, `store` is a class, or `models` is a string or has an
-            id that is not a string.
+        TypeError: `dialect` is neither a `Dialect` nor callable, `store` is a class, `models` is a string or has an id
+            that is not a string, or `model_aliases` is not a mapping from strings to strings.
         ValueError: A path does not begin with a slash, `path` and `messages_path` are the same, `disconnect_grace` or
             `max_continuations` is below 0, or another size or time is not above 0.
     """
@@ -104,6 +118,8 @@ class ChatCompatMiddleware:
         messages_path: str = "/v1/messages",
         models_path: str | None = "/v1/models",
         models: ModelsOption | None = None,
+        model_aliases: Mapping[str, str] | None = None,
+        path_hints: bool = True,
         max_body_bytes: int = 32 * MIB,
         max_reply_bytes: int = 32 * MIB,
         max_event_bytes: int = MAX_EVENT_BYTES,
@@ -136,6 +152,7 @@ class ChatCompatMiddleware:
         self._bounds = bounds
         self._strict = strict
         self._on_exchange = on_exchange
+        self._model_aliases = to_model_aliases(model_aliases)
         self._store = MemoryStore() if store is ... else store
         self._limits = Limits(
             max_body_bytes=max_body_bytes,
@@ -149,9 +166,9 @@ class ChatCompatMiddleware:
             store_timeout=store_timeout,
             max_continuations=max_continuations,
         )
-        self._other = app
+        self._other = PathHints(app, path) if path_hints else app
         if models_path is not None:
-            self._other = ModelsApp(app, path=models_path, models=models, dialect=dialect, limits=self._limits)
+            self._other = ModelsApp(self._other, path=models_path, models=models, dialect=dialect, limits=self._limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve requests for the endpoint, and pass others through unchanged."""
@@ -176,6 +193,8 @@ class ChatCompatMiddleware:
             body = await _read_body(receive, self._limits.max_body_bytes)
             version = fields.get(b"anthropic-version")
             decoded = decode_chat_request(body, self._bounds)
+            if self._model_aliases:
+                decoded.chat.model = self._model_aliases.get(decoded.chat.model, decoded.chat.model)
             dialect = to_dialect(self._dialect, decoded.chat.model)
             thinking_cache = self._thinking_cache(headers, fields, decoded) if dialect.reasoning != "none" else None
             if thinking_cache is not None:
@@ -191,7 +210,7 @@ class ChatCompatMiddleware:
         except ClientDisconnected:
             self._report(_unread(None, "client_disconnected", began))
             return
-        except InvalidRequest as error:
+        except (InvalidRequest, InvalidReply) as error:
             await self._refuse(error, send, began)
             return
         except OSError:  # raised by `receive`
@@ -226,12 +245,13 @@ class ChatCompatMiddleware:
             if self._on_exchange is not None:
                 self._report(exchange.record(began))
 
-    async def _refuse(self, error: InvalidRequest, send: Send, began: float) -> None:
-        """Answer a refused request."""
+    async def _refuse(self, error: InvalidRequest | InvalidReply, send: Send, began: float) -> None:
+        """Answer a refused request, or one that the server's shutdown interrupts."""
         record = _unread(None, "cancelled", began)
         try:
             await respond(send, error.status, error.body, [(b"allow", b"POST")] * (error.status == 405))  # noqa: PLR2004
-            record = _unread(error.status, "invalid_request_error", began)
+            error_type = SERVER_SHUTDOWN if error.code == SERVER_SHUTDOWN else "invalid_request_error"
+            record = _unread(error.status, error_type, began, error)
         except Exception:  # raised by `send`: the client left
             record = _unread(None, "client_disconnected", began)
             raise
@@ -266,7 +286,9 @@ class ChatCompatMiddleware:
         return inner
 
 
-def _unread(status: int | None, error_type: str, began: float) -> ExchangeRecord:
+def _unread(
+    status: int | None, error_type: str, began: float, error: InvalidRequest | InvalidReply | None = None
+) -> ExchangeRecord:
     """The record of a request that never reached the inner app. `status` is None if the client left."""
     duration = time.monotonic() - began
     return ExchangeRecord(
@@ -279,6 +301,8 @@ def _unread(status: int | None, error_type: str, began: float) -> ExchangeRecord
         time_to_first_byte=None if status is None else duration,
         duration=duration,
         error_type=error_type,
+        error_param=error.param if isinstance(error, InvalidRequest) else None,
+        error_code=None if error is None else error.code,
     )
 
 
@@ -305,7 +329,7 @@ async def _read_body(receive: Receive, max_body_bytes: int) -> bytes:
     while more_body:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise ClientDisconnected
+            raise server_shutdown() if message.get("reason") == SERVER_SHUTDOWN else ClientDisconnected
         piece = bytes(message.get("body", b""))
         size += len(piece)
         if size > max_body_bytes:

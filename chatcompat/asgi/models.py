@@ -30,7 +30,7 @@ from chatcompat.dialect import DialectOption, to_dialect
 from chatcompat.errors import DECODE_ERRORS, ErrorReply, InvalidReply, to_error_body
 from chatcompat.reply.errors import to_chat_error
 from chatcompat.reply.summary import ReplySummary
-from chatcompat.wire.decode import to_native_error
+from chatcompat.wire.decode import place_of, to_native_error
 
 ModelsOption = Iterable[str] | Mapping[str, Mapping[str, Any]]
 """Model ids, or a mapping from id to further fields (`created` in seconds since the epoch, `owned_by`, any other)."""
@@ -93,10 +93,19 @@ def _to_list(models: Iterable[Mapping[str, Any]]) -> bytes:
     return _encode({"object": "list", "data": [to_chat_model(model) for model in models]})
 
 
+def to_model_aliases(aliases: Mapping[str, str] | None) -> dict[str, str]:
+    """Native model ids by alias. Raises `TypeError`."""
+    if aliases is None:
+        return {}
+    if not (isinstance(aliases, Mapping) and all(isinstance(name, str) for pair in aliases.items() for name in pair)):
+        raise TypeError("model_aliases must be a mapping from model names to native model ids, all of them strings")
+    return dict(aliases)
+
+
 def _not_found(message: str = "") -> ErrorReply:
     error_type = "invalid_request_error"
     body = to_error_body(message or "This model does not exist.", error_type, param="model", code="model_not_found")
-    return ErrorReply(404, body, error_type)
+    return ErrorReply(404, body, error_type, param="model", code="model_not_found")
 
 
 class _ModelList:
@@ -113,8 +122,9 @@ class _ModelList:
     def whole_reply(self, body: bytes) -> tuple[bytes, ReplySummary]:
         try:
             return self._to_chat(body), ReplySummary()
-        except DECODE_ERRORS:
-            raise InvalidReply("The messages service sent an invalid list of models.") from None
+        except DECODE_ERRORS as error:
+            message = "The messages service sent an invalid list of models."
+            raise InvalidReply(message, place=place_of(error)) from None
 
     def _to_chat(self, body: bytes) -> bytes:
         return _to_list(_decode_page(body).data)

@@ -24,7 +24,7 @@ class Answer(Struct, frozen=True):
 
 def to_answer(error: ErrorReply) -> Answer:
     """The client's reply for an error."""
-    return Answer(error.status, error.body, ReplySummary(error_type=error.type))
+    return Answer(error.status, error.body, ReplySummary(error=error))
 
 
 class WholeReply:

@@ -91,7 +91,10 @@ def _base(url: str | None) -> str:
     if not is_url:
         raise _CannotRun("the URL must have the form http(s)://host[:port][/path], without credentials.")
     base = url.partition("?")[0].partition("#")[0].rstrip("/").removesuffix(PATH)
-    return base if urlsplit(base).path else f"{base}/v1"
+    if urlsplit(base).path:
+        return base
+    print(f"chatcompat check: the URL has no path, so /v1 is added: {base}/v1", file=sys.stderr)
+    return f"{base}/v1"
 
 
 def _sendable(key: str) -> str:

@@ -1,32 +1,32 @@
 """The app that each process of `chatcompat serve` creates."""
 
 import math
-import os
 import sys
 from dataclasses import replace
-from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any, Final
 
-import msgspec
 from msgspec import Struct
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from chatcompat.asgi.headers import to_plain_text
-from chatcompat.asgi.http import respond
-from chatcompat.asgi.middleware import ChatCompatMiddleware
+from chatcompat.asgi.http import respond, route_path
+from chatcompat.asgi.middleware import MIB, ChatCompatMiddleware
+from chatcompat.asgi.path_hints import PathHints
+from chatcompat.cli.open_requests import OpenRequests, Stoppable
 from chatcompat.cli.patience import PatientApp
+from chatcompat.cli.request_log import RequestLog, log_exchange
+from chatcompat.cli.start_page import StartPage
 from chatcompat.dialect import PRESETS
-from chatcompat.record import ExchangeRecord, OnExchange, combine_observers
+from chatcompat.record import OnExchange, combine_observers
 from chatcompat.simulator import create_app as create_simulator
 from chatcompat.upstream import Upstream
 
-SETTINGS: Final = "_CHATCOMPAT_SERVE"
-"""The environment variable that passes the settings to the server processes."""
-
 HEALTH_PATH: Final = "/healthz"
+ENDPOINT: Final = "/v1/chat/completions"
 
-_MAX_NAME: Final = 200  # characters of a model name in the log; clients choose it
+# What scripts of a web page may read, besides the body.
+_EXPOSED: Final = ("retry-after", "x-chatcompat-ignored", "x-request-id", "request-id")
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -37,14 +37,41 @@ class Settings(Struct, frozen=True, kw_only=True):
     strict: bool = False
     api_key_header: bool = False
     access_log: bool = True
+    log_client: bool = False
     metrics: bool = False
-    traces: bool = False
+    otel: bool = False
+    path_hints: bool = True
     request_timeout: float = 60.0
+    connect_timeout: float = 10.0
+    first_byte_timeout: float = 600.0
+    idle_timeout: float = 300.0
+    max_body_bytes: int = 32 * MIB
+    max_reply_bytes: int = 32 * MIB
+    models: tuple[str, ...] = ()
+    model_aliases: dict[str, str] = {}
+    cors: tuple[str, ...] = ()
 
 
-def create_app() -> ASGIApp:
-    """Create the app from the settings in the environment."""
-    settings = msgspec.json.decode(os.environ[SETTINGS], type=Settings)
+def create_app(settings: Settings, requests: OpenRequests) -> ASGIApp:
+    """Create the app of one process."""
+    app = _create_middleware(settings)
+    if settings.path_hints:
+        app = PathHints(app, ENDPOINT, from_root=True)
+    app = Healthy(StartPage(PatientApp(app, settings.request_timeout)))
+    if settings.cors:
+        app = CORSMiddleware(
+            app,
+            allow_origins=settings.cors,
+            allow_methods=("GET", "HEAD", "POST"),
+            allow_headers=("*",),
+            expose_headers=_EXPOSED,
+            allow_private_network=True,
+        )
+    app = Stoppable(app, requests)
+    return RequestLog(app, enabled=settings.access_log, client_address=settings.log_client)
+
+
+def _create_middleware(settings: Settings) -> ASGIApp:
     dialect = PRESETS[settings.dialect]
     if settings.api_key_header:
         dialect = replace(dialect, api_key_header=True)
@@ -52,21 +79,31 @@ def create_app() -> ASGIApp:
     if settings.upstream is not None:
         inner = Upstream(
             settings.upstream,
+            connect_timeout=settings.connect_timeout,
             upload_timeout=math.inf,  # `PatientApp` enforces the timeout
+            first_byte_timeout=settings.first_byte_timeout,
+            idle_timeout=settings.idle_timeout,
             reuse_connections=dialect.keeps_connections,
         )
-    observers: list[OnExchange] = [log_exchange] if settings.access_log else []
+    observers: list[OnExchange] = [log_exchange]
     metrics = load("chatcompat.prometheus").PrometheusMetrics() if settings.metrics else None
     if metrics is not None:
         observers.append(metrics)
-    middleware = load("chatcompat.otel").TracedChatCompatMiddleware if settings.traces else ChatCompatMiddleware
+    middleware = load("chatcompat.otel").TracedChatCompatMiddleware if settings.otel else ChatCompatMiddleware
     app: ASGIApp = middleware(
         inner,
         dialect=dialect,
         strict=settings.strict,
-        on_exchange=combine_observers(*observers) if observers else None,
+        models=settings.models or None,
+        model_aliases=settings.model_aliases,
+        path_hints=False,  # `create_app` explains more paths
+        max_body_bytes=settings.max_body_bytes,
+        max_reply_bytes=settings.max_reply_bytes,
+        first_byte_timeout=settings.first_byte_timeout,
+        idle_timeout=settings.idle_timeout,
+        on_exchange=combine_observers(*observers),
     )
-    return Healthy(PatientApp(app if metrics is None else metrics.beside(app), settings.request_timeout))
+    return app if metrics is None else metrics.beside(app)
 
 
 def load(module: str) -> Any:
@@ -85,28 +122,7 @@ class Healthy:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a health check, or call the app."""
-        if scope["type"] == "http" and scope["path"] == HEALTH_PATH and scope["method"] in ("GET", "HEAD"):
+        if scope["type"] == "http" and route_path(scope) == HEALTH_PATH and scope["method"] in ("GET", "HEAD"):
             await respond(send, 200, b'{"status":"ok"}')
         else:
             await self._app(scope, receive, send)
-
-
-def log_exchange(record: ExchangeRecord) -> None:
-    """Write the record to stderr as one line of JSON, with bounded names and times in milliseconds."""
-    line = {
-        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "status": record.status,
-        "model": None if record.model is None else record.model[:_MAX_NAME],
-        "streaming": record.streaming,
-        "finish_reason": record.finish_reason,
-        "error_type": record.error_type,
-        "usage": record.usage,
-        "ignored": to_plain_text(record.ignored),
-        "first_byte_ms": _milliseconds(record.time_to_first_byte),
-        "duration_ms": _milliseconds(record.duration),
-    }
-    sys.stderr.write(msgspec.json.encode(line).decode() + "\n")
-
-
-def _milliseconds(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds * 1000, 1)

@@ -6,7 +6,8 @@ import tomllib
 from collections.abc import Collection
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Final, NoReturn
+from types import UnionType
+from typing import Any, Final, NoReturn, Union, get_args, get_origin
 
 from cyclopts import App, ArgumentCollection
 from cyclopts.config import Env, Toml
@@ -14,6 +15,7 @@ from cyclopts.config import Env, Toml
 PREFIX: Final = "CHATCOMPAT_"
 CONFIG: Final = "CHATCOMPAT_CONFIG"
 TABLE: Final = "serve"
+MODELS: Final = "models"
 
 
 def config_file() -> Path | None:
@@ -38,12 +40,67 @@ def check_settings(_app: App, _commands: tuple[str, ...], arguments: ArgumentCol
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         _exit(f"{path} is not TOML: {error}")
+    except OSError as error:
+        _exit(f"{path} cannot be read: {error.strerror}")
     for table in tables:
-        if table != TABLE:
+        if table not in (TABLE, MODELS):
             _exit(f"{path} has {table!r} outside the table [{TABLE}], where it has no effect", _nearest(table, {TABLE}))
+    options = _to_options(path, tables)
+    types = {name.lstrip("-"): argument.hint for argument in arguments for name in argument.names}
+    for name, value in options.items():
+        hint = types.get(name.replace("_", "-"))
+        if hint is None:
+            known = {name for name in types if not name.startswith("no-")}
+            _exit(f"{path}: [{TABLE}] has no option {name!r}", _nearest(name, known))
+        if (expected := _mismatch(hint, value)) is not None:
+            _exit(f"{path}: {name} in [{TABLE}] must be {expected}, not {value!r:.100}")
 
 
-SOURCES: Final = (check_settings, Env(PREFIX, command=False), Toml(os.environ.get(CONFIG, "chatcompat.toml")))
+def _to_options(path: Path, tables: dict[str, Any]) -> dict[str, Any]:
+    """The options in the file. A table `models` has model aliases: native models by the names that clients use."""
+    options = tables.get(TABLE, {})
+    if not isinstance(options, dict):
+        _exit(f"{path}: {TABLE!r} must be a table, [{TABLE}]")
+    options = dict(options)
+    aliases = dict(tables.get(MODELS, {})) if isinstance(tables.get(MODELS, {}), dict) else None
+    if aliases is None:
+        _exit(f"{path}: {MODELS!r} outside [{TABLE}] must be a table, [{MODELS}]")
+    if isinstance(options.get(MODELS), dict):
+        aliases |= options.pop(MODELS)
+    for name, native in aliases.items():
+        if not (isinstance(native, str) and name and native):
+            _exit(f"{path}: {name!r} in [{MODELS}] must be the name of a native model, not {native!r:.100}")
+    if aliases:
+        name = "model_alias" if "model_alias" in options else "model-alias"
+        given = options.get(name, [])
+        options[name] = [*([given] if isinstance(given, str) else given), *(f"{a}={b}" for a, b in aliases.items())]
+    return options
+
+
+def _mismatch(hint: Any, value: Any) -> str | None:
+    """What a value must be, if it is something else."""
+    allowed = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    for kind in allowed:
+        if get_origin(kind) is list:
+            values = value if isinstance(value, list) else [value]
+            return None if all(isinstance(item, str) for item in values) else "a list of strings"
+        if kind is bool:
+            return None if isinstance(value, bool) else "true or false"
+        if kind in (int, float):
+            numbers = (int,) if kind is int else (int, float)
+            is_number = isinstance(value, numbers) and not isinstance(value, bool)
+            return None if is_number else "a whole number" if kind is int else "a number"
+    return None if isinstance(value, str) else "a string"
+
+
+class _File(Toml):
+    """The file, with the aliases of a table `models` as `model-alias`."""
+
+    def _load_config(self, path: Path) -> dict[str, Any]:
+        return {TABLE: _to_options(path, super()._load_config(path))}
+
+
+SOURCES: Final = (check_settings, Env(PREFIX, command=False), _File(os.environ.get(CONFIG, "chatcompat.toml")))
 """The command line overrides the environment, which overrides the file."""
 
 

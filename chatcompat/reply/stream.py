@@ -119,7 +119,7 @@ class ChunkStream:
         self.error = error
         self.ended = True
         self._reader.splices = False
-        self.summary.error_type = error.type
+        self.summary.error = error
         self._out.append(encode_data(error.body))
 
     def _flush(self) -> bytes:

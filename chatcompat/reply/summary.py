@@ -4,6 +4,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from chatcompat.errors import ErrorReply
 from chatcompat.reply.turn_keys import Turn
 from chatcompat.reply.usage import readable_usage
 from chatcompat.wire.messages import Usage
@@ -17,7 +18,7 @@ class ReplySummary(Struct, gc=False):
         model: The model that the messages service named.
         finish_reason: The finish reason. Empty until the reply is complete.
         native_usage: The usage under its native names.
-        error_type: `type` of the error that ended or replaced the reply.
+        error: The error that ended or replaced the reply.
         thinking: The turn to store thinking for. None unless the reply is complete and has calls and signed thinking.
     """
 
@@ -25,10 +26,10 @@ class ReplySummary(Struct, gc=False):
     model: str = ""
     finish_reason: str = ""
     native_usage: Usage = {}
-    error_type: str = ""
+    error: ErrorReply | None = None
     thinking: Turn | None = None
 
     @property
     def usage(self) -> dict[str, Any] | None:
         """The usage under chat names, as plain values. None before the reply begins and after an error."""
-        return readable_usage(self.native_usage) if self.id and not self.error_type else None
+        return readable_usage(self.native_usage) if self.id and self.error is None else None

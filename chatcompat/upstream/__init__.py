@@ -1,7 +1,6 @@
 """An ASGI app that forwards the native paths to a remote messages API. Needs the extra `serve`, and asyncio."""
 
 import asyncio
-import logging
 import math
 from collections.abc import Callable, Set
 from contextlib import AbstractAsyncContextManager
@@ -21,6 +20,7 @@ try:
     import aiohttp
     from yarl import URL
 
+    from chatcompat.upstream.failures import TOO_LARGE, bad_gateway_message, log_failure
     from chatcompat.upstream.pool import new_session
     from chatcompat.upstream.upload import Upload, length_of, to_text
 except ModuleNotFoundError as _error:
@@ -39,11 +39,6 @@ _NOT_FORWARDED: Final = HOP_BY_HOP | {b"host", b"expect", b"content-length"}  # 
 _NO_DEFAULT_HEADERS: Final = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 _MAX_HEADERS: Final = 256  # in a reply
 _NO_BODY: Final = (204, 304)
-
-_CANNOT_BE_REACHED: Final = "The upstream messages service cannot be reached, or sent no reply."
-_TOO_LARGE: Final = "The upstream messages service sent headers that are too large."
-
-_logger: Final = logging.getLogger(__name__)
 
 _encode = msgspec.json.Encoder().encode
 
@@ -115,6 +110,7 @@ class Upstream:
             if not seconds > 0:  # a comparison with NaN is false
                 raise ValueError(f"{name}_timeout must be above 0, not {seconds}")
         self._url = url.rstrip("/")
+        self._parts = parts
         self._connect_timeout = connect_timeout
         self._upload_timeout = upload_timeout
         self._first_byte_timeout = first_byte_timeout
@@ -174,7 +170,7 @@ class Upstream:
         return URL(f"{self._url}{quote(path)}" + (f"?{query}" if query else ""), encoded=True)
 
     async def _forward(self, target: URL, scope: Scope, receive: Receive, send: Send) -> UpstreamBroken | None:
-        exchange = _Forwarding(receive, send, self._idle_timeout, self._max_header_bytes)
+        exchange = _Forwarding(receive, send, self._parts, self._idle_timeout, self._max_header_bytes)
         headers = lowered(scope.get("headers", ()))
         try:
             text = to_text(to_end_to_end(headers, _NOT_FORWARDED))
@@ -212,11 +208,14 @@ class Upstream:
 class _Forwarding:
     """One forwarded request."""
 
-    def __init__(self, receive: Receive, send: Send, idle_timeout: float, max_header_bytes: int) -> None:
+    def __init__(
+        self, receive: Receive, send: Send, url: SplitResult, idle_timeout: float, max_header_bytes: int
+    ) -> None:
         self.broken: UpstreamBroken | None = None
         self.watching = anyio.CancelScope()
         self._receive = receive
         self._send = send
+        self._url = url
         self._idle_timeout = idle_timeout
         self._max_header_bytes = max_header_bytes
         self._clock = asyncio.timeout(None)
@@ -282,35 +281,24 @@ class _Forwarding:
     async def _handle_failure(self, error: Exception) -> None:
         """Send a failure as an error. Once the reply has started, set `broken` instead.
 
-        Only the type of `error` is logged: its text may quote the upstream.
+        The text of `error` is not logged: it may quote the upstream.
         """
         if self._left or isinstance(error, ClientDisconnected):
             return
         if isinstance(error, InvalidRequest) and not self._started:
             await self.refuse(error)
             return
-        _logger.warning("the upstream failed: %s", type(error).__name__)
+        log_failure(self._url, error)
         if self._started:
             self.broken = UpstreamBroken("The upstream messages service broke off in the middle of its reply.")
         elif isinstance(error, TimeoutError):
             await _fail(self._send, 504, "timeout_error", "The upstream messages service did not answer in time.")
         else:
-            await _fail(self._send, 502, "api_error", _bad_gateway_message(error))
+            await _fail(self._send, 502, "api_error", bad_gateway_message(error))
 
     async def refuse(self, error: InvalidRequest) -> None:
         """Answer a request that cannot be forwarded."""
         await _fail(self._send, error.status, "invalid_request_error", error.message)
-
-
-def _bad_gateway_message(error: Exception) -> str:
-    """The message of a 502."""
-    if isinstance(error, InvalidReply):
-        return error.message
-    # aiohttp raises the same exception for everything that it cannot parse.
-    too_large = ("Got more than", "Too many headers")
-    if isinstance(error, aiohttp.ClientResponseError) and error.message.startswith(too_large):
-        return _TOO_LARGE
-    return _CANNOT_BE_REACHED
 
 
 def _to_reply_headers(response: aiohttp.ClientResponse, max_bytes: int) -> Headers:
@@ -319,7 +307,7 @@ def _to_reply_headers(response: aiohttp.ClientResponse, max_bytes: int) -> Heade
         raise InvalidReply("The upstream messages service sent a status outside 200 to 599.")
     headers = to_end_to_end(lowered(response.raw_headers), HOP_BY_HOP)
     if size_of(headers) > max_bytes:
-        raise InvalidReply(_TOO_LARGE)
+        raise InvalidReply(TOO_LARGE)
     left_out = b"content-length" if response.status in _NO_BODY else b""  # servers would wait for a body
     return [(name, value) for name, value in headers if name != left_out and not has_control(value)]
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw, Struct
 
-from chatcompat.errors import DECODE_ERRORS, InvalidReply
+from chatcompat.errors import DECODE_ERRORS, InvalidReply, to_param
 from chatcompat.wire.messages import (
     EMPTY_OBJECT,
     Block,
@@ -121,9 +121,36 @@ def decode_event(payload: bytes) -> StreamEvent | None:
             require_utf8(payload)
             if isinstance(event, ContentBlockStart):
                 _set_object(event.content_block)
-    except DECODE_ERRORS:
-        raise InvalidReply("The messages service sent an event that cannot be read.") from None
+    except DECODE_ERRORS as error:
+        place = place_of(error, _type_of(payload))
+        raise InvalidReply("The messages service sent an event that cannot be read.", place=place) from None
     return event
+
+
+def _type_of(payload: bytes) -> str:
+    """The type of an invalid event, if it is a known one."""
+    try:
+        kind = _tag.decode(payload).type
+    except DECODE_ERRORS:
+        return ""
+    return kind if kind in _EVENT_TYPES else ""
+
+
+def place_of(error: Exception, event: str = "") -> str | None:
+    """Where a reply is wrong, from the decoder's error: a path of field names and indexes, or a byte.
+
+    It quotes nothing of the reply. `event` is the type of the event that is wrong.
+    """
+    text = str(error)
+    byte = text.rpartition("(byte ")[2].removesuffix(")")
+    path = to_param(text.rpartition(" - at `")[2].removesuffix("`").removeprefix("key in `").lstrip("$."))
+    if isinstance(error, UnicodeDecodeError):
+        place = f"byte {error.start}"
+    elif byte.isdigit():
+        place = f"byte {byte}"
+    else:
+        place = path if " - at `" in text else ""
+    return ": ".join(filter(None, (event, place))) or None
 
 
 def _decode_other_event(payload: bytes) -> StreamEvent | None:
@@ -159,17 +186,19 @@ def decode_message(body: bytes) -> Message:
             message = _decode_loose_message(body)
         for block in message.content:
             _set_object(block)
-    except DECODE_ERRORS:
-        raise InvalidReply("The messages service sent a reply that is not a message.") from None
+    except DECODE_ERRORS as error:
+        raise _not_a_message(place_of(error)) from None
     return message
+
+
+def _not_a_message(place: str | None) -> InvalidReply:
+    return InvalidReply("The messages service sent a reply that is not a message.", place=place)
 
 
 def _decode_loose_message(body: bytes) -> Message:
     loose = _loose_message.decode(body)
     # The type of `content` is that of the decoder, which can have no struct without a tag in a union.
-    blocks: list[Any] = [
-        _block.decode(raw) if _tag.decode(raw).type in _BLOCK_TYPES else OpaqueBlock(raw) for raw in loose.content
-    ]
+    blocks: list[Any] = [_decode_block(raw, index) for index, raw in enumerate(loose.content)]
     return Message(
         loose.id,
         loose.model,
@@ -180,6 +209,14 @@ def _decode_loose_message(body: bytes) -> Message:
         loose.container,
         loose.usage,
     )
+
+
+def _decode_block(raw: Raw, index: int) -> Block | OpaqueBlock:
+    """Decode the block of a message at `index`. Raises `InvalidReply`."""
+    try:
+        return _block.decode(raw) if _tag.decode(raw).type in _BLOCK_TYPES else OpaqueBlock(raw)
+    except DECODE_ERRORS as error:
+        raise _not_a_message(f"content[{index}].{place_of(error) or ''}".rstrip(".")) from None
 
 
 def _set_object(block: Block | OpaqueBlock) -> None:
@@ -228,6 +265,16 @@ def incomplete_stream() -> InvalidReply:
     return InvalidReply(
         "The messages service ended its stream before the message was complete.", code="incomplete_stream"
     )
+
+
+def incomplete_reply() -> InvalidReply:
+    """The error for a reply that ends early, or never begins."""
+    return InvalidReply("The messages service ended before its reply was complete.")
+
+
+def silent_for_too_long() -> InvalidReply:
+    """The error for a reply that does not begin or go on in time."""
+    return InvalidReply("The messages service was silent for too long.", code="timeout", status=504)
 
 
 def too_large_event() -> InvalidReply:

@@ -94,7 +94,7 @@ def test_in_front_of_an_upstream(tmp_path: Path) -> None:
         with pytest.raises(urllib.error.HTTPError) as missing:
             get(f"{outer.url}/elsewhere")
         assert json.load(missing.value)["error"]["type"] == "not_found_error"
-        lines = outer.lines(3)
+        lines = [line for line in outer.lines(5) if line["path"] == "/v1/chat/completions"]
         assert outer.stop() == 0
         assert inner.errors.read_text() == ""
     assert [line["status"] for line in lines] == [200, 200, 404]
@@ -155,7 +155,11 @@ def test_options_come_from_the_environment_or_from_a_file(tmp_path: Path) -> Non
         with pytest.raises(Exception, match="cannot be reached"):
             found.client().chat.completions.create(**CHAT)
         assert found.stop() == 0
-        assert found.errors.read_text() == "the upstream failed: ClientConnectorError\n"
+        (failure,) = [json.loads(line) for line in found.errors.read_text().splitlines()]
+        assert (failure["logger"], failure["level"]) == ("chatcompat.upstream", "warning")
+        assert (failure["host"], failure["port"]) == ("127.0.0.1", 9)
+        assert failure["reason"] == "ClientConnectorError: Connection refused"
+        assert failure["request_id"].startswith("req_")
 
 
 def test_an_option_that_cannot_be_is_an_error(tmp_path: Path) -> None:
@@ -252,7 +256,7 @@ def test_what_is_missing_for_metrics_is_said(tmp_path: Path) -> None:
     result = subprocess.run(
         command, capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path, env=environment
     )
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert "PROMETHEUS_MULTIPROC_DIR" in result.stderr
 
 

@@ -26,7 +26,7 @@ def told(summary: ReplySummary) -> Json:
         "model": summary.model,
         "finish_reason": summary.finish_reason,
         "usage": summary.usage,
-        "error": summary.error_type,
+        "error": "" if summary.error is None else summary.error.type,
         "thinking": None if thinking is None else (thinking.text, thinking.calls, to_builtins(thinking.details)),
     }
 

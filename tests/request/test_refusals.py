@@ -246,9 +246,14 @@ def test_numbers_of_any_size_are_no_crash() -> None:
         assert refuse(body % (b"max_tokens", number.encode() + b".0")).param in ("max_tokens", None)
 
 
-@pytest.mark.parametrize("path", json_suite(), ids=lambda path: path.name)
-def test_the_json_suite(path: Path) -> None:
+@pytest.mark.skipif(not json_suite(), reason="JSON_TEST_SUITE names no copy of JSONTestSuite")
+def test_the_json_suite() -> None:
     """No file is a request. Within one, invalid JSON is refused, and valid JSON is refused or sent as strict JSON."""
+    for path in json_suite():
+        check_json(path)
+
+
+def check_json(path: Path) -> None:
     raw = path.read_bytes()
     refuse(raw)
     tool = b'{"type":"function","function":{"name":"f","parameters":{"type":"object","default":%b}}}' % raw

@@ -48,7 +48,11 @@ def error_of(reply: Reply) -> tuple[int, str]:
 async def test_an_upstream_that_is_not_there_is_a_502(unused_port: int, caplog: pytest.LogCaptureFixture) -> None:
     upstream = Upstream(f"http://127.0.0.1:{unused_port}")
     assert error_of(await post(upstream)) == (502, "api_error")
-    assert [record.getMessage() for record in caplog.records] == ["the upstream failed: ClientConnectorError"]
+    (record,) = caplog.records
+    reason = "ClientConnectorError: Connection refused"
+    assert (record.name, record.levelname) == ("chatcompat.upstream", "WARNING")
+    assert record.getMessage() == f"The upstream 127.0.0.1:{unused_port} failed: {reason}"
+    assert (vars(record)["host"], vars(record)["port"], vars(record)["reason"]) == ("127.0.0.1", unused_port, reason)
     chatted = await chat_post(upstream, stream=True)
     assert (chatted.status, chatted.error["type"]) == (502, "server_error")
     await upstream.aclose()

@@ -22,7 +22,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chatcompat import ChatCompatMiddleware, ExchangeRecord, translate
 from chatcompat.asgi.outcome import bounded
-from chatcompat.cli.serve_app import log_exchange
+from chatcompat.cli.log import JsonFormatter
+from chatcompat.cli.request_log import RequestLog, log_exchange
 from chatcompat.prometheus import PrometheusMetrics
 from chatcompat.record import combine_observers
 from chatcompat.reply.usage import readable_usage
@@ -353,7 +354,7 @@ UNREADABLE = {
 @pytest.mark.parametrize("streams", [False, True])
 @pytest.mark.parametrize("fields", [{}, {"stream": True}, {"stream": True, "stream_options": {"include_usage": True}}])
 async def test_a_number_that_cannot_be_read_loses_neither_reply_nor_record(
-    value: bytes, streams: bool, fields: dict[str, Any], capsys: pytest.CaptureFixture[str]
+    value: bytes, streams: bool, fields: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     usage = b'{"input_tokens":3,"output_tokens":2,"odd":%b,"credits_consumed":7}' % value
     plain = json.dumps(REPLY["usage"]).encode()
@@ -365,15 +366,16 @@ async def test_a_number_that_cannot_be_read_loses_neither_reply_nor_record(
     records: list[ExchangeRecord] = []
     metrics = PrometheusMetrics(registry=CollectorRegistry())
     server = Server(upload([chat(**fields)]))
-    seen = await server.run(
-        ChatCompatMiddleware(app, on_exchange=combine_observers(records.append, log_exchange, metrics))
-    )
+    served = ChatCompatMiddleware(app, on_exchange=combine_observers(records.append, log_exchange, metrics))
+    with caplog.at_level("INFO", "chatcompat.access"):
+        seen = await server.run(RequestLog(served, enabled=True, client_address=False))
     (outcome,) = records
     assert (seen.status, outcome.status, outcome.finish_reason, outcome.error_type) == (200, 200, "stop", None)
     assert outcome.usage is not None
     assert outcome.usage.pop("odd", None) is None or value.startswith(b"[[[")
     assert outcome.usage == {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5, "credits_consumed": 7}
-    assert '"finish_reason":"stop"' in capsys.readouterr().err
+    (line,) = [JsonFormatter().format(entry) for entry in caplog.records if entry.name == "chatcompat.access"]
+    assert json.loads(line)["finish_reason"] == "stop"
     if fields != {"stream": True}:
         assert value in seen.body  # the client gets it as it came
 

@@ -1,0 +1,88 @@
+"""Checks of the options of `chatcompat serve`, before any process starts. A bad value exits with status 2."""
+
+import os
+import re
+import ssl
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final, NoReturn
+
+from chatcompat.cli.serve_app import Settings, load
+from chatcompat.upstream import Upstream
+
+# A scheme and a host, for instance of an app in a browser: `https://a.example:8443`, `app://obsidian.md`.
+_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]{0,31}+://[^/?#@\s]{1,255}+")
+_ENDPOINTS: Final = ("/messages", "/chat/completions")
+
+
+def exit_with(message: str) -> NoReturn:
+    """Print an error, and end the command with the status of a bad value."""
+    print(f"chatcompat: {message}", file=sys.stderr)
+    sys.exit(2)
+
+
+def to_upstream(url: str | None) -> str | None:
+    """The URL of the upstream, without `/v1`: it is part of the paths that are added. Says so."""
+    if url is None:
+        return None
+    base = url.rstrip("/")
+    for endpoint in _ENDPOINTS:
+        base = base.removesuffix(f"/v1{endpoint}") if base.endswith(f"/v1{endpoint}") else base
+    base = base.removesuffix("/v1")
+    try:
+        Upstream(base)
+    except ValueError as error:  # it does not quote the URL, which may have credentials
+        exit_with(f"--upstream: {error}")
+    if base != url.rstrip("/"):
+        left_out = url.rstrip("/").removeprefix(base)
+        print(f"chatcompat: --upstream: {left_out} is left out, since /v1/messages is added", file=sys.stderr)
+    return base
+
+
+def to_aliases(pairs: Iterable[str]) -> dict[str, str]:
+    """Native model ids by the names that clients use."""
+    aliases = {}
+    for pair in pairs:
+        chat, equals, native = pair.partition("=")
+        if not (chat and equals and native):
+            exit_with(f"--model-alias must be CHAT=NATIVE, for instance gpt-4o=caicaini/auto, not {pair[:100]!r}")
+        aliases[chat] = native
+    return aliases
+
+
+def check_settings(settings: Settings, root_path: str) -> None:
+    """Check the values that the command line cannot check, and that what they need is there."""
+    for origin in settings.cors:
+        if origin != "*" and _ORIGIN.fullmatch(origin) is None:
+            exit_with(f"--cors must be * or an origin without a path, such as https://app.example, not {origin[:99]!r}")
+    if root_path and (not root_path.startswith("/") or root_path.endswith("/") or not root_path.isascii()):
+        exit_with(f"--root-path must begin with a slash and not end with one, not {root_path[:100]!r}")
+    if any(not model for model in settings.models):
+        exit_with("--models must not have an empty name")
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    if settings.metrics and folder is not None and not (Path(folder).is_dir() and os.access(folder, os.W_OK | os.X_OK)):
+        exit_with(f"PROMETHEUS_MULTIPROC_DIR must be a directory that can be written, not {folder!r}")
+    for enabled, module in ((settings.metrics, "chatcompat.prometheus"), (settings.otel, "chatcompat.otel")):
+        if enabled:
+            load(module)
+
+
+def check_workers(settings: Settings, workers: int) -> None:
+    """Several workers need a folder for their metrics."""
+    if settings.metrics and workers > 1 and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        exit_with("--metrics with --workers: set PROMETHEUS_MULTIPROC_DIR to an empty directory")
+
+
+def check_tls(certificate: Path | None, key: Path | None, password: str | None) -> None:
+    """Load the files as the server will."""
+    if certificate is None:
+        if key is not None or password is not None:
+            exit_with("--ssl-keyfile needs --ssl-certfile")
+        return
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key, lambda: password or "")
+    except (OSError, ValueError) as error:  # an `ssl.SSLError` is an `OSError`
+        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or type(error).__name__
+        exit_with(f"--ssl-certfile {certificate} and --ssl-keyfile {key or certificate} cannot be loaded: {reason}")
