@@ -72,6 +72,10 @@ def serve(
         list[str] | None,
         Parameter(help="CHAT=NATIVE: a native model and the name that clients use. May be repeated.", negative=""),
     ] = None,
+    store: Annotated[
+        str | None, Parameter(help="Keep thinking in Redis, at redis:// or rediss://, for all processes.")
+    ] = None,
+    choices: Annotated[int, Parameter(help="The highest number of choices (n) in a request.", validator=_COUNT)] = 1,
     strict: Annotated[bool, Parameter(help="Refuse requests with fields that would be ignored.")] = False,
     cors: Annotated[
         list[str] | None,
@@ -111,6 +115,8 @@ def serve(
         upstream=to_upstream(upstream),
         dialect=dialect,
         api_key_header=api_key_header,
+        store=store,
+        choices=choices,
         strict=strict,
         access_log=access_log,
         log_client=log_client,

@@ -19,7 +19,9 @@ from chatcompat.cli.request_log import RequestLog, log_exchange
 from chatcompat.cli.start_page import StartPage
 from chatcompat.dialect import PRESETS
 from chatcompat.record import OnExchange, combine_observers
+from chatcompat.request.bounds import RequestBounds
 from chatcompat.simulator import create_app as create_simulator
+from chatcompat.store import MemoryStore
 from chatcompat.upstream import Upstream
 
 HEALTH_PATH: Final = "/healthz"
@@ -34,6 +36,8 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     upstream: str | None = None
     dialect: str = "native"
+    store: str | None = None
+    choices: int = 1
     strict: bool = False
     api_key_header: bool = False
     access_log: bool = True
@@ -93,6 +97,8 @@ def _create_middleware(settings: Settings) -> ASGIApp:
     app: ASGIApp = middleware(
         inner,
         dialect=dialect,
+        bounds=RequestBounds(choices=settings.choices),
+        store=MemoryStore() if settings.store is None else load("chatcompat.redis").RedisStore(settings.store),
         strict=settings.strict,
         models=settings.models or None,
         model_aliases=settings.model_aliases,

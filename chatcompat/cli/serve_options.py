@@ -60,6 +60,11 @@ def check_settings(settings: Settings, root_path: str) -> None:
         exit_with(f"--root-path must begin with a slash and not end with one, not {root_path[:100]!r}")
     if any(not model for model in settings.models):
         exit_with("--models must not have an empty name")
+    if settings.store is not None:
+        try:
+            load("chatcompat.redis").RedisStore(settings.store)
+        except ValueError:  # its text would quote the URL and any password in it
+            exit_with("--store must be the URL of a Redis server: redis://, rediss:// or unix://")
     folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     if settings.metrics and folder is not None and not (Path(folder).is_dir() and os.access(folder, os.W_OK | os.X_OK)):
         exit_with(f"PROMETHEUS_MULTIPROC_DIR must be a directory that can be written, not {folder!r}")

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from chatcompat.redis import RedisStore
 from chatcompat.store import BatchThinkingStore
 from tests.asgi.driver import call, chat
 from tests.asgi.test_thinking import BLOCKS, WANTED, Thinker, answered, credential
+from tests.cli.test_serve import served
 from tests.servers.client import Client, connected, say
 from tests.servers.running import running, wait_for
 from tests.store.redis_server import RedisServer, redis_server
@@ -193,7 +196,7 @@ def test_tool_loops_of_ten_turns_over_two_processes(clients: list[Client], comma
     for turn in range(10):
         if turn % 2 == 0:
             messages += say("Use get_time.")
-        reply = clients[turn % 2].chat(messages, tools=TOOLS, reasoning_effort="low", max_tokens=4000)
+        reply = clients[turn % 2].chat(messages, tools=TOOLS, reasoning_effort="low", max_tokens=9000)
         assert "x-chatcompat-ignored" not in reply.headers, turn
         message = reply.choice()["message"]
         assert bool(message.get("tool_calls")) == (turn % 2 == 0)
@@ -202,3 +205,30 @@ def test_tool_loops_of_ten_turns_over_two_processes(clients: list[Client], comma
             messages.append({"role": "tool", "tool_call_id": made["id"], "content": "noon"})
     assert commands()["set"] == 5
     assert commands()["mget"] >= 5
+
+
+def test_two_serve_commands_share_a_store(server: RedisServer, commands: Any, tmp_path: Path) -> None:
+    with (
+        served(tmp_path, "--store", server.url) as one,
+        served(tmp_path, "--store", server.url, "--choices", "2") as two,
+    ):
+        tool: Any = TOOLS
+        asked: Any = {"model": "caicaini/auto", "tools": tool, "reasoning_effort": "low", "max_tokens": 9000}
+        messages: list[Any] = say("Use get_time.")
+        message = one.client().chat.completions.create(messages=messages, **asked).choices[0].message
+        assert message.tool_calls
+        calls = [call.model_dump() for call in message.tool_calls]
+        messages.append({"role": "assistant", "content": message.content, "tool_calls": calls})
+        messages += [{"role": "tool", "tool_call_id": call["id"], "content": "noon"} for call in calls]
+        reply = two.client().chat.completions.with_raw_response.create(messages=messages, **asked)
+        assert "x-chatcompat-ignored" not in reply.headers
+        assert len(two.client().chat.completions.create(messages=say("Hi"), model="caicaini/auto", n=2).choices) == 2
+    assert commands()["set"] >= 1
+
+
+def test_a_store_that_is_no_redis_url_is_refused(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "chatcompat", "serve", "--store", "http://:sk-hidden@host"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--store must be the URL of a Redis server" in done.stderr
+    assert "sk-hidden" not in done.stderr
