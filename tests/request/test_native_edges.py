@@ -88,6 +88,14 @@ def test_thinking_is_not_reported_if_the_effort_asks_for_the_same(effort: str) -
     assert json.loads(translation.body)["thinking"]["budget_tokens"] == {"low": 2_048, "high": 16_384}[effort]
 
 
+@pytest.mark.parametrize("limit", ["max_tokens", "max_completion_tokens"])
+def test_a_limit_of_the_client_stays_as_it_is_beside_native_thinking(limit: str) -> None:
+    thinking = {"type": "enabled", "budget_tokens": 5_000}
+    translation = ask(Dialect(), thinking=thinking, **{limit: 6_000})
+    body = json.loads(translation.body)
+    assert (body["max_tokens"], body["thinking"], translation.ignored) == (6_000, thinking, ())
+
+
 FREE: dict[str, tuple[str, Any]] = {
     "output_config.format": ("output_config", {"format": "RAW"}),
     "output_config.task_budget": ("output_config", {"task_budget": "RAW"}),
