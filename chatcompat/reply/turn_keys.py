@@ -43,6 +43,7 @@ CREDENTIALS: Final = frozenset({b"authorization", b"x-api-key"})
 """Headers that identify the client."""
 
 _encode = msgspec.json.Encoder().encode
+_decode_str = msgspec.json.Decoder(str).decode
 
 
 class Turn(Struct, frozen=True):
@@ -79,7 +80,11 @@ def to_turn(message: AssistantMessage) -> Turn:
 
 
 def _input_of(part: ToolUsePart) -> str:
-    return "" if part.input is UNSET else bytes(part.input).decode(errors="replace")
+    """Return the input of a native call as arguments. Some clients send it as a string of JSON, or null."""
+    text = "null" if part.input is UNSET else bytes(part.input).decode(errors="replace")
+    if text == "null":
+        return ""
+    return _decode_str(text) if text.startswith('"') else text
 
 
 # ---------------------------------------------------------------- the key

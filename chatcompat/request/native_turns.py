@@ -1,6 +1,7 @@
 """Turns whose content has native blocks: calls and thinking of the assistant, results of the user."""
 
 from collections.abc import Callable, Sequence
+from typing import assert_never
 
 from chatcompat.dialect import Dialect
 from chatcompat.request.bounds import check_count
@@ -59,4 +60,6 @@ def to_native_turn(
                 blocks += to_text_blocks([part], context)
             case RefusalPart(refusal):
                 blocks += [] if is_blank(refusal) else [TextBlockParam(refusal)]
+            case _:
+                assert_never(part)
     return blocks
