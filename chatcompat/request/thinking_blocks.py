@@ -44,11 +44,10 @@ class CallFields(Struct):
 
 
 class Kept(Struct):
-    """An entry that goes back. One of an earlier release may be a place alone."""
+    """An entry that goes back. One of an earlier release may be a place alone: a `ReasoningDetail`."""
 
-    block: ThinkingBlockParam | RedactedThinkingBlockParam | Raw | CallFields | None
+    block: ThinkingBlockParam | RedactedThinkingBlockParam | Raw | CallFields | ReasoningDetail
     place: Place = _NOWHERE
-    old_place: ReasoningDetail | None = None
 
     @property
     def is_thinking(self) -> bool:
@@ -68,7 +67,7 @@ def to_kept(details: Sequence[ReasoningDetail], path: str, max_depth: int) -> tu
     lost = False
     for detail in join_fragments(details):
         if detail.type in _OLD_PLACES:
-            kept.append(Kept(None, old_place=detail))
+            kept.append(Kept(detail))
             continue
         try:
             place = to_place(detail)
@@ -194,11 +193,11 @@ def place_blocks(
     breakpoint_ = next((block.cache_control for block in reversed(text) if block.cache_control), None)
     for entry in kept:
         turn.walk(entry.place.before)
-        if entry.old_place is not None:
-            turn.step_over(entry.old_place)
+        if isinstance(entry.block, ReasoningDetail):
+            turn.step_over(entry.block)
         elif isinstance(entry.block, CallFields):
             turn.fields = entry.block
-        elif entry.block is not None:
+        else:
             turn.blocks.append(entry.block)
         turn.walk(entry.place.after)
     turn.end()
