@@ -87,8 +87,7 @@ def _to_messages_request(
     if output.config is not None:
         request.output_config = output.config
     if output.instruction is not None:
-        if decision.offers_json:
-            request.system = [*(request.system or []), output.instruction]
+        request.system = [*(request.system or []), output.instruction]
         context.ignored.append("response_format")
     set_values(chat, request, dialect, version, context.ignored)
     set_reasoning(chat.reasoning_effort, request, dialect, context.ignored, forces_call=decision.forces_call)

@@ -155,7 +155,11 @@ FUNCTION = {"type": "function", "function": {"name": "f"}}
             ["f", "respond_with_json"],
         ),
         ({"tool_choice": "required"}, {"type": "any"}, ["f"]),
-        ({"tool_choice": {"type": "function", "function": {"name": "f"}}}, {"type": "tool", "name": "f"}, ["f"]),
+        (
+            {"tool_choice": {"type": "function", "function": {"name": "f"}}},
+            {"type": "tool", "name": "f"},
+            ["f", "respond_with_json"],
+        ),
     ],
 )
 def test_json_beside_tools_is_json_or_a_call(fields: Any, choice: Any, names: list[str]) -> None:

@@ -34,11 +34,14 @@ def test_a_forced_legacy_call_likewise() -> None:
     assert translation.ignored == ("function_call",)
 
 
-def test_an_unforced_choice_adds_no_instruction_about_a_missing_tool() -> None:
+def test_an_unsupported_forced_call_beside_json_offers_both() -> None:
+    """The same tools and instructions as in a request that forces nothing."""
     wanted = {"type": "json_object"}
     sent, translation = ask(UNFORCED, tools=[TOOL], tool_choice="required", response_format=wanted)
-    assert [tool["name"] for tool in sent["tools"]] == ["f"]
-    assert "system" not in sent
+    unforced, _ = ask(UNFORCED, tools=[TOOL], response_format=wanted)
+    assert [tool["name"] for tool in sent["tools"]] == ["f", "respond_with_json"]
+    assert (sent["tools"], sent["system"]) == (unforced["tools"], unforced["system"])
+    assert sent["tool_choice"] == {"type": "auto"}
     assert translation.ignored == ("tool_choice", "response_format")
 
 
