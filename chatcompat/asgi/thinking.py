@@ -91,17 +91,17 @@ class ThinkingCache:
         kept = [self._read(values[key]) if key in values else None for key in keys]
         while kept and kept[-1] is None:
             kept.pop()
-        if None in kept:
+        whole = [found for found in kept if found is not None]
+        if len(whole) < len(kept):
             self._decoded.thinking_lost = True
             return
         index_of = {id(message): index for index, message in enumerate(self._messages)}
-        for (turn, _), found in zip(turns, kept, strict=False):
-            if found is not None:
-                index = index_of[id(turn)]
-                self._decoded.native_ids[index] = found.ids
-                if found.details:
-                    turn.reasoning_details = found.details
-                    self._decoded.restored[index] = found.prefix
+        for (turn, _), found in zip(turns, whole, strict=False):
+            index = index_of[id(turn)]
+            self._decoded.native_ids[index] = found.ids
+            if found.details:
+                turn.reasoning_details = found.details
+                self._decoded.restored[index] = found.prefix
 
     def _keys(self, turns: Sequence[tuple[AssistantMessage, bytes]]) -> list[bytes | None]:
         """The key of each turn. `turns` goes from the last to the first."""

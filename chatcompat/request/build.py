@@ -109,8 +109,7 @@ def _to_messages_request(
     if output.config is not None:
         request.output_config = output.config
     if output.instruction is not None:
-        if decision.offers_json:
-            request.system = [*(request.system or []), output.instruction]
+        request.system = [*(request.system or []), output.instruction]
         context.ignored.append("response_format")
     set_values(chat, request, dialect, version, context.ignored)
     hidden = hides_reasoning(chat, context.ignored)

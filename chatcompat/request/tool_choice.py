@@ -37,7 +37,6 @@ class ToolDecision(Struct):
     tools: Tools
     choice: ToolChoiceParam | None
     ignored: list[str]
-    offers_json: bool = False  # whether the tool for structured output is among the tools
     declares_called: bool = False  # whether tools that only earlier calls name are declared too
 
     @property
@@ -59,13 +58,11 @@ def decide_tools(
     if wanted is not None and _is_forced(wanted):
         if output.tool is not None and (wanted.type == "tool" or not dialect.forced_tools):
             # `tools` stays the same as in requests that force nothing: kept thinking and a cache depend on that.
-            decision.offers_json = True
             decision.tools = [*tools, output.tool]
         if not dialect.forced_tools:
             decision.choice = ToolChoiceParam("auto", disable_parallel_tool_use=wanted.disable_parallel_tool_use)
             decision.ignored.append("tool_choice" if chat.function_call is None else "function_call")
     elif output.tool is not None:
-        decision.offers_json = True
         decision.tools = [*tools, output.tool]
         decision.choice = _choose_json(wanted, tools, output, output.tool.name)
     elif not names.offered:

@@ -1,6 +1,6 @@
 """Thinking that is bound to its prefix: the model, `system`, `tools` and all blocks before it.
 
-Cache breakpoints and blank text do not count. Earlier thinking does, so a tool loop must come back as a whole.
+Cache breakpoints do not count. Earlier thinking does, so a tool loop must come back as a whole.
 """
 
 from collections.abc import Set
@@ -64,9 +64,7 @@ def check_binding(prompt: Prompt, tools: list[Tool], turns: list[Turn], model: M
 
 
 def _plain(item: Struct) -> bytes:
-    """An object as JSON, without its cache breakpoints; blank text is nothing."""
-    if isinstance(item, Text) and not item.text.strip():
-        return b""
+    """An object as JSON, without its cache breakpoints."""
     if isinstance(item, ToolResult) and isinstance(item.content, list):
         inner = [msgspec.structs.replace(part, cache_control=None) for part in item.content]
         only = inner[0] if len(inner) == 1 else None

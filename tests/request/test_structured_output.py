@@ -157,7 +157,7 @@ FUNCTION = {"type": "function", "function": {"name": "f"}}
         (
             {"tool_choice": {"type": "function", "function": {"name": "f"}}},
             {"type": "tool", "name": "f"},
-            ["f", "respond_with_json"],  # the same tools as in other turns
+            ["f", "respond_with_json"],
         ),
     ],
 )

@@ -34,12 +34,14 @@ def test_a_forced_legacy_call_likewise() -> None:
     assert translation.ignored == ("function_call",)
 
 
-def test_an_unforced_choice_keeps_the_tool_of_the_format() -> None:
-    """So that `tools` and `system` are the same in each turn, whatever its choice is."""
+def test_an_unsupported_forced_call_beside_json_offers_both() -> None:
+    """The same tools and instructions as in a request that forces nothing."""
     wanted = {"type": "json_object"}
     sent, translation = ask(UNFORCED, tools=[TOOL], tool_choice="required", response_format=wanted)
+    unforced, _ = ask(UNFORCED, tools=[TOOL], response_format=wanted)
     assert [tool["name"] for tool in sent["tools"]] == ["f", "respond_with_json"]
-    assert "respond_with_json" in sent["system"][0]["text"]
+    assert (sent["tools"], sent["system"]) == (unforced["tools"], unforced["system"])
+    assert sent["tool_choice"] == {"type": "auto"}
     assert translation.ignored == ("tool_choice", "response_format")
 
 
