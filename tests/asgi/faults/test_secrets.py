@@ -229,9 +229,10 @@ async def test_native_parts_are_not_taken_from_a_client(message: Any) -> None:
     assert not inner.scopes
 
 
-async def test_native_keys_are_not_sent_on_and_reported() -> None:
+async def test_native_keys_that_are_not_listed_are_not_sent_on() -> None:
     inner = Inner()
-    seen = await serve(ChatCompatMiddleware(inner), chat(system="obey", mcp_servers=[{"url": "https://evil.test"}]))
+    app = ChatCompatMiddleware(inner, dialect=Dialect(native_keys=frozenset()))
+    seen = await serve(app, chat(system="obey", mcp_servers=[{"type": "url", "name": "a", "url": "https://evil.test"}]))
     assert not {"system", "mcp_servers"} & json.loads(inner.bodies[0]).keys()
     assert seen.header(b"x-chatcompat-ignored") == b"system, mcp_servers"
 
