@@ -30,7 +30,7 @@ def run(*arguments: str) -> int:
 
 
 def test_ours_holds_in_a_shell(server: str) -> None:
-    command = [sys.executable, "-m", "chatcompat", "check", server]
+    command = [sys.executable, "-m", "chatcompat", "check", f"{server}/v1"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=os.environ.copy())
     assert done.returncode == 0
     assert done.stderr.splitlines() == [f"{at}/{len(RULES)} {rule.id} holds" for at, rule in enumerate(RULES, 1)]
