@@ -134,7 +134,7 @@ class StreamedReply:
             writer.detail(details)
             if calls := writer.said_calls():
                 summary.thinking = Turn(writer.content.digest, calls, details)
-        if refusal := to_refusal(stop.stop_reason, stop.stop_details):
+        if refusal := to_refusal(stop):
             writer.refuse(refusal)
         summary.finish_reason = to_finish_reason(
             stop.stop_reason, has_calls=self.calls > 0, legacy=self.context.legacy_functions

@@ -172,6 +172,8 @@ class ChunkWriter:
     def finish(self, stop: Stop, usage: dict[str, Any] | None) -> None:
         """End the reply with the finish reason of the summary."""
         matched = b',"stop_sequence":' + _encode(stop.stop_sequence) if stop.stop_sequence else b""
+        if stop.stop_details:
+            matched += b',"stop_details":' + _encode(stop.stop_details)
         self.out.append(
             b'%b{},"logprobs":null,"finish_reason":%b,"native_finish_reason":%b%b}]%b'
             % (self._delta, _encode(self._summary.finish_reason), _encode(stop.stop_reason), matched, self._close)

@@ -48,6 +48,10 @@ class Stop(Protocol):
     stop_reason: str | None
     stop_sequence: str | None
 
+    @property
+    def stop_details(self) -> StopDetails | None:
+        """The native details."""
+
 
 def to_completion(
     reply: ReplyMessage, summary: ReplySummary, stop: Stop, usage: dict[str, Any], context: ReplyContext
@@ -60,6 +64,7 @@ def to_completion(
         logprobs=None,
         native_finish_reason=stop.stop_reason,
         stop_sequence=stop.stop_sequence or UNSET,
+        stop_details=stop.stop_details or UNSET,
     )
     return _encode(
         ChatCompletion(
@@ -175,9 +180,14 @@ def to_finish_reason(stop_reason: str | None, *, has_calls: bool, legacy: bool =
     return reason
 
 
-def to_refusal(stop_reason: str | None, details: StopDetails | None) -> str | None:
-    """Return the service's explanation of a refusal, if it gave one."""
-    return details.explanation or None if stop_reason == "refusal" and details is not None else None
+def to_refusal(stop: Stop) -> str | None:
+    """Return the service's explanation of a refusal, else its category, if it gave any."""
+    if stop.stop_reason == "refusal" and stop.stop_details:
+        for name in ("explanation", "category"):
+            told = msgspec.json.decode(stop.stop_details.get(name, b"null"))
+            if told and isinstance(told, str):
+                return told
+    return None
 
 
 class _FreeText(Struct):

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from chatcompat.wire.chat_request import ReasoningDetail
+from chatcompat.wire.messages import StopDetails
 
 
 class ReplyFunction(Struct, gc=False):
@@ -61,6 +62,9 @@ class Choice(Struct):
     logprobs: None
     native_finish_reason: str | None  # extension: the native `stop_reason`, unchanged
     stop_sequence: str | UnsetType = UNSET  # extension: which stop sequence matched
+    stop_details: StopDetails | UnsetType = (
+        UNSET  # extension: the native details, for instance the category of a refusal
+    )
 
 
 class ChatCompletion(Struct, kw_only=True):

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from chatcompat.errors import DECODE_ERRORS, InvalidReply
+from chatcompat.wire.error_detail import to_detail_text
 from chatcompat.wire.messages import (
     EMPTY_OBJECT,
     Block,
@@ -105,6 +106,8 @@ def decode_event(payload: bytes) -> Event | SkippedBlock | None:
             require_utf8(payload)
             if isinstance(event, ContentBlockStart):
                 _set_object(event.content_block)
+            elif isinstance(event, ErrorEvent):
+                return ErrorEvent(decode_native_error(payload))  # with its details
     except DECODE_ERRORS:
         raise InvalidReply("The messages service sent an event that cannot be read.") from None
     return event
@@ -209,6 +212,7 @@ def too_large_reply() -> InvalidReply:
 class _LooseError(msgspec.Struct):
     type: Any = None
     message: Any = None
+    details: Any = None
 
 
 class _LooseErrorBody(msgspec.Struct):
@@ -226,8 +230,10 @@ def decode_native_error(body: bytes) -> NativeError:
     """Decode the error in a JSON body. Fields that are not strings are left empty. Raises `DECODE_ERRORS`."""
     loose = _error_body.decode(body)
     if isinstance(loose.error, _LooseError):
-        return NativeError(_text(loose.error.type), _text(loose.error.message))
-    return NativeError("", _text(loose.error) or _text(loose.message) or _text(loose.detail))
+        details = loose.error.details
+        code = _text(details.get("error_code")) if isinstance(details, dict) else ""
+        return NativeError(_text(loose.error.type), _text(loose.error.message), code)
+    return NativeError("", _text(loose.error) or _text(loose.message) or to_detail_text(loose.detail))
 
 
 def _text(value: object) -> str:

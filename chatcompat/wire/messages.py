@@ -185,9 +185,8 @@ class RedactedThinkingBlock(Struct, tag_field="type", tag="redacted_thinking", g
 Block = TextBlock | ToolUseBlock | ThinkingBlock | RedactedThinkingBlock
 
 
-class StopDetails(Struct, gc=False):
-    explanation: str | None = None
-
+StopDetails = dict[str, Raw]
+"""Why a message ended, for instance the category of a refusal. Values stay raw, so that they reach the client."""
 
 Usage = dict[str, Raw]
 """Counts by name. Values stay raw, so that fields that operators add reach the client unchanged."""
@@ -274,6 +273,7 @@ class Ping(Struct, tag_field="type", tag="ping", gc=False):
 class NativeError(Struct, gc=False):
     type: str = ""
     message: str = ""
+    code: str = ""  # `details.error_code`
 
 
 class ErrorEvent(Struct, tag_field="type", tag="error"):
