@@ -75,6 +75,11 @@ class Dialect:
             another tool than the named one, or a tool although `none` was chosen.
         repeats_prefill: Repeats the prefill at the start of its reply, so it is removed there. The native service
             continues after the prefill.
+        logprobs: What happens to a request for log probabilities, which no native reply has: it is ignored and reported
+            ("ignore"), or refused ("refuse").
+            Native: "logprobs: Extra inputs are not permitted".
+        max_stop_sequences: How many stop sequences it takes. More are refused; None takes any number.
+            Native: "stop_sequences: List should have at most 4 items".
         keeps_connections: Keeps connections open as it announces, so they can be reused (see `Upstream`).
 
     Raises:
@@ -99,6 +104,8 @@ class Dialect:
     api_key_header: bool = False
     exact_tool_choice: bool = True
     repeats_prefill: bool = False
+    logprobs: Literal["ignore", "refuse"] = "ignore"
+    max_stop_sequences: int | None = None
     keeps_connections: bool = True
 
     def __post_init__(self) -> None:
@@ -106,6 +113,10 @@ class Dialect:
             raise ValueError(f"version must be a date like 2023-06-01, not {self.version!r}")
         if self.reasoning not in ("budget", "effort", "none"):
             raise ValueError(f"reasoning must be budget, effort or none, not {self.reasoning!r}")
+        if self.logprobs not in ("ignore", "refuse"):
+            raise ValueError(f"logprobs must be ignore or refuse, not {self.logprobs!r}")
+        if self.max_stop_sequences is not None and self.max_stop_sequences < 1:
+            raise ValueError(f"max_stop_sequences must be at least 1 or None, not {self.max_stop_sequences}")
         if self.max_tokens < 1:
             raise ValueError(f"max_tokens must be at least 1, not {self.max_tokens}")
         if not 0 < self.max_temperature <= 2:  # noqa: PLR2004 - the highest that a client may send

@@ -74,12 +74,12 @@ def _to_messages_request(
     chat, names, bounds = decoded.chat, ToolNames(), context.bounds
     check_count("tools", len(chat.tools or ()), bounds.tools, "tools")
     check_count("functions", len(chat.functions or ()), bounds.tools, "functions")
-    check_unsent(chat, context.ignored)
+    check_unsent(chat, dialect, context.ignored)
     tools = to_tools(chat, decoded.native_tools, names, context, dialect)
     output = to_output(chat.response_format, names, dialect, bounds)
     decision = decide_tools(chat, tools, names, output, dialect)
     context.ignored += decision.ignored
-    conversation = Conversation(dialect, names, context)
+    conversation = Conversation(dialect, names, context, len(chat.messages) - 1)
     request = _to_request(chat, conversation, context, dialect)
     _set_tools(request, decision)
     if output.config is not None:

@@ -226,6 +226,26 @@ MESSAGES = [
     Case("a part of an unknown type is refused", "Messages", asks(user([{"type": "video", "video": {}}])), REFUSED),
     Case("an unknown role is refused", "Messages", asks(HI, {"role": "robot", "content": "a"}), REFUSED),
     Case(
+        "a blank user message in mid-history is skipped",
+        "Messages",
+        asks(HI, assistant("a"), user(" "), assistant("b"), HI),
+        (("is", "messages[*].role", ["user", "assistant", "user"]),),
+    ),
+    Case(
+        "an image URL that is a string is taken",
+        "Messages",
+        asks(user([{"type": "image_url", "image_url": "https://example.com/a.png"}])),
+        (("is", f"{M0}[0].source", {"type": "url", "url": "https://example.com/a.png"}),),
+    ),
+    Case(
+        "arguments that are an object are taken",
+        "Messages",
+        asks(
+            HI, assistant(tool_calls=[{**call("c1"), "function": {"name": "f", "arguments": {"a": 1}}}]), result("c1")
+        ),
+        (("is", "messages[1].content[0].input", {"a": 1}),),
+    ),
+    Case(
         "cache_control of a part passes",
         "Messages",
         asks(user([{**text_block("a"), "cache_control": {"type": "ephemeral"}}])),
