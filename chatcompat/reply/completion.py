@@ -1,7 +1,7 @@
 """Write whole completions, and translate the values that completions and chunks share."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -16,6 +16,7 @@ from chatcompat.wire.chat_reply import (
     Annotation,
     ChatCompletion,
     Choice,
+    CitedSpan,
     ReplyCustom,
     ReplyCustomCall,
     ReplyFunction,
@@ -111,11 +112,17 @@ class CompletionWriter:
         """Add the signed thinking and its positions."""
         self._message.reasoning_details = details
 
-    def annotate(self, annotations: list[Annotation]) -> None:
+    def annotate(self, found: list[Annotation | CitedSpan]) -> None:
         """Add the citations of a piece of the content."""
-        if self._message.annotations is UNSET:
-            self._message.annotations = []
-        self._message.annotations += annotations
+        message = self._message
+        if annotations := [item for item in found if isinstance(item, Annotation)]:
+            if message.annotations is UNSET:
+                message.annotations = []
+            message.annotations += annotations
+        if spans := [item for item in found if isinstance(item, CitedSpan)]:
+            if message.citations is UNSET:
+                message.citations = []
+            message.citations += spans
 
     def refuse(self, refusal: str) -> None:
         """Add why the model refused."""
@@ -222,10 +229,23 @@ def to_unwrapped(raw: str) -> str:
         return raw[wrapping.end() :] if wrapping is not None else raw
 
 
-def to_annotations(citations: Iterable[Citation], start: int, end: int) -> list[Annotation]:
-    """Return the web citations of the characters `start` to `end`. Chat has no other kind."""
-    return [
-        Annotation(URLCitation(start_index=start, end_index=end, title=citation.title or "", url=citation.url))
-        for citation in citations
-        if citation.type == "web_search_result_location" and citation.url is not None
-    ]
+class _Cited(Struct, gc=False):
+    type: str
+    url: str | None = None
+    source: str | None = None
+    title: str | None = None
+
+
+_cited = msgspec.json.Decoder(_Cited).decode
+
+
+def to_annotation(citation: Citation, start: int, end: int) -> Annotation | CitedSpan:
+    """Return a citation of the characters `start` to `end`: of a URL as chat has it, any other in the native form."""
+    try:
+        cited = _cited(_encode(citation))
+    except DECODE_ERRORS:  # a newer form
+        return CitedSpan(start, end, citation)
+    url = {"web_search_result_location": cited.url, "search_result_location": cited.source}.get(cited.type) or ""
+    if url.lower().startswith(("http://", "https://")) or (url and cited.type == "web_search_result_location"):
+        return Annotation(URLCitation(start_index=start, end_index=end, title=cited.title or "", url=url))
+    return CitedSpan(start, end, citation)

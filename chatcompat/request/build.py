@@ -32,14 +32,9 @@ class TranslatedRequest(msgspec.Struct):
     prefill: str = ""  # prefill text that the reply repeats
 
     def encode(self) -> bytes:
-        """Encode the request. Raises `InvalidRequest` if an image or a file is not UTF-8."""
+        """Encode the request."""
         encoded = _encode(self.request)
-        if not self.media:
-            return encoded
-        try:
-            return joined(encoded, self.media)
-        except UnicodeDecodeError as error:
-            raise to_invalid_request(error) from None
+        return joined(encoded, self.media) if self.media else encoded
 
 
 def to_messages_request(

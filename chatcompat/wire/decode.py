@@ -64,6 +64,8 @@ class _LooseMessage(Struct):
 _event: Final[msgspec.json.Decoder[Event]] = msgspec.json.Decoder(Event)
 _message = msgspec.json.Decoder(Message)
 _block = msgspec.json.Decoder(Block)
+_str = msgspec.json.Decoder(str)
+_object = msgspec.json.Decoder(dict[str, Raw])
 _tag = msgspec.json.Decoder(_Tag)
 _loose_block_start = msgspec.json.Decoder(_LooseBlockStart)
 _loose_delta = msgspec.json.Decoder(_LooseDelta)
@@ -159,11 +161,17 @@ def _decode_loose_message(body: bytes) -> Message:
 
 
 def _set_object(block: Block) -> None:
-    """Check that a call's input is an object. Some servers send null or an empty string for no input."""
+    """Check that a call's input is an object, and read one that is a string of JSON.
+
+    Some servers send null or an empty string for no input, and in whole replies the string that streams are made of.
+    """
     if isinstance(block, ToolUseBlock) and bytes(block.input)[:1] != b"{":
-        if block.input not in _NO_INPUT:
-            raise msgspec.ValidationError
-        block.input = EMPTY_OBJECT
+        if block.input in _NO_INPUT:
+            block.input = EMPTY_OBJECT
+            return
+        text = _str.decode(block.input)
+        _object.decode(text)
+        block.input = Raw(text.strip().encode())
 
 
 def merge_usage(usage: Usage, newer: Usage | None) -> None:

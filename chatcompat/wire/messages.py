@@ -156,10 +156,8 @@ class MessagesRequest(Struct, kw_only=True):
 # ---------------------------------------------------------------- reply
 
 
-class Citation(Struct, gc=False):
-    type: str
-    url: str | None = None
-    title: str | None = None
+Citation = dict[str, Raw]
+"""A citation of any kind. Values stay raw, so that they reach the client unchanged."""
 
 
 class TextBlock(Struct, tag_field="type", tag="text"):

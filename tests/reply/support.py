@@ -23,7 +23,7 @@ AS_JSON: Json = {**STREAMED, "response_format": {"type": "json_object"}}
 EXTENSIONS = ("native_finish_reason", "stop_sequence", "stop_details")
 USAGE_EXTRAS = ("cache_creation", "credits_consumed", "inference_geo", "region", "server_tool_use", "service_tier")
 REASONING = ("reasoning_content", "reasoning_details")
-ALLOWED = (*EXTENSIONS, *USAGE_EXTRAS, *REASONING, "annotations")
+ALLOWED = (*EXTENSIONS, *USAGE_EXTRAS, *REASONING, "annotations", "citations")
 
 
 def translation(request: Json | None = None) -> Translation:

@@ -218,6 +218,19 @@ MESSAGES = [
         (("is", f"{M0}[0].type", "document"), ("is", f"{M0}[0].title", "a.pdf")),
     ),
     Case(
+        "an image of another type than it says has its true type",
+        "Messages",
+        asks(image("data:image/png;base64,/9j/4AAQSkZJRg==")),
+        (("is", f"{M0}[1].source.media_type", "image/jpeg"),),
+    ),
+    Case("an image that is not base64 is refused", "Messages", asks(image("data:image/png;base64,$$$$")), REFUSED),
+    Case(
+        "a CSV file is a text document",
+        "Messages",
+        asks(user([{"type": "file", "file": {"file_data": "data:text/csv;base64,YSxi", "filename": "a.csv"}}])),
+        (("is", f"{M0}[0].source", {"type": "text", "media_type": "text/plain", "data": "a,b"}),),
+    ),
+    Case(
         "audio is refused",
         "Messages",
         asks(user([{"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}])),
