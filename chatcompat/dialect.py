@@ -72,7 +72,13 @@ _WORDS: Final[Mapping[str, tuple[str | bool | None, ...]]] = MappingProxyType(
         "thinking_off": ("disabled", "between_tools", "none", True, False),
         "display": ("summarized", "omitted", None),
         "caching": ("automatic", "breakpoints", "off"),
+        "logprobs": ("ignore", "refuse"),
     }
+)
+
+
+_LEAST: Final[Mapping[str, int]] = MappingProxyType(
+    {"strict_tools": 0, "strict_optional": 0, "strict_unions": 0, "max_stop_sequences": 1, "max_tokens": 1}
 )
 
 
@@ -156,6 +162,11 @@ class Dialect:
             `cache_control` at the top of the request), by marks on the last tool, the last block of `system` and the
             last two user turns ("breakpoints"), or not at all ("off"). Requests below 2,048 bytes are not marked.
             Native: "cache_control: Extra inputs are not permitted".
+        logprobs: What happens to a request for log probabilities, which no native reply has: it is ignored and reported
+            ("ignore"), or refused ("refuse").
+            Native: "logprobs: Extra inputs are not permitted".
+        max_stop_sequences: How many stop sequences it takes. More are refused; None takes any number.
+            Native: "stop_sequences: List should have at most 4 items".
         keeps_connections: Keeps connections open as it announces, so they can be reused (see `Upstream`).
 
     Raises:
@@ -191,6 +202,8 @@ class Dialect:
     api_key_header: bool = False
     exact_tool_choice: bool = True
     repeats_prefill: bool = False
+    logprobs: Literal["ignore", "refuse"] = "ignore"
+    max_stop_sequences: int | None = None
     keeps_connections: bool = True
     caching: Literal["automatic", "breakpoints", "off"] = "automatic"
 
@@ -201,11 +214,9 @@ class Dialect:
             if getattr(self, name) not in words:
                 expected = ", ".join(str(word) for word in words if not isinstance(word, bool))
                 raise ValueError(f"{name} must be one of {expected}, not {getattr(self, name)!r}")
-        for name in ("strict_tools", "strict_optional", "strict_unions"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must be at least 0, not {getattr(self, name)}")
-        if self.max_tokens < 1:
-            raise ValueError(f"max_tokens must be at least 1, not {self.max_tokens}")
+        for name, least in _LEAST.items():
+            if (value := getattr(self, name)) is not None and value < least:
+                raise ValueError(f"{name} must be at least {least}, not {value}")
         if not 0 < self.max_temperature <= 2:  # noqa: PLR2004 - the highest that a client may send
             raise ValueError(f"max_temperature must be above 0 and at most 2, not {self.max_temperature}")
         for name, known in (("native_keys", NATIVE_KEYS), ("native_tool_fields", NATIVE_TOOL_FIELDS)):

@@ -3,6 +3,8 @@
 EXTENSIONS = (
     "native_finish_reason",  # of a choice
     "stop_sequence",
+    "stop_details",
+    "citations",
     "reasoning_content",  # of a message or a delta
     "reasoning_details",
     "annotations",  # of a delta

@@ -14,7 +14,7 @@ from chatcompat.errors import DECODE_ERRORS
 from chatcompat.reply.chunk_writer import ChunkWriter
 from chatcompat.reply.completion import (
     CompletionWriter,
-    to_annotations,
+    to_annotation,
     to_completion_id,
     to_finish_reason,
     to_free_text,
@@ -29,7 +29,7 @@ from chatcompat.reply.summary import ReplySummary
 from chatcompat.reply.text_digest import KeptText
 from chatcompat.reply.turn_keys import Turn
 from chatcompat.reply.usage import to_chat_usage
-from chatcompat.wire.chat_reply import Annotation
+from chatcompat.wire.chat_reply import Annotation, CitedSpan
 from chatcompat.wire.decode import too_large_reply
 from chatcompat.wire.ids import UniqueIds, to_chat_id
 from chatcompat.wire.messages import (
@@ -72,7 +72,7 @@ class StreamedReply:
         self.calls: int = 0
         self.json_seen: bool = False
         self.held_text: KeptText = KeptText()
-        self.held_annotations: list[Annotation] = []
+        self.held_annotations: list[Annotation | CitedSpan] = []
 
     def begin(self, message: MessageHead | Message) -> None:
         """Open the reply; raises `InvalidReply`."""
@@ -106,7 +106,7 @@ class StreamedReply:
         elif text:
             self.writer.say(text)
 
-    def annotate(self, annotations: list[Annotation]) -> None:
+    def annotate(self, annotations: list[Annotation | CitedSpan]) -> None:
         """Write citations, or hold them if their text is held."""
         if self.context.json_tool is not None:
             self.held_annotations += annotations
@@ -130,7 +130,7 @@ class StreamedReply:
             writer.detail(details)
         if (details or self.context.keeps_turn) and (calls := writer.said_calls()):
             summary.thinking = Turn(writer.content.digest, calls, details, self.native_ids)
-        if refusal := to_refusal(stop.stop_reason, stop.stop_details):
+        if refusal := to_refusal(stop):
             writer.refuse(refusal)
         summary.finish_reason = to_finish_reason(
             stop.stop_reason, has_calls=self.calls > 0, legacy=self.context.legacy_functions
@@ -185,12 +185,13 @@ class OpenText(OpenBlock):
         self._reply.say(text)
 
     def add_citation(self, citation: Citation) -> None:
-        self._reply.hold(_ENTRY + len(citation.url or "") + len(citation.title or ""))
+        self._reply.hold(_ENTRY + sum(len(name) + memoryview(value).nbytes for name, value in citation.items()))
         self._citations.append(citation)
 
     def end(self) -> None:
         if self._citations:
-            self._reply.annotate(to_annotations(self._citations, self._start, self._reply.details.position))
+            end = self._reply.details.position
+            self._reply.annotate([to_annotation(citation, self._start, end) for citation in self._citations])
 
 
 class OpenThinking(OpenBlock):

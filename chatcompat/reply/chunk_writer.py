@@ -11,7 +11,7 @@ from chatcompat.reply.context import ReplyContext
 from chatcompat.reply.summary import ReplySummary
 from chatcompat.reply.text_digest import BATCH, MAX_PIECES, Call, CallCollector, SaidCall, TextDigest
 from chatcompat.reply.usage import to_service_tier
-from chatcompat.wire.chat_reply import Annotation
+from chatcompat.wire.chat_reply import Annotation, CitedSpan
 from chatcompat.wire.chat_request import ReasoningDetail
 from chatcompat.wire.sse import encode_comment, encode_data
 
@@ -120,9 +120,12 @@ class ChunkWriter:
         """Add the signed thinking and its positions."""
         self._write(b'{"reasoning_details":%b}' % _encode(details))
 
-    def annotate(self, annotations: list[Annotation]) -> None:
+    def annotate(self, found: list[Annotation | CitedSpan]) -> None:
         """Add the citations of a piece of the content."""
-        self._write(b'{"annotations":%b}' % _encode(annotations))
+        if annotations := [item for item in found if isinstance(item, Annotation)]:
+            self._write(b'{"annotations":%b}' % _encode(annotations))
+        if spans := [item for item in found if isinstance(item, CitedSpan)]:
+            self._write(b'{"citations":%b}' % _encode(spans))
 
     def refuse(self, refusal: str) -> None:
         """Add why the model refused."""
@@ -172,6 +175,8 @@ class ChunkWriter:
     def finish(self, stop: Stop, usage: dict[str, Any] | None) -> None:
         """End the reply with the finish reason of the summary."""
         matched = b',"stop_sequence":' + _encode(stop.stop_sequence) if stop.stop_sequence else b""
+        if stop.stop_details:
+            matched += b',"stop_details":' + _encode(stop.stop_details)
         container = b',"container":' + _encode(stop.container) if stop.container else b""
         self.out.append(
             b'%b{},"logprobs":null,"finish_reason":%b,"native_finish_reason":%b%b}]%b%b'

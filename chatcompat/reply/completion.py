@@ -1,7 +1,7 @@
 """Write whole completions, and translate the values that completions and chunks share."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -16,6 +16,7 @@ from chatcompat.wire.chat_reply import (
     Annotation,
     ChatCompletion,
     Choice,
+    CitedSpan,
     ReplyCustom,
     ReplyCustomCall,
     ReplyFunction,
@@ -49,6 +50,10 @@ class Stop(Protocol):
     stop_sequence: str | None
     container: Any
 
+    @property
+    def stop_details(self) -> StopDetails | None:
+        """The native details."""
+
 
 def to_completion(
     reply: ReplyMessage, summary: ReplySummary, stop: Stop, usage: dict[str, Any], context: ReplyContext
@@ -61,6 +66,7 @@ def to_completion(
         logprobs=None,
         native_finish_reason=stop.stop_reason,
         stop_sequence=stop.stop_sequence or UNSET,
+        stop_details=stop.stop_details or UNSET,
     )
     return _encode(
         ChatCompletion(
@@ -108,11 +114,17 @@ class CompletionWriter:
         """Add the signed thinking and its positions."""
         self._message.reasoning_details = details
 
-    def annotate(self, annotations: list[Annotation]) -> None:
+    def annotate(self, found: list[Annotation | CitedSpan]) -> None:
         """Add the citations of a piece of the content."""
-        if self._message.annotations is UNSET:
-            self._message.annotations = []
-        self._message.annotations += annotations
+        message = self._message
+        if annotations := [item for item in found if isinstance(item, Annotation)]:
+            if message.annotations is UNSET:
+                message.annotations = []
+            message.annotations += annotations
+        if spans := [item for item in found if isinstance(item, CitedSpan)]:
+            if message.citations is UNSET:
+                message.citations = []
+            message.citations += spans
 
     def refuse(self, refusal: str) -> None:
         """Add why the model refused."""
@@ -177,9 +189,14 @@ def to_finish_reason(stop_reason: str | None, *, has_calls: bool, legacy: bool =
     return reason
 
 
-def to_refusal(stop_reason: str | None, details: StopDetails | None) -> str | None:
-    """Return the service's explanation of a refusal, if it gave one."""
-    return details.explanation or None if stop_reason == "refusal" and details is not None else None
+def to_refusal(stop: Stop) -> str | None:
+    """Return the service's explanation of a refusal, else its category, if it gave any."""
+    if stop.stop_reason == "refusal" and stop.stop_details:
+        for name in ("explanation", "category"):
+            told = msgspec.json.decode(stop.stop_details.get(name, b"null"))
+            if told and isinstance(told, str):
+                return told
+    return None
 
 
 class _FreeText(Struct):
@@ -214,10 +231,23 @@ def to_unwrapped(raw: str) -> str:
         return raw[wrapping.end() :] if wrapping is not None else raw
 
 
-def to_annotations(citations: Iterable[Citation], start: int, end: int) -> list[Annotation]:
-    """Return the web citations of the characters `start` to `end`. Chat has no other kind."""
-    return [
-        Annotation(URLCitation(start_index=start, end_index=end, title=citation.title or "", url=citation.url))
-        for citation in citations
-        if citation.type == "web_search_result_location" and citation.url is not None
-    ]
+class _Cited(Struct, gc=False):
+    type: str
+    url: str | None = None
+    source: str | None = None
+    title: str | None = None
+
+
+_cited = msgspec.json.Decoder(_Cited).decode
+
+
+def to_annotation(citation: Citation, start: int, end: int) -> Annotation | CitedSpan:
+    """Return a citation of the characters `start` to `end`: of a URL as chat has it, any other in the native form."""
+    try:
+        cited = _cited(_encode(citation))
+    except DECODE_ERRORS:  # a newer form
+        return CitedSpan(start, end, citation)
+    url = {"web_search_result_location": cited.url, "search_result_location": cited.source}.get(cited.type) or ""
+    if url.lower().startswith(("http://", "https://")) or (url and cited.type == "web_search_result_location"):
+        return Annotation(URLCitation(start_index=start, end_index=end, title=cited.title or "", url=url))
+    return CitedSpan(start, end, citation)

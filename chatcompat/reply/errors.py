@@ -26,8 +26,18 @@ UNKNOWN_ERROR_STATUS: Final = 500
 # Error type and code if only the status is known, as in a reply of a proxy.
 _TYPES_OF_STATUSES: Final = {status: (error_type, code) for status, error_type, code in ERROR_TYPES.values()}
 
-_TOO_LONG: Final = "prompt is too long"
-_TOO_LONG_TYPE: Final = "exceed_context_size_error"  # of llama.cpp's server
+# How services and gateways say that a prompt does not fit. Some wordings have no word for the context.
+_TOO_LONG: Final = (
+    *("prompt is too long", "prompt too long", "input is too long", "conversation is too long"),
+    *("reduce the length of the messages", "reduce the length of the prompt", "reduce your prompt"),
+    *("maximum prompt length", "maximum input length", "exceeded model token limit", "too large for model with"),
+    *("exceeds the maximum number of tokens allowed", "exceeds the maximum number of input tokens"),
+)
+_CONTEXT: Final = ("context limit", "context length", "context window", "context size", "context_length_exceeded")
+_EXCEEDS: Final = ("exceed", "too long", "too large", "larger than", "longer than", "greater than", "maximum", "beyond")
+_TOO_LONG_TYPES: Final = ("exceed_context_size_error", "context_length_exceeded")  # the first is llama.cpp's server's
+_ABOUT_PROMPT: Final = ("", "invalid_request_error", "request_too_large", "api_error")
+_ERROR_CODE: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _ABOUT_MODEL: Final = re.compile(r"\bmodel\b")
 
 
@@ -43,19 +53,42 @@ def to_chat_error(error: NativeError, status: int) -> ErrorReply:
     else:
         fallback = "invalid_request_error" if status < 500 else "server_error"  # noqa: PLR2004
         error_type, code = _TYPES_OF_STATUSES.get(status, (fallback, None))
-        code = error.type or code
-    if _TOO_LONG in error.message.lower() or error.type == _TOO_LONG_TYPE:
-        code = "context_length_exceeded"
-    elif error.type == "not_found_error" and _ABOUT_MODEL.search(error.message):
-        code = "model_not_found"
+        code = error.type if error.type and not _own_code(error) else code
+    code = _known_code(error) or code or _own_code(error)
     return to_error_reply(status, error.message or _no_message(status), error_type, code)
 
 
 def to_stream_error(error: NativeError) -> ErrorReply:
-    """Translate a native `error` event into the last frame of a stream. `code` keeps its native type."""
+    """Translate a native `error` event into the last frame of a stream. `code` keeps its native type or own code."""
     status = status_of(error)
-    error_type = ERROR_TYPES[error.type][1] if error.type in ERROR_TYPES else "server_error"
-    return to_error_reply(status, error.message or _no_message(status), error_type, error.type or None)
+    _, error_type, named = ERROR_TYPES.get(error.type, (status, "server_error", None))
+    code = _known_code(error) or (None if named else _own_code(error)) or error.type or None
+    return to_error_reply(status, error.message or _no_message(status), error_type, code)
+
+
+def _known_code(error: NativeError) -> str | None:
+    """The code that chat clients act on, where the native error has another name for it."""
+    if _is_too_long(error):
+        return "context_length_exceeded"
+    if error.type == "not_found_error" and _ABOUT_MODEL.search(error.message):
+        return "model_not_found"
+    return None
+
+
+def _is_too_long(error: NativeError) -> bool:
+    if error.type in _TOO_LONG_TYPES or error.code in _TOO_LONG_TYPES:
+        return True
+    if error.type in ERROR_TYPES and error.type not in _ABOUT_PROMPT:
+        return False  # a rate limit, for instance, speaks of tokens too
+    message = error.message.lower()
+    return any(words in message for words in _TOO_LONG) or (
+        any(words in message for words in _CONTEXT) and any(words in message for words in _EXCEEDS)
+    )
+
+
+def _own_code(error: NativeError) -> str | None:
+    """The code of the service itself, if it looks like one."""
+    return error.code if _ERROR_CODE.fullmatch(error.code) else None
 
 
 def _no_message(status: int) -> str:

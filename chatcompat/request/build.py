@@ -41,7 +41,7 @@ class TranslatedRequest(msgspec.Struct):
     own_marks: OwnMarks | None = None
 
     def encode(self) -> bytes:
-        """Encode the request. Raises `InvalidRequest` if an image or a file is not UTF-8."""
+        """Encode the request."""
         body = self._encode()
         if self.own_marks is None or len(body) < MIN_CACHED_BYTES:
             return body
@@ -52,12 +52,7 @@ class TranslatedRequest(msgspec.Struct):
 
     def _encode(self) -> bytes:
         encoded = _encode(self.request)
-        if not self.media:
-            return encoded
-        try:
-            return joined(encoded, self.media)
-        except UnicodeDecodeError as error:
-            raise to_invalid_request(error) from None
+        return joined(encoded, self.media) if self.media else encoded
 
 
 def to_messages_request(
@@ -97,9 +92,9 @@ def _to_messages_request(
     chat, names, bounds = decoded.chat, ToolNames(), context.bounds
     check_count("tools", len(chat.tools or ()), bounds.tools, "tools")
     check_count("functions", len(chat.functions or ()), bounds.tools, "functions")
-    check_unsent(chat, context.ignored, bounds.choices)
+    check_unsent(chat, dialect, context.ignored, bounds.choices)
     tools = to_tools(chat, decoded.native_tools, names, context, dialect)
-    conversation = Conversation(dialect, names, context)
+    conversation = Conversation(dialect, names, context, len(chat.messages) - 1)
     request = _to_request(chat, conversation, context, dialect)
     has_prefill = request.messages[-1].role == "assistant"
     output = to_output(chat.response_format, names, context, dialect, has_prefill=has_prefill)

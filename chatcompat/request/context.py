@@ -9,7 +9,6 @@ from msgspec import Raw
 from chatcompat.request.bounds import RequestBounds
 from chatcompat.request.strict_schema import StrictSchemas
 from chatcompat.wire.messages import CacheControl
-from chatcompat.wire.utf8 import require_utf8
 
 
 class Cacheable(Protocol):
@@ -61,13 +60,8 @@ class RequestContext:
 def joined(encoded: bytes, media: list[memoryview]) -> bytes:
     """Replace the placeholders in an encoded request by their media, so that media are copied once.
 
-    A placeholder is a number between zero bytes, which JSON never contains. Raises `UnicodeDecodeError` for media that
-    are not UTF-8.
+    A placeholder is a number between zero bytes, which JSON never contains.
     """
     parts: list[bytes | memoryview] = [*encoded.split(b"\0")]
     parts[1::2] = [media[int(bytes(number))] for number in parts[1::2]]
-    whole = b"".join(parts)
-    if not whole.isascii():
-        for data in media:
-            require_utf8(data)
-    return whole
+    return b"".join(parts)

@@ -7,7 +7,7 @@ collects blocks until the next assistant message, and is then written in that or
 
 from typing import Any, Final, assert_never
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Raw, Struct
 
 from chatcompat.dialect import Dialect
 from chatcompat.errors import InvalidRequest
@@ -52,6 +52,8 @@ from chatcompat.wire.messages import (
 from chatcompat.wire.utf8 import require_utf8
 
 # The first native turn must be the user's, but a chat may begin with a greeting from the assistant.
+_NULL: Final = Raw(b"null")
+
 OPENING: Final = "(The conversation begins with the assistant's message.)"
 
 
@@ -83,7 +85,7 @@ def _instruction_blocks(message: SystemMessage, context: RequestContext) -> list
 class Conversation:
     """Collects turns; `messages` holds them after `close`."""
 
-    def __init__(self, dialect: Dialect, names: ToolNames, context: RequestContext) -> None:
+    def __init__(self, dialect: Dialect, names: ToolNames, context: RequestContext, last: int) -> None:
         self.messages: list[MessageParam] = []
         self.places: dict[int, Place] = {}  # where each message with thinking begins, by its index in the request
         self.repeated: str = ""  # the prefill, if the inner app's reply repeats it
@@ -94,11 +96,13 @@ class Conversation:
         self._calls = PendingCalls()
         self._user: list[BlockParam | _Instruction] = []
         self._ids = UniqueIds()
+        self._called: dict[str, str] = {}  # the name of each call, by its native id
+        self._last = last  # the index of the last message
 
     def add(self, index: int, message: Message) -> None:
         """Add one chat message; `index` is its index in the request."""
         _check_counts(message, index, self._context.bounds)
-        if message.name is not None and not isinstance(message, FunctionMessage):
+        if message.name is not None and not isinstance(message, FunctionMessage | ToolMessage):
             self._ignored.append("messages[].name")
         match message:
             case UserMessage():
@@ -137,6 +141,9 @@ class Conversation:
     def _add_user(self, message: UserMessage, index: int) -> None:
         results = answer_natively(message.content, f"messages[{index}].content", self._calls, self._context)
         blocks = to_blocks(message.content, f"messages[{index}].content", self._context)
+        if not blocks and not results and index < self._last:
+            self._ignored.append("messages[].content")
+            return
         if not blocks and not results:
             raise InvalidRequest(
                 "A user message must have text, an image or a file.",
@@ -151,8 +158,11 @@ class Conversation:
         self._user += blocks
 
     def _add_assistant(self, message: AssistantMessage, index: int) -> None:
-        if message.annotations is not UNSET or message.audio is not UNSET:
-            self._report_unsent(message)
+        for sent_back in (message.annotations, message.audio, message.citations):
+            if sent_back is not UNSET:
+                require_utf8(sent_back)
+        if message.audio not in (UNSET, _NULL):
+            self._ignored.append("messages[].audio")
         if has_native_parts(message.content):
             if blocks := self._native_turn(message, index):
                 self._begin_assistant_turn()
@@ -222,12 +232,6 @@ class Conversation:
         self._context.add_breakpoint(block, part.cache_control)
         return block
 
-    def _report_unsent(self, message: AssistantMessage) -> None:
-        for name, value in (("annotations", message.annotations), ("audio", message.audio)):
-            if value is not UNSET and bytes(value) not in (b"null", b"[]"):
-                require_utf8(value)
-                self._ignored.append(f"messages[].{name}")
-
     def _begin_assistant_turn(self) -> None:
         if self._user or self._calls.answered:
             self._end_user_turn()
@@ -285,10 +289,13 @@ class Conversation:
     ) -> ToolUseBlockParam:
         block = ToolUseBlockParam(self._ids.unique(to_native_id(native_id)), self._names.to_native(name), raw)
         self._calls.add(chat_id, name, block, path)
+        self._called[block.id] = name
         return block
 
     def _add_tool(self, message: ToolMessage, index: int) -> None:
         result = self._calls.answer_tool(message.tool_call_id, f"messages[{index}].tool_call_id")
+        if message.name not in (None, self._called[result.tool_use_id]):
+            self._ignored.append("messages[].name")
         blocks, marks = to_unmarked_blocks(message.content, f"messages[{index}].content", self._context)
         set_content(result, blocks)
         result.is_error = bool(message.is_error)

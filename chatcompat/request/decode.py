@@ -8,6 +8,7 @@ from msgspec import Raw
 
 from chatcompat.errors import DECODE_ERRORS, InvalidRequest
 from chatcompat.request.bounds import DEFAULT_BOUNDS, RequestBounds
+from chatcompat.request.lenient import lone_surrogate, with_strict_forms
 from chatcompat.request.native_tools import take_native_tools
 from chatcompat.request.unknown_fields import without_unknown
 from chatcompat.wire.chat_request import AssistantMessage, ChatCompletionRequest
@@ -74,14 +75,19 @@ def decode_chat_request(body: bytes, bounds: RequestBounds = DEFAULT_BOUNDS) -> 
     try:
         try:
             return Decoded(_decode(body))
-        except msgspec.ValidationError as error:
-            if _UNKNOWN_FIELD not in str(error) and "$.tools[" not in str(error):
-                raise
+        except msgspec.ValidationError:
+            pass  # an unknown field, a native tool, or a value in another form
         require_utf8(body)
         remaining, native_tools = take_native_tools(body)
         known, unknown = without_unknown(remaining, bounds)
         try:
             return Decoded(_decode(known), unknown, native_tools)
+        except msgspec.ValidationError as error:
+            rewritten = with_strict_forms(known)
+            if rewritten == known:  # nothing was in another form
+                raise _without_name(error) from None
+        try:
+            return Decoded(_decode(rewritten), unknown, native_tools)
         except msgspec.ValidationError as error:
             raise _without_name(error) from None
     except DECODE_ERRORS as error:
@@ -100,6 +106,12 @@ def _why(error: Exception, body: bytes) -> InvalidRequest:
         require_utf8(body)
     except UnicodeDecodeError as invalid_utf8:
         error = invalid_utf8
+    if (b"\\ud" in body or b"\\uD" in body) and (path := lone_surrogate(body)) is not None:
+        return InvalidRequest(
+            "This text has a lone surrogate, which is half of a character. Remove it.",
+            param=path or None,
+            code="invalid_json",
+        )
     return to_invalid_request(error)
 
 

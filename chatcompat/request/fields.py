@@ -4,6 +4,7 @@
 type, so that no field is missing.
 """
 
+from hashlib import sha256
 from typing import Any, Final, Literal
 
 import msgspec
@@ -76,7 +77,7 @@ FATES: Final[dict[str, Fate]] = {
     "audio": Ignored("speech is refused where `modalities` asks for it"),
     "frequency_penalty": Ignored("no native field", neutral=(0,)),
     "logit_bias": Ignored("no native field", neutral=({},)),
-    "logprobs": Refused("replies have no log probabilities", neutral=(False,)),
+    "logprobs": Ignored("replies have no log probabilities; a dialect may refuse", neutral=(False,)),
     "metadata": Ignored("nothing is stored", neutral=({},)),
     "modalities": Refused("replies are text", neutral=(["text"], [])),
     "moderation": Refused("a safety policy that would not be kept"),
@@ -86,7 +87,7 @@ FATES: Final[dict[str, Fate]] = {
     "prompt_cache_key": Ignored("the native cache goes by prefix"),
     "seed": Ignored("no native field"),
     "store": Ignored("nothing is stored", neutral=(False,)),
-    "top_logprobs": Refused("replies have no log probabilities", neutral=(0,)),
+    "top_logprobs": Ignored("replies have no log probabilities; a dialect may refuse", neutral=(0,)),
     "verbosity": Ignored("no native field", neutral=("medium",)),
 }
 
@@ -97,9 +98,13 @@ _UNSENT: Final = [name for name, fate in FATES.items() if not isinstance(fate, M
 _FIRST_UNSENT: Final = len(ChatCompletionRequest.__struct_fields__) - len(_UNSENT)
 _NONE_SET: Final[tuple[UnsetType, ...]] = (UNSET,) * len(_UNSENT)
 _NULL: Final = Raw(b"null")
+_LOGPROBS: Final = ("logprobs", "top_logprobs")
+
+# Natively "metadata.user_id: String should have at most 256 characters".
+_MAX_USER_ID: Final = 256
 
 
-def check_unsent(chat: ChatCompletionRequest, ignored: list[str], choices: int) -> None:
+def check_unsent(chat: ChatCompletionRequest, dialect: Dialect, ignored: list[str], choices: int) -> None:
     """Refuse or report each field that has no native equivalent. `choices` is the highest `n`."""
     values = msgspec.structs.astuple(chat)[_FIRST_UNSENT:]
     if values == _NONE_SET:
@@ -112,7 +117,7 @@ def check_unsent(chat: ChatCompletionRequest, ignored: list[str], choices: int) 
             continue
         if name == "n" and value <= choices:
             continue
-        if isinstance(fate, Refused):
+        if isinstance(fate, Refused) or (name in _LOGPROBS and dialect.logprobs == "refuse"):
             raise InvalidRequest(f"Not supported: {fate.why}.", param=name, code="unsupported_parameter")
         ignored.append(name)
 
@@ -122,7 +127,7 @@ def set_values(
 ) -> None:
     """Copy the fields with plain values from `chat` to `request`."""
     if chat.stop is not None:
-        _set_stop_sequences(chat.stop, request, ignored)
+        _set_stop_sequences(chat.stop, request, dialect, ignored)
     if chat.temperature is not None or chat.top_p is not None:
         _set_sampling(chat, request, dialect, version, ignored)
     if chat.service_tier is not None:
@@ -132,7 +137,7 @@ def set_values(
         else:
             request.service_tier = tier
     if user := chat.safety_identifier or chat.user:
-        request.metadata = MetadataParam(user)
+        request.metadata = MetadataParam(_to_user_id(user))
     if chat.stream:
         request.stream = True
         if chat.stream_options is not None and chat.stream_options.include_obfuscation:
@@ -141,8 +146,16 @@ def set_values(
         raise InvalidRequest('stream_options needs "stream": true.', param="stream_options", code="invalid_value")
 
 
-def _set_stop_sequences(stop: str | list[str], request: MessagesRequest, ignored: list[str]) -> None:
+def _to_user_id(user: str) -> str:
+    """Replace an id that is too long by its hash, which stays the same from request to request."""
+    return user if len(user) <= _MAX_USER_ID else f"sha256_{sha256(user.encode()).hexdigest()}"
+
+
+def _set_stop_sequences(stop: str | list[str], request: MessagesRequest, dialect: Dialect, ignored: list[str]) -> None:
     sequences = [stop] if isinstance(stop, str) else stop
+    bound = dialect.max_stop_sequences
+    if bound is not None and len(sequences) > bound:
+        raise InvalidRequest(f"This service takes at most {bound} stop sequences.", param="stop", code="invalid_value")
     kept = [sequence for sequence in sequences if sequence and not sequence.isspace()]
     if len(kept) < len(sequences):
         ignored.append("stop")

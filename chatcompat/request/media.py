@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET, Raw
 
 from chatcompat.errors import InvalidRequest
+from chatcompat.request.base64_data import media_type_of, to_plain_base64
 from chatcompat.request.bounds import grows_too_much
 from chatcompat.request.context import RequestContext
 from chatcompat.wire.chat_request import File
@@ -29,6 +30,9 @@ IMAGE_MEDIA_TYPES: Final = {
 }
 _PDF: Final = b"application/pdf"
 _PLAIN_TEXT: Final = b"text/plain"
+_TEXTS: Final = frozenset(
+    {_PLAIN_TEXT, b"text/csv", b"text/tab-separated-values", b"text/markdown", b"text/x-markdown", b"application/csv"}
+)
 
 # Media types that an error may repeat: common ones that the native API does not accept.
 _REFUSED_MEDIA_TYPES: Final = frozenset(
@@ -36,7 +40,7 @@ _REFUSED_MEDIA_TYPES: Final = frozenset(
         *(b"image/svg+xml", b"image/bmp", b"image/tiff", b"image/heic", b"image/heif", b"image/avif", b"image/x-icon"),
         *(b"audio/wav", b"audio/mpeg", b"audio/mp3", b"audio/mp4", b"audio/ogg", b"audio/webm", b"audio/flac"),
         *(b"video/mp4", b"video/webm", b"video/mpeg", b"video/quicktime"),
-        *(b"text/html", b"text/css", b"text/csv", b"text/markdown", b"text/xml", b"text/javascript"),
+        *(b"text/html", b"text/css", b"text/xml", b"text/javascript"),
         *(b"application/json", b"application/xml", b"application/zip", b"application/octet-stream"),
         *(b"application/msword", b"application/rtf", b"application/epub+zip", b"application/vnd.ms-excel"),
         b"application/vnd.openxmlformats-officedocument.wordprocessingml.document",
@@ -50,6 +54,9 @@ _MEDIA_TYPES_OF_NAMES: Final = {
     "pdf": _PDF,
     "txt": _PLAIN_TEXT,
     "md": _PLAIN_TEXT,
+    "markdown": _PLAIN_TEXT,
+    "csv": _PLAIN_TEXT,
+    "tsv": _PLAIN_TEXT,
     "jpg": b"image/jpeg",
     "jpeg": b"image/jpeg",
     "png": b"image/png",
@@ -57,6 +64,7 @@ _MEDIA_TYPES_OF_NAMES: Final = {
     "webp": b"image/webp",
 }
 
+_FILE_DATA: Final = "file.file_data"
 _HTTP: Final = re.compile(rb'"https?://[^"]', re.IGNORECASE)
 _HTTP_URL: Final = re.compile("https?://.", re.IGNORECASE)
 _NO_BASE64: Final = re.compile(rb'"(?:"|[^"]{0,99}:)')  # empty, or a URL
@@ -72,9 +80,10 @@ def to_image(raw: Raw, path: str, context: RequestContext) -> ImageBlockParam | 
     """Convert an `image_url` to an image, or to a document if its data URL has such a type."""
     url = _to_plain_string(raw, f"{path}.image_url.url")
     if found := _split_data_url(url):
-        return _to_block(*found, None, path, context)
+        return _to_block(*found, None, path, context, field="image_url.url")
     if _HTTP.match(url):
-        return ImageBlockParam(URLSource(_decode_str(url)))
+        source = URLSource(_decode_str(url))
+        return DocumentBlockParam(source) if _is_pdf_url(source.url) else ImageBlockParam(source)
     raise InvalidRequest(
         "An image URL must be http://, https:// or a base64 data: URL with content.",
         param=path,
@@ -88,10 +97,14 @@ def to_file(file: File, path: str, context: RequestContext) -> ImageBlockParam |
         return DocumentBlockParam(FileSource(file.file_id), title=file.filename)
     if file.file_data is UNSET:
         raise InvalidRequest("A file needs file_data or file_id.", param=path, code="missing_required_parameter")
-    data = _to_plain_string(file.file_data, f"{path}.file.file_data")
+    data = _to_plain_string(file.file_data, f"{path}.{_FILE_DATA}")
     if found := _split_data_url(data):
-        return _to_block(*found, file.filename, path, context)
+        return _to_block(*found, file.filename, path, context, field=_FILE_DATA)
     ending = (file.filename or "").rpartition(".")[2].lower()
+    if _HTTP.match(data):
+        source = URLSource(_decode_str(data))
+        if ending == "pdf" or _is_pdf_url(source.url):
+            return DocumentBlockParam(source, title=file.filename)
     media_type = _MEDIA_TYPES_OF_NAMES.get(ending)
     if media_type is None or _NO_BASE64.match(data):
         raise InvalidRequest(
@@ -99,7 +112,12 @@ def to_file(file: File, path: str, context: RequestContext) -> ImageBlockParam |
             param=path,
             code="unsupported_value",
         )
-    return _to_block(media_type, data[1:], file.filename, path, context)
+    return _to_block(media_type, data[1:], file.filename, path, context, field=_FILE_DATA)
+
+
+def _is_pdf_url(url: str) -> bool:
+    """Whether the path of a URL names a PDF. The URL is not fetched, so nothing else tells."""
+    return url.partition("#")[0].partition("?")[0].lower().endswith(".pdf")
 
 
 def to_base64_block(
@@ -109,7 +127,7 @@ def to_base64_block(
     data = _to_plain_string(raw, f"{path}.source.data")[1:]
     if bytes(data[:1]) == b'"':
         raise InvalidRequest("Base64 data must not be empty.", param=f"{path}.source.data", code="unsupported_value")
-    return _to_block(media_type.strip().lower().encode(), data, None, path, context)
+    return _to_block(media_type.strip().lower().encode(), data, None, path, context, field="source.data")
 
 
 def is_http(url: str) -> bool:
@@ -141,19 +159,24 @@ def _to_plain_string(raw: Raw, path: str) -> memoryview:
 
 
 def _to_block(
-    media_type: bytes, data: memoryview, title: str | None, path: str, context: RequestContext
+    media_type: bytes, data: memoryview, title: str | None, path: str, context: RequestContext, *, field: str
 ) -> ImageBlockParam | DocumentBlockParam:
     """Convert base64 `data`, which includes the closing quote of its JSON string."""
-    if image := IMAGE_MEDIA_TYPES.get(media_type):
-        return ImageBlockParam(Base64Source(image, context.splice(data)))
-    if media_type == _PDF:
-        return DocumentBlockParam(Base64Source(_PDF.decode(), context.splice(data)), title=title)
-    if media_type == _PLAIN_TEXT:
+    true_type = media_type_of(data)
+    if true_type and true_type != IMAGE_MEDIA_TYPES.get(media_type, media_type.decode("latin-1")):
+        context.ignored.append(f"messages[].content[].{field}")  # the bytes tell another type
+        media_type = true_type.encode()
+    if media_type in _TEXTS:
         return DocumentBlockParam(TextSource("text/plain", _to_text(data, path, context)), title=title)
+    if image := IMAGE_MEDIA_TYPES.get(media_type):
+        return ImageBlockParam(Base64Source(image, context.splice(to_plain_base64(data, path))))
+    if media_type == _PDF:
+        source = Base64Source(_PDF.decode(), context.splice(to_plain_base64(data, path)))
+        return DocumentBlockParam(source, title=title)
     named = f"of type {media_type.decode()!r}" if media_type in _REFUSED_MEDIA_TYPES else "of this type"
     raise InvalidRequest(
         f"Data {named} is not supported; send image/jpeg, image/png, image/gif, image/webp, "
-        "application/pdf or text/plain.",
+        "application/pdf, text/plain, text/csv or text/markdown.",
         param=path,
         code="unsupported_value",
     )
@@ -162,17 +185,9 @@ def _to_block(
 def _to_text(data: memoryview, path: str, context: RequestContext) -> str:
     """Decode a text file. JSON escapes may enlarge it, by no more than the limit on growth."""
     try:
-        text = b64decode(_decode_base64(data), validate=True).decode()
+        text = b64decode(to_plain_base64(data, path)[:-1]).decode()
     except ValueError:
-        raise InvalidRequest(
-            "A text file must be UTF-8, encoded as base64.", param=path, code="unsupported_value"
-        ) from None
+        raise InvalidRequest("A text file must be UTF-8.", param=path, code="unsupported_value") from None
     if len(_encode(text)) > len(data) + context.bounds.growth:
         raise grows_too_much(path, context.bounds)
     return text
-
-
-def _decode_base64(data: memoryview) -> bytes | str:
-    """Remove the closing quote of a JSON string of base64, and the escapes of its slashes."""
-    raw = bytes(data)
-    return _decode_str(b'"' + raw) if b"\\" in raw else raw[:-1]

@@ -27,6 +27,7 @@ LATEST: Final = "2026-10-21"
 VERSIONS: Final = (OLD, LATEST)
 
 MAX_BREAKPOINTS: Final = 4
+MAX_USER_ID: Final = 256  # characters
 MIN_BUDGET: Final = 1024  # tokens
 MIN_TOP_P: Final = 0.95  # with thinking
 SAMPLING: Final = ("temperature", "top_p", "top_k")
@@ -71,6 +72,8 @@ def check_limits(request: MessagesRequest, model: Model, version: str) -> None:
         )
     if isinstance(request.thinking, ThinkingEnabled) and request.thinking.budget_tokens >= request.max_tokens:
         raise invalid("max_tokens: must be greater than `thinking.budget_tokens`")
+    if request.metadata is not UNSET and len(request.metadata.user_id or "") > MAX_USER_ID:
+        raise invalid(f"metadata.user_id: String should have at most {MAX_USER_ID} characters")
     if request.stop_sequences is not UNSET and not all(stop.strip() for stop in request.stop_sequences):
         raise invalid("stop_sequences: each stop sequence must contain non-whitespace")
     _check_sampling(request, model, version)

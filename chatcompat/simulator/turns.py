@@ -35,6 +35,13 @@ TOOL_ID: Final = "^[a-zA-Z0-9_-]+$"
 SERVER_TOOL_ID: Final = "^srvtoolu_[a-zA-Z0-9_]+$"
 
 # Blocks that only one role may use. Since version 2026-10-21, documents are for users only too.
+FIRST_BYTES: Final = {
+    b"\x89PNG": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"GIF8": "image/gif",
+    b"RIFF": "image/webp",
+    b"%PDF-": "application/pdf",
+}
 ROLES: Final[dict[type[Wire], str]] = {
     Image: "user",
     SearchResult: "user",
@@ -170,13 +177,19 @@ def check_pattern(text: str, pattern: str, at: str) -> None:
 
 def _check_source(source: Struct, at: str) -> None:
     match source:
-        case Base64Image(data=data) | Base64Pdf(data=data):
+        case Base64Image(media_type=media_type, data=data) | Base64Pdf(media_type=media_type, data=data):
             try:
-                is_valid = bool(b64decode(data, validate=True))
+                decoded = b64decode(data, validate=True)
             except (Base64Error, ValueError):  # ValueError: the text is not ASCII
-                is_valid = False
-            if not is_valid:
+                decoded = b""
+            if not decoded:
                 raise invalid(f"{at}.source.data: invalid base64 data")
+            for start, found in FIRST_BYTES.items():
+                if decoded.startswith(start) and found != media_type:
+                    raise invalid(
+                        f"{at}.source.media_type: The file was specified using the {media_type} media type, but it "
+                        f"appears to be {found}"
+                    )
         case Url(url=url):
             if not url.startswith(("http://", "https://")):
                 raise invalid(f"{at}.source.url: Only HTTP and HTTPS URLs are supported")

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from chatcompat.wire.chat_request import ReasoningDetail
+from chatcompat.wire.messages import Citation, StopDetails
 
 
 class ReplyFunction(Struct, gc=False):
@@ -44,12 +45,21 @@ class Annotation(Struct, tag_field="type", tag="url_citation", gc=False):
     url_citation: URLCitation
 
 
+class CitedSpan(Struct, gc=False):
+    """Extension: a native citation of the characters from `start_index` to `end_index` of the content."""
+
+    start_index: int
+    end_index: int
+    citation: Citation
+
+
 class ReplyMessage(Struct, tag_field="role", tag="assistant"):
     content: str | Raw | None  # raw: a JSON string
     refusal: str | None
     tool_calls: list[ReplyToolCall | ReplyCustomCall] | UnsetType = UNSET
     function_call: ReplyFunction | UnsetType = UNSET
     annotations: list[Annotation] | UnsetType = UNSET
+    citations: list[CitedSpan] | UnsetType = UNSET  # extension: what `annotations` has no form for
     reasoning_content: str | UnsetType = UNSET  # extension
     reasoning_details: list[ReasoningDetail] | UnsetType = UNSET  # extension
 
@@ -61,6 +71,9 @@ class Choice(Struct):
     logprobs: None
     native_finish_reason: str | None  # extension: the native `stop_reason`, unchanged
     stop_sequence: str | UnsetType = UNSET  # extension: which stop sequence matched
+    stop_details: StopDetails | UnsetType = (
+        UNSET  # extension: the native details, for instance the category of a refusal
+    )
 
 
 class ChatCompletion(Struct, kw_only=True):

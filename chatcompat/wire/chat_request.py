@@ -5,7 +5,7 @@ Decoding is strict: an unknown field fails the decoder, and `chatcompat.request.
 reports it. `Raw` fields hold opaque JSON, which is validated before it is sent on.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
@@ -139,7 +139,7 @@ class ThinkingBlock(Struct, forbid_unknown_fields=True, gc=False):
 
 
 class SystemMessage(Struct, tag_field="role", tag="system", forbid_unknown_fields=True):
-    content: str | list[TextPart]
+    content: str | list[TextPart] | None = None  # some clients leave empty text out
     name: str | None = None
     cache_control: CacheControl | None = None
 
@@ -164,6 +164,7 @@ class AssistantMessage(Struct, tag_field="role", tag="assistant", forbid_unknown
     # Reply fields that clients send back with the history. A messages request has no field for the first two.
     annotations: Raw | UnsetType = UNSET
     audio: Raw | UnsetType = UNSET
+    citations: Raw | UnsetType = UNSET  # extension
     reasoning_content: str | None = None  # extension: the model's thinking as plain text
     reasoning_details: list[ReasoningDetail] | None = None  # extension: all thinking, signed and in position
     thinking_blocks: list[ThinkingBlock] | None = None  # extension of other gateways: the same without positions
@@ -289,7 +290,7 @@ class WebSearchOptions(Struct, forbid_unknown_fields=True):
 
 
 class JSONSchema(Struct, forbid_unknown_fields=True):
-    name: str
+    name: str | None = None  # required in the reference, but nothing here needs it
     description: str | None = None
     schema: Raw | UnsetType = UNSET
     strict: bool | None = None
@@ -336,7 +337,7 @@ class ChatCompletionRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     max_tokens: PositiveInt | None = None
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
     top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
-    stop: str | Annotated[list[str], Meta(max_length=4)] | None = None
+    stop: str | list[str] | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     tools: list[FunctionTool | CustomTool | None] | None = None  # null replaces a native tool
@@ -372,7 +373,7 @@ class ChatCompletionRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     frequency_penalty: Annotated[float, Meta(ge=-2, le=2)] | None | UnsetType = UNSET
     logit_bias: dict[str, float] | None | UnsetType = UNSET
     logprobs: bool | None | UnsetType = UNSET
-    metadata: dict[str, str] | None | UnsetType = UNSET
+    metadata: dict[str, Any] | None | UnsetType = UNSET
     modalities: list[str] | None | UnsetType = UNSET
     moderation: Raw | UnsetType = UNSET
     n: PositiveInt | None | UnsetType = UNSET

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from chatcompat.errors import DECODE_ERRORS, InvalidReply, to_param
+from chatcompat.wire.error_detail import to_detail_text
 from chatcompat.wire.messages import (
     EMPTY_OBJECT,
     Block,
@@ -77,6 +78,8 @@ class _LooseMessage(Struct):
 _event: Final[msgspec.json.Decoder[Event]] = msgspec.json.Decoder(Event)
 _message = msgspec.json.Decoder(Message)
 _block = msgspec.json.Decoder(Block)
+_str = msgspec.json.Decoder(str)
+_object = msgspec.json.Decoder(dict[str, Raw])
 _tag = msgspec.json.Decoder(_Tag)
 _loose_block_start = msgspec.json.Decoder(_LooseBlockStart)
 _loose_delta = msgspec.json.Decoder(_LooseDelta)
@@ -121,6 +124,8 @@ def decode_event(payload: bytes) -> StreamEvent | None:
             require_utf8(payload)
             if isinstance(event, ContentBlockStart):
                 _set_object(event.content_block)
+            elif isinstance(event, ErrorEvent):
+                return ErrorEvent(decode_native_error(payload))  # with its details
     except DECODE_ERRORS as error:
         place = place_of(error, _type_of(payload))
         raise InvalidReply("The messages service sent an event that cannot be read.", place=place) from None
@@ -220,11 +225,17 @@ def _decode_block(raw: Raw, index: int) -> Block | OpaqueBlock:
 
 
 def _set_object(block: Block | OpaqueBlock) -> None:
-    """Check that a call's input is an object. Some servers send null or an empty string for no input."""
+    """Check that a call's input is an object, and read one that is a string of JSON.
+
+    Some servers send null or an empty string for no input, and in whole replies the string that streams are made of.
+    """
     if isinstance(block, ToolUseBlock) and bytes(block.input)[:1] != b"{":
-        if block.input not in _NO_INPUT:
-            raise msgspec.ValidationError
-        block.input = EMPTY_OBJECT
+        if block.input in _NO_INPUT:
+            block.input = EMPTY_OBJECT
+            return
+        text = _str.decode(block.input)
+        _object.decode(text)
+        block.input = Raw(text.strip().encode())
 
 
 def merge_usage(usage: Usage, newer: Usage | None) -> None:
@@ -290,6 +301,7 @@ def too_large_reply() -> InvalidReply:
 class _LooseError(msgspec.Struct):
     type: Any = None
     message: Any = None
+    details: Any = None
 
 
 class _LooseErrorBody(msgspec.Struct):
@@ -307,8 +319,10 @@ def decode_native_error(body: bytes) -> NativeError:
     """Decode the error in a JSON body. Fields that are not strings are left empty. Raises `DECODE_ERRORS`."""
     loose = _error_body.decode(body)
     if isinstance(loose.error, _LooseError):
-        return NativeError(_text(loose.error.type), _text(loose.error.message))
-    return NativeError("", _text(loose.error) or _text(loose.message) or _text(loose.detail))
+        details = loose.error.details
+        code = _text(details.get("error_code")) if isinstance(details, dict) else ""
+        return NativeError(_text(loose.error.type), _text(loose.error.message), code)
+    return NativeError("", _text(loose.error) or _text(loose.message) or to_detail_text(loose.detail))
 
 
 def _text(value: object) -> str:

@@ -215,10 +215,8 @@ class MessagesRequest(Struct, kw_only=True):
 # ---------------------------------------------------------------- reply
 
 
-class Citation(Struct, gc=False):
-    type: str
-    url: str | None = None
-    title: str | None = None
+Citation = dict[str, Raw]
+"""A citation of any kind. Values stay raw, so that they reach the client unchanged."""
 
 
 class TextBlock(Struct, tag_field="type", tag="text"):
@@ -252,9 +250,8 @@ class OpaqueBlock(Struct, gc=False):
     raw: Raw
 
 
-class StopDetails(Struct, gc=False):
-    explanation: str | None = None
-
+StopDetails = dict[str, Raw]
+"""Why a message ended, for instance the category of a refusal. Values stay raw, so that they reach the client."""
 
 Usage = dict[str, Raw]
 """Counts by name. Values stay raw, so that fields that operators add reach the client unchanged."""
@@ -344,6 +341,7 @@ class Ping(Struct, tag_field="type", tag="ping", gc=False):
 class NativeError(Struct, gc=False):
     type: str = ""
     message: str = ""
+    code: str = ""  # `details.error_code`
 
 
 class ErrorEvent(Struct, tag_field="type", tag="error"):

@@ -31,6 +31,7 @@ WORST: Final[dict[str, Worst]] = {
     "chatcompat.dialect.BETA": repeated("a"),
     "chatcompat.dialect._VERSION": repeated("2023-06-"),
     "chatcompat.reply.errors._ABOUT_MODEL": repeated("models "),
+    "chatcompat.reply.errors._ERROR_CODE": repeated("x", after="!"),
     "chatcompat.request.decode._EXPECTING": repeated(" | str", "Expected `str"),
     "chatcompat.request.decode._MISSING": repeated("x", "Object missing required field `"),
     "chatcompat.request.decode._OUT_OF_RANGE": repeated("Number out of "),

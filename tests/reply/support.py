@@ -20,10 +20,10 @@ WITH_USAGE: Json = {**STREAMED, "stream_options": {"include_usage": True}}
 AS_JSON: Json = {**STREAMED, "response_format": {"type": "json_object"}}
 
 # Documented extensions of the choices, and native usage fields that have no chat name.
-EXTENSIONS = ("native_finish_reason", "stop_sequence")
+EXTENSIONS = ("native_finish_reason", "stop_sequence", "stop_details")
 USAGE_EXTRAS = ("cache_creation", "credits_consumed", "inference_geo", "region", "server_tool_use", "service_tier")
 REASONING = ("reasoning_content", "reasoning_details")
-ALLOWED = (*EXTENSIONS, *USAGE_EXTRAS, *REASONING, "annotations")
+ALLOWED = (*EXTENSIONS, *USAGE_EXTRAS, *REASONING, "annotations", "citations")
 
 
 def translation(request: Json | None = None) -> Translation:

@@ -286,7 +286,7 @@ def test_collector_says_nothing_until_it_is_closed() -> None:
     assert raised.value.code == "incomplete_stream"
     collector.feed(frame(STOP))
     assert collector.ended
-    assert read_completion(collector.close()).finish == ["stop", None, None]
+    assert read_completion(collector.close()).finish == ["stop", None, None, None]
 
 
 def test_collector_takes_nothing_behind_the_end() -> None:

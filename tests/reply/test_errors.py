@@ -168,3 +168,151 @@ def test_invalid_reply_has_a_body_to_answer_with() -> None:
     assert failure.body == b'{"error":{"message":"The reply is odd.","type":"server_error","param":null,"code":"odd"}}'
     assert (InvalidReply("x").status, InvalidReply("x").code) == (502, "invalid_reply")
     assert chat_error(json.loads(failure.body)) == []
+
+
+TOO_LONG = [
+    "prompt is too long: 210000 tokens > 200000 maximum",
+    "input length and `max_tokens` exceed context limit: 199000 + 16000 > 200000, decrease input length and try again",
+    "Input is too long for requested model.",
+    "This model's maximum context length is 4096 tokens. However, you requested 5000 tokens.",
+    "the request exceeds the available context size, try increasing it",
+    "Please reduce the length of the messages.",
+    "The input token count (40000) exceeds the maximum number of tokens allowed (32768).",
+    "This model's maximum prompt length is 131072 but the request contains 140000 tokens.",
+    "Invalid request: Your request exceeded model token limit: 8192",
+    "Prompt contains 40000 tokens and 0 draft tokens, too large for model with 32768 maximum context length",
+    "prompt too long; exceeded max context length by 5 tokens",
+    "Your input exceeds the context window of this model.",
+    "The input (9000 tokens) is longer than the model's context length (8192 tokens).",
+]
+
+
+@pytest.mark.parametrize("message", TOO_LONG)
+@pytest.mark.parametrize("body", ["native", "without a type", "detail", "listed"])
+def test_each_wording_of_a_too_long_prompt_has_the_code(message: str, body: str) -> None:
+    raw = {
+        "native": native("invalid_request_error", message),
+        "without a type": json.dumps({"error": {"message": message}}).encode(),
+        "detail": json.dumps({"detail": message}).encode(),
+        "listed": json.dumps({"detail": [{"loc": ["body", "messages"], "msg": message}]}).encode(),
+    }[body]
+    fields = error(400, raw)
+    assert fields["code"] == "context_length_exceeded"
+    assert message in fields["message"]
+
+
+@pytest.mark.parametrize("message", TOO_LONG)
+def test_prompt_that_is_too_long_has_its_code_in_a_stream_too(message: str) -> None:
+    chunks = translation().stream()
+    chunks.feed(frame(start()))
+    last = json.loads(chunks.feed(frame(native("invalid_request_error", message))).removeprefix(b"data: "))
+    assert last["error"]["code"] == "context_length_exceeded"
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("invalid_request_error", "max_tokens: 99 > 64, which is the maximum allowed number of output tokens for m"),
+        ("invalid_request_error", "tools.0.name: String should have at most 128 characters"),
+        ("invalid_request_error", "messages.0.content.0.image.source: image exceeds 5 MB maximum"),
+        ("invalid_request_error", "metadata.user_id: String is too long"),
+        ("request_too_large", "Request exceeds the maximum size"),
+        ("rate_limit_error", "This request would exceed your limit of input tokens. Shorten the context length."),
+        ("authentication_error", "prompt is too long"),
+    ],
+)
+def test_other_limits_are_not_taken_for_a_too_long_prompt(kind: str, message: str) -> None:
+    assert error(400, native(kind, message))["code"] != "context_length_exceeded"
+
+
+def coded(kind: str, code: object) -> bytes:
+    details = {"error_code": code, "error_visibility": "user_facing"}
+    return json.dumps({"type": "error", "error": {"type": kind, "message": "No.", "details": details}}).encode()
+
+
+@pytest.mark.parametrize("kind", [kind for _, kind, _, _ in EXPECTED])
+def test_own_code_of_an_error_is_kept_where_chat_has_no_name(kind: str) -> None:
+    names = {kind: code for _, kind, _, code in EXPECTED}
+    assert error(400, coded(kind, "tool_name_conflict"))["code"] == (names[kind] or "tool_name_conflict")
+    chunks = translation().stream()
+    chunks.feed(frame(start()))
+    last = json.loads(chunks.feed(frame(coded(kind, "tool_name_conflict"))).removeprefix(b"data: "))
+    assert last["error"]["code"] == (kind if names[kind] else "tool_name_conflict")
+
+
+def test_own_code_of_an_error_of_a_newer_type_is_kept() -> None:
+    assert error(400, coded("teapot_error", "short_and_stout"))["code"] == "short_and_stout"
+    assert error(400, coded("", "short_and_stout"))["code"] == "short_and_stout"
+
+
+@pytest.mark.parametrize("code", [None, 5, "", "SECRET text", "x" * 65, ["a"]])
+def test_own_code_in_another_form_is_left_out(code: object) -> None:
+    assert error(400, coded("invalid_request_error", code))["code"] is None
+    body = b'{"error":{"type":"invalid_request_error","message":"No.","details":[1]}}'
+    assert error(400, body)["code"] is None
+
+
+def test_faults_that_a_web_framework_lists_are_told_with_their_places() -> None:
+    faults = [
+        {"type": "missing", "loc": ["body", "messages", 0, "content"], "msg": "Field required", "input": "SECRET"},
+        {"type": "value_error", "loc": ["query", "SECRET key", None], "msg": "Value error", "ctx": {"error": "SECRET"}},
+        {"loc": ["body"], "msg": "Not an object"},
+        {"loc": [None], "msg": "Odd"},
+        {"msg": "No place"},
+        {"loc": ["body", "x"]},
+        "SECRET",
+    ]
+    fields = error(422, json.dumps({"detail": faults}).encode())
+    assert fields["message"] == (
+        "messages[0].content: Field required; query.*: Value error; Not an object; *: Odd; No place"
+    )
+    assert (fields["type"], fields["code"]) == ("invalid_request_error", None)
+
+
+def test_long_list_of_faults_is_cut_and_counted() -> None:
+    faults = [{"loc": ["body", "x"] + ["y"] * 1000, "msg": "m" * 10_000}] * 10_000
+    message = error(422, json.dumps({"detail": faults}).encode())["message"]
+    assert message.endswith("; and 9992 more")
+    assert len(message) < 8 * 300
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [{"message": "Bad"}, {"msg": "Bad"}, {"error": "Bad"}, {"error": {"message": "Bad"}}, [{"message": "Bad"}]],
+)
+def test_detail_that_is_an_object_gives_its_message(detail: object) -> None:
+    assert error(422, json.dumps({"detail": detail}).encode())["message"] == "Bad"
+
+
+def refused(**details: object) -> tuple[Json, Json]:
+    """The choice of a refusal, whole and as the last chunk of a stream with its refusal."""
+    stop = {"stop_reason": "refusal", "stop_sequence": None, "stop_details": details or None}
+    message = {"id": "m", "type": "message", "role": "assistant", "model": "m", "content": [], "usage": {}} | stop
+    whole: Json = json.loads(translation(CHAT).reply(json.dumps(message).encode()))["choices"][0]
+    events = [frame(start()), frame({"type": "message_delta", "delta": stop}), frame({"type": "message_stop"})]
+    chunks = [json.loads(line[6:]) for line in translation().stream().feed(b"".join(events)).split(b"\n\n")[:-2]]
+    said = [
+        choice["delta"]["refusal"] for chunk in chunks for choice in chunk["choices"] if "refusal" in choice["delta"]
+    ]
+    streamed: Json = {**chunks[-1]["choices"][0], "message": {"refusal": said[0] if said else None}}
+    return whole, streamed
+
+
+def test_refusal_keeps_its_category() -> None:
+    details: Json = {"type": "refusal", "category": "cyber", "explanation": "No.", "newer": [1.50]}
+    for choice in refused(**details):
+        assert (choice["finish_reason"], choice["message"]["refusal"]) == ("content_filter", "No.")
+        assert choice["stop_details"] == details
+
+
+@pytest.mark.parametrize("explanation", [None, "", 5])
+def test_refusal_without_an_explanation_names_its_category(explanation: object) -> None:
+    for choice in refused(type="refusal", category="bio", explanation=explanation):
+        assert choice["message"]["refusal"] == "bio"
+
+
+def test_refusal_without_details_has_no_text() -> None:
+    for choice in (*refused(), *refused(type="refusal", category=None, explanation=None)):
+        assert choice["message"]["refusal"] is None
+    assert "stop_details" not in refused()[0]
+    assert "stop_details" not in refused()[1]

@@ -30,7 +30,7 @@ def with_block(**block: Any) -> bytes:
     return edited(content=[{"type": "text", "text": "SECRET"}, block])
 
 
-NO_OBJECTS: tuple[Any, ...] = (5, [], "{}", True)
+NO_OBJECTS: tuple[Any, ...] = (5, [], "[1]", True)
 NO_MESSAGE = [
     pytest.param(b"", id="empty"),
     pytest.param(b"[]", id="array"),

@@ -107,7 +107,7 @@ def test_event_of_the_wrong_form_is_an_error_and_no_hole(event: Json | str | byt
     assert chat_sse(BEGUN_CHUNKS + expected) == []
 
 
-@pytest.mark.parametrize("tool_input", ["5", "[]", '"{}"', "true", '{"a":"\xff"}'])
+@pytest.mark.parametrize("tool_input", ["5", "[]", '"[1]"', '"x"', "true", '{"a":"\xff"}'])
 def test_input_of_a_call_that_is_no_object_is_an_error(tool_input: str) -> None:
     event = frame(open_tool(1, "t", "f")).replace(b'"input":{}', b'"input":' + tool_input.encode("latin-1"))
     assert stream([BEGUN + event + REST], translation()) == BEGUN_CHUNKS + UNREADABLE

@@ -77,9 +77,9 @@ def test_a_file_in_a_tool_result_stays_there() -> None:
         (file(file_data="AAAA"), "tells its type"),
         (file(file_data="AAAA", filename="a.docx"), "tells its type"),
         (file(file_data="", filename="a.pdf"), "tells its type"),
-        (file(file_data="https://example.com/a.pdf", filename="a.pdf"), "tells its type"),
+        (file(file_data="https://example.com/a.txt", filename="a.txt"), "tells its type"),
         (file(file_data="data:text/plain;base64,/w=="), "UTF-8"),
-        (file(file_data="data:text/plain;base64,$$$$"), "UTF-8"),
+        (file(file_data="data:text/plain;base64,$$$$"), "not valid base64"),
     ],
 )
 def test_a_file_that_cannot_be_sent_is_refused_at_its_place(part: Any, fragment: str) -> None:
@@ -114,7 +114,7 @@ def with_image(data: bytes, text: str = "hi") -> bytes:
 
 
 @pytest.mark.parametrize("text", ["hi", "h\u00e9 \u2014 \U0001f642"])
-@pytest.mark.parametrize("data", [b"AAAA", b"A" * 2000 + rb"\/", b"\xc3\xa9AAA", b"A" * 100_000])
+@pytest.mark.parametrize("data", [b"AAAA", b"A" * 98 + b"==", b"A" * 100_000])
 def test_data_goes_on_as_the_bytes_that_came(data: bytes, text: str) -> None:
     body = translate(with_image(data, text)).body
     assert body.count(b'"data":"%b"}' % data) == 2
@@ -128,3 +128,88 @@ def test_data_that_is_not_utf8_is_refused(data: bytes, text: str) -> None:
     with pytest.raises(InvalidRequest) as raised:
         translate(with_image(data, text))
     assert json.loads(raised.value.body)["error"]["code"] == "invalid_utf8"
+
+
+SIGNATURES = {
+    "image/png": b"\x89PNG\r\n\x1a\n....",
+    "image/jpeg": b"\xff\xd8\xff\xe0........",
+    "image/gif": b"GIF89a......",
+    "image/webp": b"RIFF....WEBP",
+    "application/pdf": b"%PDF-1.7\n...",
+}
+
+
+def typed(declared: str, actual: str) -> Any:
+    return f"data:{declared};base64,{b64encode(SIGNATURES[actual]).decode()}"
+
+
+@pytest.mark.parametrize("actual", SIGNATURES)
+@pytest.mark.parametrize("declared", [*SIGNATURES, "application/octet-stream", "text/plain"])
+@pytest.mark.parametrize("kind", ["image_url", "file"])
+def test_first_bytes_tell_the_type_and_a_wrong_one_is_reported(kind: str, declared: str, actual: str) -> None:
+    url = typed(declared, actual)
+    part = {"type": "image_url", "image_url": {"url": url}} if kind == "image_url" else file(file_data=url)
+    (block,) = blocks(part)
+    assert block["type"] == ("document" if actual == "application/pdf" else "image")
+    assert block["source"] == {"type": "base64", "media_type": actual, "data": b64encode(SIGNATURES[actual]).decode()}
+    body = {"model": "m", "messages": [{"role": "user", "content": [part]}]}
+    field = "image_url.url" if kind == "image_url" else "file.file_data"
+    wrong = (f"messages[].content[].{field}",) if declared != actual else ()
+    assert translate(json.dumps(body).encode()).ignored == wrong
+
+
+def test_common_wrong_name_of_jpeg_is_not_reported() -> None:
+    part = {"type": "image_url", "image_url": {"url": typed("image/jpg", "image/jpeg")}}
+    body = {"model": "m", "messages": [{"role": "user", "content": [part]}]}
+    assert translate(json.dumps(body).encode(), strict=True).ignored == ()
+
+
+@pytest.mark.parametrize(
+    "data",
+    ["A", "AA", "AAA", "AAAAA", "A===", "====", "AA=A", "AA==AAAA", "AAA A", "A-_A", "$$$$", "<svg", "é", 'AA\\"A'],
+)
+@pytest.mark.parametrize("kind", ["image/png", "application/pdf", "text/plain"])
+def test_data_that_is_not_base64_is_refused_at_its_place(kind: str, data: str) -> None:
+    for part in (
+        {"type": "image_url", "image_url": {"url": f"data:{kind};base64,{data}"}},
+        file(file_data=f"data:{kind};base64,{data}"),
+    ):
+        with pytest.raises(InvalidRequest, match="not valid base64") as raised:
+            blocks(part)
+        assert (raised.value.param, raised.value.code) == ("messages[0].content[0]", "invalid_base64")
+
+
+def test_line_ends_and_escaped_slashes_in_base64_mean_the_same() -> None:
+    plain = b"A" * 2000 + b"//AA"
+    written = b"A" * 1000 + rb"\r\n" + b"A" * 1000 + rb"\n\/\/AA"
+    assert translate(with_image(written)).body == translate(with_image(plain)).body
+
+
+@pytest.mark.parametrize("kind", ["text/csv", "text/markdown", "text/x-markdown", "text/tab-separated-values"])
+def test_tables_and_markdown_are_text_documents(kind: str) -> None:
+    assert blocks(file(file_data=f"data:{kind};base64,YSxi", filename="a.x")) == [text("a,b", "a.x")]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.CSV", "a.md", "a.markdown", "a.tsv", "a.txt"])
+def test_names_of_tables_and_markdown_tell_their_type(name: str) -> None:
+    assert blocks(file(file_data="YSxi", filename=name)) == [text("a,b", name)]
+
+
+PDF_URLS = ["https://example.com/a.pdf", "HTTPS://example.com/A.PDF?x=1#p", "http://example.com/a.pdf#p.png"]
+
+
+@pytest.mark.parametrize("url", PDF_URLS)
+def test_pdf_by_url_is_a_document(url: str) -> None:
+    document = {"type": "document", "source": {"type": "url", "url": url}}
+    assert blocks({"type": "image_url", "image_url": {"url": url}}) == [document]
+    assert blocks(file(file_data=url)) == [document]
+    assert blocks(file(file_data=url, filename="b.pdf")) == [{**document, "title": "b.pdf"}]
+
+
+def test_file_by_url_needs_a_name_that_tells_a_pdf() -> None:
+    url = "https://example.com/download"
+    document = {"type": "document", "source": {"type": "url", "url": url}, "title": "b.pdf"}
+    assert blocks(file(file_data=url, filename="b.pdf")) == [document]
+    assert blocks({"type": "image_url", "image_url": {"url": f"{url}?name=a.pdf"}})[0]["type"] == "image"
+    with pytest.raises(InvalidRequest, match="tells its type"):
+        blocks(file(file_data=url))

@@ -68,6 +68,11 @@ CONVERSATIONS: dict[str, tuple[Any, str]] = {
     "bad base64": (body(user(image("@@@"))), "messages.0.content.0.source.data: invalid base64 data"),
     "base64 that is not ASCII": (body(user(image("\u00e9"))), "messages.0.content.0.source.data: invalid base64 data"),
     "no base64": (body(user(image(""))), "messages.0.content.0.source.data: invalid base64 data"),
+    "another type than it says": (
+        body(user(image(media_type="image/jpeg"))),
+        "messages.0.content.0.source.media_type: The file was specified using the image/jpeg media type, but it "
+        "appears to be image/png",
+    ),
     "bad base64 of a PDF": (
         body(user(document({"type": "base64", "media_type": "application/pdf", "data": "@"}))),
         "messages.0.content.0.source.data: invalid base64 data",

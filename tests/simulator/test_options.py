@@ -27,6 +27,10 @@ OPTIONS: dict[str, tuple[Any, str]] = {
     "max_tokens of 0": (body(max_tokens=0), "max_tokens: must be greater than or equal to 1"),
     "too many max_tokens": (body(max_tokens=128_001), "max_tokens: 128001 > 128000, which is the maximum allowed"),
     "blank stop": (body(stop_sequences=["a", "\n"]), "stop_sequences: each stop sequence must contain non-whitespace"),
+    "long user id": (
+        body(metadata={"user_id": "u" * 257}),
+        "metadata.user_id: String should have at most 256 characters",
+    ),
     "tool name": (
         body(tools=[tool("a.b")]),
         "tools.0.custom.name: String should match pattern '^[a-zA-Z0-9_-]{1,128}$'",

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from tests.simulator.driver import (
-    PIXEL,
     WEATHER,
     ask,
     assistant,
@@ -22,7 +21,7 @@ from tests.simulator.driver import (
 
 THINKING = {"type": "adaptive"}
 DOCUMENTS: list[Any] = [
-    ({"type": "base64", "media_type": "application/pdf", "data": PIXEL}, "application/pdf"),
+    ({"type": "base64", "media_type": "application/pdf", "data": "JVBERi0xLjc="}, "application/pdf"),
     ({"type": "text", "media_type": "text/plain", "data": "words"}, "text/plain"),
     ({"type": "content", "content": "words"}, "content"),
     ({"type": "content", "content": [{"type": "text", "text": "words"}]}, "content"),

@@ -21,7 +21,7 @@ STYLES: tuple[Style, ...] = ("silent", "oserror")
 SSE = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]}
 JSON = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]}
 TEXT = 'He \U0001f642 said:\r\ndata: [DONE]\n\n\u2028\u2029\u0085"\\'
-EXTENSIONS = ("native_finish_reason", "stop_sequence", "credits_consumed")
+EXTENSIONS = ("native_finish_reason", "stop_sequence", "stop_details", "credits_consumed")
 
 __all__ = ["CHAT", "HELLO", "JSON", "REPLY", "SSE", "STYLES", "TEXT", "chat", "frame", "scope"]
 

@@ -230,6 +230,19 @@ MESSAGES = [
         (("is", f"{M0}[0].type", "document"), ("is", f"{M0}[0].title", "a.pdf")),
     ),
     Case(
+        "an image of another type than it says has its true type",
+        "Messages",
+        asks(image("data:image/png;base64,/9j/4AAQSkZJRg==")),
+        (("is", f"{M0}[1].source.media_type", "image/jpeg"),),
+    ),
+    Case("an image that is not base64 is refused", "Messages", asks(image("data:image/png;base64,$$$$")), REFUSED),
+    Case(
+        "a CSV file is a text document",
+        "Messages",
+        asks(user([{"type": "file", "file": {"file_data": "data:text/csv;base64,YSxi", "filename": "a.csv"}}])),
+        (("is", f"{M0}[0].source", {"type": "text", "media_type": "text/plain", "data": "a,b"}),),
+    ),
+    Case(
         "audio is refused",
         "Messages",
         asks(user([{"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}])),
@@ -237,6 +250,26 @@ MESSAGES = [
     ),
     Case("a part of an unknown type is refused", "Messages", asks(user([{"type": "video", "video": {}}])), REFUSED),
     Case("an unknown role is refused", "Messages", asks(HI, {"role": "robot", "content": "a"}), REFUSED),
+    Case(
+        "a blank user message in mid-history is skipped",
+        "Messages",
+        asks(HI, assistant("a"), user(" "), assistant("b"), HI),
+        (("is", "messages[*].role", ["user", "assistant", "user"]),),
+    ),
+    Case(
+        "an image URL that is a string is taken",
+        "Messages",
+        asks(user([{"type": "image_url", "image_url": "https://example.com/a.png"}])),
+        (("is", f"{M0}[0].source", {"type": "url", "url": "https://example.com/a.png"}),),
+    ),
+    Case(
+        "arguments that are an object are taken",
+        "Messages",
+        asks(
+            HI, assistant(tool_calls=[{**call("c1"), "function": {"name": "f", "arguments": {"a": 1}}}]), result("c1")
+        ),
+        (("is", "messages[1].content[0].input", {"a": 1}),),
+    ),
     Case(
         "cache_control of a part passes",
         "Messages",

@@ -133,6 +133,13 @@ REPLIES = [
         reply=message(stop="refusal", stop_details={"type": "refusal", "category": None, "explanation": "No."}),
     ),
     Case(
+        "a refusal without words names its category",
+        "Replies",
+        asks(HI),
+        (("is", "refusal", "cyber"),),
+        reply=message(stop="refusal", stop_details={"type": "refusal", "category": "cyber", "explanation": None}),
+    ),
+    Case(
         "JSON by a tool is the content",
         "Replies",
         AS_JSON,

@@ -1,0 +1,142 @@
+"""Values that clients write in another form than the vendor's, and that mean the same.
+
+The typed decoder refuses them, so a request in the vendor's form costs nothing extra. Only then is the body walked
+here, once, along the struct types.
+"""
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from types import UnionType
+from typing import Any, Final, Union, get_args, get_origin
+
+import msgspec
+from msgspec import Raw, Struct
+
+from chatcompat.errors import DECODE_ERRORS, to_param
+from chatcompat.request.json_objects import decode_raw_list, decode_raw_object
+from chatcompat.wire.chat_request import ChatCompletionRequest, FunctionCall, ImagePart
+
+_OBJECT: Final = ord("{")
+_LIST: Final = ord("[")
+_STRING: Final = ord('"')
+_MAX_DIGITS: Final = 32
+_MAX_NAME: Final = 100
+_MAX_EXACT: Final = 2**53  # a float holds every integer up to here
+
+_encode = msgspec.json.Encoder().encode
+_decode_str = msgspec.json.Decoder(str).decode
+
+Structs = tuple[type[Struct], ...]
+
+
+def with_strict_forms(body: bytes) -> bytes:
+    """Return `body` with the values in the forms that the typed decoder takes. `body` must be well-formed JSON.
+
+    - A whole number written as a float (`4096.0`) becomes an integer, for each integer field.
+    - The `arguments` of a call that are an object become a string.
+    - An `image_url` that is a string becomes an object.
+    """
+    return bytes(_walk(Raw(body), (ChatCompletionRequest,)))
+
+
+def _walk(raw: Raw, structs: Structs) -> Raw:
+    """Rewrite an object, or a list of objects, of one of `structs`."""
+    first = memoryview(raw)[0]
+    if first == _LIST:
+        items = decode_raw_list(raw)
+        walked = [_walk(item, structs) for item in items]
+        return raw if walked == items else Raw(_encode(walked))
+    if first != _OBJECT:
+        return raw
+    found = decode_raw_object(raw)
+    struct = _struct_of(found, structs)
+    if struct is None:
+        return raw
+    whole_numbers, nested = _fields_of(struct)
+    rewritten: dict[str, Raw] = {}
+    for name, value in found.items():
+        start = memoryview(value)[0]
+        if name in whole_numbers:
+            rewritten[name] = _to_integer(value)
+        elif struct is FunctionCall and name == "arguments" and start == _OBJECT:
+            rewritten[name] = Raw(_encode(bytes(value).decode()))
+        elif struct is ImagePart and name == "image_url" and start == _STRING:
+            rewritten[name] = Raw(b'{"url":%b}' % value)
+        elif name in nested:
+            rewritten[name] = _walk(value, nested[name])
+    whole = found | rewritten
+    return raw if whole == found else Raw(_encode(whole))
+
+
+def _struct_of(found: dict[str, Raw], structs: Structs) -> type[Struct] | None:
+    """The struct that an object is decoded to, by its tag."""
+    for struct in structs:
+        config = struct.__struct_config__
+        if config.tag_field is None:
+            return struct
+        tag = found.get(config.tag_field)
+        if tag is not None and bytes(tag) == _encode(config.tag):
+            return struct
+    return None
+
+
+def _to_integer(value: Raw) -> Raw:
+    digits = bytes(value)
+    if len(digits) > _MAX_DIGITS or digits[:1] not in b"-0123456789":
+        return value
+    number = float(digits)
+    return Raw(b"%d" % int(number)) if number.is_integer() and abs(number) <= _MAX_EXACT else value
+
+
+def _leaves(annotation: Any) -> Iterator[Any]:
+    """The types that a field may have, directly, annotated or in a list."""
+    if get_origin(annotation) in (list, Union, UnionType) or hasattr(annotation, "__metadata__"):
+        for part in get_args(annotation):
+            yield from _leaves(part)
+    else:
+        yield annotation
+
+
+@cache
+def _fields_of(struct: type[Struct]) -> tuple[frozenset[str], dict[str, Structs]]:
+    """The integer fields of a struct, and the fields that hold structs."""
+    leaves = {field.encode_name: tuple(_leaves(field.type)) for field in msgspec.structs.fields(struct)}
+    nested = {
+        name: tuple(leaf for leaf in found if isinstance(leaf, type) and issubclass(leaf, Struct))
+        for name, found in leaves.items()
+    }
+    return frozenset(name for name, found in leaves.items() if int in found), {k: v for k, v in nested.items() if v}
+
+
+def lone_surrogate(body: bytes) -> str | None:
+    r"""The path of the first text with half of a surrogate pair, as `\ud800`. None if there is none, or no JSON."""
+    try:
+        values: list[tuple[str, Any]] = [("", json.loads(body))]
+    except (*DECODE_ERRORS, ValueError):
+        return None
+    while values:
+        path, value = values.pop()
+        if isinstance(value, str):
+            if not _is_text(value):
+                return path
+        elif isinstance(value, dict):
+            if not all(map(_is_text, value)):
+                return path
+            values += reversed([(_step(f"{path}." if path else "", name), item) for name, item in value.items()])
+        elif isinstance(value, list):
+            values += [(_step(path, f"[{index}]"), item) for index, item in reversed([*enumerate(value)])]
+    return None
+
+
+def _step(path: str, name: str) -> str:
+    """A path with one more step. It stays short, whatever a client calls its fields."""
+    return to_param(path + name[:_MAX_NAME])
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
