@@ -217,14 +217,14 @@ class Exchange:
         self._in_parts = True
         self._wait(self._limits.first_byte_timeout)
 
-    async def hear(self, piece: bytes) -> None:
-        """Count a piece that the inner app sent, even if it is held back."""
+    def hear(self, piece: bytes) -> bool:
+        """Count a piece that the inner app sent, even if it is held back. Returns whether the reply is too large."""
         reader = self._stream or self._whole.collector
         if piece and (piece.strip() if reader is None else reader.started):
             self._wait(self._limits.idle_timeout)
         self._size += len(piece)
-        if self._size > self._limits.max_reply_bytes and self._stream is None and self._phase is not Phase.DONE:
-            await self.fail(too_large_reply())
+        too_large = self._size > self._limits.max_reply_bytes
+        return too_large and self._stream is None and self._phase is not Phase.DONE
 
     def _wait(self, seconds: float) -> None:
         self._keep_alive.wait(seconds)
@@ -278,10 +278,10 @@ class Exchange:
                 await self._send_body(answer.stream, answer.body)
 
     async def _keep(self, summary: ReplySummary) -> None:
-        if self._thinking_cache is not None and summary.thinking is not None:
+        if self._thinking_cache is not None and (turn := summary.thinking) is not None:
             self._task_scope.set_timeout(math.inf)
             self._keep_alive.stop_waiting()
-            await self._thinking_cache.keep(summary.thinking)
+            await self._thinking_cache.keep(turn)
 
     async def _end(self, failure: Exception | None, *, timed_out: bool) -> None:
         """The inner app ended before its reply did: send an error."""

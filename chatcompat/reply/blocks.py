@@ -24,7 +24,7 @@ from chatcompat.reply.prefill import PrefillFilter
 from chatcompat.reply.reasoning_details import ReasoningDetailsBuilder
 from chatcompat.reply.summary import ReplySummary
 from chatcompat.reply.text_digest import KeptText
-from chatcompat.reply.turn_keys import Turn
+from chatcompat.reply.turn_keys import SaidTurn
 from chatcompat.reply.usage import to_chat_usage
 from chatcompat.wire.chat_reply import Annotation
 from chatcompat.wire.decode import too_large_reply
@@ -132,8 +132,7 @@ class StreamedReply:
                 writer.annotate(self.held_annotations)
         if details := self.details.build(positions=not self.json_seen):
             writer.detail(details)
-            if calls := writer.said_calls():
-                summary.thinking = Turn(writer.content.digest, calls, details)
+            summary.said = SaidTurn(writer.content, writer.said_calls, details)
         if refusal := to_refusal(stop.stop_reason, stop.stop_details):
             writer.refuse(refusal)
         summary.finish_reason = to_finish_reason(

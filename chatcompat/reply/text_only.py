@@ -47,7 +47,8 @@ def to_plain_completion(body: bytes, context: ReplyContext) -> tuple[bytes, Repl
         return None
     try:
         message = _decode(body)
-        require_utf8(body)
+        if not body.isascii():
+            require_utf8(body)
     except DECODE_ERRORS:
         return None
     text: Raw | None = None

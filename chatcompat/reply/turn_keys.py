@@ -9,7 +9,7 @@ the key: clients trim them and change their system prompt, and each change would
 credential share their thinking only if they have the same content and answer the same messages.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 from itertools import groupby
 from typing import Final
@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from chatcompat.errors import DECODE_ERRORS
-from chatcompat.reply.text_digest import CALL_BYTES, MAX_SAID_BYTES, Call, digest_of
+from chatcompat.reply.text_digest import CALL_BYTES, MAX_SAID_BYTES, Call, KeptText, TextDigest, digest_of
 from chatcompat.wire.chat_request import (
     AssistantMessage,
     FilePart,
@@ -52,6 +52,23 @@ class Turn(Struct, frozen=True):
     text: bytes
     calls: list[Call]
     details: list[ReasoningDetail]
+
+
+class SaidTurn(Struct, eq=False, gc=False):  # noqa: PLW1641 - nothing needs its hash
+    """The content of a reply that may become a `Turn`. Most replies are not stored, and need none."""
+
+    content: TextDigest | KeptText
+    calls: Callable[[], list[Call]]
+    details: list[ReasoningDetail]
+
+    def to_turn(self) -> Turn | None:
+        """Return the turn, or None if it has no calls: then no client sends results, and nothing is missed."""
+        calls = self.calls()
+        return Turn(self.content.digest, calls, self.details) if calls else None
+
+    def __eq__(self, other: object) -> bool:
+        """Compare what was said, however it was collected."""
+        return isinstance(other, SaidTurn) and self.to_turn() == other.to_turn()
 
 
 def to_turn(message: AssistantMessage) -> Turn:

@@ -36,6 +36,7 @@ _NATIVE_FORMATS: Final = frozenset(
 )
 _MOVED: Final = f"/properties/{VALUE}"
 _NAMED_SCHEMAS: Final = frozenset({"$defs", "definitions", "dependentSchemas", "patternProperties", "properties"})
+_LISTS: Final = (list, tuple)  # a tuple only as a default: JSON has none
 _DATA_KEYS: Final = frozenset({"const", "default", "enum", "examples"})
 
 
@@ -179,7 +180,7 @@ def _is_native_node(top: Any, references: list[str]) -> bool:
         if len(node) == 1 and isinstance(kind, str) and kind in _NATIVE_SCALARS:
             continue  # the most common case
         is_reference = "$ref" in node
-        if not (is_reference and len(node) == 1) and not node.keys() <= _NATIVE_KEYS:
+        if not (is_reference and len(node) == 1) and not _NATIVE_KEYS.issuperset(node):
             return False
         if is_reference:
             prefix, _, name = str(node["$ref"]).rpartition("/")
@@ -199,12 +200,15 @@ def _has_native_values(node: dict[str, Any]) -> bool:
     kind, values = node.get("type"), node.get("enum", ())
     return (
         (kind in _NATIVE_TYPES if isinstance(kind, str) else kind is None and _restricts_values(node))
-        and all(isinstance(node[word], list) for word in ("anyOf", "allOf", "required", "enum") if word in node)
+        and isinstance(node.get("anyOf", ()), _LISTS)
+        and isinstance(node.get("allOf", ()), _LISTS)
+        and isinstance(node.get("required", ()), _LISTS)
+        and isinstance(values, _LISTS)
         and isinstance(node.get("properties", {}), dict)
         and node.get("minItems", 0) in (0, 1)
-        and _is_native_format(node.get("format", "uri"))
+        and ("format" not in node or _is_native_format(node["format"]))
         and type(node.get("const")) not in CONTAINERS
-        and CONTAINERS.isdisjoint(map(type, values))
+        and (not values or CONTAINERS.isdisjoint(map(type, values)))
     )
 
 
