@@ -38,7 +38,9 @@ class Continued:
         while True:
             first = left == self._limits.max_continuations
             part = _Part(turn, exchange, send, self._limits, first=first, last=left == 0)
-            await self._app(_with_length(scope, body), replay_body(body, receive), part.send)
+            part_scope, part_receive = _with_length(scope, body), replay_body(body, receive)
+            del body  # it may be as large as the reply so far
+            await self._app(part_scope, part_receive, part.send)
             if not part.paused:
                 return
             exchange.spent = readable_usage(turn.usage)
@@ -97,7 +99,8 @@ class _Part:
 
     async def _hold(self, start: Message, piece: bytes, more_body: bool) -> None:
         """Hold a piece of a part that is not a stream until the part is complete."""
-        self._held.append(piece)
+        if piece:
+            self._held.append(piece)
         if not more_body:
             body = b"".join(self._held)
             self._held.clear()

@@ -82,8 +82,7 @@ def continued_body(body: bytes, content: list[Raw]) -> bytes:
     """Return the messages request with the turn so far at its end, without empty texts: the service refuses them."""
     request = _fields(body)
     turn = {"role": "assistant", "content": [block for block in content if _text_of(block).text != _EMPTY]}
-    request["messages"] = Raw(_encode([*_list(request["messages"]), turn]))
-    return _encode(request)
+    return _encode({**request, "messages": [*_list(request["messages"]), turn]})
 
 
 def not_continued() -> InvalidReply:

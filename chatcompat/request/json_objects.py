@@ -68,7 +68,7 @@ def check_depth(value: dict[str, Any], path: str, max_depth: int) -> None:
         level = [
             child
             for node in level
-            for child in (node.values() if isinstance(node, dict) else node)
+            for child in (node.values() if type(node) is dict else node)
             if type(child) in CONTAINERS
         ]
         if not level:

@@ -12,7 +12,7 @@ MAX_EVENT_BYTES: Final = 8 * 1024 * 1024
 _BOM: Final = b"\xef\xbb\xbf"
 
 # The most common piece: one whole event with one line of data. Matching it takes half of the time of splitting lines.
-_match_event: Final = re.compile(rb"(?:event: [^\r\n]*+\n)?data: ([^\r\n]*+)\n\n").fullmatch
+_match_event: Final = re.compile(rb"(?:event: [^\r\n]*+\n)?+data: ([^\r\n]*+)\n\n").fullmatch
 _MAX_MATCHED: Final = 1024  # splitting a longer piece is faster
 
 
