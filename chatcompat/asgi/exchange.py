@@ -37,6 +37,7 @@ from chatcompat.errors import InvalidReply, to_error_reply
 from chatcompat.record import ExchangeRecord
 from chatcompat.reply.stream import ChunkStream
 from chatcompat.reply.summary import ReplySummary
+from chatcompat.reply.turn_keys import Turn
 from chatcompat.wire.decode import incomplete_stream, too_large_reply
 
 _logger: Final = logging.getLogger(__name__)
@@ -151,7 +152,8 @@ class Exchange:
                 return  # the reply is complete; anything further is dropped
             out = stream.feed(piece)
             alive = self._keep_alive
-            if self._first_token_at and more_body and out and not stream.ended and alive.beat is None:
+            is_begun = self._first_token_at or (self._phase is Phase.STREAMING and not stream.has_content)
+            if is_begun and more_body and out and not stream.ended and alive.beat is None:
                 # The hot path, without the calls of `_forward`: each costs as much as the translation.
                 client = self._client
                 client.sending = True
@@ -270,18 +272,18 @@ class Exchange:
         In this order, since the client may send its next request at once.
         """
         try:
-            await self._keep(answer.summary)
+            if self._thinking_cache is not None and (turn := answer.summary.thinking) is not None:
+                await self._keep(self._thinking_cache, turn)
         finally:  # a failing store must not cost the reply
             if answer.stream is None:
                 await self._reply(answer)
             else:
                 await self._send_body(answer.stream, answer.body)
 
-    async def _keep(self, summary: ReplySummary) -> None:
-        if self._thinking_cache is not None and (turn := summary.thinking) is not None:
-            self._task_scope.set_timeout(math.inf)
-            self._keep_alive.stop_waiting()
-            await self._thinking_cache.keep(turn)
+    async def _keep(self, thinking_cache: ThinkingCache, turn: Turn) -> None:
+        self._task_scope.set_timeout(math.inf)
+        self._keep_alive.stop_waiting()
+        await thinking_cache.keep(turn)
 
     async def _end(self, failure: Exception | None, *, timed_out: bool) -> None:
         """The inner app ended before its reply did: send an error."""

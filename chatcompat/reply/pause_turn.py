@@ -73,6 +73,11 @@ class _Event(Struct):
     usage: Usage | None = None
 
 
+class _Object(Struct):
+    """Any object. Its fields are validated and discarded."""
+
+
+_object = msgspec.json.Decoder(_Object).decode
 _text_of = msgspec.json.Decoder(_Text).decode
 _head = msgspec.json.Decoder(_Head).decode
 _event = msgspec.json.Decoder(_Event).decode
@@ -173,7 +178,7 @@ class _Growing:
             before = _optional_list(block.get("citations", _NULL))
             block["citations"] = Raw(_encode([*(before or ()), *self._citations]))
         if raw := "".join(self._input).encode():
-            _fields(raw)
+            _object(raw)
             block["input"] = Raw(raw)
         return Raw(_encode(block))
 

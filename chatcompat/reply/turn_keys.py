@@ -166,8 +166,10 @@ def lost_turns(messages: Sequence[Message]) -> list[tuple[AssistantMessage, byte
     The loop goes back to the last user turn without results. The service expects no thinking before that.
     """
     found: list[tuple[AssistantMessage, bytes]] = []
-    if _is_turn(messages[-1]):
-        return found
+    if _is_turn(messages[-1]) or (
+        isinstance(messages[-1], UserMessage) and (len(messages) == 1 or _is_turn(messages[-2]))
+    ):
+        return found  # no results: the most common case
     turns: list[AssistantMessage] = []  # the turns that answer the run before them
     for is_turn, group in groupby(reversed(messages), _is_turn):
         run = [*group]

@@ -81,6 +81,10 @@ _NULL: Final = Raw(b"null")  # `Raw` compares equal only to `Raw`
 _NO_INPUT: Final = (_NULL, Raw(b'""'))
 
 
+MAX_BLOCKS: Final = 16_384
+"""The highest number of blocks in a whole reply. No model has the tokens for so many, and each takes microseconds."""
+
+
 def read_events(decoder: EventDecoder, piece: bytes) -> Iterator[Event | SkippedBlock | None]:
     """Yield the events that `piece` completes. Raises `InvalidReply` after the last valid event."""
     try:
@@ -144,6 +148,8 @@ def decode_message(body: bytes) -> Message:
             _set_object(block)
     except DECODE_ERRORS:
         raise InvalidReply("The messages service sent a reply that is not a message.") from None
+    if len(message.content) > MAX_BLOCKS:
+        raise InvalidReply(f"The messages service sent a reply of more than {MAX_BLOCKS} blocks.")
     return message
 
 

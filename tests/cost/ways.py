@@ -120,13 +120,17 @@ def cut_anywhere(pieces: Pieces) -> Pieces:
 CUTS: Final = {"one piece": in_one, "pieces of 1 kB": cut_anywhere}
 
 
-def _streamed(asked: Translation, cut: Callable[[Pieces], Pieces]) -> Run:
-    def way(pieces: Pieces) -> int:
+def _streamed(asked: Translation, cut: Callable[[Pieces], Pieces]) -> Way:
+    def run(pieces: Pieces) -> int:
         stream = asked.stream()
         made = sum(len(stream.feed(piece)) for piece in cut(pieces)) + len(stream.close())
         return made + (stream.summary.thinking is not None)
 
-    return way
+    def sent(pieces: Pieces) -> bytes:
+        stream = asked.stream()
+        return b"".join([*map(stream.feed, pieces), stream.close()])
+
+    return Way(run, generic, sent)
 
 
 def _collected(asked: Translation, cut: Callable[[Pieces], Pieces]) -> Run:
@@ -290,9 +294,9 @@ REPLY_WAYS: Final[dict[str, Way]] = {
     "may pause, as a stream": _may_pause(as_events, JSON, streaming=True),
 }
 STREAM_WAYS: Final[dict[str, Way]] = {
-    **{name: Way(_streamed(asked, as_events), generic) for name, asked in ASKED.items()},
+    **{name: _streamed(asked, as_events) for name, asked in ASKED.items()},
     **{f"{name}, collected": Way(_collected(asked, as_events), generic) for name, asked in ASKED.items()},
-    **{f"text, {how}": Way(_streamed(ASKED["text"], cut), generic) for how, cut in CUTS.items()},
+    **{f"text, {how}": _streamed(ASKED["text"], cut) for how, cut in CUTS.items()},
     **{f"text, collected, {how}": Way(_collected(ASKED["text"], cut), generic) for how, cut in CUTS.items()},
     **{f"may pause, {how}": _may_pause(cut, SSE, streaming=True) for how, cut in CUTS.items()},
     "may pause": _may_pause(as_events, SSE, streaming=True),
