@@ -24,10 +24,12 @@ import signal
 import sys
 import tracemalloc
 from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 from time import process_time
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -39,7 +41,7 @@ from tests.cost.completed import completed, most_bytes
 from tests.cost.replies import REPLIES, STREAMS, generated_replies, generated_streams
 from tests.cost.requests import known_shapes
 from tests.cost.shapes import Place, pairs, places
-from tests.cost.ways import REPLY_WAYS, REQUEST_WAYS, STREAM_WAYS, Pieces, Run, Way, few
+from tests.cost.ways import REPLY_WAYS, REQUEST_WAYS, STREAM_WAYS, Pieces, Run, Sent, Way, events_of, few, write
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -125,7 +127,7 @@ def _one(make: Callable[[int], bytes]) -> Callable[[int], Pieces]:
 # ---------------------------------------------------------------- how it is measured
 
 
-def timed(run: Run, pieces: Pieces) -> tuple[float, int]:
+def timed(run: Callable[[list[Any]], int], pieces: list[Any]) -> tuple[float, int]:
     """CPU seconds of one run, and how many bytes it made; raises `TooLong`.
 
     The timer is of wall time, and looks at the CPU time: one of CPU time would make that clock a coarse one.
@@ -158,7 +160,7 @@ def fails(seconds: list[float], floor: list[float]) -> bool:
     )
 
 
-def peak(run: Run, pieces: Pieces) -> int:
+def peak(run: Callable[[list[Any]], int], pieces: list[Any]) -> int:
     """The most memory that a run has at once."""
     gc.collect()
     tracemalloc.start()
@@ -177,7 +179,8 @@ def measure(case: Case, rounds: int) -> Iterator[Row]:
     for name, way in case.ways.items():
         if way.floor not in floors:
             floors[way.floor] = Floor(way.floor, sizes, documents)
-        row = measure_way(case, name, way.run, floors[way.floor], rounds)
+        floor = floors[way.floor]
+        row = measure_way(case, name, way.run, floor if way.sent is None else floor.with_sent(way.sent), rounds)
         yield row
         if TOO_LONG in row.faults:
             return
@@ -193,6 +196,15 @@ class Floor:
         self.for_memory = max(index for index, size in enumerate(sizes) if index == 0 or size <= MEMORY_SIZE)
         # What msgspec refuses it does not keep; to read a text and to write it takes its size twice.
         self.peak = max(peak(run, documents[self.for_memory]), 2 * sum(map(len, documents[self.for_memory])))
+
+    def with_sent(self, sent: Sent) -> Floor:
+        """The same, and what it costs to write the events that are sent, which exist already."""
+        floor = copy(self)
+        events = [events_of(sent(pieces)) for pieces in self.documents]
+        written = [min(timed(write, each)[0] for _ in range(2)) for each in events]
+        floor.seconds = [alone + writing for alone, writing in zip(self.seconds, written, strict=True)]
+        floor.peak = self.peak + peak(write, events[self.for_memory])
+        return floor
 
 
 def measure_way(case: Case, name: str, run: Run, floor: Floor, rounds: int) -> Row:

@@ -37,6 +37,7 @@ from chatcompat.errors import InvalidReply, to_error_reply
 from chatcompat.record import ExchangeRecord
 from chatcompat.reply.stream import ChunkStream
 from chatcompat.reply.summary import ReplySummary
+from chatcompat.reply.turn_keys import Turn
 from chatcompat.wire.decode import incomplete_reply, incomplete_stream, silent_for_too_long, too_large_reply
 
 _logger: Final = logging.getLogger(__name__)
@@ -151,7 +152,8 @@ class Exchange:
                 return  # the reply is complete; anything further is dropped
             out = stream.feed(piece)
             alive = self._keep_alive
-            if self._first_token_at and more_body and out and not stream.ended and alive.beat is None:
+            is_begun = self._first_token_at or (self._phase is Phase.STREAMING and not stream.has_content)
+            if is_begun and more_body and out and not stream.ended and alive.beat is None:
                 # The hot path, without the calls of `_forward`: each costs as much as the translation.
                 client = self._client
                 client.sending = True
@@ -217,14 +219,14 @@ class Exchange:
         self._in_parts = True
         self._wait(self._limits.first_byte_timeout)
 
-    async def hear(self, piece: bytes) -> None:
-        """Count a piece that the inner app sent, even if it is held back."""
+    def hear(self, piece: bytes) -> bool:
+        """Count a piece that the inner app sent, even if it is held back. Returns whether the reply is too large."""
         reader = self._stream or self._whole.collector
         if piece and (piece.strip() if reader is None else reader.started):
             self._wait(self._limits.idle_timeout)
         self._size += len(piece)
-        if self._size > self._limits.max_reply_bytes and self._stream is None and self._phase is not Phase.DONE:
-            await self.fail(too_large_reply())
+        too_large = self._size > self._limits.max_reply_bytes
+        return too_large and self._stream is None and self._phase is not Phase.DONE
 
     def _wait(self, seconds: float) -> None:
         self._keep_alive.wait(seconds)
@@ -270,18 +272,18 @@ class Exchange:
         In this order, since the client may send its next request at once.
         """
         try:
-            await self._keep(answer.summary)
+            if self._thinking_cache is not None and (turn := answer.summary.thinking) is not None:
+                await self._keep(self._thinking_cache, turn)
         finally:  # a failing store must not cost the reply
             if answer.stream is None:
                 await self._reply(answer)
             else:
                 await self._send_body(answer.stream, answer.body)
 
-    async def _keep(self, summary: ReplySummary) -> None:
-        if self._thinking_cache is not None and summary.thinking is not None:
-            self._task_scope.set_timeout(math.inf)
-            self._keep_alive.stop_waiting()
-            await self._thinking_cache.keep(summary.thinking, self._served.body)
+    async def _keep(self, thinking_cache: ThinkingCache, turn: Turn) -> None:
+        self._task_scope.set_timeout(math.inf)
+        self._keep_alive.stop_waiting()
+        await thinking_cache.keep(turn, self._served.body)
 
     async def _end(self, failure: Exception | None, *, timed_out: bool) -> None:
         """The inner app ended before its reply did: send an error."""

@@ -51,14 +51,12 @@ def hide_extensions(scope: Scope) -> None:
 
 
 def replay_body(body: bytes, receive: Receive) -> Receive:
-    """A `receive` that returns `body` in one piece, then whatever `receive` returns."""
-    replayed = False
+    """A `receive` that returns `body` in one piece, then whatever `receive` returns. It does not keep the body."""
+    left = [body]
 
     async def receive_body() -> Message:
-        nonlocal replayed
-        if replayed:
-            return await receive()
-        replayed = True
-        return {"type": "http.request", "body": body, "more_body": False}
+        if left:
+            return {"type": "http.request", "body": left.pop(), "more_body": False}
+        return await receive()
 
     return receive_body

@@ -6,6 +6,7 @@ from anyio.lowlevel import checkpoint
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chatcompat.asgi.exchange import Exchange
+from chatcompat.wire.decode import too_large_reply
 
 _ROUNDS: Final = 8
 """Turns of the event loop that other tasks get. An app that never waits would give them none."""
@@ -27,7 +28,8 @@ class InnerCalls:
         exchange = self.exchange
 
         async def hear(message: Message) -> None:
-            await exchange.hear(bytes(message.get("body", b"")))
+            if exchange.hear(bytes(message.get("body", b""))):
+                await exchange.fail(too_large_reply())
             if not exchange.is_over:
                 await send(message)
 

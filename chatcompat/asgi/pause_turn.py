@@ -38,7 +38,9 @@ class Continued:
         while True:
             first = left == self._limits.max_continuations
             part = _Part(turn, exchange, send, self._limits, first=first, last=left == 0)
-            await self._app(_with_length(scope, body), replay_body(body, receive), part.send)
+            part_scope, part_receive = _with_length(scope, body), replay_body(body, receive)
+            del body  # it may be as large as the reply so far
+            await self._app(part_scope, part_receive, part.send)
             if not part.paused:
                 return
             exchange.spent = readable_usage(turn.usage)
@@ -62,7 +64,7 @@ class _Part:
         self._start: Message | None = None
         self._stream: StreamPart | None = None
         self._max_event_bytes = limits.max_event_bytes
-        self._held = bytearray()
+        self._held: list[bytes] = []
 
     async def send(self, message: Message) -> None:
         """Handle a message of the inner app's reply."""
@@ -71,8 +73,14 @@ class _Part:
         elif message["type"] != "http.response.body" or self._start is None:
             await self._send(message)
         elif not self.paused:  # anything after a pause is dropped
+            piece, more_body = bytes(message.get("body", b"")), message.get("more_body", False)
             try:
-                await self._take_body(self._start, bytes(message.get("body", b"")), message.get("more_body", False))
+                if self._stream is None:
+                    await self._hold(self._start, piece, more_body)
+                elif (out := self._stream.feed(piece)) is piece and more_body:  # nothing to change: the common case
+                    await self._send(message)
+                else:
+                    await self._pass_on(self._stream, out, more_body)
             except InvalidReply as error:
                 await self._exchange.fail(error)
 
@@ -89,14 +97,17 @@ class _Part:
                 self._turn, first=self._first, last=self._last, max_event_bytes=self._max_event_bytes
             )
 
-    async def _take_body(self, start: Message, piece: bytes, more_body: bool) -> None:
-        stream = self._stream
-        if stream is None:
-            self._held += piece
-            if not more_body:
-                await self._end_whole(start, bytes(self._held))
-            return
-        out = stream.feed(piece)
+    async def _hold(self, start: Message, piece: bytes, more_body: bool) -> None:
+        """Hold a piece of a part that is not a stream until the part is complete."""
+        if piece:
+            self._held.append(piece)
+        if not more_body:
+            body = b"".join(self._held)
+            self._held.clear()
+            await self._end_whole(start, body)
+
+    async def _pass_on(self, stream: StreamPart, out: bytes, more_body: bool) -> None:
+        """Send what became of a piece of a stream, and end the part where it ends."""
         self.paused = stream.paused
         if out or not self.paused:
             await self._send_body(out, more_body=more_body or self.paused or stream.too_large)

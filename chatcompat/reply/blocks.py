@@ -27,7 +27,7 @@ from chatcompat.reply.raw_blocks import GrowingBlock, decode_fields
 from chatcompat.reply.reasoning_details import ReasoningDetailsBuilder
 from chatcompat.reply.summary import ReplySummary
 from chatcompat.reply.text_digest import KeptText
-from chatcompat.reply.turn_keys import Turn
+from chatcompat.reply.turn_keys import SaidTurn
 from chatcompat.reply.usage import to_chat_usage
 from chatcompat.wire.chat_reply import Annotation, CitedSpan
 from chatcompat.wire.decode import too_large_reply
@@ -128,8 +128,8 @@ class StreamedReply:
         details = self.details.build(summary.model, positions=not self.json_seen)
         if details and not self.context.hides_reasoning:
             writer.detail(details)
-        if (details or self.context.keeps_turn) and (calls := writer.said_calls()):
-            summary.thinking = Turn(writer.content.digest, calls, details, self.native_ids)
+        if details or self.context.keeps_turn:
+            summary.said = SaidTurn(writer.content, writer.said_calls, details, self.native_ids)
         if refusal := to_refusal(stop):
             writer.refuse(refusal)
         summary.finish_reason = to_finish_reason(

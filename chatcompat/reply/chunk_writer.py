@@ -109,7 +109,10 @@ class ChunkWriter:
         if text:
             self.has_content = True
             encoded = _encode(text)
-            self.content.add(encoded[1:-1])
+            if len(encoded) > BATCH:
+                self.content.add_text(text)
+            else:
+                self.content.add(encoded[1:-1])
             self.out += (self.text_head, encoded, self.text_tail)
 
     def reason(self, text: str) -> None:
@@ -168,9 +171,10 @@ class ChunkWriter:
 
         return write
 
-    def said_calls(self) -> list[Call]:
-        """Return the calls so far, or none if they are too large to keep."""
-        return self.calls.whole()
+    @property
+    def said_calls(self) -> Callable[[], list[Call]]:
+        """Return a function that returns the calls so far, or none if they are too large to keep."""
+        return self.calls.whole
 
     def finish(self, stop: Stop, usage: dict[str, Any] | None) -> None:
         """End the reply with the finish reason of the summary."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -142,14 +143,10 @@ class CompletionWriter:
         self._calls.append((ReplyCustomCall(call_id, ReplyCustom(name, "")), pieces))
         return pieces.append
 
-    def said_calls(self) -> list[Call]:
-        """Return the calls so far."""
-        return [
-            ("function", call.function.name, "".join(pieces))
-            if isinstance(call, ReplyToolCall)
-            else ("custom", call.custom.name, "".join(pieces))
-            for call, pieces in self._calls
-        ]
+    @property
+    def said_calls(self) -> Callable[[], list[Call]]:
+        """Return a function that returns the calls so far. It does not refer to the writer, which would be a cycle."""
+        return partial(_to_calls, self._calls)
 
     def finish(self, stop: Stop, usage: dict[str, Any] | None) -> None:
         """End the reply with the finish reason of the summary."""
@@ -170,6 +167,15 @@ class CompletionWriter:
         if calls and message.function_call is UNSET:
             message.tool_calls = calls
         self.body = to_completion(message, self._summary, stop, usage or {}, self._context)
+
+
+def _to_calls(calls: list[tuple[ReplyToolCall | ReplyCustomCall, list[str]]]) -> list[Call]:
+    return [
+        ("function", call.function.name, "".join(pieces))
+        if isinstance(call, ReplyToolCall)
+        else ("custom", call.custom.name, "".join(pieces))
+        for call, pieces in calls
+    ]
 
 
 def to_completion_id(message_id: str) -> str:

@@ -98,19 +98,18 @@ class MessageReader:
             elif isinstance(delta, InputJSONDelta):
                 raise unopened_block()
             return
-        match delta:
-            case TextDelta(text):
-                block.add_text(text)
-            case InputJSONDelta(partial_json):
-                block.add_input(partial_json)
-            case ThinkingDelta(thinking):
-                block.add_thinking(thinking)
-            case SignatureDelta(signature):
-                block.add_signature(signature)
-            case CitationsDelta(citation):
-                block.add_citation(citation)
-            case _:
-                assert_never(delta)
+        if isinstance(delta, InputJSONDelta):  # faster than `match`, and the most common ones first
+            block.add_input(delta.partial_json)
+        elif isinstance(delta, ThinkingDelta):
+            block.add_thinking(delta.thinking)
+        elif isinstance(delta, TextDelta):
+            block.add_text(delta.text)
+        elif isinstance(delta, SignatureDelta):
+            block.add_signature(delta.signature)
+        elif isinstance(delta, CitationsDelta):
+            block.add_citation(delta.citation)
+        else:
+            assert_never(delta)
 
     def _on_block_start(self, event: ContentBlockStart) -> None:
         self._end_block(event.index)  # a block of this index that was not closed

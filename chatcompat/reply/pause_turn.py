@@ -17,7 +17,7 @@ from chatcompat.reply.raw_blocks import NULL, Fields, GrowingBlock, decode_field
 from chatcompat.reply.usage import add_counts
 from chatcompat.wire.decode import merge_usage
 from chatcompat.wire.messages import Usage
-from chatcompat.wire.sse import EventDecoder, EventTooLarge
+from chatcompat.wire.sse import EventDecoder, EventTooLarge, encode_data
 from chatcompat.wire.utf8 import require_utf8
 
 PAUSE: Final = "pause_turn"
@@ -71,6 +71,11 @@ class _Event(Struct):
     usage: Usage | None = None
 
 
+class _Object(Struct):
+    """Any object. Its fields are validated and discarded."""
+
+
+_object = msgspec.json.Decoder(_Object).decode
 _text_of = msgspec.json.Decoder(_Text).decode
 _head = msgspec.json.Decoder(_Head).decode
 _event = msgspec.json.Decoder(_Event).decode
@@ -80,8 +85,7 @@ def continued_body(body: bytes, content: list[Raw]) -> bytes:
     """Return the messages request with the turn so far at its end, without empty texts: the service refuses them."""
     request = decode_fields(body)
     turn = {"role": "assistant", "content": [block for block in content if _text_of(block).text != _EMPTY]}
-    request["messages"] = Raw(_encode([*_list(request["messages"]), turn]))
-    return _encode(request)
+    return _encode({**request, "messages": [*_list(request["messages"]), turn]})
 
 
 def not_continued() -> InvalidReply:
@@ -187,30 +191,35 @@ class StreamPart:
 
     def feed(self, piece: bytes) -> bytes:
         """Return the bytes to pass on; raises `InvalidReply` if the usages cannot be summed."""
+        was_idle = self._decoder.idle
         try:
             payloads = self._decoder.feed(piece)
         except EventTooLarge as error:
             payloads, self.too_large = error.events, True
-        return b"".join(map(self._take, payloads))
+        taken = [*map(self._take, payloads)]
+        if was_idle and self._decoder.idle and not self.too_large and taken == payloads:
+            return piece  # whole events, all unchanged
+        return b"".join([_frame(payload) for payload in taken if payload is not None])
 
-    def _take(self, payload: bytes) -> bytes:
+    def _take(self, payload: bytes) -> bytes | None:
+        """Return the event to pass on, or None to leave it out."""
         if self.paused:
-            return b""
+            return None
         try:
             require_utf8(payload)
             event = _event(payload)
         except DECODE_ERRORS:
             self._give_up()
-            return b"data: " + payload.replace(b"\n", b"\ndata: ") + b"\n\n"
+            return payload
         changed: dict[str, object] = {}
         if event.type == "message_start":
             self._usage = dict((event.message and event.message.usage) or {})
             if not self._first:
-                return b""
+                return None
         elif event.type == "message_delta":
             merge_usage(self._usage, event.usage)
             if self._pauses(event):
-                return b""
+                return None
             if not self._first:
                 changed["usage"] = add_counts(self._turn.usage, self._usage)
         else:
@@ -218,7 +227,7 @@ class StreamPart:
                 self._give_up()
             if self._offset and event.index is not None:
                 changed["index"] = event.index + self._offset
-        return _frame(event.type, _encode(decode_fields(payload) | changed) if changed else payload)
+        return _encode(decode_fields(payload) | changed) if changed else payload
 
     def _pauses(self, event: _Event) -> bool:
         """Read the end of the part. If the turn is to be resumed, keep its content and return True."""
@@ -265,6 +274,5 @@ class StreamPart:
         self._open.clear()
 
 
-def _frame(kind: str, payload: bytes) -> bytes:
-    name = kind.encode() if kind.isidentifier() else b"unknown"
-    return b"event: %b\ndata: %b\n\n" % (name, payload.replace(b"\n", b"\ndata: "))
+def _frame(payload: bytes) -> bytes:
+    return encode_data(payload.replace(b"\n", b"\ndata: "))

@@ -5,7 +5,7 @@ from typing import Any
 from msgspec import Struct
 
 from chatcompat.errors import ErrorReply
-from chatcompat.reply.turn_keys import Turn
+from chatcompat.reply.turn_keys import SaidTurn, Turn
 from chatcompat.reply.usage import readable_usage
 from chatcompat.wire.messages import Usage
 
@@ -19,7 +19,7 @@ class ReplySummary(Struct, gc=False):
         finish_reason: The finish reason. Empty until the reply is complete.
         native_usage: The usage under its native names.
         error: The error that ended or replaced the reply.
-        thinking: The turn to store thinking for. None unless the reply is complete and has calls and signed thinking.
+        said: The content of a complete reply with signed thinking.
     """
 
     id: str = ""
@@ -27,7 +27,12 @@ class ReplySummary(Struct, gc=False):
     finish_reason: str = ""
     native_usage: Usage = {}
     error: ErrorReply | None = None
-    thinking: Turn | None = None
+    said: SaidTurn | None = None
+
+    @property
+    def thinking(self) -> Turn | None:
+        """The turn to store thinking for. None unless the reply is complete and has calls and signed thinking."""
+        return self.said.to_turn() if self.said is not None else None
 
     @property
     def usage(self) -> dict[str, Any] | None:

@@ -51,18 +51,30 @@ class TextDigest:
 
     def read(self) -> None:
         """Count and digest the unread pieces."""
-        if self.unread:
-            text = _to_text(self.unread)
-            self.unread.clear()
+        unread = self.unread
+        if not unread:
+            return
+        if unread.isascii() and b"\\" not in unread:  # the text as it is
+            self._length += len(unread)
+            self._digest.update(unread)
+        else:
+            text = _to_text(unread)
             self._length += len(text)
             self._blank = self._blank and text.isspace()
             self._digest.update(text.encode())
+        unread.clear()
 
     def add(self, piece: bytes) -> None:
         """Add a piece."""
         self.unread += piece
         if len(self.unread) > BATCH:
             self.read()
+
+    def add_text(self, text: str) -> None:
+        """Add a piece that is not encoded. For a long one this is cheaper."""
+        self.read()
+        self._length += len(text)
+        self._digest.update(text.encode())
 
     @property
     def length(self) -> int:
@@ -141,11 +153,10 @@ class CallCollector:
     def read(self) -> None:
         """Count the unread pieces, and add them to the `current` call."""
         if self.current is not None:
-            arguments = b"".join([piece[1:-1] for piece in self.unread])
-            self.unread.clear()
-            self._count(len(arguments))
+            self._count(sum(map(len, self.unread)) - 2 * len(self.unread))
             if self._left >= 0:
-                self.current.arguments.append(arguments)
+                self.current.arguments.append(b"".join([piece[1:-1] for piece in self.unread]))
+            self.unread.clear()
 
     def _count(self, size: int) -> None:
         self._left -= size

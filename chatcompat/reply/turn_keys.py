@@ -10,7 +10,7 @@ its tool loop: a key contains the key before it. Messages before the loop are no
 in the value (see `chatcompat.request.prefix`), so that a changed prefix is noticed and reported.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 from itertools import groupby
 from typing import Final
@@ -19,7 +19,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct
 
 from chatcompat.errors import DECODE_ERRORS
-from chatcompat.reply.text_digest import CALL_BYTES, MAX_SAID_BYTES, Call, digest_of
+from chatcompat.reply.text_digest import CALL_BYTES, MAX_SAID_BYTES, Call, KeptText, TextDigest, digest_of
 from chatcompat.wire.chat_native import NativeImagePart, RedactedThinkingPart, ThinkingPart, ToolUsePart
 from chatcompat.wire.chat_request import (
     AssistantMessage,
@@ -60,6 +60,24 @@ class Turn(Struct, frozen=True):
     calls: list[Call]
     details: list[ReasoningDetail]
     ids: list[str] = []
+
+
+class SaidTurn(Struct, eq=False, gc=False):  # noqa: PLW1641 - nothing needs its hash
+    """The content of a reply that may become a `Turn`. Most replies are not stored, and need none."""
+
+    content: TextDigest | KeptText
+    calls: Callable[[], list[Call]]
+    details: list[ReasoningDetail]
+    ids: list[str] = []
+
+    def to_turn(self) -> Turn | None:
+        """Return the turn, or None if it has no calls: then no client sends results, and nothing is missed."""
+        calls = self.calls()
+        return Turn(self.content.digest, calls, self.details, self.ids) if calls else None
+
+    def __eq__(self, other: object) -> bool:
+        """Compare what was said, however it was collected."""
+        return isinstance(other, SaidTurn) and self.to_turn() == other.to_turn()
 
 
 def to_turn(message: AssistantMessage) -> Turn:
@@ -205,8 +223,10 @@ def lost_turns(messages: Sequence[Message]) -> list[tuple[AssistantMessage, byte
     The loop goes back to the last user turn without results. The service expects no thinking before that.
     """
     found: list[tuple[AssistantMessage, bytes]] = []
-    if _is_turn(messages[-1]):
-        return found
+    if _is_turn(messages[-1]) or (
+        isinstance(messages[-1], UserMessage) and (len(messages) == 1 or _is_turn(messages[-2]))
+    ):
+        return found  # no results: the most common case
     turns: list[AssistantMessage] = []  # the turns that answer the run before them
     for is_turn, group in groupby(reversed(messages), _is_turn):
         run = [*group]

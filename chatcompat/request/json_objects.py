@@ -54,7 +54,15 @@ def read_object(source: Raw | str, path: str, max_depth: int) -> dict[str, Any]:
 
 
 def count_brackets(source: Raw | str) -> int:
-    """An upper bound of the JSON's depth, cheaper than `check_depth`."""
+    """An upper bound of the JSON's depth, cheaper than `check_depth`. Of empty objects and lists, one counts."""
+    if isinstance(source, str):
+        return count_all_brackets(source) - source.count("{}") - source.count("[]") + 1
+    text = bytes(source)
+    return count_all_brackets(source) - text.count(b"{}") - text.count(b"[]") + 1
+
+
+def count_all_brackets(source: Raw | str) -> int:
+    """An upper bound of the number of objects and lists in JSON."""
     if isinstance(source, str):
         return source.count("{") + source.count("[")
     text = bytes(source)
@@ -64,12 +72,12 @@ def count_brackets(source: Raw | str) -> int:
 def check_depth(value: dict[str, Any], path: str, max_depth: int) -> None:
     """Raise `InvalidRequest` if objects and lists are nested deeper than `max_depth`. Does not recurse."""
     level: list[Any] = [value]
-    for _ in range(max_depth):
+    for levels_left in reversed(range(max_depth)):
         level = [
             child
             for node in level
-            for child in (node.values() if isinstance(node, dict) else node)
-            if type(child) in CONTAINERS
+            for child in (node.values() if type(node) is dict else node)
+            if type(child) in CONTAINERS and (child or not levels_left)  # an empty one has nothing below it
         ]
         if not level:
             return

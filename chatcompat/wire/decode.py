@@ -100,6 +100,10 @@ _NULL: Final = Raw(b"null")  # `Raw` compares equal only to `Raw`
 _NO_INPUT: Final = (_NULL, Raw(b'""'))
 
 
+MAX_BLOCKS: Final = 16_384
+"""The highest number of blocks in a whole reply. No model has the tokens for so many, and each takes microseconds."""
+
+
 def read_events(decoder: EventDecoder, piece: bytes) -> Iterator[StreamEvent | None]:
     """Yield the events that `piece` completes. Raises `InvalidReply` after the last valid event."""
     try:
@@ -193,6 +197,8 @@ def decode_message(body: bytes) -> Message:
             _set_object(block)
     except DECODE_ERRORS as error:
         raise _not_a_message(place_of(error)) from None
+    if len(message.content) > MAX_BLOCKS:
+        raise InvalidReply(f"The messages service sent a reply of more than {MAX_BLOCKS} blocks.")
     return message
 
 

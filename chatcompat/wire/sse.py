@@ -3,12 +3,17 @@
 https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
 """
 
+import re
 from typing import Final
 
 MAX_EVENT_BYTES: Final = 8 * 1024 * 1024
 """The default size limit of one event, including its unfinished line."""
 
 _BOM: Final = b"\xef\xbb\xbf"
+
+# The most common piece: one whole event with one line of data. Matching it takes half of the time of splitting lines.
+_match_event: Final = re.compile(rb"(?:event: [^\r\n]*+\n)?+data: ([^\r\n]*+)\n\n").fullmatch
+_MAX_MATCHED: Final = 1024  # splitting a longer piece is faster
 
 
 class EventTooLarge(ValueError):
@@ -26,7 +31,7 @@ class EventDecoder:
     An event that is incomplete at the end of the stream is discarded, as the standard requires.
     """
 
-    __slots__ = ("_at_start", "_data", "_line", "_max_bytes", "_skip_lf", "idle")
+    __slots__ = ("_at_start", "_data", "_line", "_max_bytes", "_max_matched", "_skip_lf", "idle")
 
     def __init__(self, *, max_bytes: int = MAX_EVENT_BYTES) -> None:
         self.idle: bool = False  # nothing is buffered: the next piece starts a new event
@@ -35,9 +40,12 @@ class EventDecoder:
         self._line = bytearray()  # the unfinished line
         self._data = bytearray()  # data lines of the unfinished event, each ending in LF
         self._max_bytes = max_bytes
+        self._max_matched = min(max_bytes, _MAX_MATCHED)
 
     def feed(self, piece: bytes) -> list[bytes]:
         """Return the data of each event that `piece` completes. Raises `EventTooLarge`."""
+        if self.idle and len(piece) <= self._max_matched and (event := _match_event(piece)) is not None:
+            return [event[1]]
         events = self._feed_lines(piece)
         self.idle = not (self._at_start or self._line or self._data or self._skip_lf)
         return events

@@ -59,6 +59,7 @@ WORST: Final[dict[str, Worst]] = {
     "chatcompat.reply.fast_text._find_texts": raw(b"\\n", _DELTA),
     "chatcompat.reply.fast_text._match_text": raw(b"\\n", _DELTA),
     "chatcompat.upstream.upload._LENGTH": raw(b"1"),
+    "chatcompat.wire.sse._match_event": raw(b"x", b"data: "),
 }
 FOUND: Final = used_patterns()
 _ARGUMENTS: Final = {"sub": ("",), "subn": ("",)}

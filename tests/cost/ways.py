@@ -19,12 +19,21 @@ Run = Callable[[Pieces], int]
 """Takes a document and says how many bytes were made of it; of an error, below 0."""
 
 
+Sent = Callable[[Pieces], bytes]
+"""Takes a document and gives the stream that the client gets."""
+
+
 @dataclass(frozen=True)
 class Way:
-    """One way through the package, and what its cost is held against."""
+    """One way through the package, and what its cost is held against.
+
+    Each event of a stream names its completion, so many small blocks become more bytes than they were. Where `sent` is
+    given, writing its events counts too.
+    """
 
     run: Run
     floor: Run
+    sent: Sent | None = None
 
 
 ERRORS: Final = (InvalidRequest, InvalidReply)
@@ -72,8 +81,8 @@ def _whole(asked: Translation) -> Run:
     return way
 
 
-def _replayed(asked: Translation) -> Run:
-    def way(pieces: Pieces) -> int:
+def _replayed(asked: Translation) -> Way:
+    def run(pieces: Pieces) -> int:
         try:
             stream = asked.stream()
             out = stream.replay(pieces[0])
@@ -81,7 +90,13 @@ def _replayed(asked: Translation) -> Run:
         except InvalidReply as error:
             return -len(error.body)
 
-    return way
+    def sent(pieces: Pieces) -> bytes:
+        try:
+            return asked.stream().replay(pieces[0])
+        except InvalidReply:
+            return b""
+
+    return Way(run, generic, sent)
 
 
 # ---------------------------------------------------------------- streams
@@ -105,13 +120,17 @@ def cut_anywhere(pieces: Pieces) -> Pieces:
 CUTS: Final = {"one piece": in_one, "pieces of 1 kB": cut_anywhere}
 
 
-def _streamed(asked: Translation, cut: Callable[[Pieces], Pieces]) -> Run:
-    def way(pieces: Pieces) -> int:
+def _streamed(asked: Translation, cut: Callable[[Pieces], Pieces]) -> Way:
+    def run(pieces: Pieces) -> int:
         stream = asked.stream()
         made = sum(len(stream.feed(piece)) for piece in cut(pieces)) + len(stream.close())
         return made + (stream.summary.thinking is not None)
 
-    return way
+    def sent(pieces: Pieces) -> bytes:
+        stream = asked.stream()
+        return b"".join([*map(stream.feed, pieces), stream.close()])
+
+    return Way(run, generic, sent)
 
 
 def _collected(asked: Translation, cut: Callable[[Pieces], Pieces]) -> Run:
@@ -156,7 +175,7 @@ def _app(pieces: Pieces, media: bytes) -> ASGIApp:
     return app
 
 
-async def _exchange(app: ASGIApp, body: bytes) -> int:
+async def _exchange(app: ASGIApp, body: bytes, take: Callable[[bytes], object] = len) -> int:
     made, given, forever = 0, False, asyncio.Event()
 
     async def receive() -> Message:
@@ -168,7 +187,9 @@ async def _exchange(app: ASGIApp, body: bytes) -> int:
 
     async def send(message: Message) -> None:
         nonlocal made
-        made += len(message.get("body", b""))
+        piece = message.get("body", b"")
+        made += len(piece)
+        take(piece)
 
     headers = [(b"content-type", JSON), (b"authorization", b"Bearer key")]
     scope = {"type": "http", "method": "POST", "path": "/v1/chat/completions", "root_path": "", "headers": headers}
@@ -186,7 +207,12 @@ def _may_pause(cut: Callable[[Pieces], Pieces], media: bytes, *, streaming: bool
     def floor(pieces: Pieces) -> int:
         return asyncio.run(_exchange(_app(cut(pieces), media), body)) + generic(pieces)
 
-    return Way(run, floor)
+    def sent(pieces: Pieces) -> bytes:
+        taken: list[bytes] = []
+        asyncio.run(_exchange(ChatCompatMiddleware(_app(cut(pieces), media)), body, taken.append))
+        return b"".join(taken)
+
+    return Way(run, floor, sent if streaming else None)
 
 
 # ---------------------------------------------------------------- msgspec alone
@@ -216,6 +242,17 @@ def generic_request(pieces: Pieces) -> int:
             if message.function_call is not None:
                 made += _recoded([message.function_call.arguments.encode()])
     return made
+
+
+def events_of(stream: bytes) -> list[Any]:
+    """The events of a stream of chunks, as msgspec reads them."""
+    lines = [line[6:] for line in stream.splitlines() if line.startswith(b"data: ")]
+    return [_decode(line) for line in lines if line != b"[DONE]"]
+
+
+def write(events: list[Any]) -> int:
+    """Write events as msgspec alone does."""
+    return len(b"".join([_encode(event) for event in events]))
 
 
 class _Function(msgspec.Struct):
@@ -252,14 +289,14 @@ REQUEST_WAYS: Final[dict[str, Way]] = {
 }
 REPLY_WAYS: Final[dict[str, Way]] = {
     **{f"{name}, whole": Way(_whole(asked), generic) for name, asked in ASKED.items()},
-    **{f"{name}, as a stream": Way(_replayed(asked), generic) for name, asked in ASKED.items()},
+    **{f"{name}, as a stream": _replayed(asked) for name, asked in ASKED.items()},
     "may pause, whole": _may_pause(as_events, JSON, streaming=False),
     "may pause, as a stream": _may_pause(as_events, JSON, streaming=True),
 }
 STREAM_WAYS: Final[dict[str, Way]] = {
-    **{name: Way(_streamed(asked, as_events), generic) for name, asked in ASKED.items()},
+    **{name: _streamed(asked, as_events) for name, asked in ASKED.items()},
     **{f"{name}, collected": Way(_collected(asked, as_events), generic) for name, asked in ASKED.items()},
-    **{f"text, {how}": Way(_streamed(ASKED["text"], cut), generic) for how, cut in CUTS.items()},
+    **{f"text, {how}": _streamed(ASKED["text"], cut) for how, cut in CUTS.items()},
     **{f"text, collected, {how}": Way(_collected(ASKED["text"], cut), generic) for how, cut in CUTS.items()},
     **{f"may pause, {how}": _may_pause(cut, SSE, streaming=True) for how, cut in CUTS.items()},
     "may pause": _may_pause(as_events, SSE, streaming=True),

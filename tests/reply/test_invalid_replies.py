@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from chatcompat import InvalidReply
+from chatcompat import InvalidReply, translate
+from chatcompat.wire.decode import MAX_BLOCKS
 from tests.reply.support import AS_JSON, CHAT, STREAMED, WITH_USAGE, Json, read_completion, translation
 from tests.vendor import chat_error, chat_sse
 
@@ -137,3 +138,25 @@ def test_large_counts_stay_exact() -> None:
 def test_message_cut_anywhere_is_refused(at: int) -> None:
     with pytest.raises(InvalidReply):
         translation(CHAT).reply(WHOLE[:at])
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "text", "text": "a"},
+        {"type": "tool_use", "id": "c", "name": "f", "input": {}},
+        {"type": "thinking", "thinking": "a", "signature": "s"},
+    ],
+    ids=lambda block: block["type"],
+)
+def test_a_reply_has_a_bound_of_blocks(block: Any) -> None:
+    of = translate(b'{"model":"m","messages":[{"role":"user","content":"hi"}]}')
+
+    def reply(count: int) -> bytes:
+        return json.dumps({"id": "msg_1", "model": "m", "content": [block] * count}).encode()
+
+    of.reply(reply(MAX_BLOCKS))
+    with pytest.raises(InvalidReply, match="more than 16384 blocks"):
+        of.reply(reply(MAX_BLOCKS + 1))
+    with pytest.raises(InvalidReply, match="more than 16384 blocks"):
+        of.stream().replay(reply(MAX_BLOCKS + 1))

@@ -11,6 +11,7 @@ from chatcompat import InvalidRequest, RequestBounds, translate
 from chatcompat.dialect import NATIVE_2026
 
 HI = {"role": "user", "content": "hi"}
+ANSWER = {"role": "function", "name": "f", "content": "r"}
 LARGE = {"enum": ["x" * 40] * 2000}
 
 
@@ -96,6 +97,48 @@ CASES: dict[str, tuple[RequestBounds, bytes, bytes, str | None, str]] = {
         ask([HI | {"a": 1}, HI | {"b": 1}, HI | {"c": 1}]),
         "messages[]",
         "too_many_unknown_fields",
+    ),
+    "objects of a schema": (
+        RequestBounds(objects=3),
+        with_schema({"a": [{}]}),
+        with_schema({"a": [{}, {}]}),
+        SCHEMA,
+        "too_many_objects",
+    ),
+    "objects of a format": (
+        RequestBounds(objects=3),
+        with_format({"enum": [[]]}),
+        with_format({"enum": [[], []]}),
+        FORMAT,
+        "too_many_objects",
+    ),
+    "objects of functions": (
+        RequestBounds(objects=3),
+        ask(functions=[{"name": "f", "parameters": {}}, {"name": "g", "parameters": {"a": {}}}]),
+        ask(functions=[{"name": "f", "parameters": {"a": {}}}, {"name": "g", "parameters": {"a": {}}}]),
+        "functions[1].parameters",
+        "too_many_objects",
+    ),
+    "objects of a native tool": (
+        RequestBounds(objects=3),
+        ask(tools=[{"name": "f", "input_schema": {"a": {}}}]),
+        ask(tools=[{"name": "f", "input_schema": {"a": [{}]}}]),
+        "tools[0]",
+        "too_many_objects",
+    ),
+    "objects of a function call": (
+        RequestBounds(objects=2),
+        ask([HI, {"role": "assistant", "function_call": {"name": "f", "arguments": '{"a":[]}'}}, ANSWER]),
+        ask([HI, {"role": "assistant", "function_call": {"name": "f", "arguments": '{"a":[[]]}'}}, ANSWER]),
+        "messages[1].function_call.arguments",
+        "too_many_objects",
+    ),
+    "objects of all arguments": (
+        RequestBounds(objects=2),
+        with_calls(2),
+        with_calls(3),
+        "messages[1].tool_calls[2].function.arguments",
+        "too_many_objects",
     ),
     "branches": (
         RequestBounds(schema_branches=4),
@@ -269,3 +312,18 @@ def test_no_value_of_a_keyword_is_an_error_of_ours(key: str, value: Any) -> None
     schema = {"type": "object", "properties": {"a": {"type": "string", key: value}}, "additionalProperties": False}
     translation = translate(with_format(schema), dialect=NATIVE_2026)
     assert msgspec.json.encode(schema) in translation.body or b'"respond_with_json"' in translation.body
+
+
+@pytest.mark.parametrize(
+    ("innermost", "levels"), [({}, 1), ([], 1), ({"a": 0}, 1), ([0], 1), ([{}, {}], 2), (["[{}]"], 1), ("[{}]", 0)]
+)
+@pytest.mark.parametrize("beside", [{}, {"b": [[], {}] * 30}])
+def test_depth_counts_empty_objects_and_lists(innermost: Any, levels: int, beside: dict[str, Any]) -> None:
+    schema = innermost
+    for _ in range(9 - levels):
+        schema = {"a": schema}
+    bounds = RequestBounds(depth=10)
+    translate(with_schema({"type": "object", "x": schema, **beside}), bounds=bounds)
+    with pytest.raises(InvalidRequest) as refused:
+        translate(with_schema({"type": "object", "x": {"a": schema}, **beside}), bounds=bounds)
+    assert refused.value.code == "nested_too_deeply"

@@ -1,0 +1,55 @@
+"""All free JSON of one request: schemas, arguments and native tools, which are decoded without a type."""
+
+from collections.abc import Iterator
+
+from msgspec import Raw
+
+from chatcompat.errors import InvalidRequest
+from chatcompat.request.bounds import RequestBounds
+from chatcompat.request.json_objects import count_all_brackets
+from chatcompat.wire.chat_native import ToolUsePart
+from chatcompat.wire.chat_request import AssistantMessage, ChatCompletionRequest, FunctionTool
+
+
+def check_objects(chat: ChatCompletionRequest, native_tools: dict[int, Raw], bounds: RequestBounds) -> None:
+    """Raise `InvalidRequest` if a request has too many objects and lists in its free JSON.
+
+    Each takes far more time and memory than its two brackets. Brackets in strings count too: telling them apart would
+    cost as much as decoding.
+    """
+    bound = left = bounds.objects
+    for path, source in _free_json(chat, native_tools):
+        left -= count_all_brackets(source)
+        if left < 0:
+            raise InvalidRequest(
+                f"Expected at most {bound} objects and lists in all schemas, arguments and native tools.",
+                param=path,
+                code="too_many_objects",
+            )
+
+
+def _free_json(chat: ChatCompletionRequest, native_tools: dict[int, Raw]) -> Iterator[tuple[str, Raw | str]]:
+    """Each source with its path."""
+    for index, native in native_tools.items():
+        yield f"tools[{index}]", native
+    for index, tool in enumerate(chat.tools or ()):
+        if isinstance(tool, FunctionTool):
+            function, within = (tool, "parameters") if tool.function is None else (tool.function, "function.parameters")
+            if isinstance(function.parameters, Raw):
+                yield f"tools[{index}].{within}", function.parameters
+    for index, legacy in enumerate(chat.functions or ()):
+        if isinstance(legacy.parameters, Raw):
+            yield f"functions[{index}].parameters", legacy.parameters
+    json_schema = chat.response_format.json_schema if chat.response_format is not None else None
+    if json_schema is not None and isinstance(json_schema.schema, Raw):
+        yield "response_format.json_schema.schema", json_schema.schema
+    for index, message in enumerate(chat.messages):
+        if isinstance(message, AssistantMessage):
+            for position, call in enumerate(message.tool_calls or ()):
+                if call.function is not None and call.function.arguments:
+                    yield f"messages[{index}].tool_calls[{position}].function.arguments", call.function.arguments
+            if message.function_call is not None and message.function_call.arguments:
+                yield f"messages[{index}].function_call.arguments", message.function_call.arguments
+            for position, part in enumerate(message.content if isinstance(message.content, list) else ()):
+                if isinstance(part, ToolUsePart):
+                    yield f"messages[{index}].content[{position}].input", part.input
