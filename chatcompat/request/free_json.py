@@ -45,11 +45,15 @@ def _free_json(chat: ChatCompletionRequest, native_tools: dict[int, Raw]) -> Ite
         yield "response_format.json_schema.schema", json_schema.schema
     for index, message in enumerate(chat.messages):
         if isinstance(message, AssistantMessage):
-            for position, call in enumerate(message.tool_calls or ()):
-                if call.function is not None and call.function.arguments:
-                    yield f"messages[{index}].tool_calls[{position}].function.arguments", call.function.arguments
-            if message.function_call is not None and message.function_call.arguments:
-                yield f"messages[{index}].function_call.arguments", message.function_call.arguments
-            for position, part in enumerate(message.content if isinstance(message.content, list) else ()):
-                if isinstance(part, ToolUsePart):
-                    yield f"messages[{index}].content[{position}].input", part.input
+            yield from _calls(message, f"messages[{index}]")
+
+
+def _calls(message: AssistantMessage, path: str) -> Iterator[tuple[str, Raw | str]]:
+    for position, call in enumerate(message.tool_calls or ()):
+        if call.function is not None and call.function.arguments:
+            yield f"{path}.tool_calls[{position}].function.arguments", call.function.arguments
+    if message.function_call is not None and message.function_call.arguments:
+        yield f"{path}.function_call.arguments", message.function_call.arguments
+    for position, part in enumerate(message.content if isinstance(message.content, list) else ()):
+        if isinstance(part, ToolUsePart) and isinstance(part.input, Raw):
+            yield f"{path}.content[{position}].input", part.input
