@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from tests.simulator.driver import (
-    PIXEL,
     WEATHER,
     ask,
     assistant,
