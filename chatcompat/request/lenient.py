@@ -41,13 +41,16 @@ def with_strict_forms(body: bytes) -> bytes:
 
 
 def _walk(raw: Raw, structs: Structs) -> Raw:
-    """Rewrite an object, or a list of objects, of one of `structs`."""
-    first = memoryview(raw)[0]
-    if first == _LIST:
-        items = decode_raw_list(raw)
-        walked = [_walk(item, structs) for item in items]
-        return raw if walked == items else Raw(_encode(walked))
-    if first != _OBJECT:
+    """Rewrite an object, or a list of objects, of one of `structs`. No field holds lists of lists."""
+    if memoryview(raw)[0] != _LIST:
+        return _walk_object(raw, structs)
+    items = decode_raw_list(raw)
+    walked = [_walk_object(item, structs) for item in items]
+    return raw if walked == items else Raw(_encode(walked))
+
+
+def _walk_object(raw: Raw, structs: Structs) -> Raw:
+    if memoryview(raw)[0] != _OBJECT:
         return raw
     found = decode_raw_object(raw)
     struct = _struct_of(found, structs)

@@ -5,7 +5,7 @@ body walked here: object by object along the struct types, on raw values, so tha
 """
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, cached_property
 from types import UnionType
 from typing import Any, Final, Union, get_args, get_origin
 
@@ -45,12 +45,28 @@ class _Fields(Struct, frozen=True):
     plain: frozenset[str]
     nested: dict[str, Structs]
 
+    def __contains__(self, name: str) -> bool:
+        return name in self.plain or name in self.nested
+
+
+class _Known:
+    """The values of the known fields of an object, as bytes once they are asked for."""
+
+    def __init__(self, raw: list[Raw]) -> None:
+        self._raw = raw
+
+    @cached_property
+    def values(self) -> frozenset[bytes]:
+        """The lists and objects among them."""
+        return frozenset(bytes(value) for value in self._raw if memoryview(value)[0] in _CONTAINERS)
+
 
 class _Walk:
     """Removes unknown fields from an object and from the objects in it that have a struct type."""
 
     def __init__(self, bound: int) -> None:
         self.unknown: dict[str, None] = {}
+        self._around: list[_Known] = []  # the object that is cleaned, and those around it
         self._bound = bound
 
     def value(self, raw: Raw, structs: Structs, path: str) -> Raw:
@@ -77,15 +93,26 @@ class _Walk:
         return Raw(_encode(found))
 
     def _clean(self, found: dict[str, Raw], fields: _Fields, path: str) -> None:
+        self._around.append(_Known([value for name, value in found.items() if name in fields]))
         for name in tuple(found):
             if name in fields.plain:
                 continue
             structs = fields.nested.get(name)
             if structs is None:
-                del found[name]
-                self._report(name, path)
+                value = bytes(found.pop(name))
+                if value != b"null" and not self._repeats(value):
+                    self._report(name, path)
             elif memoryview(found[name])[0] in _CONTAINERS:
                 found[name] = self.value(found[name], structs, f"{path}.{name}" if path else name)
+
+        self._around.pop()
+
+    def _repeats(self, value: bytes) -> bool:
+        """Whether a list or an object also stands in a known field, here or further out: then nothing is lost.
+
+        Some clients copy the calls of a message into its parts. A number or a word may be equal by chance.
+        """
+        return value[0] in _CONTAINERS and any(value in known.values for known in self._around)
 
     def _report(self, name: str, path: str) -> None:
         self.unknown[f"{path}.{name[:MAX_NAME]}" if path else name[:MAX_NAME]] = None

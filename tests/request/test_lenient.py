@@ -207,3 +207,23 @@ def test_name_of_a_tool_message_is_no_loss_where_it_is_the_calls() -> None:
 def test_annotations_that_come_back_are_no_loss(annotations: Any) -> None:
     back = {"role": "assistant", "content": "a", "annotations": annotations, "audio": None, "refusal": None}
     assert run(HI, back, HI, strict=True).ignored == ()
+
+
+def test_unknown_field_that_is_null_is_no_loss() -> None:
+    assert run({**HI, "odd": None}, zz=None, strict=True).ignored == ()
+
+
+def test_calls_that_are_copied_into_a_part_are_no_loss() -> None:
+    part = {"type": "text", "text": "a", "tool_calls": [CALL]}
+    assert run(HI, {**ASKED, "content": [part]}, RESULT, strict=True).ignored == ()
+    assert run(HI, {**ASKED, "calls": [CALL]}, RESULT, strict=True).ignored == ()
+    other = {**part, "tool_calls": [{**CALL, "id": "c2"}]}
+    assert run(HI, {**ASKED, "content": [other]}, RESULT).ignored == ("messages[].content[].tool_calls",)
+
+
+def test_unknown_number_or_word_is_reported_even_if_another_is_equal() -> None:
+    assert run({**HI, "odd": "hi"}, n=1, odd=1).ignored == ("messages[].odd", "odd")
+
+
+def test_two_equal_unknown_fields_are_both_reported() -> None:
+    assert run({**HI, "a": [1], "b": [1]}).ignored == ("messages[].a", "messages[].b")
