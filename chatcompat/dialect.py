@@ -202,10 +202,10 @@ class Dialect:
     api_key_header: bool = False
     exact_tool_choice: bool = True
     repeats_prefill: bool = False
+    caching: Literal["automatic", "breakpoints", "off"] = "automatic"
     logprobs: Literal["ignore", "refuse"] = "ignore"
     max_stop_sequences: int | None = None
     keeps_connections: bool = True
-    caching: Literal["automatic", "breakpoints", "off"] = "automatic"
 
     def __post_init__(self) -> None:
         if not _VERSION.fullmatch(self.version):

@@ -59,7 +59,7 @@ def set_native_keys(
             case "cache_control":
                 request.cache_control = value
             case "container":
-                request.container = _to_container(value)
+                request.container = _to_container(value, context)
             case "context_management":
                 request.context_management = _to_context_management(value, context)
             case "mcp_servers":
@@ -97,11 +97,12 @@ def _set_top_k(top_k: int, request: MessagesRequest, ignored: list[str], *, take
         ignored.append("top_k")
 
 
-def _to_container(container: str | Container) -> str | ContainerParam | UnsetType:
+def _to_container(container: str | Container, context: RequestContext) -> str | ContainerParam | UnsetType:
     """Return the container of a reply as a request names it: by its id, unless it has skills."""
     if isinstance(container, str):
         return container
     if container.skills:
+        check_count("skills", len(container.skills), context.bounds.parts, "container.skills")
         skills = [SkillParam(skill.type, skill.skill_id, skill.version) for skill in container.skills]
         return ContainerParam(container.id, skills)
     return container.id or UNSET

@@ -40,9 +40,22 @@ def refused(**fields: Any) -> tuple[str | None, str | None]:
 # ---------------------------------------------------------------- keys
 
 
-@pytest.mark.parametrize("container", ["c", {"id": "c"}, {"skills": []}, {}])
-def test_a_container_is_an_id_or_an_object(container: Any) -> None:
-    assert sent(container=container)["container"] == container
+SKILL = {"type": "custom", "skill_id": "s", "version": "1"}
+
+
+@pytest.mark.parametrize(
+    ("container", "native"),
+    [
+        ("c", "c"),
+        ({"id": "c", "expires_at": "2026-11-26T00:00:00Z"}, "c"),  # as a reply names it
+        ({"id": "c", "skills": [SKILL]}, {"id": "c", "skills": [SKILL]}),
+        ({"skills": [SKILL]}, {"skills": [SKILL]}),
+        ({"skills": []}, None),
+        ({}, None),
+    ],
+)
+def test_a_container_is_an_id_or_has_skills(container: Any, native: Any) -> None:
+    assert sent(container=container).get("container") == native
 
 
 def test_null_keys_are_as_absent_ones() -> None:
@@ -63,7 +76,7 @@ def test_null_fields_within_keys_are_as_absent_ones() -> None:
     body = sent(**keys)
     assert "output_config" not in body
     assert body["thinking"] == {"type": "adaptive"}
-    assert (body["container"], body["context_management"], body["mcp_servers"]) == ({"id": "c"}, {}, [SERVER])
+    assert (body["container"], body["context_management"], body["mcp_servers"]) == ("c", {}, [SERVER])
     assert ask(**keys).ignored == ()
 
 
@@ -100,7 +113,6 @@ FREE: dict[str, tuple[str, Any]] = {
     "output_config.format": ("output_config", {"format": "RAW"}),
     "output_config.task_budget": ("output_config", {"task_budget": "RAW"}),
     "thinking.block_binding": ("thinking", {"type": "adaptive", "block_binding": "RAW"}),
-    "container.skills[0]": ("container", {"skills": ["RAW"]}),
     "context_management.edits[1]": ("context_management", {"edits": [{}, "RAW"]}),
     "mcp_servers[1].tool_configuration": ("mcp_servers", [SERVER, {**SERVER, "tool_configuration": "RAW"}]),
     "tools[0].input_examples[0]": ("tools", [{**FUNCTION, "input_examples": ["RAW"]}]),
@@ -119,7 +131,7 @@ def test_a_free_object_is_an_object_of_bounded_depth(path: str) -> None:
 @pytest.mark.parametrize(
     ("fields", "path"),
     [
-        ({"container": {"skills": [{}] * 3}}, "container.skills"),
+        ({"container": {"skills": [SKILL] * 3}}, "container.skills"),
         ({"context_management": {"edits": [{}] * 3}}, "context_management.edits"),
         ({"mcp_servers": [SERVER] * 3}, "mcp_servers"),
         ({"tools": [{**FUNCTION, "input_examples": [{}] * 3}]}, "tools[0].input_examples"),
