@@ -56,6 +56,7 @@ class TextDigest:
             return
         if unread.isascii() and b"\\" not in unread:  # the text as it is
             self._length += len(unread)
+            self._blank = self._blank and unread.isspace()
             self._digest.update(unread)
         else:
             text = _to_text(unread)
@@ -74,6 +75,7 @@ class TextDigest:
         """Add a piece that is not encoded. For a long one this is cheaper."""
         self.read()
         self._length += len(text)
+        self._blank = self._blank and (not text or text.isspace())
         self._digest.update(text.encode())
 
     @property
