@@ -93,7 +93,7 @@ def test_translation_needs_msgspec_alone(module: str) -> None:
 def test_json_of_the_standard_library_is_left_to_one_module() -> None:
     """It is slow. A body that cannot be decoded may need it, to say where half of a character is."""
     readers = {module for module, found in IMPORTS.items() if place_of(module) in FREE_OF_IO and "json" in found}
-    assert readers <= {"chatcompat.request.lenient"}
+    assert readers <= {"chatcompat.request.json_objects"}
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ escapes are uniform, and a duplicate key keeps its last value only. So a filter 
 a different value than the inner app does.
 """
 
+import json
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -15,6 +16,11 @@ from chatcompat.errors import InvalidRequest
 
 decode_raw_object: Final[Callable[[Raw | bytes | str], dict[str, Raw]]] = msgspec.json.Decoder(dict[str, Raw]).decode
 decode_raw_list: Final[Callable[[Raw | bytes | str], list[Raw]]] = msgspec.json.Decoder(list[Raw]).decode
+
+
+def decode_with_surrogates(body: bytes) -> Any:
+    """Decode JSON that the typed decoder refuses, to find the place of a lone surrogate. It is slow."""
+    return json.loads(body)
 
 
 _encode = msgspec.json.Encoder().encode

@@ -4,7 +4,6 @@ The typed decoder refuses them, so a request in the vendor's form costs nothing 
 here, once, along the struct types.
 """
 
-import json
 from collections.abc import Iterator
 from functools import cache
 from types import UnionType
@@ -14,7 +13,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from chatcompat.errors import DECODE_ERRORS, to_param
-from chatcompat.request.json_objects import decode_raw_list, decode_raw_object
+from chatcompat.request.json_objects import decode_raw_list, decode_raw_object, decode_with_surrogates
 from chatcompat.wire.chat_request import ChatCompletionRequest, FunctionCall, ImagePart
 
 _OBJECT: Final = ord("{")
@@ -115,7 +114,7 @@ def _fields_of(struct: type[Struct]) -> tuple[frozenset[str], dict[str, Structs]
 def lone_surrogate(body: bytes) -> str | None:
     r"""The path of the first text with half of a surrogate pair, as `\ud800`. None if there is none, or no JSON."""
     try:
-        values: list[tuple[str, Any]] = [("", json.loads(body))]
+        values: list[tuple[str, Any]] = [("", decode_with_surrogates(body))]
     except (*DECODE_ERRORS, ValueError):
         return None
     while values:

@@ -201,6 +201,12 @@ def test_each_wording_of_a_too_long_prompt_has_the_code(message: str, body: str)
     assert message in fields["message"]
 
 
+@pytest.mark.parametrize("kind", ["exceed_context_size_error", "context_length_exceeded"])
+def test_type_or_code_of_a_too_long_prompt_needs_no_wording(kind: str) -> None:
+    assert error(400, native(kind, "No."))["code"] == "context_length_exceeded"
+    assert error(400, coded("invalid_request_error", kind))["code"] == "context_length_exceeded"
+
+
 @pytest.mark.parametrize("message", TOO_LONG)
 def test_prompt_that_is_too_long_has_its_code_in_a_stream_too(message: str) -> None:
     chunks = translation().stream()
