@@ -43,4 +43,4 @@ async def test_the_beta_header_goes_beside_the_clients_own() -> None:
     headers = [(b"anthropic-beta", b"mine")]
     await call(app, chat(reasoning_effort="low", max_tokens=9000), headers=headers)
     sent = [value for name, value in inner.scopes[-1]["headers"] if name == b"anthropic-beta"]
-    assert sent == [b"mine", b"thinking-binding-controls-2026-08-01"]
+    assert sent == [b"mine,thinking-binding-controls-2026-08-01"]
