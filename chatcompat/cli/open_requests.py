@@ -32,7 +32,7 @@ class OpenRequests:
     """The requests that are being served."""
 
     def __init__(self) -> None:
-        self.stopped = False
+        self.stopped: bool = False
         self.waiting: set[asyncio.Timeout] = set()
         self.open: set[_OpenRequest] = set()
 

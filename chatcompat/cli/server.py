@@ -34,14 +34,14 @@ class ServeConfig(PatientConfig):
             timeout_graceful_shutdown=shutdown_timeout + _FORCE_AFTER,
             **options,
         )
-        self.settings = settings
-        self.shutdown_timeout = shutdown_timeout
-        self.requests = OpenRequests()
+        self.settings: Settings = settings
+        self.shutdown_timeout: int = shutdown_timeout
+        self.requests: OpenRequests = OpenRequests()
 
     def load(self) -> None:
         """Make the app."""
         self.requests = OpenRequests()
-        self.app = partial(create_app, self.settings, self.requests)
+        self.app: Any = partial(create_app, self.settings, self.requests)
         super().load()
 
 

@@ -1,5 +1,6 @@
 """Blocks of a stream, put together as the service wrote them."""
 
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -9,8 +10,8 @@ Fields = dict[str, Raw]
 
 NULL: Final = Raw(b"null")
 
-encode = msgspec.json.Encoder().encode
-decode_fields = msgspec.json.Decoder(Fields).decode
+encode: Final[Callable[[object], bytes]] = msgspec.json.Encoder().encode
+decode_fields: Final[Callable[[Raw | bytes], Fields]] = msgspec.json.Decoder(Fields).decode
 _optional_list = msgspec.json.Decoder(list[Raw] | None).decode
 _optional_text = msgspec.json.Decoder(str | None).decode
 _text = msgspec.json.Decoder(str).decode

@@ -25,7 +25,7 @@ class PendingCalls:
     """Pairs calls with results. A tool message refers to its call by id, a function message by the function's name."""
 
     def __init__(self) -> None:
-        self.answered = False
+        self.answered: bool = False
         """Whether any call has a result."""
         self._calls: list[_Call] = []
         self._waiting: dict[tuple[str | None, str], deque[_Call]] = {}  # the calls without a result
