@@ -109,10 +109,7 @@ class ChunkWriter:
         if text:
             self.has_content = True
             encoded = _encode(text)
-            if len(encoded) > BATCH:
-                self.content.add_text(text)
-            else:
-                self.content.add(encoded[1:-1])
+            self.content.add(encoded[1:-1])
             self.out += (self.text_head, encoded, self.text_tail)
 
     def reason(self, text: str) -> None:

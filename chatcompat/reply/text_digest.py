@@ -29,6 +29,11 @@ def _to_text(unquoted: bytes | bytearray) -> str:
     return _decode(b"".join((b'"', unquoted, b'"')))
 
 
+def _is_blank(text: str | bytes | bytearray) -> bool:
+    """Whether a text is empty or white space. Nearly all texts are told by their first character."""
+    return not text[:1].strip() and not text.strip()
+
+
 def digest_of(text: str) -> bytes:
     """Return the digest of a text. A `TextDigest` of its pieces has the same. Blank text counts as none."""
     return blake2b(b"" if text.isspace() else text.encode(), digest_size=32).digest()
@@ -56,12 +61,12 @@ class TextDigest:
             return
         if unread.isascii() and b"\\" not in unread:  # the text as it is
             self._length += len(unread)
-            self._blank = self._blank and unread.isspace()
+            self._blank = self._blank and _is_blank(unread)
             self._digest.update(unread)
         else:
             text = _to_text(unread)
             self._length += len(text)
-            self._blank = self._blank and text.isspace()
+            self._blank = self._blank and _is_blank(text)
             self._digest.update(text.encode())
         unread.clear()
 
@@ -70,13 +75,6 @@ class TextDigest:
         self.unread += piece
         if len(self.unread) > BATCH:
             self.read()
-
-    def add_text(self, text: str) -> None:
-        """Add a piece that is not encoded. For a long one this is cheaper."""
-        self.read()
-        self._length += len(text)
-        self._blank = self._blank and (not text or text.isspace())
-        self._digest.update(text.encode())
 
     @property
     def length(self) -> int:

@@ -9,7 +9,7 @@ export const model = "caicaini/auto";
 export const SYSTEM = "You are concise.";
 export const USER = "Say hello to Zo\u00eb \u{1f44b}";
 export const PIXEL =
-  "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAABJRU5ErkJggg==";
+  "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGP4z8DwHwAFAAH/iZk9HQAAAABJRU5ErkJggg==";
 
 /** What became of the stream, as the service saw it, once it has ended. */
 export async function fateOf(name) {
