@@ -43,7 +43,7 @@ class Served:
         """So many lines of the access log, once they are there."""
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
-            lines = self.errors.read_text().splitlines()
+            lines = self.errors.read_text().rpartition("\n")[0].splitlines()  # whole ones
             if len(lines) >= count:
                 return [json.loads(line) for line in lines]
             time.sleep(0.02)
