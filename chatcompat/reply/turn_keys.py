@@ -223,9 +223,9 @@ def lost_turns(messages: Sequence[Message]) -> list[tuple[AssistantMessage, byte
     The loop goes back to the last user turn without results. The service expects no thinking before that.
     """
     found: list[tuple[AssistantMessage, bytes]] = []
-    if _is_turn(messages[-1]) or (
-        isinstance(messages[-1], UserMessage) and (len(messages) == 1 or _is_turn(messages[-2]))
-    ):
+    last = messages[-1]
+    is_asked = isinstance(last, UserMessage) and not _has_results(last)
+    if _is_turn(last) or (is_asked and (len(messages) == 1 or _is_turn(messages[-2]))):
         return found  # no results: the most common case
     turns: list[AssistantMessage] = []  # the turns that answer the run before them
     for is_turn, group in groupby(reversed(messages), _is_turn):
