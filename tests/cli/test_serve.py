@@ -41,11 +41,15 @@ class Served:
 
     def lines(self, count: int) -> list[Any]:
         """So many lines of the access log, once they are there."""
+        return [json.loads(line) for line in self.written(count)]
+
+    def written(self, count: int) -> list[str]:
+        """So many lines on stderr, once they are there."""
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
             lines = self.errors.read_text().rpartition("\n")[0].splitlines()  # whole ones
             if len(lines) >= count:
-                return [json.loads(line) for line in lines]
+                return lines
             time.sleep(0.02)
         raise AssertionError(self.errors.read_text())
 
