@@ -46,6 +46,11 @@ class InvalidRequest(ChatCompatError):
         return to_error_body(self.message, "invalid_request_error", param=self.param, code=self.code)
 
 
+def missing_field(path: str) -> InvalidRequest:
+    """The error for a required field that is missing."""
+    return InvalidRequest("A required field is missing.", param=path, code="missing_required_parameter")
+
+
 class InvalidReply(ChatCompatError):
     """The inner messages app is at fault: its reply is not a message, or is incomplete.
 
@@ -117,6 +122,14 @@ class ErrorBody(Struct):
 def to_error_body(message: str, error_type: str, *, param: str | None = None, code: str | None = None) -> bytes:
     """Return the bytes of `{"error": {...}}`."""
     return _encode(ErrorBody(ErrorObject(message=message, type=error_type, param=param, code=code)))
+
+
+def to_native_error_body(error_type: str, message: str, **more: str | None) -> bytes:
+    """Return the bytes of a native error, for an app that stands in front of the messages API too.
+
+    With `more` fields, `param` and `code`, the body suits both chat and native clients.
+    """
+    return _encode({"type": "error", "error": {"type": error_type, "message": message, **more}})
 
 
 class ErrorReply(msgspec.Struct, frozen=True):

@@ -3,29 +3,19 @@
 import asyncio
 from typing import Final
 
-import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chatcompat.asgi.headers import lowered, media_type, to_header_map
 from chatcompat.asgi.http import SERVER_SHUTDOWN, respond, server_shutdown
 from chatcompat.cli.request_log import note_shutdown
+from chatcompat.errors import to_native_error_body
 
 _GRACE: Final = 1.0  # seconds in which a stopped app may end its reply, before it is cancelled
 _EVENT_STREAM: Final = b"text/event-stream"
 _STOP: Final = {"type": "http.disconnect", "reason": SERVER_SHUTDOWN}
 
 # It suits both chat and native clients.
-_ERROR: Final = msgspec.json.encode(
-    {
-        "type": "error",
-        "error": {
-            "type": "api_error",
-            "message": server_shutdown().message,
-            "param": None,
-            "code": SERVER_SHUTDOWN,
-        },
-    }
-)
+_ERROR: Final = to_native_error_body("api_error", server_shutdown().message, param=None, code=SERVER_SHUTDOWN)
 
 
 class OpenRequests:

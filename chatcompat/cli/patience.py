@@ -6,18 +6,15 @@ The protocol limits the time and size of a request's head. The app limits how lo
 import asyncio
 from typing import Any, Final, cast
 
-import msgspec
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from chatcompat.asgi.http import respond
-from chatcompat.errors import InvalidRequest
+from chatcompat.errors import InvalidRequest, to_native_error_body
 from chatcompat.upstream.upload import too_slow
 
 MAX_HEAD_BYTES: Final = 64 * 1024
-
-_encode = msgspec.json.Encoder().encode
 
 
 class PatientConfig(uvicorn.Config):
@@ -89,8 +86,7 @@ class PatientProtocol(HttpToolsProtocol):
         self._stop_clock()
         if self._in_head and not self._is_answering():
             # The path is not known yet. This body suits both chat and native clients.
-            error = {"type": "invalid_request_error", "message": message, "param": None, "code": None}
-            body = _encode({"type": "error", "error": error})
+            body = to_native_error_body("invalid_request_error", message, param=None, code=None)
             head = b"HTTP/1.1 %s\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
             self.transport.write(head % (status, len(body)) + body)
         self.transport.close()
@@ -130,8 +126,8 @@ class _Patient:
             if error is not self._refusal:
                 raise
         if self._refusal is not None and not self._started:
-            error_object = {"type": "invalid_request_error", "message": self._refusal.message}
-            await respond(self.send, self._refusal.status, _encode({"type": "error", "error": error_object}))
+            body = to_native_error_body("invalid_request_error", self._refusal.message)
+            await respond(self.send, self._refusal.status, body)
 
     async def receive(self) -> Message:
         """Receive the next message. Raises `InvalidRequest` if the body stalls."""

@@ -13,9 +13,9 @@ import chatcompat
 from chatcompat.asgi.middleware import MIB
 from chatcompat.cli.log import LogFormat, LogLevel, logging_config
 from chatcompat.cli.serve_app import Settings
-from chatcompat.cli.serve_options import check_settings, check_tls, check_workers, exit_with, to_aliases, to_upstream
+from chatcompat.cli.serve_options import check_settings, check_tls, check_workers, to_aliases, to_upstream
 from chatcompat.cli.server import ServeConfig, StoppableServer, Supervisor, say_why
-from chatcompat.cli.settings import config_file
+from chatcompat.cli.settings import config_file, exit_with
 
 _WELCOME: Final = """\
 chatcompat {version} in front of {inner}.

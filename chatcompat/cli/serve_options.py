@@ -6,20 +6,15 @@ import ssl
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 from chatcompat.cli.serve_app import Settings, load
+from chatcompat.cli.settings import exit_with
 from chatcompat.upstream import Upstream
 
 # A scheme and a host, for instance of an app in a browser: `https://a.example:8443`, `app://obsidian.md`.
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]{0,31}+://[^/?#@\s]{1,255}+")
 _ENDPOINTS: Final = ("/messages", "/chat/completions")
-
-
-def exit_with(message: str) -> NoReturn:
-    """Print an error, and end the command with the status of a bad value."""
-    print(f"chatcompat: {message}", file=sys.stderr)
-    sys.exit(2)
 
 
 def to_upstream(url: str | None) -> str | None:

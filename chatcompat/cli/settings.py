@@ -30,46 +30,47 @@ def check_settings(_app: App, _commands: tuple[str, ...], arguments: ArgumentCol
     for variable in sorted(set(os.environ) - {CONFIG}):
         name = variable.removeprefix(PREFIX)
         if name != variable and name not in known:
-            _exit(f"the environment variable {variable} is not an option of serve", _nearest(name, known, PREFIX))
+            exit_with(f"the environment variable {variable} is not an option of serve{_nearest(name, known, PREFIX)}")
     path = config_file()
     if path is None:
         if CONFIG in os.environ:
-            _exit(f"{CONFIG} names {os.environ[CONFIG]!r}, which is not a file")
+            exit_with(f"{CONFIG} names {os.environ[CONFIG]!r}, which is not a file")
         return
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        _exit(f"{path} is not TOML: {error}")
+        exit_with(f"{path} is not TOML: {error}")
     except OSError as error:
-        _exit(f"{path} cannot be read: {error.strerror}")
+        exit_with(f"{path} cannot be read: {error.strerror}")
     for table in tables:
         if table not in (TABLE, MODELS):
-            _exit(f"{path} has {table!r} outside the table [{TABLE}], where it has no effect", _nearest(table, {TABLE}))
+            near = _nearest(table, {TABLE})
+            exit_with(f"{path} has {table!r} outside the table [{TABLE}], where it has no effect{near}")
     options = _to_options(path, tables)
     types = {name.lstrip("-"): argument.hint for argument in arguments for name in argument.names}
     for name, value in options.items():
         hint = types.get(name.replace("_", "-"))
         if hint is None:
             known = {name for name in types if not name.startswith("no-")}
-            _exit(f"{path}: [{TABLE}] has no option {name!r}", _nearest(name, known))
+            exit_with(f"{path}: [{TABLE}] has no option {name!r}{_nearest(name, known)}")
         if (expected := _mismatch(hint, value)) is not None:
-            _exit(f"{path}: {name} in [{TABLE}] must be {expected}, not {value!r:.100}")
+            exit_with(f"{path}: {name} in [{TABLE}] must be {expected}, not {value!r:.100}")
 
 
 def _to_options(path: Path, tables: dict[str, Any]) -> dict[str, Any]:
     """The options in the file. A table `models` has model aliases: native models by the names that clients use."""
     options = tables.get(TABLE, {})
     if not isinstance(options, dict):
-        _exit(f"{path}: {TABLE!r} must be a table, [{TABLE}]")
+        exit_with(f"{path}: {TABLE!r} must be a table, [{TABLE}]")
     options = dict(options)
     aliases = dict(tables.get(MODELS, {})) if isinstance(tables.get(MODELS, {}), dict) else None
     if aliases is None:
-        _exit(f"{path}: {MODELS!r} outside [{TABLE}] must be a table, [{MODELS}]")
+        exit_with(f"{path}: {MODELS!r} outside [{TABLE}] must be a table, [{MODELS}]")
     if isinstance(options.get(MODELS), dict):
         aliases |= options.pop(MODELS)
     for name, native in aliases.items():
         if not (isinstance(native, str) and name and native):
-            _exit(f"{path}: {name!r} in [{MODELS}] must be the name of a native model, not {native!r:.100}")
+            exit_with(f"{path}: {name!r} in [{MODELS}] must be the name of a native model, not {native!r:.100}")
     if aliases:
         name = "model_alias" if "model_alias" in options else "model-alias"
         given = options.get(name, [])
@@ -108,6 +109,7 @@ def _nearest(name: str, known: Collection[str], prefix: str = "") -> str:
     return "".join(f"; did you mean {prefix}{near}?" for near in get_close_matches(name, known, 1))
 
 
-def _exit(message: str, hint: str = "") -> NoReturn:
-    print(f"chatcompat: {message}{hint}", file=sys.stderr)
+def exit_with(message: str) -> NoReturn:
+    """Print an error, and end the command with the status of a bad value."""
+    print(f"chatcompat: {message}", file=sys.stderr)
     sys.exit(2)

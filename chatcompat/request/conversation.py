@@ -10,7 +10,7 @@ from typing import Any, Final, assert_never
 from msgspec import UNSET, Raw, Struct
 
 from chatcompat.dialect import Dialect
-from chatcompat.errors import InvalidRequest
+from chatcompat.errors import InvalidRequest, missing_field
 from chatcompat.request.bounds import RequestBounds, check_count
 from chatcompat.request.cache_marks import join_marks
 from chatcompat.request.content import (
@@ -264,11 +264,11 @@ class Conversation:
     def _to_tool_use(self, call: ToolCall, native_id: str, path: str) -> ToolUseBlockParam:
         if call.type == "custom":
             if call.custom is None:
-                raise missing(f"{path}.custom")
+                raise missing_field(f"{path}.custom")
             raw = {"input": call.custom.input}
             return self._call(call.id, native_id, call.custom.name, raw, path)
         if call.function is None:
-            raise missing(f"{path}.function")
+            raise missing_field(f"{path}.function")
         raw = self._to_input(call.function, f"{path}.function.arguments")
         return self._call(call.id, native_id, call.function.name, raw, path)
 
@@ -386,8 +386,3 @@ def _marked(instruction: _Instruction) -> list[BlockParam]:
     for block in instruction.blocks:
         block.text = f"<system>\n{block.text}\n</system>"
     return [*instruction.blocks]
-
-
-def missing(path: str) -> InvalidRequest:
-    """The error for a missing field that another field requires."""
-    return InvalidRequest("A required field is missing.", param=path, code="missing_required_parameter")

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
-from chatcompat.errors import DECODE_ERRORS, InvalidRequest
+from chatcompat.errors import DECODE_ERRORS, InvalidRequest, missing_field
 from chatcompat.request.bounds import DEFAULT_BOUNDS, RequestBounds
 from chatcompat.request.free_json import check_objects
 from chatcompat.request.lenient import lone_surrogate, with_strict_forms
@@ -137,7 +137,7 @@ def to_invalid_request(error: Exception) -> InvalidRequest:
         sentence, param = before, found[1]
     if missing := _MISSING.fullmatch(sentence):
         param = f"{param}.{missing[1]}" if param else missing[1]
-        return InvalidRequest("A required field is missing.", param=param, code="missing_required_parameter")
+        return missing_field(param)
     if sentence.startswith(_QUOTING):
         word = sentence.partition("value ")[2][1:-1]  # without its quotation marks
         named = f" {word!r}" if word in _KNOWN_WORDS else ""

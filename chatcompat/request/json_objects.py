@@ -6,13 +6,14 @@ a different value than the inner app does.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
 from msgspec import Raw
 
 from chatcompat.errors import InvalidRequest
+from chatcompat.request.bounds import RequestBounds, check_count
 
 decode_raw_object: Final[Callable[[Raw | bytes | str], dict[str, Raw]]] = msgspec.json.Decoder(dict[str, Raw]).decode
 decode_raw_list: Final[Callable[[Raw | bytes | str], list[Raw]]] = msgspec.json.Decoder(list[Raw]).decode
@@ -94,6 +95,20 @@ def _too_deep(path: str, max_depth: int) -> InvalidRequest:
     return InvalidRequest(
         f"The JSON is nested too deeply: at most {max_depth} levels are allowed.", param=path, code="nested_too_deeply"
     )
+
+
+def require_object(source: Raw, path: str, max_depth: int) -> dict[str, Any]:
+    """`read_object` that raises `InvalidRequest` for what is not a JSON object. Invalid UTF-8 stays what it is."""
+    try:
+        return read_object(source, path, max_depth)
+    except msgspec.DecodeError:
+        raise InvalidRequest("Expected object.", param=path, code="invalid_type") from None
+
+
+def require_objects(sources: Sequence[Raw], name: str, path: str, bounds: RequestBounds) -> list[dict[str, Any]]:
+    """Decode a list of objects; `name` is the plural of what it holds. Raises `InvalidRequest`."""
+    check_count(name, len(sources), bounds.parts, path)
+    return [require_object(source, f"{path}[{index}]", bounds.depth) for index, source in enumerate(sources)]
 
 
 def read_schema(source: Raw, path: str, max_depth: int) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from msgspec import UNSET, Raw, UnsetType
 from chatcompat.errors import InvalidRequest
 from chatcompat.request.bounds import check_count
 from chatcompat.request.context import RequestContext
-from chatcompat.request.json_objects import read_object
+from chatcompat.request.json_objects import require_object
 from chatcompat.request.media import is_http, to_base64_block
 from chatcompat.request.tool_arguments import to_input
 from chatcompat.wire.chat_native import (
@@ -147,10 +147,7 @@ def read_input(raw: Raw | UnsetType, path: str, context: RequestContext) -> tupl
         return {}, True
     if bytes(memoryview(raw)[:1]) == b'"':
         return to_input(_decode_str(raw), path, context.bounds.depth)
-    try:
-        return read_object(raw, path, context.bounds.depth), True
-    except msgspec.DecodeError:
-        raise InvalidRequest("Expected object.", param=path, code="invalid_type") from None
+    return require_object(raw, path, context.bounds.depth), True
 
 
 def to_thinking_block(

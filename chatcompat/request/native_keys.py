@@ -7,14 +7,13 @@ They never override what the translation makes of the chat fields: `response_for
 from collections.abc import Iterator
 from typing import Any, Final
 
-import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from chatcompat.dialect import BETA, Dialect
 from chatcompat.errors import InvalidRequest
 from chatcompat.request.bounds import check_count
 from chatcompat.request.context import RequestContext
-from chatcompat.request.json_objects import read_object
+from chatcompat.request.json_objects import require_object, require_objects
 from chatcompat.wire.chat_native import ContextManagementKey, MCPServer, OutputConfigKey, ThinkingKey
 from chatcompat.wire.chat_request import ChatCompletionRequest, Container
 from chatcompat.wire.messages import (
@@ -109,7 +108,9 @@ def _to_container(container: str | Container, context: RequestContext) -> str | 
 
 
 def _to_context_management(key: ContextManagementKey, context: RequestContext) -> dict[str, Any]:
-    return {} if key.edits is None else {"edits": _objects(key.edits, "context_management.edits", context)}
+    if key.edits is None:
+        return {}
+    return {"edits": require_objects(key.edits, "entries", "context_management.edits", context.bounds)}
 
 
 def _to_servers(servers: list[MCPServer], context: RequestContext) -> list[dict[str, Any]]:
@@ -146,19 +147,7 @@ def to_thinking(key: ThinkingKey, context: RequestContext) -> ThinkingConfig | N
 
 def _object(raw: Raw | UnsetType, path: str, context: RequestContext) -> dict[str, Any] | None:
     """Decode an optional object. None if it is absent or null."""
-    return None if raw is UNSET or bytes(raw) == _NULL else _read(raw, path, context)
-
-
-def _objects(raws: list[Raw], path: str, context: RequestContext) -> list[dict[str, Any]]:
-    check_count("entries", len(raws), context.bounds.parts, path)
-    return [_read(raw, f"{path}[{index}]", context) for index, raw in enumerate(raws)]
-
-
-def _read(raw: Raw, path: str, context: RequestContext) -> dict[str, Any]:
-    try:
-        return read_object(raw, path, context.bounds.depth)
-    except msgspec.DecodeError:
-        raise InvalidRequest("Expected object.", param=path, code="invalid_type") from None
+    return None if raw is UNSET or bytes(raw) == _NULL else require_object(raw, path, context.bounds.depth)
 
 
 # ---------------------------------------------------------------- betas

@@ -5,7 +5,7 @@ from typing import Any, Final
 from msgspec import UNSET, Raw, Struct
 
 from chatcompat.dialect import Dialect
-from chatcompat.errors import InvalidRequest
+from chatcompat.errors import missing_field
 from chatcompat.request.bounds import RequestBounds, grows_too_much
 from chatcompat.request.context import RequestContext
 from chatcompat.request.json_objects import CONTAINERS, check_depth, count_brackets, read_schema
@@ -58,9 +58,7 @@ def to_output(
         return Output()
     json_schema = response_format.json_schema
     if json_schema is None and response_format.type == "json_schema":
-        raise InvalidRequest(
-            "A required field is missing.", param="response_format.json_schema", code="missing_required_parameter"
-        )
+        raise missing_field("response_format.json_schema")
     tool = ToolParam(name=_free_name(names), description=_DESCRIPTION, input_schema=_ANY_OBJECT)
     output = Output(tool=tool, forced=dialect.forced_tools)
     if json_schema is not None:

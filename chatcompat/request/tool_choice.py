@@ -5,7 +5,7 @@ from typing import Any, Final, Literal
 from msgspec import Struct
 
 from chatcompat.dialect import Dialect
-from chatcompat.errors import InvalidRequest
+from chatcompat.errors import InvalidRequest, missing_field
 from chatcompat.request.structured_output import Output
 from chatcompat.request.tool_names import ToolNames
 from chatcompat.wire.chat_native import NativeAny, NativeAuto, NativeNone, NativeTool
@@ -146,9 +146,7 @@ def _flat_name(choice: NamedFunctionChoice | NamedCustomChoice) -> str:
     """The name directly in a choice, as in the vendor's newer API."""
     if choice.name is None:
         field = "function" if isinstance(choice, NamedFunctionChoice) else "custom"
-        raise InvalidRequest(
-            "A required field is missing.", param=f"tool_choice.{field}", code="missing_required_parameter"
-        )
+        raise missing_field(f"tool_choice.{field}")
     return choice.name
 
 

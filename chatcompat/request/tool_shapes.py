@@ -6,14 +6,12 @@ fields directly on the tool (`{"type": "function", "name": ...}`). If a client w
 
 from typing import Any, Final
 
-import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from chatcompat.dialect import Dialect
-from chatcompat.errors import InvalidRequest
-from chatcompat.request.bounds import check_count
+from chatcompat.errors import missing_field
 from chatcompat.request.context import RequestContext
-from chatcompat.request.json_objects import read_object
+from chatcompat.request.json_objects import require_objects
 from chatcompat.wire.chat_native import NativeToolFields
 from chatcompat.wire.chat_request import (
     CustomDefinition,
@@ -36,7 +34,7 @@ def name_of(tool: FunctionTool | CustomTool, path: str) -> str:
     if nested is not None:
         return nested.name
     if tool.name is None:
-        raise _missing(f"{path}.{field}")
+        raise missing_field(f"{path}.{field}")
     return tool.name
 
 
@@ -61,7 +59,7 @@ def to_grammar(form: GrammarFormat, path: str) -> Grammar:
     if form.grammar is not None:
         return form.grammar
     if form.definition is None or form.syntax is None:
-        raise _missing(f"{path}.grammar")
+        raise missing_field(f"{path}.grammar")
     return Grammar(form.definition, form.syntax)
 
 
@@ -80,10 +78,6 @@ def _report_flat(
 
 def _plain(value: Any) -> Any:
     return bytes(value) if isinstance(value, Raw) else value
-
-
-def _missing(path: str) -> InvalidRequest:
-    return InvalidRequest("A required field is missing.", param=path, code="missing_required_parameter")
 
 
 # ---------------------------------------------------------------- native fields
@@ -106,21 +100,11 @@ def set_native_fields(
             if name not in dialect.native_tool_fields:
                 context.ignored.append(reported)
                 continue
-            value = _examples(value, f"{path}.{name}", context) if name == "input_examples" else value
+            if name == "input_examples":
+                value = require_objects(value, "examples", f"{path}.{name}", context.bounds)
             if found is UNSET:
                 found = value
             elif found != value:
                 context.ignored.append(reported)
         if found is not UNSET:
             setattr(tool, name, found)
-
-
-def _examples(raws: list[Raw], path: str, context: RequestContext) -> list[dict[str, Any]]:
-    check_count("examples", len(raws), context.bounds.parts, path)
-    examples: list[dict[str, Any]] = []
-    for index, raw in enumerate(raws):
-        try:
-            examples.append(read_object(raw, f"{path}[{index}]", context.bounds.depth))
-        except msgspec.DecodeError:
-            raise InvalidRequest("Expected object.", param=f"{path}[{index}]", code="invalid_type") from None
-    return examples

@@ -14,7 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from chatcompat.asgi.headers import HOP_BY_HOP, Headers, has_control, lowered, named_by_connection, size_of
 from chatcompat.asgi.http import ClientDisconnected, respond, route_path
-from chatcompat.errors import InvalidReply, InvalidRequest
+from chatcompat.errors import InvalidReply, InvalidRequest, to_native_error_body
 
 try:
     import aiohttp
@@ -314,8 +314,7 @@ def _to_reply_headers(response: aiohttp.ClientResponse, max_bytes: int) -> Heade
 
 async def _fail(send: Send, status: int, error_type: str, message: str, headers: Headers | None = None) -> None:
     """Send a native error."""
-    body = _encode({"type": "error", "error": {"type": error_type, "message": message}})
-    await respond(send, status, body, headers or ())
+    await respond(send, status, to_native_error_body(error_type, message), headers or ())
 
 
 def to_end_to_end(headers: Headers, left_out: Set[bytes]) -> Headers:
