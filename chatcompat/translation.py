@@ -3,7 +3,7 @@
 import time
 from typing import ClassVar, Final
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct
 
 from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption, to_dialect
 from chatcompat.errors import ErrorReply, InvalidRequest, to_param
@@ -18,7 +18,6 @@ from chatcompat.request import Decoded, TranslatedRequest, decode_chat_request, 
 from chatcompat.request.bounds import DEFAULT_BOUNDS, RequestBounds
 from chatcompat.request.prefix import follows
 from chatcompat.wire.decode import decode_message, to_native_error
-from chatcompat.wire.messages import ThinkingAdaptive, ThinkingConfig, ThinkingEnabled
 from chatcompat.wire.sse import MAX_EVENT_BYTES
 
 __all__ = ["Translation", "translate"]
@@ -207,10 +206,6 @@ def translate_decoded(
         context=_to_reply_context(decoded, outcome, int(time.time()) if created is None else created),
         choices=chat.n or 1,
     )
-
-
-def _binds(thinking: ThinkingConfig | UnsetType) -> bool:
-    return isinstance(thinking, ThinkingEnabled | ThinkingAdaptive) and thinking.block_binding is not UNSET
 
 
 def _to_reply_context(decoded: Decoded, outcome: TranslatedRequest, created: int) -> ReplyContext:

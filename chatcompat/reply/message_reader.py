@@ -137,10 +137,10 @@ class MessageReader:
 
     def _on_message_delta(self, event: MessageDelta) -> None:
         self.reply.hold(sum(len(name) + memoryview(count).nbytes for name, count in (event.usage or {}).items()))
+        event.delta.container = event.delta.container or self._stop.container
         if event.delta.stop_reason is not None:
-            event.delta.container = event.delta.container or self._stop.container
             self._stop = event.delta
-        elif event.delta.container:
+        else:
             self._stop.container = event.delta.container
         merge_usage(self.reply.summary.native_usage, event.usage)
 

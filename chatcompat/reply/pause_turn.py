@@ -23,21 +23,20 @@ from chatcompat.wire.utf8 import require_utf8
 PAUSE: Final = "pause_turn"
 
 _EMPTY: Final = Raw(b'""')
-_NULL: Final = NULL
 
 _encode = msgspec.json.Encoder().encode
 _list = msgspec.json.Decoder(list[Raw]).decode
 
 
 class _Text(Struct):
-    text: Raw = _NULL
+    text: Raw = NULL
 
 
 class _Head(Struct):
     """The fields of a message that matter here."""
 
     content: list[Raw]
-    id: Raw = _NULL
+    id: Raw = NULL
     stop_reason: str | None = None
     usage: Usage | None = None
 
@@ -54,9 +53,9 @@ class _Delta(Struct):
     thinking: str = ""
     signature: str = ""
     partial_json: str = ""
-    citation: Raw = _NULL
-    content: Raw = _NULL
-    encrypted_content: Raw = _NULL
+    citation: Raw = NULL
+    content: Raw = NULL
+    encrypted_content: Raw = NULL
     stop_reason: str | None = None
 
 
@@ -71,11 +70,6 @@ class _Event(Struct):
     usage: Usage | None = None
 
 
-class _Object(Struct):
-    """Any object. Its fields are validated and discarded."""
-
-
-_object = msgspec.json.Decoder(_Object).decode
 _text_of = msgspec.json.Decoder(_Text).decode
 _head = msgspec.json.Decoder(_Head).decode
 _event = msgspec.json.Decoder(_Event).decode
@@ -109,7 +103,7 @@ class PausedTurn:
         self.content: list[Raw] = []
         self.usage: Usage = {}
         self.streams = False  # whether its first part was a stream
-        self._message_id = _NULL
+        self._message_id = NULL
         self._left = max_bytes  # bytes of its streams that may still be kept
 
     def take_message(self, body: bytes, *, first: bool, last: bool) -> bytes | None:
@@ -158,7 +152,7 @@ class _Growing(GrowingBlock):
                 self.add_text("thinking", delta.thinking)
             case "signature_delta":
                 self.set_field("signature", Raw(_encode(delta.signature)))
-            case "citations_delta" if delta.citation is not _NULL:
+            case "citations_delta" if delta.citation is not NULL:
                 self.add_citation(delta.citation)
             case "input_json_delta":
                 self.add_input(delta.partial_json)

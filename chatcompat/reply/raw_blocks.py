@@ -10,7 +10,7 @@ Fields = dict[str, Raw]
 
 NULL: Final = Raw(b"null")
 
-encode: Final[Callable[[object], bytes]] = msgspec.json.Encoder().encode
+_encode = msgspec.json.Encoder().encode
 decode_fields: Final[Callable[[Raw | bytes], Fields]] = msgspec.json.Decoder(Fields).decode
 _optional_list = msgspec.json.Decoder(list[Raw] | None).decode
 _optional_text = msgspec.json.Decoder(str | None).decode
@@ -67,11 +67,11 @@ class GrowingBlock:
             return self._raw
         block = decode_fields(self._raw) | self._set
         for name, pieces in self._texts.items():
-            block[name] = Raw(encode("".join([_optional_text(block.get(name, NULL)) or "", *pieces])))
+            block[name] = Raw(_encode("".join([_optional_text(block.get(name, NULL)) or "", *pieces])))
         if self._citations:
             before = _optional_list(block.get("citations", NULL))
-            block["citations"] = Raw(encode([*(before or ()), *self._citations]))
+            block["citations"] = Raw(_encode([*(before or ()), *self._citations]))
         if raw:
             decode_fields(raw)
             block["input"] = Raw(raw)
-        return Raw(encode(block))
+        return Raw(_encode(block))

@@ -36,7 +36,7 @@ def _is_blank(text: str | bytes | bytearray) -> bool:
 
 def digest_of(text: str) -> bytes:
     """Return the digest of a text. A `TextDigest` of its pieces has the same. Blank text counts as none."""
-    return blake2b(b"" if text.isspace() else text.encode(), digest_size=32).digest()
+    return blake2b(b"" if _is_blank(text) else text.encode(), digest_size=32).digest()
 
 
 class TextDigest:

@@ -139,7 +139,7 @@ def _to_request(
     request = MessagesRequest(
         model=chat.model,
         max_tokens=chat.max_completion_tokens or chat.max_tokens or dialect.max_tokens,
-        messages=conversation.close(len(chat.messages) - 1),
+        messages=conversation.close(),
     )
     system: list[TextBlockParam] = [block for blocks in leading for block in blocks]
     if system:

@@ -51,9 +51,9 @@ from chatcompat.wire.messages import (
 )
 from chatcompat.wire.utf8 import require_utf8
 
-# The first native turn must be the user's, but a chat may begin with a greeting from the assistant.
 _NULL: Final = Raw(b"null")
 
+# The first native turn must be the user's, but a chat may begin with a greeting from the assistant.
 OPENING: Final = "(The conversation begins with the assistant's message.)"
 
 
@@ -119,12 +119,12 @@ class Conversation:
             case _:
                 assert_never(message)
 
-    def close(self, last: int) -> list[MessageParam]:
-        """End the last turn and return all turns; `last` is the index of the last message."""
+    def close(self) -> list[MessageParam]:
+        """End the last turn and return all turns."""
         self._end_user_turn()
         turns = self.messages
         if turns and turns[-1].role == "assistant":
-            self._end_prefill(last)
+            self._end_prefill()
         if not turns:
             raise InvalidRequest("At least one message must have text.", param="messages", code="empty_conversation")
         if turns[0].role == "assistant":
@@ -335,12 +335,12 @@ class Conversation:
             blocks += _marked(item) if isinstance(item, _Instruction) else [item]
         return blocks, [block for item in user[end:] if isinstance(item, _Instruction) for block in item.blocks]
 
-    def _end_prefill(self, last: int) -> None:
+    def _end_prefill(self) -> None:
         """Prepare a prefill, a final assistant message. Natively it must not end in whitespace."""
         if not self._dialect.prefill:
             raise InvalidRequest(
                 "The last message must not be an assistant message: this service cannot continue a reply.",
-                param=f"messages[{last}]",
+                param=f"messages[{self._last}]",
                 code="unsupported_value",
             )
         turn = self.messages[-1]

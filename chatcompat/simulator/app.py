@@ -71,7 +71,7 @@ async def create_message(request: Request) -> Response:
     betas = read_betas(request.headers.getlist("anthropic-beta"))
     check_betas(body, tools, model, betas)
     turns = check_prompt(body, tools, model, version)
-    binding = check_binding(body, tools, turns, model, betas)
+    binding = check_binding(body, tools, turns, model)
     check_limits(body, model, version)
     faults.raise_early(streamed=body.stream is True)
     key = _digest(encode(msgspec.structs.replace(body, stream=UNSET)))  # a stream and a whole reply have the same ids
@@ -99,7 +99,7 @@ async def count_tokens(request: Request) -> Response:
     betas = read_betas(request.headers.getlist("anthropic-beta"))
     check_betas(prompt, tools, model, betas)
     turns = check_prompt(prompt, tools, model, version)
-    check_binding(prompt, tools, turns, model, betas)
+    check_binding(prompt, tools, turns, model)
     faults.raise_early(streamed=False)
     counted = input_tokens(prompt, tools, turns)
     return _json(request, TokensCount(counted.plain + counted.cached))

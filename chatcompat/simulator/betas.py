@@ -11,6 +11,7 @@ from msgspec import UNSET
 from chatcompat.simulator.beta_wire import ContextManagement, MCPToolset
 from chatcompat.simulator.catalogue import Model
 from chatcompat.simulator.errors import invalid
+from chatcompat.simulator.prefix import BETA
 from chatcompat.simulator.wire import Prompt, ThinkingAdaptive, ThinkingEnabled, Tool
 
 Betas = frozenset[str]
@@ -21,7 +22,7 @@ CONTEXT_EDITS: Final = Betas({"context-management-2025-06-27"})
 COMPACTION: Final = Betas({"compact-2026-01-12"})
 FAST_MODE: Final = Betas({"fast-mode-2026-02-01"})
 TASK_BUDGET: Final = Betas({"task-budgets-2026-03-13"})
-BLOCK_BINDING: Final = Betas({"thinking-binding-controls-2026-08-01"})
+BLOCK_BINDING: Final = Betas({BETA})
 DISPLAY_UPDATES: Final = Betas({"thinking-display-updates-2026-08-18"})
 
 EDITS: Final = {

@@ -3,7 +3,6 @@
 Cache breakpoints do not count. Earlier thinking does, so a tool loop must come back as a whole.
 """
 
-from collections.abc import Set
 from hashlib import sha256
 from typing import Final
 
@@ -33,13 +32,10 @@ class Binding(Struct, frozen=True):
     dropped: list[Dropped] = []
 
 
-def check_binding(prompt: Prompt, tools: list[Tool], turns: list[Turn], model: Model, betas: Set[str]) -> Binding:
+def check_binding(prompt: Prompt, tools: list[Tool], turns: list[Turn], model: Model) -> Binding:
     """Check all thinking of a request. Removes what may be dropped from `turns`."""
     thinking = prompt.thinking
     asked = thinking.block_binding if isinstance(thinking, ThinkingEnabled | ThinkingAdaptive) else None
-    if asked is not None and BETA not in betas:
-        kind = "enabled" if isinstance(thinking, ThinkingEnabled) else "adaptive"
-        raise invalid(f"thinking.{kind}.block_binding: Extra inputs are not permitted")
     if not model.binds_thinking:
         return Binding()
     digest = sha256(model.id.encode())
