@@ -4,7 +4,6 @@ Each call is an exchange of its own, with its own translation. Here their replie
 the index of their choice, and usages are added up. If one choice fails, the others are cancelled and the whole fails.
 """
 
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,7 +16,7 @@ from msgspec import Raw
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chatcompat.asgi.exchange import Exchange
-from chatcompat.asgi.http import respond
+from chatcompat.asgi.http import respond, wait_for_disconnect
 from chatcompat.asgi.limits import Limits
 from chatcompat.asgi.thinking import ThinkingCache
 from chatcompat.record import ExchangeRecord
@@ -25,8 +24,6 @@ from chatcompat.reply.chunk_writer import DONE, escape_separators
 from chatcompat.reply.usage import sum_usages
 from chatcompat.translation import Translation
 from chatcompat.wire.sse import encode_data
-
-_logger: Final = logging.getLogger(__name__)
 
 _OK: Final = 200
 _DATA: Final = b"data: "
@@ -55,6 +52,7 @@ class Choices:
         self._reply = _Reply(send, translation.choices, self._fail)
         self._exchanges: dict[int, Exchange] = {}
         self._gone = anyio.Event()
+        self._end: Message = {}  # the `http.disconnect`, once it came: it says whether the server stops
         self._calls = anyio.CancelScope()
         self._failure: Exception | None = None
         self._failed = 0  # the choice whose error the client gets
@@ -93,16 +91,12 @@ class Choices:
 
     async def _watch(self) -> None:
         """Wait for the client to leave, for all exchanges."""
-        try:
-            while (await self._receive())["type"] != "http.disconnect":
-                pass
-        except Exception as error:  # noqa: BLE001 - Ray Serve raises when the client left
-            _logger.debug("receive failed, so the client is assumed to have left: %s", type(error).__name__)
+        self._end = await wait_for_disconnect(self._receive)
         self._gone.set()
 
     async def _wait_for_client(self) -> Message:
         await self._gone.wait()
-        return {"type": "http.disconnect"}
+        return self._end
 
     def record(self, began: float) -> ExchangeRecord:
         """How the exchanges ended, as one. `began` is their start, by `time.monotonic()`."""

@@ -5,7 +5,6 @@ middleware. A child task waits for the client to leave. There is no queue: the i
 `send`, so a slow client slows the inner app.
 """
 
-import logging
 import math
 import time
 from enum import Enum
@@ -25,7 +24,7 @@ from chatcompat.asgi.headers import (
     to_client_headers,
     to_header_map,
 )
-from chatcompat.asgi.http import SERVER_SHUTDOWN, respond, server_shutdown
+from chatcompat.asgi.http import SERVER_SHUTDOWN, respond, server_shutdown, wait_for_disconnect
 from chatcompat.asgi.keep_alive import KeepAlive
 from chatcompat.asgi.limits import Limits
 from chatcompat.asgi.outcome import MAX_NAME, bounded, to_error_fields, warn_of_invalid_reply
@@ -40,7 +39,6 @@ from chatcompat.reply.summary import ReplySummary
 from chatcompat.reply.turn_keys import Turn
 from chatcompat.wire.decode import incomplete_reply, incomplete_stream, silent_for_too_long, too_large_reply
 
-_logger: Final = logging.getLogger(__name__)
 EVENT_STREAM: Final = b"text/event-stream"
 _MIN_STATUS, _MAX_STATUS = 200, 599  # of a final response (RFC 9110, section 15)
 
@@ -335,12 +333,7 @@ class Exchange:
 
     async def _watch(self) -> None:
         """Notify the inner app when the client leaves, and cancel it after `disconnect_grace`."""
-        message: Message = {"type": ""}
-        try:
-            while message["type"] != "http.disconnect":
-                message = await self._receive()
-        except Exception as error:  # noqa: BLE001 - Ray Serve raises when the client left
-            _logger.debug("receive failed, so the client is assumed to have left: %s", type(error).__name__)
+        message = await wait_for_disconnect(self._receive)
         if self._phase is Phase.DONE:  # the inner app may go on working after a complete reply
             self._client.end()
         elif message.get("reason") == SERVER_SHUTDOWN:

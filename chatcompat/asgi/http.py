@@ -1,11 +1,14 @@
 """Small ASGI helpers: JSON responses, route paths, extensions and replayed bodies."""
 
+import logging
 from collections.abc import Iterable
 from typing import Final
 
 from starlette.types import Message, Receive, Scope, Send
 
 from chatcompat.errors import InvalidReply
+
+_logger: Final = logging.getLogger(__name__)
 
 # With these server extensions the inner app could send bytes that bypass the middleware.
 _HIDDEN_EXTENSIONS: Final = frozenset(
@@ -34,6 +37,18 @@ gets an error with this `code`."""
 def server_shutdown() -> InvalidReply:
     """The error for a client whose exchange is stopped by its server."""
     return InvalidReply("The server is shutting down. Send the request again.", code=SERVER_SHUTDOWN, status=503)
+
+
+async def wait_for_disconnect(receive: Receive) -> Message:
+    """Wait until the client leaves or the server stops, and return the `http.disconnect`."""
+    message: Message = {"type": ""}
+    try:
+        while message["type"] != "http.disconnect":
+            message = await receive()
+    except Exception as error:  # noqa: BLE001 - Ray Serve raises when the client left
+        _logger.debug("receive failed, so the client is assumed to have left: %s", type(error).__name__)
+        message = {"type": "http.disconnect"}
+    return message
 
 
 def route_path(scope: Scope) -> str:

@@ -7,7 +7,7 @@ import anyio
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chatcompat import ChatCompatMiddleware, ExchangeRecord
+from chatcompat import ChatCompatMiddleware, ExchangeRecord, RequestBounds
 from tests.asgi.driver import HELLO, Reply, chat, frame, scope
 
 pytestmark = pytest.mark.anyio
@@ -49,7 +49,7 @@ async def stopped(
 ) -> tuple[Reply, ExchangeRecord]:
     """The reply and the record of an exchange that is stopped when `until` is true of the reply so far."""
     records: list[ExchangeRecord] = []
-    app = ChatCompatMiddleware(inner, on_exchange=records.append)
+    app = ChatCompatMiddleware(inner, on_exchange=records.append, bounds=RequestBounds(choices=2))
     reply, pieces, stop = Reply(), [body], anyio.Event()
 
     async def receive() -> Message:
@@ -92,6 +92,19 @@ async def test_a_request_that_still_waits_gets_a_503(stream: bool) -> None:
     assert (reply.status, reply.complete, reply.error) == (503, True, ERROR)
     assert outcome(record) == ("server_shutdown", "server_shutdown", None)
     assert record.status == 503
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_several_choices_that_still_wait_get_a_503(stream: bool) -> None:
+    reply, record = await stopped(waits, chat(stream=stream, n=2), lambda reply: True)
+    assert (reply.status, reply.complete, reply.error) == (503, True, ERROR)
+    assert outcome(record) == ("server_shutdown", "server_shutdown", None)
+
+
+async def test_streams_of_several_choices_end_with_an_error_frame() -> None:
+    reply, record = await stopped(streams, chat(stream=True, n=2), lambda reply: reply.body.count(b"Hel") == 2)
+    assert (reply.complete, reply.data()[-1]) == (True, {"error": ERROR})
+    assert outcome(record) == ("server_shutdown", "server_shutdown", None)
 
 
 async def test_an_upload_that_is_stopped_gets_a_503() -> None:
