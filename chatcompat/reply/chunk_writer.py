@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from chatcompat.errors import InvalidReply
-from chatcompat.reply.completion import Stop
+from chatcompat.reply.completion import Stop, by_form
 from chatcompat.reply.context import ReplyContext
 from chatcompat.reply.summary import ReplySummary
 from chatcompat.reply.text_digest import BATCH, MAX_PIECES, Call, CallCollector, SaidCall, TextDigest
@@ -122,9 +122,10 @@ class ChunkWriter:
 
     def annotate(self, found: list[Annotation | CitedSpan]) -> None:
         """Add the citations of a piece of the content."""
-        if annotations := [item for item in found if isinstance(item, Annotation)]:
+        annotations, spans = by_form(found)
+        if annotations:
             self._write(b'{"annotations":%b}' % _encode(annotations))
-        if spans := [item for item in found if isinstance(item, CitedSpan)]:
+        if spans:
             self._write(b'{"citations":%b}' % _encode(spans))
 
     def refuse(self, refusal: str) -> None:

@@ -118,11 +118,12 @@ class CompletionWriter:
     def annotate(self, found: list[Annotation | CitedSpan]) -> None:
         """Add the citations of a piece of the content."""
         message = self._message
-        if annotations := [item for item in found if isinstance(item, Annotation)]:
+        annotations, spans = by_form(found)
+        if annotations:
             if message.annotations is UNSET:
                 message.annotations = []
             message.annotations += annotations
-        if spans := [item for item in found if isinstance(item, CitedSpan)]:
+        if spans:
             if message.citations is UNSET:
                 message.citations = []
             message.citations += spans
@@ -245,6 +246,12 @@ class _Cited(Struct, gc=False):
 
 
 _cited = msgspec.json.Decoder(_Cited).decode
+
+
+def by_form(found: list[Annotation | CitedSpan]) -> tuple[list[Annotation], list[CitedSpan]]:
+    """Split citations into those that chat has a form for, and all others."""
+    annotations = [item for item in found if isinstance(item, Annotation)]
+    return annotations, [item for item in found if isinstance(item, CitedSpan)]
 
 
 def to_annotation(citation: Citation, start: int, end: int) -> Annotation | CitedSpan:

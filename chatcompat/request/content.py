@@ -5,7 +5,7 @@ from typing import assert_never
 
 from msgspec import Raw
 
-from chatcompat.request.cache_marks import PartMarks, place_marks, to_mark
+from chatcompat.request.cache_marks import PartMarks, join_marks, place_marks, to_mark
 from chatcompat.request.context import RequestContext
 from chatcompat.request.media import to_file, to_image
 from chatcompat.request.native_blocks import to_native_block
@@ -17,6 +17,7 @@ from chatcompat.wire.chat_request import (
     ImagePart,
     SearchResultPart,
     TextPart,
+    ToolMessage,
     ToolResultPart,
     UserPart,
 )
@@ -112,6 +113,17 @@ def set_content(result: ToolResultBlockParam, blocks: list[ContentBlockParam]) -
     """Set the content of a result, if there is any."""
     if blocks:
         result.content = only_text(blocks) or blocks
+
+
+def fill_result(
+    result: ToolResultBlockParam, source: ToolMessage | ToolResultPart, path: str, context: RequestContext
+) -> None:
+    """Fill the result of a call from a tool message or a native result; `path` is the path of its content."""
+    blocks, marks = to_unmarked_blocks(source.content, path, context)
+    set_content(result, blocks)
+    result.is_error = bool(source.is_error)
+    context.add_breakpoint(result, join_marks(marks, context))
+    context.add_breakpoint(result, source.cache_control)
 
 
 def mark_last(blocks: Sequence[BlockParam], cache_control: CacheControl | None, context: RequestContext) -> None:

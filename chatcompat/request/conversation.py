@@ -12,15 +12,14 @@ from msgspec import UNSET, Raw, Struct
 from chatcompat.dialect import Dialect
 from chatcompat.errors import InvalidRequest, missing_field
 from chatcompat.request.bounds import RequestBounds, check_count
-from chatcompat.request.cache_marks import join_marks
 from chatcompat.request.content import (
+    fill_result,
     is_blank,
     mark_last,
     only_text,
     set_content,
     to_blocks,
     to_text_blocks,
-    to_unmarked_blocks,
 )
 from chatcompat.request.context import RequestContext
 from chatcompat.request.native_blocks import has_native_parts, read_input
@@ -296,11 +295,7 @@ class Conversation:
         result = self._calls.answer_tool(message.tool_call_id, f"messages[{index}].tool_call_id")
         if message.name not in (None, self._called[result.tool_use_id]):
             self._ignored.append("messages[].name")
-        blocks, marks = to_unmarked_blocks(message.content, f"messages[{index}].content", self._context)
-        set_content(result, blocks)
-        result.is_error = bool(message.is_error)
-        self._context.add_breakpoint(result, join_marks(marks, self._context))
-        self._context.add_breakpoint(result, message.cache_control)
+        fill_result(result, message, f"messages[{index}].content", self._context)
 
     def _add_function(self, message: FunctionMessage, index: int) -> None:
         set_content(self._calls.answer_function(message.name, index), to_blocks(message.content, "", self._context))

@@ -20,7 +20,6 @@ from chatcompat.wire.messages import (
     ContainerParam,
     MessagesRequest,
     OutputConfig,
-    SkillParam,
     ThinkingAdaptive,
     ThinkingBetweenTools,
     ThinkingConfig,
@@ -102,8 +101,7 @@ def _to_container(container: str | Container, context: RequestContext) -> str | 
         return container
     if container.skills:
         check_count("skills", len(container.skills), context.bounds.parts, "container.skills")
-        skills = [SkillParam(skill.type, skill.skill_id, skill.version) for skill in container.skills]
-        return ContainerParam(container.id, skills)
+        return ContainerParam(container.id, container.skills)
     return container.id or UNSET
 
 

@@ -5,8 +5,7 @@ from typing import assert_never
 
 from chatcompat.dialect import Dialect
 from chatcompat.request.bounds import check_count
-from chatcompat.request.cache_marks import join_marks
-from chatcompat.request.content import is_blank, set_content, to_text_blocks, to_unmarked_blocks
+from chatcompat.request.content import fill_result, is_blank, to_text_blocks
 from chatcompat.request.context import RequestContext
 from chatcompat.request.native_blocks import to_thinking_block
 from chatcompat.request.pending_calls import PendingCalls
@@ -28,11 +27,7 @@ def answer_natively(
             result = calls.answer_tool(part.tool_use_id, f"{within}.tool_use_id")
             if isinstance(part.content, list):
                 check_count("content parts", len(part.content), context.bounds.parts, f"{within}.content")
-            blocks, marks = to_unmarked_blocks(part.content, f"{within}.content", context)
-            set_content(result, blocks)
-            result.is_error = bool(part.is_error)
-            context.add_breakpoint(result, join_marks(marks, context))
-            context.add_breakpoint(result, part.cache_control)
+            fill_result(result, part, f"{within}.content", context)
             results.append(result)
     return results
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from chatcompat.wire import chat_native as native
-from chatcompat.wire.messages import CacheControl, CitationsConfig
+from chatcompat.wire.messages import CacheControl, CitationsConfig, Skill
 
 # ---------------------------------------------------------------- request: content parts
 
@@ -299,12 +299,6 @@ class JSONSchema(Struct, forbid_unknown_fields=True):
 class ResponseFormat(Struct, forbid_unknown_fields=True):
     type: Literal["text", "json_object", "json_schema"]
     json_schema: JSONSchema | None = None
-
-
-class Skill(Struct, forbid_unknown_fields=True, omit_defaults=True):
-    type: str
-    skill_id: str
-    version: str | None = None
 
 
 class Container(Struct, forbid_unknown_fields=True, omit_defaults=True):

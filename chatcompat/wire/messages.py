@@ -174,7 +174,9 @@ class ThinkingDisabled(Struct, tag_field="type", tag="disabled", gc=False):
 ThinkingConfig = ThinkingEnabled | ThinkingAdaptive | ThinkingBetweenTools | ThinkingDisabled
 
 
-class SkillParam(Struct, omit_defaults=True):
+class Skill(Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """A skill of a container. Chat clients send it in the same shape."""
+
     type: str
     skill_id: str
     version: str | None = None
@@ -182,7 +184,7 @@ class SkillParam(Struct, omit_defaults=True):
 
 class ContainerParam(Struct, omit_defaults=True):
     id: str | None = None
-    skills: list[SkillParam] | UnsetType = UNSET
+    skills: list[Skill] | UnsetType = UNSET
 
 
 class MessagesRequest(Struct, kw_only=True):
