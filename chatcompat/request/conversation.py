@@ -5,16 +5,16 @@ turns, and a turn with tool calls must be followed by a user turn that starts wi
 collects blocks until the next assistant message, and is then written in that order.
 """
 
-from typing import Any, Final, assert_never
+from typing import Final, assert_never
 
-from msgspec import UNSET, Raw, Struct
+from msgspec import Raw, Struct
 
 from chatcompat.dialect import Dialect
-from chatcompat.errors import InvalidRequest, missing_field
+from chatcompat.errors import InvalidRequest
+from chatcompat.request.assistant_turn import AssistantTurns, has_calls
 from chatcompat.request.bounds import RequestBounds, check_count
 from chatcompat.request.content import (
     fill_result,
-    is_blank,
     mark_last,
     only_text,
     set_content,
@@ -22,33 +22,23 @@ from chatcompat.request.content import (
     to_text_blocks,
 )
 from chatcompat.request.context import RequestContext
-from chatcompat.request.native_blocks import has_native_parts, read_input
-from chatcompat.request.native_turns import answer_natively, to_native_turn
+from chatcompat.request.native_turns import answer_natively
 from chatcompat.request.pending_calls import PendingCalls
 from chatcompat.request.prefix import Place
-from chatcompat.request.thinking_blocks import from_thinking_blocks, place_blocks, to_kept
-from chatcompat.request.tool_arguments import to_input
 from chatcompat.request.tool_names import ToolNames
-from chatcompat.wire.chat_native import RedactedThinkingPart, ThinkingPart, ToolUsePart
 from chatcompat.wire.chat_request import (
     AssistantMessage,
-    FunctionCall,
     FunctionMessage,
     Message,
-    RefusalPart,
     SystemMessage,
-    ToolCall,
     ToolMessage,
     UserMessage,
 )
-from chatcompat.wire.ids import UniqueIds, to_native_id
 from chatcompat.wire.messages import (
     BlockParam,
     MessageParam,
     TextBlockParam,
-    ToolUseBlockParam,
 )
-from chatcompat.wire.utf8 import require_utf8
 
 _NULL: Final = Raw(b"null")
 
@@ -89,13 +79,11 @@ class Conversation:
         self.places: dict[int, Place] = {}  # where each message with thinking begins, by its index in the request
         self.repeated: str = ""  # the prefill, if the inner app's reply repeats it
         self._dialect = dialect
-        self._names = names
         self._context = context
         self._ignored = context.ignored
         self._calls = PendingCalls()
+        self._assistant = AssistantTurns(dialect, names, context, self._calls)
         self._user: list[BlockParam | _Instruction] = []
-        self._ids = UniqueIds()
-        self._called: dict[str, str] = {}  # the name of each call, by its native id
         self._last = last  # the index of the last message
 
     def add(self, index: int, message: Message) -> None:
@@ -157,40 +145,13 @@ class Conversation:
         self._user += blocks
 
     def _add_assistant(self, message: AssistantMessage, index: int) -> None:
-        for sent_back in (message.annotations, message.audio, message.citations):
-            if sent_back is not UNSET:
-                require_utf8(sent_back)
-        if message.audio not in (UNSET, _NULL):
-            self._ignored.append("messages[].audio")
-        if has_native_parts(message.content):
-            if blocks := self._native_turn(message, index):
-                self._begin_assistant_turn()
-                self._append(message, index, blocks)
-            return
-        text = _assistant_text(message, self._context)
-        if not message.tool_calls and message.function_call is None:
-            blocks = self._with_thinking(message, index, text, [])
-            if not blocks:
-                mark_last(blocks, message.cache_control, self._context)  # reports it
-                return  # an empty message: the user turn continues
+        if has_calls(message):
             self._begin_assistant_turn()
-        else:
-            self._begin_assistant_turn()
-            tool_calls = message.tool_calls or []
-            ids = self._context.native_ids.get(index) or []
-            if len(ids) != len(tool_calls):
-                ids = [call.id for call in tool_calls]
-            calls = [
-                self._to_tool_use(call, native_id, f"messages[{index}].tool_calls[{number}]")
-                for number, (call, native_id) in enumerate(zip(tool_calls, ids, strict=True))
-            ]
-            if message.function_call is not None:
-                calls.append(self._to_function_use(message.function_call, index))
-            blocks = self._with_thinking(message, index, text, calls)
-        self._append(message, index, blocks)
-
-    def _append(self, message: AssistantMessage, index: int, blocks: list[BlockParam]) -> None:
+        blocks = self._assistant.to_blocks(message, index)
         mark_last(blocks, message.cache_control, self._context)
+        if not blocks:
+            return  # an empty message: the user turn continues
+        self._begin_assistant_turn()
         continues = bool(self.messages) and self.messages[-1].role == "assistant"
         if message.reasoning_details:
             self.places[index] = (
@@ -201,99 +162,13 @@ class Conversation:
         else:
             self.messages.append(MessageParam("assistant", blocks))
 
-    def _native_turn(self, message: AssistantMessage, index: int) -> list[BlockParam]:
-        """The blocks of a message with native ones. A call in `tool_calls` with the id of a native one is a copy."""
-        path, parts = (
-            f"messages[{index}].content",
-            [part for part in message.content or () if not isinstance(part, str)],
-        )
-        if message.tool_calls or message.function_call or any(isinstance(part, ToolUsePart) for part in parts):
-            self._begin_assistant_turn()
-        blocks = to_native_turn(parts, path, self._dialect, self._context, self._to_native_use)
-        native_ids = {part.id for part in parts if isinstance(part, ToolUsePart)}
-        for number, call in enumerate(message.tool_calls or ()):
-            if call.id not in native_ids:
-                blocks.append(self._to_tool_use(call, call.id, f"messages[{index}].tool_calls[{number}]"))
-        if message.function_call is not None:
-            blocks.append(self._to_function_use(message.function_call, index))
-        if any(isinstance(part, ThinkingPart | RedactedThinkingPart) for part in parts):
-            return blocks
-        text = [block for block in blocks if isinstance(block, TextBlockParam)]
-        calls = [block for block in blocks if isinstance(block, ToolUseBlockParam)]
-        placed = self._with_thinking(message, index, text, calls)
-        return placed if message.reasoning_details or message.thinking_blocks else blocks
-
-    def _to_native_use(self, part: ToolUsePart, path: str) -> ToolUseBlockParam:
-        raw, whole = read_input(part.input, f"{path}.input", self._context)
-        if not whole:
-            self._ignored.append("messages[].content[].input")
-        block = self._call(part.id, part.id, part.name, raw, path)
-        self._context.add_breakpoint(block, part.cache_control)
-        return block
-
     def _begin_assistant_turn(self) -> None:
         if self._user or self._calls.answered:
             self._end_user_turn()
 
-    def _with_thinking(
-        self, message: AssistantMessage, index: int, text: list[TextBlockParam], calls: list[ToolUseBlockParam]
-    ) -> list[BlockParam]:
-        """The blocks of the turn. Thinking without a signature, or of another vendor, cannot be sent back."""
-        if not (message.reasoning_details or message.thinking_blocks):
-            if message.reasoning_content:
-                self._ignored.append("messages[].reasoning_content")
-            return [*text, *calls]
-        kept, whole = to_kept(
-            message.reasoning_details or (), f"messages[{index}].reasoning_details", self._context.bounds.depth
-        )
-        if message.thinking_blocks and not any(entry.is_thinking for entry in kept):
-            blocks, all_blocks = from_thinking_blocks(message.thinking_blocks)
-            kept = [*blocks, *kept]
-            if not all_blocks or (blocks and self._dialect.reasoning == "none"):
-                self._ignored.append("messages[].thinking_blocks")
-        if self._dialect.reasoning == "none":
-            whole = whole and not (message.reasoning_details and any(entry.is_thinking for entry in kept))
-            kept = [entry for entry in kept if not entry.is_thinking]
-        if not whole:
-            self._ignored.append("messages[].reasoning_details")
-        if message.reasoning_content and not any(entry.is_thinking for entry in kept):
-            self._ignored.append("messages[].reasoning_content")
-        return place_blocks(text, calls, kept)
-
-    def _to_tool_use(self, call: ToolCall, native_id: str, path: str) -> ToolUseBlockParam:
-        if call.type == "custom":
-            if call.custom is None:
-                raise missing_field(f"{path}.custom")
-            raw = {"input": call.custom.input}
-            return self._call(call.id, native_id, call.custom.name, raw, path)
-        if call.function is None:
-            raise missing_field(f"{path}.function")
-        raw = self._to_input(call.function, f"{path}.function.arguments")
-        return self._call(call.id, native_id, call.function.name, raw, path)
-
-    def _to_function_use(self, call: FunctionCall, index: int) -> ToolUseBlockParam:
-        """Convert a legacy call, which gets a generated id."""
-        path = f"messages[{index}].function_call"
-        raw = self._to_input(call, f"{path}.arguments")
-        return self._call(None, f"call_{index}", call.name, raw, path)
-
-    def _to_input(self, call: FunctionCall, path: str) -> dict[str, Any]:
-        raw, whole = to_input(call.arguments, path, self._context.bounds.depth)
-        if not whole:
-            self._ignored.append("messages[].tool_calls[].function.arguments")
-        return raw
-
-    def _call(
-        self, chat_id: str | None, native_id: str, name: str, raw: dict[str, Any], path: str
-    ) -> ToolUseBlockParam:
-        block = ToolUseBlockParam(self._ids.unique(to_native_id(native_id)), self._names.to_native(name), raw)
-        self._calls.add(chat_id, name, block, path)
-        self._called[block.id] = name
-        return block
-
     def _add_tool(self, message: ToolMessage, index: int) -> None:
         result = self._calls.answer_tool(message.tool_call_id, f"messages[{index}].tool_call_id")
-        if message.name not in (None, self._called[result.tool_use_id]):
+        if message.name not in (None, self._assistant.called[result.tool_use_id]):
             self._ignored.append("messages[].name")
         fill_result(result, message, f"messages[{index}].content", self._context)
 
@@ -303,14 +178,14 @@ class Conversation:
     # ------------------------------------------------------------ turns
 
     def _end_user_turn(self) -> None:
-        content: list[BlockParam] = [*self._calls.results()]
+        content: list[BlockParam] = [*self._calls.take_results()]
         blocks, instructions = self._split_instructions(bool(content))
         content += blocks
         if content:
             self.messages.append(MessageParam("user", content))
         if instructions:
             self.messages.append(MessageParam("system", instructions))
-        self._calls, self._user = PendingCalls(), []
+        self._user = []
 
     def _split_instructions(self, has_results: bool) -> tuple[list[BlockParam], list[BlockParam]]:
         """Return the blocks of the user turn, and those of the system message that follows it.
@@ -364,16 +239,6 @@ def _check_counts(message: Message, index: int, bounds: RequestBounds) -> None:
         if message.thinking_blocks is not None:
             blocks = len(message.thinking_blocks)
             check_count("thinking blocks", blocks, bounds.parts, f"messages[{index}].thinking_blocks")
-
-
-def _assistant_text(message: AssistantMessage, context: RequestContext) -> list[TextBlockParam]:
-    """The text of a message or, if it has none, its refusal: a field, or parts of the content."""
-    if blocks := to_text_blocks(message.content, context):
-        return blocks
-    refusals = [message.refusal or ""]
-    if isinstance(message.content, list):
-        refusals += [part.refusal for part in message.content if isinstance(part, RefusalPart)]
-    return [TextBlockParam(text) for text in refusals if not is_blank(text)]
 
 
 def _marked(instruction: _Instruction) -> list[BlockParam]:

@@ -77,8 +77,8 @@ class PendingCalls:
         self.answered = True
         return call.result
 
-    def results(self) -> list[ToolResultBlockParam]:
-        """Return the result of each call, in the order of the calls.
+    def take_results(self) -> list[ToolResultBlockParam]:
+        """Return the result of each call, in the order of the calls, and wait for the calls of the next turn.
 
         Raises:
             InvalidRequest: If a call has none.
@@ -94,6 +94,7 @@ class PendingCalls:
                     code="missing_tool_result",
                 )
             results.append(call.result)
+        self.answered, self._calls, self._waiting = False, [], {}
         return results
 
 

@@ -1,0 +1,164 @@
+"""Assistant messages -> the blocks of an assistant turn: text, calls and thinking, each in its place."""
+
+from typing import Any, Final
+
+from msgspec import UNSET, Raw
+
+from chatcompat.dialect import Dialect
+from chatcompat.errors import missing_field
+from chatcompat.request.content import is_blank, to_text_blocks
+from chatcompat.request.context import RequestContext
+from chatcompat.request.native_blocks import has_native_parts, read_input
+from chatcompat.request.native_turns import to_native_turn
+from chatcompat.request.pending_calls import PendingCalls
+from chatcompat.request.thinking_blocks import from_thinking_blocks, place_blocks, to_kept
+from chatcompat.request.tool_arguments import to_input
+from chatcompat.request.tool_names import ToolNames
+from chatcompat.wire.chat_native import RedactedThinkingPart, ThinkingPart, ToolUsePart
+from chatcompat.wire.chat_request import AssistantMessage, AssistantPart, FunctionCall, RefusalPart, ToolCall
+from chatcompat.wire.ids import UniqueIds, to_native_id
+from chatcompat.wire.messages import BlockParam, TextBlockParam, ToolUseBlockParam
+from chatcompat.wire.utf8 import require_utf8
+
+_NULL: Final = Raw(b"null")
+
+
+def has_calls(message: AssistantMessage) -> bool:
+    """Whether a message calls tools, in any form."""
+    return bool(message.tool_calls or message.function_call) or any(
+        isinstance(part, ToolUsePart) for part in _parts(message)
+    )
+
+
+class AssistantTurns:
+    """Converts the assistant messages of one chat. Their calls wait in `calls` for results."""
+
+    def __init__(self, dialect: Dialect, names: ToolNames, context: RequestContext, calls: PendingCalls) -> None:
+        self.called: dict[str, str] = {}  # the name of each call, by its native id
+        self._dialect = dialect
+        self._names = names
+        self._context = context
+        self._ignored = context.ignored
+        self._calls = calls
+        self._ids = UniqueIds()
+
+    def to_blocks(self, message: AssistantMessage, index: int) -> list[BlockParam]:
+        """Return the blocks of a message; `index` is its index in the request. An empty message has none."""
+        for sent_back in (message.annotations, message.audio, message.citations):
+            if sent_back is not UNSET:
+                require_utf8(sent_back)
+        if message.audio not in (UNSET, _NULL):
+            self._ignored.append("messages[].audio")
+        if has_native_parts(message.content):
+            return self._from_native(message, index)
+        text = _assistant_text(message, self._context)
+        tool_calls = message.tool_calls or []
+        ids = self._context.native_ids.get(index) or []
+        if len(ids) != len(tool_calls):
+            ids = [call.id for call in tool_calls]
+        calls = [
+            self._to_tool_use(call, native_id, f"messages[{index}].tool_calls[{number}]")
+            for number, (call, native_id) in enumerate(zip(tool_calls, ids, strict=True))
+        ]
+        if message.function_call is not None:
+            calls.append(self._to_function_use(message.function_call, index))
+        return self._with_thinking(message, index, text, calls)
+
+    def _from_native(self, message: AssistantMessage, index: int) -> list[BlockParam]:
+        """The blocks of a message with native ones. A call in `tool_calls` with the id of a native one is a copy."""
+        path, parts = f"messages[{index}].content", _parts(message)
+        blocks = to_native_turn(parts, path, self._dialect, self._context, self._to_native_use)
+        native_ids = {part.id for part in parts if isinstance(part, ToolUsePart)}
+        for number, call in enumerate(message.tool_calls or ()):
+            if call.id not in native_ids:
+                blocks.append(self._to_tool_use(call, call.id, f"messages[{index}].tool_calls[{number}]"))
+        if message.function_call is not None:
+            blocks.append(self._to_function_use(message.function_call, index))
+        if any(isinstance(part, ThinkingPart | RedactedThinkingPart) for part in parts):
+            return blocks
+        text = [block for block in blocks if isinstance(block, TextBlockParam)]
+        calls = [block for block in blocks if isinstance(block, ToolUseBlockParam)]
+        placed = self._with_thinking(message, index, text, calls)
+        return placed if message.reasoning_details or message.thinking_blocks else blocks
+
+    # ------------------------------------------------------------ calls
+
+    def _to_native_use(self, part: ToolUsePart, path: str) -> ToolUseBlockParam:
+        raw, whole = read_input(part.input, f"{path}.input", self._context)
+        if not whole:
+            self._ignored.append("messages[].content[].input")
+        block = self._call(part.id, part.id, part.name, raw, path)
+        self._context.add_breakpoint(block, part.cache_control)
+        return block
+
+    def _to_tool_use(self, call: ToolCall, native_id: str, path: str) -> ToolUseBlockParam:
+        if call.type == "custom":
+            if call.custom is None:
+                raise missing_field(f"{path}.custom")
+            raw = {"input": call.custom.input}
+            return self._call(call.id, native_id, call.custom.name, raw, path)
+        if call.function is None:
+            raise missing_field(f"{path}.function")
+        raw = self._to_input(call.function, f"{path}.function.arguments")
+        return self._call(call.id, native_id, call.function.name, raw, path)
+
+    def _to_function_use(self, call: FunctionCall, index: int) -> ToolUseBlockParam:
+        """Convert a legacy call, which gets a generated id."""
+        path = f"messages[{index}].function_call"
+        raw = self._to_input(call, f"{path}.arguments")
+        return self._call(None, f"call_{index}", call.name, raw, path)
+
+    def _to_input(self, call: FunctionCall, path: str) -> dict[str, Any]:
+        raw, whole = to_input(call.arguments, path, self._context.bounds.depth)
+        if not whole:
+            self._ignored.append("messages[].tool_calls[].function.arguments")
+        return raw
+
+    def _call(
+        self, chat_id: str | None, native_id: str, name: str, raw: dict[str, Any], path: str
+    ) -> ToolUseBlockParam:
+        block = ToolUseBlockParam(self._ids.unique(to_native_id(native_id)), self._names.to_native(name), raw)
+        self._calls.add(chat_id, name, block, path)
+        self.called[block.id] = name
+        return block
+
+    # ------------------------------------------------------------ thinking
+
+    def _with_thinking(
+        self, message: AssistantMessage, index: int, text: list[TextBlockParam], calls: list[ToolUseBlockParam]
+    ) -> list[BlockParam]:
+        """The blocks of the turn. Thinking without a signature, or of another vendor, cannot be sent back."""
+        if not (message.reasoning_details or message.thinking_blocks):
+            if message.reasoning_content:
+                self._ignored.append("messages[].reasoning_content")
+            return [*text, *calls]
+        kept, whole = to_kept(
+            message.reasoning_details or (), f"messages[{index}].reasoning_details", self._context.bounds.depth
+        )
+        if message.thinking_blocks and not any(entry.is_thinking for entry in kept):
+            blocks, all_blocks = from_thinking_blocks(message.thinking_blocks)
+            kept = [*blocks, *kept]
+            if not all_blocks or (blocks and self._dialect.reasoning == "none"):
+                self._ignored.append("messages[].thinking_blocks")
+        if self._dialect.reasoning == "none":
+            whole = whole and not (message.reasoning_details and any(entry.is_thinking for entry in kept))
+            kept = [entry for entry in kept if not entry.is_thinking]
+        if not whole:
+            self._ignored.append("messages[].reasoning_details")
+        if message.reasoning_content and not any(entry.is_thinking for entry in kept):
+            self._ignored.append("messages[].reasoning_content")
+        return place_blocks(text, calls, kept)
+
+
+def _parts(message: AssistantMessage) -> list[AssistantPart]:
+    return message.content if isinstance(message.content, list) else []
+
+
+def _assistant_text(message: AssistantMessage, context: RequestContext) -> list[TextBlockParam]:
+    """The text of a message or, if it has none, its refusal: a field, or parts of the content."""
+    if blocks := to_text_blocks(message.content, context):
+        return blocks
+    refusals = [message.refusal or ""]
+    if isinstance(message.content, list):
+        refusals += [part.refusal for part in message.content if isinstance(part, RefusalPart)]
+    return [TextBlockParam(text) for text in refusals if not is_blank(text)]
