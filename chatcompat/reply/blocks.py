@@ -32,7 +32,7 @@ from chatcompat.reply.usage import to_chat_usage
 from chatcompat.wire.chat_reply import Annotation, CitedSpan
 from chatcompat.wire.decode import too_large_reply
 from chatcompat.wire.ids import UniqueIds, to_chat_id
-from chatcompat.wire.messages import (
+from chatcompat.wire.message_reply import (
     Block,
     Citation,
     Message,
@@ -344,11 +344,3 @@ def _open_call(reply: StreamedReply, block: ToolUseBlock) -> OpenBlock:
     if block.name in context.custom_tools:
         return OpenWrapped(reply, reply.writer.custom_call(index, call_id, name), block.input, to_free_text)
     return OpenCall(reply, reply.writer.call(index, call_id, name), block.input)
-
-
-def write_message(message: Message, reply: StreamedReply) -> None:
-    """Write a whole message; raises `InvalidReply`."""
-    reply.begin(message)
-    for block in message.content:
-        open_block(reply, block).end()
-    reply.end(message)

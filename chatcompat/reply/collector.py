@@ -1,14 +1,14 @@
 """Translate a message, whole or streamed, into one chat completion."""
 
-from chatcompat.reply.blocks import StreamedReply, write_message
+from chatcompat.reply.blocks import StreamedReply
 from chatcompat.reply.completion import CompletionWriter
 from chatcompat.reply.context import ReplyContext
 from chatcompat.reply.errors import status_of, to_chat_error
-from chatcompat.reply.message_reader import MessageReader
+from chatcompat.reply.message_reader import MessageReader, write_message
 from chatcompat.reply.stream import StreamError
 from chatcompat.reply.summary import ReplySummary
 from chatcompat.wire.decode import incomplete_stream, read_events
-from chatcompat.wire.messages import Message
+from chatcompat.wire.message_reply import Message
 from chatcompat.wire.sse import MAX_EVENT_BYTES, EventDecoder
 
 

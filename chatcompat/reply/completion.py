@@ -26,7 +26,7 @@ from chatcompat.wire.chat_reply import (
     URLCitation,
 )
 from chatcompat.wire.chat_request import ReasoningDetail
-from chatcompat.wire.messages import Citation, StopDetails
+from chatcompat.wire.message_reply import Citation, StopDetails
 
 FINISH_REASONS: Final = {
     "end_turn": "stop",

@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from chatcompat.errors import ErrorReply, to_error_reply
-from chatcompat.wire.messages import NativeError
+from chatcompat.wire.message_reply import NativeError
 
 # Native error type -> (HTTP status if only the type is known, error type, error code).
 # https://platform.claude.com/docs/en/api/errors and https://platform.openai.com/docs/guides/error-codes

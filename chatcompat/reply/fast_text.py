@@ -14,7 +14,7 @@ from chatcompat.reply.chunk_writer import escape_separators, has_separators
 from chatcompat.reply.context import ReplyContext
 from chatcompat.reply.stream import MAX_HELD_BYTES, ChunkStream
 from chatcompat.reply.text_digest import BATCH
-from chatcompat.wire.messages import ContentBlockDelta, Ping
+from chatcompat.wire.message_reply import ContentBlockDelta, Ping
 from chatcompat.wire.sse import MAX_EVENT_BYTES
 
 # The start of a delta's frame. Most servers send each frame in a piece of its own.

@@ -15,13 +15,14 @@ from chatcompat.wire.decode import (
     second_start,
     unopened_block,
 )
-from chatcompat.wire.messages import (
+from chatcompat.wire.message_reply import (
     CitationsDelta,
     ContentBlockDelta,
     ContentBlockStart,
     ContentBlockStop,
     ErrorEvent,
     InputJSONDelta,
+    Message,
     MessageDelta,
     MessageHead,
     MessageStart,
@@ -160,3 +161,11 @@ _HANDLERS: Final[dict[type, Callable[[MessageReader, Any], None]]] = {
     MessageStop: MessageReader._on_message_stop,
     OpaqueBlockStart: MessageReader._on_opaque_block_start,
 }
+
+
+def write_message(message: Message, reply: StreamedReply) -> None:
+    """Write a whole message; raises `InvalidReply`."""
+    reply.begin(message)
+    for block in message.content:
+        open_block(reply, block).end()
+    reply.end(message)

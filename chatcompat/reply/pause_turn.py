@@ -16,7 +16,7 @@ from chatcompat.errors import DECODE_ERRORS, InvalidReply
 from chatcompat.reply.raw_blocks import NULL, Fields, GrowingBlock, decode_fields
 from chatcompat.reply.usage import add_counts
 from chatcompat.wire.decode import merge_usage
-from chatcompat.wire.messages import Usage
+from chatcompat.wire.message_reply import Usage
 from chatcompat.wire.sse import EventDecoder, EventTooLarge, encode_data
 from chatcompat.wire.utf8 import require_utf8
 

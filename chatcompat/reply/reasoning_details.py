@@ -6,7 +6,8 @@ import msgspec
 from msgspec import UNSET, Raw, Struct
 
 from chatcompat.wire.chat_request import ReasoningDetail
-from chatcompat.wire.messages import RedactedThinkingBlockParam, ToolUseBlock
+from chatcompat.wire.message_reply import ToolUseBlock
+from chatcompat.wire.messages import RedactedThinkingBlockParam
 from chatcompat.wire.reasoning import NATIVE_FORMAT, Step, to_entry_id
 
 _NULL: Final = Raw(b"null")

@@ -5,11 +5,10 @@ from collections.abc import Iterable
 from typing import Final
 
 from chatcompat.errors import ErrorReply, InvalidReply
-from chatcompat.reply.blocks import write_message
 from chatcompat.reply.chunk_writer import ChunkWriter, escape_separators
 from chatcompat.reply.context import ReplyContext
 from chatcompat.reply.errors import status_of, to_chat_error, to_stream_error
-from chatcompat.reply.message_reader import MessageReader
+from chatcompat.reply.message_reader import MessageReader, write_message
 from chatcompat.reply.summary import ReplySummary
 from chatcompat.wire.decode import StreamEvent, decode_message, incomplete_stream, read_events
 from chatcompat.wire.sse import MAX_EVENT_BYTES, EventDecoder, encode_data

@@ -7,7 +7,7 @@ from msgspec import Struct
 from chatcompat.errors import ErrorReply
 from chatcompat.reply.turn_keys import SaidTurn, Turn
 from chatcompat.reply.usage import readable_usage
-from chatcompat.wire.messages import Usage
+from chatcompat.wire.message_reply import Usage
 
 
 class ReplySummary(Struct, gc=False):

@@ -15,7 +15,7 @@ from chatcompat.reply.usage import to_chat_usage
 from chatcompat.wire.chat_reply import ReplyFunction, ReplyMessage, ReplyToolCall
 from chatcompat.wire.decode import MAX_BLOCKS
 from chatcompat.wire.ids import to_chat_id
-from chatcompat.wire.messages import Usage
+from chatcompat.wire.message_reply import Usage
 from chatcompat.wire.utf8 import require_utf8
 
 

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from chatcompat.errors import DECODE_ERRORS, InvalidReply
-from chatcompat.wire.messages import Usage
+from chatcompat.wire.message_reply import Usage
 
 CHAT_SERVICE_TIERS: Final[dict[str, str]] = {"standard": "default", "priority": "priority"}
 """Chat names of native service tiers. A tier that is not here, such as `batch`, becomes null."""

@@ -34,11 +34,7 @@ from chatcompat.wire.chat_request import (
     ToolMessage,
     UserMessage,
 )
-from chatcompat.wire.messages import (
-    BlockParam,
-    MessageParam,
-    TextBlockParam,
-)
+from chatcompat.wire.messages import BlockParam, MessageParam, TextBlockParam
 
 _NULL: Final = Raw(b"null")
 

@@ -8,7 +8,8 @@ from chatcompat.errors import InvalidRequest
 from chatcompat.request.bounds import RequestBounds
 from chatcompat.request.json_objects import count_all_brackets
 from chatcompat.wire.chat_native import ToolUsePart
-from chatcompat.wire.chat_request import AssistantMessage, ChatCompletionRequest, FunctionTool
+from chatcompat.wire.chat_request import AssistantMessage, ChatCompletionRequest
+from chatcompat.wire.chat_tools import FunctionTool
 
 
 def check_objects(chat: ChatCompletionRequest, native_tools: dict[int, Raw], bounds: RequestBounds) -> None:

@@ -9,14 +9,8 @@ from chatcompat.errors import InvalidRequest, missing_field
 from chatcompat.request.structured_output import Output
 from chatcompat.request.tool_names import ToolNames
 from chatcompat.wire.chat_native import NativeAny, NativeAuto, NativeNone, NativeTool
-from chatcompat.wire.chat_request import (
-    AllowedTool,
-    AllowedToolsChoice,
-    ChatCompletionRequest,
-    Named,
-    NamedCustomChoice,
-    NamedFunctionChoice,
-)
+from chatcompat.wire.chat_request import ChatCompletionRequest
+from chatcompat.wire.chat_tools import AllowedTool, AllowedToolsChoice, Named, NamedCustomChoice, NamedFunctionChoice
 from chatcompat.wire.messages import ToolChoiceParam, ToolParam
 
 # The chat choice -> the native type. The choice of a named tool has the type `tool`.

@@ -13,7 +13,7 @@ from chatcompat.errors import missing_field
 from chatcompat.request.context import RequestContext
 from chatcompat.request.json_objects import require_objects
 from chatcompat.wire.chat_native import NativeToolFields
-from chatcompat.wire.chat_request import (
+from chatcompat.wire.chat_tools import (
     CustomDefinition,
     CustomTool,
     FunctionDefinition,

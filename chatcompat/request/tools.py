@@ -14,8 +14,8 @@ from chatcompat.request.tool_choice import Tools, allowed_names
 from chatcompat.request.tool_names import ToolNames
 from chatcompat.request.tool_schema import EMPTY_SCHEMA, to_input_schema
 from chatcompat.request.tool_shapes import name_of, set_native_fields, to_custom, to_function, to_grammar
-from chatcompat.wire.chat_request import (
-    ChatCompletionRequest,
+from chatcompat.wire.chat_request import ChatCompletionRequest
+from chatcompat.wire.chat_tools import (
     CustomDefinition,
     CustomTool,
     FunctionDefinition,

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from chatcompat.wire.chat_request import ReasoningDetail
-from chatcompat.wire.messages import Citation, StopDetails
+from chatcompat.wire.message_reply import Citation, StopDetails
 
 
 class ReplyFunction(Struct, gc=False):

@@ -13,7 +13,7 @@ from msgspec import Raw, Struct
 
 from chatcompat.errors import DECODE_ERRORS, InvalidReply, to_param
 from chatcompat.wire.error_detail import to_detail_text
-from chatcompat.wire.messages import (
+from chatcompat.wire.message_reply import (
     EMPTY_OBJECT,
     Block,
     ContentBlockDelta,

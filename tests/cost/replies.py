@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from chatcompat.wire import messages
+from chatcompat.wire import message_reply
 from tests.cost.fills import CUT_OFF, OBJECTS, STRINGS, Fill, many, string_of
 from tests.cost.shapes import HOLE, Place, dumps, places, split
 
@@ -54,7 +54,7 @@ def around(event: Any) -> tuple[list[bytes], list[bytes]]:
 
 def generated_streams() -> Iterator[tuple[str, Stream]]:
     """Each place of each event grown, and each event many times."""
-    for struct in messages.Event.__args__:
+    for struct in message_reply.Event.__args__:
         tag = struct.__struct_config__.tag
         found = places(struct)
         for place in found:
@@ -95,7 +95,7 @@ def _many_events(place: Place) -> Iterator[tuple[str, Stream]]:
 
 
 def generated_replies() -> Iterator[tuple[str, Callable[[int], bytes]]]:
-    for place in places(messages.Message):
+    for place in places(message_reply.Message):
         for shape in place.shapes():
             yield shape.name, shape.make
 

@@ -6,7 +6,7 @@ import pytest
 
 from chatcompat import ChatCompatError, InvalidReply
 from chatcompat.reply.errors import ERROR_TYPES, status_of
-from chatcompat.wire.messages import NativeError
+from chatcompat.wire.message_reply import NativeError
 from tests.reply.support import CHAT, Json, frame, frames, start, translation
 from tests.vendor import chat_error, messages_error
 
