@@ -56,6 +56,7 @@ PATIENCE = 10.0  # seconds of one run
 ENOUGH = 0.3  # a run above this and the budget is the last of its shape
 GENERATED, PAIRED = MIB, 128 * KIB
 MEMORY_SIZE = 256 * KIB
+LARGEST_STEP = 16 * MIB
 TOO_LONG = "too long"
 OF_REQUESTS = ("request", "generated request", "pair")
 
@@ -190,6 +191,7 @@ class Floor:
     """What the sizes of a shape cost without the package."""
 
     def __init__(self, run: Run, sizes: list[int], documents: list[Pieces]) -> None:
+        self.run = run
         self.sizes = sizes
         self.documents = documents
         self.seconds = [min(timed(run, pieces)[0] for _ in range(2)) for pieces in documents]
@@ -231,9 +233,22 @@ def measure_way(case: Case, name: str, run: Run, floor: Floor, rounds: int) -> R
         row.faults.append(f"raises {type(error).__name__}")
     if seconds:
         row.seconds, row.generic, row.size = max(zip(seconds, floor.seconds, floor.sizes, strict=False), key=_budgets)
-    row.slope = slope(seconds)
-    judge(row, steepest(floor.seconds))
+    row.slope, allowed = slope(seconds), steepest(floor.seconds)
+    if row.slope > allowed and len(seconds) == SIZES and floor.sizes[-1] * STEP <= LARGEST_STEP:
+        row.slope, allowed = next_step(case, run, floor, seconds[-1])
+    judge(row, allowed)
     return row
+
+
+def next_step(case: Case, run: Run, floor: Floor, seconds: float) -> tuple[float, float]:
+    """The slope up to a size that is larger by one step, and the one that is allowed.
+
+    Where the work leaves the processor's caches, or the garbage collector begins to run, the time makes a step. What
+    grows by more than the input goes on to do so.
+    """
+    pieces = case.make(floor.sizes[-1] * STEP)
+    took, alone = (min(timed(each, pieces)[0] for _ in range(3)) for each in (run, floor.run))
+    return slope([seconds, took]), steepest([floor.seconds[-1], alone])
 
 
 def _budgets(measured: tuple[float, float, int]) -> float:

@@ -78,7 +78,7 @@ class StreamedReply:
         """Open the reply; raises `InvalidReply`."""
         summary = self.summary
         summary.id, summary.model = to_completion_id(message.id), message.model
-        summary.native_usage = {**(message.usage or {})}
+        summary.native_usage = message.usage or {}
         self.writer.begin(summary)
         self.started = True
 

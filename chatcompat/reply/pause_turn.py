@@ -177,6 +177,7 @@ class StreamPart:
         self._turn = turn
         self._first = first
         self._decoder = EventDecoder(max_bytes=max_event_bytes)
+        self._is_idle = True  # no event has begun and is not complete
         self._offset = len(turn.content)  # block indexes of each part start at 0
         self._blocks: list[_Growing | Raw] = []  # raw once complete
         self._open: dict[int, _Growing] = {}
@@ -185,13 +186,13 @@ class StreamPart:
 
     def feed(self, piece: bytes) -> bytes:
         """Return the bytes to pass on; raises `InvalidReply` if the usages cannot be summed."""
-        was_idle = self._decoder.idle
         try:
             payloads = self._decoder.feed(piece)
         except EventTooLarge as error:
             payloads, self.too_large = error.events, True
+        was_idle, self._is_idle = self._is_idle, self._decoder.idle
         taken = [*map(self._take, payloads)]
-        if was_idle and self._decoder.idle and not self.too_large and taken == payloads:
+        if was_idle and self._is_idle and not self.too_large and taken == payloads:
             return piece  # whole events, all unchanged
         return b"".join([_frame(payload) for payload in taken if payload is not None])
 
@@ -207,7 +208,7 @@ class StreamPart:
             return payload
         changed: dict[str, object] = {}
         if event.type == "message_start":
-            self._usage = dict((event.message and event.message.usage) or {})
+            merge_usage(self._usage, event.message.usage if event.message is not None else None)
             if not self._first:
                 return None
         elif event.type == "message_delta":

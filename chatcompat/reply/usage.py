@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from chatcompat.errors import DECODE_ERRORS, InvalidReply
+from chatcompat.wire.decode import MAX_USAGE_FIELDS, too_large_usage
 from chatcompat.wire.message_reply import Usage
 
 CHAT_SERVICE_TIERS: Final[dict[str, str]] = {"standard": "default", "priority": "priority"}
@@ -18,6 +19,7 @@ CHAT_SERVICE_TIERS: Final[dict[str, str]] = {"standard": "default", "priority": 
 _NULL: Final = Raw(b"null")
 _WRITTEN: Final = "cache_creation_input_tokens"
 _READ: Final = "cache_read_input_tokens"
+_DETAILS: Final = "output_tokens_details"
 
 _encode = msgspec.json.Encoder().encode
 # Python converts no integer of more than 4,300 digits to text, so a sum must stay below that.
@@ -51,15 +53,15 @@ def to_chat_usage(usage: Usage) -> dict[str, Any]:
 
     Raises `InvalidReply` for counts that are not integers or too large.
     """
+    if len(usage) > MAX_USAGE_FIELDS:
+        raise too_large_usage()
     try:
         extras = dict(usage)
         fresh, output = _count(extras.pop("input_tokens", _NULL)), _count(extras.pop("output_tokens", _NULL))
         # Many replies lack these. Not decoding a null for each takes half of the time.
-        raw_written, raw_read = extras.pop(_WRITTEN, None), extras.pop(_READ, None)
-        written = None if raw_written is None else _count(raw_written)
-        read = None if raw_read is None else _count(raw_read)
-        raw_details = extras.pop("output_tokens_details", None)
-        details = None if raw_details is None else _output_details(raw_details)
+        written = _count(extras.pop(_WRITTEN)) if _WRITTEN in extras else None
+        read = _count(extras.pop(_READ)) if _READ in extras else None
+        details = _output_details(extras.pop(_DETAILS)) if _DETAILS in extras else None
     except DECODE_ERRORS:
         raise _unreadable() from None
     prompt, completion = (fresh or 0) + (read or 0) + (written or 0), output or 0

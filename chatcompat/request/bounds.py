@@ -19,6 +19,7 @@ class RequestBounds:
         calls: Number of tool calls in one message.
         depth: Levels of nesting in free JSON (schemas, arguments and native tools), both as received and as sent.
             Schemas in practice stay below 20.
+        json_bytes: Size of all free JSON of a request, in bytes.
         objects: Number of objects and lists in all free JSON of a request. Brackets in strings count too.
         schema_branches: Number of branches (`allOf`, `anyOf`, `oneOf`) at the top level of one schema, including
             nested and referenced ones. The native service accepts none there, so they are merged.
@@ -37,6 +38,7 @@ class RequestBounds:
     parts: int = 4_096
     calls: int = 1_024
     depth: int = 128
+    json_bytes: int = 8 * 1024 * 1024
     objects: int = 500_000
     schema_branches: int = 200
     schema_properties: int = 10_000

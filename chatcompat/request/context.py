@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from msgspec import Raw
 
 from chatcompat.request.bounds import RequestBounds
 from chatcompat.request.strict_schema import StrictSchemas
 from chatcompat.wire.messages import CacheControl
+
+_SHORT: Final = 256  # bytes; up to here, a copy takes less time than a placeholder
 
 
 class Cacheable(Protocol):
@@ -52,7 +54,9 @@ class RequestContext:
             self.breakpoints.append(tool)
 
     def splice(self, data: memoryview) -> Raw:
-        """Return a placeholder for the rest of a large JSON string; `joined` replaces it after encoding."""
+        """Return a placeholder for the rest of a JSON string; `joined` replaces it after encoding. Short ones stay."""
+        if len(data) <= _SHORT and (whole := b'"' + data).isascii():
+            return Raw(whole)
         self.media.append(data)
         return Raw(b'"\0%d\0' % (len(self.media) - 1))
 

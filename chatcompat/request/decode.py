@@ -8,7 +8,7 @@ from msgspec import Raw
 
 from chatcompat.errors import DECODE_ERRORS, InvalidRequest, missing_field
 from chatcompat.request.bounds import DEFAULT_BOUNDS, RequestBounds
-from chatcompat.request.free_json import check_objects
+from chatcompat.request.free_json import check_free_json
 from chatcompat.request.lenient import lone_surrogate, with_strict_forms
 from chatcompat.request.native_tools import take_native_tools
 from chatcompat.request.unknown_fields import without_unknown
@@ -74,8 +74,8 @@ def decode_chat_request(body: bytes, bounds: RequestBounds = DEFAULT_BOUNDS) -> 
         InvalidRequest: If the body is not a valid request. `param` names the field.
     """
     decoded = _decode_body(body, bounds)
-    if len(body) > 2 * bounds.objects:  # a smaller one cannot have so many
-        check_objects(decoded.chat, decoded.native_tools, bounds)
+    if len(body) > min(bounds.json_bytes, 2 * bounds.objects):  # a smaller one cannot have so much
+        check_free_json(decoded.chat, decoded.native_tools, bounds)
     return decoded
 
 

@@ -6,21 +6,30 @@ from msgspec import Raw
 
 from chatcompat.errors import InvalidRequest
 from chatcompat.request.bounds import RequestBounds
-from chatcompat.request.json_objects import count_all_brackets
+from chatcompat.request.json_objects import count_brackets
 from chatcompat.wire.chat_native import ToolUsePart
 from chatcompat.wire.chat_request import AssistantMessage, ChatCompletionRequest
 from chatcompat.wire.chat_tools import FunctionTool
 
 
-def check_objects(chat: ChatCompletionRequest, native_tools: dict[int, Raw], bounds: RequestBounds) -> None:
-    """Raise `InvalidRequest` if a request has too many objects and lists in its free JSON.
+def check_free_json(chat: ChatCompletionRequest, native_tools: dict[int, Raw], bounds: RequestBounds) -> None:
+    """Raise `InvalidRequest` if the free JSON of a request is too large, or has too many objects and lists.
 
-    Each takes far more time and memory than its two brackets. Brackets in strings count too: telling them apart would
-    cost as much as decoding.
+    Each object takes far more time and memory than its two brackets. Brackets in strings count too: telling them apart
+    would cost as much as decoding.
     """
+    bound = left = bounds.json_bytes
+    for path, source in _free_json(chat, native_tools):
+        left -= len(source) if isinstance(source, str) else memoryview(source).nbytes
+        if left < 0:
+            raise InvalidRequest(
+                f"Expected at most {bound} bytes in all schemas, arguments and native tools.",
+                param=path,
+                code="json_too_large",
+            )
     bound = left = bounds.objects
     for path, source in _free_json(chat, native_tools):
-        left -= count_all_brackets(source)
+        left -= count_brackets(source, left)
         if left < 0:
             raise InvalidRequest(
                 f"Expected at most {bound} objects and lists in all schemas, arguments and native tools.",

@@ -6,8 +6,9 @@ a different value than the inner app does.
 """
 
 import json
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import Any, AnyStr, Final
 
 import msgspec
 from msgspec import Raw
@@ -37,6 +38,9 @@ _decode_object = msgspec.json.Decoder(dict[str, Any], float_hook=_keep_digits).d
 
 _OUT_OF_RANGE: Final = "Integer value out of range"  # above 4,300 digits, as in `int(text)`
 
+_LONG: Final = 64 * 1024  # characters or bytes
+_FEW: Final = 256
+
 CONTAINERS: Final = frozenset({dict, list})
 
 
@@ -46,7 +50,7 @@ def read_object(source: Raw | str, path: str, max_depth: int) -> dict[str, Any]:
     Raises `InvalidRequest` with `path` if it is nested deeper or has an integer with too many digits, and
     `DECODE_ERRORS` if it is not a JSON object.
     """
-    may_be_deep = count_brackets(source) > max_depth
+    may_be_deep = count_brackets(source, max_depth) > max_depth
     try:
         decoded = _decode_object(source)
     except RecursionError:
@@ -60,31 +64,40 @@ def read_object(source: Raw | str, path: str, max_depth: int) -> dict[str, Any]:
     return decoded
 
 
-def count_brackets(source: Raw | str) -> int:
-    """An upper bound of the JSON's depth, cheaper than `check_depth`. Of empty objects and lists, one counts."""
+def count_brackets(source: Raw | str, most: int) -> int:
+    """The number of opening brackets, or any number above `most` if there are more.
+
+    It is an upper bound of the objects and lists in JSON, and of its depth, and cheaper than `check_depth`.
+    """
     if isinstance(source, str):
-        return count_all_brackets(source) - source.count("{}") - source.count("[]") + 1
+        return _count(source, "{", most) + _count(source, "[", most)
     text = bytes(source)
-    return count_all_brackets(source) - text.count(b"{}") - text.count(b"[]") + 1
+    return _count(text, b"{", most) + _count(text, b"[", most)
 
 
-def count_all_brackets(source: Raw | str) -> int:
-    """An upper bound of the number of objects and lists in JSON."""
-    if isinstance(source, str):
-        return source.count("{") + source.count("[")
-    text = bytes(source)
-    return text.count(b"{") + text.count(b"[")
+def _count(text: AnyStr, bracket: AnyStr, most: int) -> int:
+    if len(text) <= _LONG:
+        return text.count(bracket)
+    # Most long texts are long strings with few brackets. There, searching is faster than counting by ten times.
+    count, found = 0, text.find(bracket)
+    while found >= 0 and count <= min(most, _FEW):
+        count, found = count + 1, text.find(bracket, found + 1)
+    return count if found < 0 or count > most else count + text.count(bracket, found)
+
+
+_not_empty: Final[Callable[[Iterable[Any]], Iterator[Any]]] = partial(filter, None)
 
 
 def check_depth(value: dict[str, Any], path: str, max_depth: int) -> None:
     """Raise `InvalidRequest` if objects and lists are nested deeper than `max_depth`. Does not recurse."""
     level: list[Any] = [value]
     for levels_left in reversed(range(max_depth)):
+        kept = _not_empty if levels_left else iter  # an empty object has nothing below it
         level = [
             child
             for node in level
-            for child in (node.values() if type(node) is dict else node)
-            if type(child) in CONTAINERS and (child or not levels_left)  # an empty one has nothing below it
+            for child in kept(node.values() if type(node) is dict else node)
+            if type(child) in CONTAINERS
         ]
         if not level:
             return

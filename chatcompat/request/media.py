@@ -33,6 +33,7 @@ _PLAIN_TEXT: Final = b"text/plain"
 _TEXTS: Final = frozenset(
     {_PLAIN_TEXT, b"text/csv", b"text/tab-separated-values", b"text/markdown", b"text/x-markdown", b"application/csv"}
 )
+_USUAL_HEADS: Final = {b'"data:%b;base64' % name: name for name in (*IMAGE_MEDIA_TYPES, _PDF, _PLAIN_TEXT)}
 
 # Media types that an error may repeat: common ones that the native API does not accept.
 _REFUSED_MEDIA_TYPES: Final = frozenset(
@@ -78,7 +79,7 @@ _encode = msgspec.json.Encoder().encode
 
 def to_image(raw: Raw, path: str, context: RequestContext) -> ImageBlockParam | DocumentBlockParam:
     """Convert an `image_url` to an image, or to a document if its data URL has such a type."""
-    url = _to_plain_string(raw, f"{path}.image_url.url")
+    url = _to_plain_string(raw, path, "image_url.url")
     if found := _split_data_url(url):
         return _to_block(*found, None, path, context, field="image_url.url")
     if _HTTP.match(url):
@@ -97,7 +98,7 @@ def to_file(file: File, path: str, context: RequestContext) -> ImageBlockParam |
         return DocumentBlockParam(FileSource(file.file_id), title=file.filename)
     if file.file_data is UNSET:
         raise InvalidRequest("A file needs file_data or file_id.", param=path, code="missing_required_parameter")
-    data = _to_plain_string(file.file_data, f"{path}.{_FILE_DATA}")
+    data = _to_plain_string(file.file_data, path, _FILE_DATA)
     if found := _split_data_url(data):
         return _to_block(*found, file.filename, path, context, field=_FILE_DATA)
     ending = (file.filename or "").rpartition(".")[2].lower()
@@ -124,7 +125,7 @@ def to_base64_block(
     media_type: str, raw: Raw, path: str, context: RequestContext
 ) -> ImageBlockParam | DocumentBlockParam:
     """Convert the base64 source of a native block, whose data is the JSON string `raw`."""
-    data = _to_plain_string(raw, f"{path}.source.data")[1:]
+    data = _to_plain_string(raw, path, "source.data")[1:]
     if bytes(data[:1]) == b'"':
         raise InvalidRequest("Base64 data must not be empty.", param=f"{path}.source.data", code="unsupported_value")
     return _to_block(media_type.strip().lower().encode(), data, None, path, context, field="source.data")
@@ -141,20 +142,23 @@ def _split_data_url(url: memoryview) -> tuple[bytes, memoryview] | None:
     RFC 2397: data:[<media type>][;<attribute>=<value>]*;base64,<data>
     """
     head, comma, data = bytes(url[:_MAX_HEAD]).partition(b",")
-    attributes = head.lower().split(b";")
-    if not comma or attributes[-1] != b"base64" or not attributes[0].startswith(b'"data:') or b'"' in head[1:]:
+    media_type = _USUAL_HEADS.get(head)
+    if media_type is None:
+        attributes = head.lower().split(b";")
+        if attributes[-1] != b"base64" or not attributes[0].startswith(b'"data:') or b'"' in head[1:]:
+            return None
+        media_type = attributes[0].removeprefix(b'"data:').strip()
+    if not comma or data[:1] == b'"':  # no data
         return None
-    if data[:1] == b'"':  # no data
-        return None
-    return attributes[0].removeprefix(b'"data:').strip(), url[len(head) + 1 :]
+    return media_type, url[len(head) + 1 :]
 
 
-def _to_plain_string(raw: Raw, path: str) -> memoryview:
+def _to_plain_string(raw: Raw, path: str, name: str) -> memoryview:
     """Return a JSON string with no escapes at its start. Some encoders escape slashes."""
     text = memoryview(raw)
     start = bytes(text[:_MAX_HEAD])
     if not start.startswith(b'"'):
-        raise InvalidRequest("Expected str.", param=path, code="invalid_type")
+        raise InvalidRequest("Expected str.", param=f"{path}.{name}", code="invalid_type")
     return memoryview(_encode(_decode_str(text))) if b"\\" in start else text
 
 

@@ -4,7 +4,7 @@ import re
 from typing import Any, Final
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from chatcompat.errors import DECODE_ERRORS, InvalidRequest
 from chatcompat.request.json_objects import decode_raw_list, decode_raw_object, read_object
@@ -18,19 +18,28 @@ _NULL: Final = Raw(b"null")
 _encode = msgspec.json.Encoder().encode
 
 
+class _Tools(Struct):
+    """A request of which only the tools are kept."""
+
+    tools: Raw = _NULL
+
+
+_decode_tools = msgspec.json.Decoder(_Tools).decode
+
+
 def take_native_tools(body: bytes) -> tuple[bytes, dict[int, Raw]]:
     """Replace each tool in the native shape by null, and return the new body and these tools by index.
 
     `body` must be well-formed JSON. Leaves `tools` alone if it is not a list: the decoder of the request reports it.
     """
-    request = decode_raw_object(body)
     try:
-        tools = decode_raw_list(request.get("tools", _NULL))
+        tools = decode_raw_list(_decode_tools(body).tools)
     except DECODE_ERRORS:
         return body, {}
     native = {index: tool for index, tool in enumerate(tools) if _is_native(tool)}
     if not native:
         return body, {}
+    request = decode_raw_object(body)
     request["tools"] = Raw(_encode([_NULL if index in native else tool for index, tool in enumerate(tools)]))
     return _encode(request), native
 

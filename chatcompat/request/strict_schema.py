@@ -45,6 +45,7 @@ _FIXED: Final = frozenset(
     {"$anchor", "$defs", "$dynamicAnchor", "$dynamicRef", "$id", "$recursiveAnchor", "$recursiveRef", "definitions"}
     | {"patternProperties", "unevaluatedItems", "unevaluatedProperties"}
 )
+_MAX_DEFINITIONS: Final = 1_000  # no service compiles more, and each costs ten times what it takes to decode it
 _ABOUT_THE_ROOT: Final = frozenset({"$id", "$schema"})
 _NO_MEANING: Final = frozenset({"$comment", "discriminator"})  # the branches of a union tell what a discriminator tells
 
@@ -148,7 +149,7 @@ class _Rewriter:
         root: Schema = {}
         for key, value in schema.items():
             if key in ("$defs", "definitions"):
-                if not isinstance(value, dict):
+                if not isinstance(value, dict) or len(value) > _MAX_DEFINITIONS:
                     raise _OutsideSubset
                 definitions = root["$defs"] = {name: _copy(node) for name, node in value.items()}
             elif key not in _ABOUT_THE_ROOT:

@@ -103,7 +103,7 @@ def wrap(schema: dict[str, Any], source: Raw, bounds: RequestBounds) -> dict[str
 
     Raises `InvalidRequest` if the result exceeds the limits on depth or growth.
     """
-    if count_brackets(source) + 2 > bounds.depth:
+    if count_brackets(source, bounds.depth) + 2 > bounds.depth:
         check_depth(schema, _PATH, bounds.depth - 2)
     text = bytes(source)
     has_references = b'"$ref"' in text or b"\\u" in text  # a key may contain escapes

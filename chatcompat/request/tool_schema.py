@@ -133,10 +133,12 @@ class _Flattener:
             required = self._merge(merged, word, self._resolve(branch["$ref"]), nesting + 1)
             beside = {key: value for key, value in branch.items() if key != "$ref"}
             return required | (self._merge(merged, word, beside, nesting + 1) if beside else {})
+        if _count_names(branch) > self._properties_left:  # before they are copied
+            raise self._too_many_properties()
         read = self._read(branch, nesting + 1)
         self._properties_left -= len(read.properties) + len(read.required)
         if self._properties_left < 0:
-            raise self._invalid("The branches at the top level of the schema have too many properties.")
+            raise self._too_many_properties()
         for name, form in read.properties.items():
             self._add(merged.properties, name, form, "allOf" if word == "allOf" else "anyOf")
         return read.required
@@ -181,5 +183,13 @@ class _Flattener:
                 raise self._invalid("The schema has a $ref whose target is not in the schema.")
         return found
 
+    def _too_many_properties(self) -> InvalidRequest:
+        return self._invalid("The branches at the top level of the schema have too many properties.")
+
     def _invalid(self, message: str) -> InvalidRequest:
         return InvalidRequest(f"{message}", param=self._path, code="invalid_schema")
+
+
+def _count_names(branch: Schema) -> int:
+    """The number of properties and required names of a branch, without its own branches."""
+    return sum(len(value) for word in ("properties", "required") if isinstance(value := branch.get(word), dict | list))

@@ -104,6 +104,10 @@ MAX_BLOCKS: Final = 16_384
 """The highest number of blocks in a whole reply. No model has the tokens for so many, and each takes microseconds."""
 
 
+MAX_USAGE_FIELDS: Final = 1_000
+"""The highest number of fields in a usage. Services send about ten, and operators add some."""
+
+
 def read_events(decoder: EventDecoder, piece: bytes) -> Iterator[StreamEvent | None]:
     """Yield the events that `piece` completes. Raises `InvalidReply` after the last valid event."""
     try:
@@ -245,8 +249,15 @@ def _set_object(block: Block | OpaqueBlock) -> None:
 
 
 def merge_usage(usage: Usage, newer: Usage | None) -> None:
-    """Update `usage` field by field. Counts in a stream are cumulative, and a null never replaces a count."""
-    for name, count in (newer or {}).items():
+    """Update `usage` field by field. Counts in a stream are cumulative, and a null never replaces a count.
+
+    Raises `InvalidReply` if there are too many fields.
+    """
+    if newer is None:
+        return
+    if len(usage) + len(newer) > 2 * MAX_USAGE_FIELDS:
+        raise too_large_usage()
+    for name, count in newer.items():
         if name not in usage or count != _NULL:
             usage[name] = count
 
@@ -292,6 +303,11 @@ def incomplete_reply() -> InvalidReply:
 def silent_for_too_long() -> InvalidReply:
     """The error for a reply that does not begin or go on in time."""
     return InvalidReply("The messages service was silent for too long.", code="timeout", status=504)
+
+
+def too_large_usage() -> InvalidReply:
+    """The error for a usage with too many fields."""
+    return InvalidReply(f"The messages service sent a usage of more than {MAX_USAGE_FIELDS} fields.")
 
 
 def too_large_event() -> InvalidReply:

@@ -11,9 +11,8 @@ MAX_EVENT_BYTES: Final = 8 * 1024 * 1024
 
 _BOM: Final = b"\xef\xbb\xbf"
 
-# The most common piece: one whole event with one line of data. Matching it takes half of the time of splitting lines.
 _match_event: Final = re.compile(rb"(?:event: [^\r\n]*+\n)?+data: ([^\r\n]*+)\n\n").fullmatch
-_MAX_MATCHED: Final = 1024  # splitting a longer piece is faster
+_SHORT: Final = 1024  # bytes; up to here, matching takes half of the time of searching
 
 
 class EventTooLarge(ValueError):
@@ -31,7 +30,7 @@ class EventDecoder:
     An event that is incomplete at the end of the stream is discarded, as the standard requires.
     """
 
-    __slots__ = ("_at_start", "_data", "_line", "_max_bytes", "_max_matched", "_skip_lf", "idle")
+    __slots__ = ("_at_start", "_data", "_line", "_max_bytes", "_skip_lf", "idle")
 
     def __init__(self, *, max_bytes: int = MAX_EVENT_BYTES) -> None:
         self.idle: bool = False  # nothing is buffered: the next piece starts a new event
@@ -40,12 +39,13 @@ class EventDecoder:
         self._line = bytearray()  # the unfinished line
         self._data = bytearray()  # data lines of the unfinished event, each ending in LF
         self._max_bytes = max_bytes
-        self._max_matched = min(max_bytes, _MAX_MATCHED)
 
     def feed(self, piece: bytes) -> list[bytes]:
         """Return the data of each event that `piece` completes. Raises `EventTooLarge`."""
-        if self.idle and len(piece) <= self._max_matched and (event := _match_event(piece)) is not None:
-            return [event[1]]
+        is_idle = self.idle or (self._at_start and not self._line)
+        if is_idle and len(piece) <= self._max_bytes and (event := _whole_event(piece)) is not None:
+            self.idle, self._at_start = True, False
+            return [event]
         events = self._feed_lines(piece)
         self.idle = not (self._at_start or self._line or self._data or self._skip_lf)
         return events
@@ -70,14 +70,16 @@ class EventDecoder:
         for line in lines:
             if not line:
                 if data:
-                    events.append(bytes(data[:-1]))
+                    del data[-1]
+                    events.append(bytes(data))
                     data.clear()
                 continue
             if len(data) + len(line) > bound:
                 raise EventTooLarge(bound, events)
-            name, _, value = line.partition(b":")
-            if name == b"data":
-                data += value.removeprefix(b" ")
+            if line.startswith(b"data:"):
+                data += memoryview(line)[6 if line.startswith(b" ", 5) else 5 :]  # a view, since a line may be large
+                data += b"\n"
+            elif line == b"data":
                 data += b"\n"
         if len(data) + len(self._line) + len(rest) > bound:
             raise EventTooLarge(bound, events)
@@ -92,6 +94,21 @@ class EventDecoder:
             return b""
         self._at_start = False
         return start.removeprefix(_BOM)
+
+
+def _whole_event(piece: bytes) -> bytes | None:
+    """The data of the most common piece, one event with one line of data. None for any other piece.
+
+    This takes less time than splitting lines, and copies the data once.
+    """
+    if len(piece) <= _SHORT:
+        found = _match_event(piece)
+        return found[1] if found is not None else None
+    start = piece.find(b"\n") + 1 if piece.startswith(b"event: ") else 0
+    end = len(piece) - 2
+    if piece.startswith(b"data: ", start) and piece.find(b"\n", start) == end and piece.endswith(b"\n\n"):
+        return piece[start + 6 : end] if b"\r" not in piece else None
+    return None
 
 
 def encode_data(data: bytes) -> bytes:

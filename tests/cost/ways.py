@@ -246,8 +246,14 @@ def generic_request(pieces: Pieces) -> int:
 
 def events_of(stream: bytes) -> list[Any]:
     """The events of a stream of chunks, as msgspec reads them."""
-    lines = [line[6:] for line in stream.splitlines() if line.startswith(b"data: ")]
-    return [_decode(line) for line in lines if line != b"[DONE]"]
+    events = []
+    for line in stream.splitlines():
+        if line.startswith(b"data: {"):
+            try:
+                events.append(_decode(line[6:]))
+            except (msgspec.DecodeError, RecursionError):  # too many digits, or too deep
+                events.append(msgspec.Raw(line[6:]))
+    return events
 
 
 def write(events: list[Any]) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chatcompat import InvalidReply, translate
-from chatcompat.wire.decode import MAX_BLOCKS
+from chatcompat.wire.decode import MAX_BLOCKS, MAX_USAGE_FIELDS
 from tests.reply.support import AS_JSON, CHAT, STREAMED, WITH_USAGE, Json, read_completion, translation
 from tests.vendor import chat_error, chat_sse
 
@@ -160,3 +160,27 @@ def test_a_reply_has_a_bound_of_blocks(block: Any) -> None:
         of.reply(reply(MAX_BLOCKS + 1))
     with pytest.raises(InvalidReply, match="more than 16384 blocks"):
         of.stream().replay(reply(MAX_BLOCKS + 1))
+
+
+@pytest.mark.parametrize("event", ["message_start", "message_delta"])
+def test_a_usage_has_a_bound_of_fields(event: str) -> None:
+    of = translate(
+        b'{"model":"m","stream":true,"stream_options":{"include_usage":true},'
+        b'"messages":[{"role":"user","content":"hi"}]}'
+    )
+    start: Json = {"type": "message_start", "message": {"id": "msg_1", "model": "m"}}
+    delta: Json = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}}
+
+    def read(count: int) -> bytes:
+        usage = {f"u{number}": number for number in range(count)}
+        own_start = {**start, "message": {**start["message"], "usage": usage if event == "message_start" else {}}}
+        own_delta = {**delta, "usage": usage if event == "message_delta" else {}}
+        stream = of.stream()
+        events = [own_start, own_delta, {"type": "message_stop"}]
+        return b"".join(stream.feed(f"data: {json.dumps(each)}\n\n".encode()) for each in events) + stream.close()
+
+    assert b'"u999":999' in read(MAX_USAGE_FIELDS)
+    for count in (MAX_USAGE_FIELDS + 1, 2 * MAX_USAGE_FIELDS + 1):
+        assert b"a usage of more than 1000 fields" in read(count)
+    with pytest.raises(InvalidReply, match="a usage of more than 1000 fields"):
+        of.reply(edited(usage={f"u{number}": 1 for number in range(MAX_USAGE_FIELDS + 1)}))

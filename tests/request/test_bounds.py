@@ -98,6 +98,20 @@ CASES: dict[str, tuple[RequestBounds, bytes, bytes, str | None, str]] = {
         "messages[]",
         "too_many_unknown_fields",
     ),
+    "bytes of all schemas": (
+        RequestBounds(json_bytes=12),
+        ask(functions=[{"name": "f", "parameters": {"a": 1}}]),
+        ask(functions=[{"name": "f", "parameters": {"a": 1}}, {"name": "g", "parameters": {"a": 1}}]),
+        "functions[1].parameters",
+        "json_too_large",
+    ),
+    "bytes of arguments": (
+        RequestBounds(json_bytes=5),
+        with_calls(2),
+        with_calls(3),
+        "messages[1].tool_calls[2].function.arguments",
+        "json_too_large",
+    ),
     "objects of a schema": (
         RequestBounds(objects=3),
         with_schema({"a": [{}]}),

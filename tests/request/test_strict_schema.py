@@ -256,3 +256,12 @@ def test_a_dialect_refuses_what_no_app_accepts(options: dict[str, Any], message:
 def test_a_dialect_refuses_native_names_it_does_not_know(name: str) -> None:
     with pytest.raises(ValueError, match=rf"^{name} must be among .*, not 'zz'$"):
         Dialect(**{name: frozenset({"zz"})})  # type: ignore[arg-type]
+
+
+def test_a_schema_with_very_many_definitions_is_not_compiled() -> None:
+    def chain(length: int) -> dict[str, Any]:
+        definitions: dict[str, Any] = {f"d{number}": {"$ref": f"#/$defs/d{number + 1}"} for number in range(length - 1)}
+        return closed({"$ref": "#/$defs/d0"}, **{"$defs": {**definitions, f"d{length - 1}": TEXT}})
+
+    assert rewritten(chain(1_000)) is not None
+    assert rewritten(chain(1_001)) is None

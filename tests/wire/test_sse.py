@@ -221,3 +221,34 @@ def test_what_is_written_is_read_again(data: bytes) -> None:
     raw = encode_data(data) + encode_comment(b"data: no")
     assert decode([raw]) == reference(raw) == ([data], False)
     assert encode_comment(b"ping") == b": ping\n\n"
+
+
+@pytest.mark.parametrize("size", [1, 2_000])
+@pytest.mark.parametrize("start", [b"", BOM])
+@pytest.mark.parametrize(
+    "form",
+    [
+        b"data: %b\n\n",
+        b"event: message\ndata: %b\n\n",
+        b"event: message\n\ndata: %b\n\n",
+        b"event:message\ndata:%b\n\n",
+        b"event: message\r\ndata: %b\r\n\r\n",
+        b"event: message\ndata: %b\r\n\n",
+        b"event: a\rdata: b\ndata: %b\n\n",
+        b"id: 1\ndata: %b\n\n",
+        b"event: message\nid: 1\ndata: %b\n\n",
+        b"data: x\ndata: %b\n\n",
+        b"event: message\ndata: %b\n",
+        b"event: message\ndata: %b\n\n\n",
+        b"event: message\ndata: %b\ndata: y\n\n",
+        b"event: message\ndata: %b\n\ndata: z\n\n",
+        b"event: data: %b\n\n",
+        b"event: %b",
+    ],
+)
+def test_a_piece_of_one_event_is_read_as_any_other(form: bytes, start: bytes, size: int) -> None:
+    pieces = [form % (b"x" * size)] * 3
+    pieces[0] = start + pieces[0]
+    assert decode(pieces) == reference(b"".join(pieces))
+    for max_bytes in (1, size, size + 8, size + 30):
+        assert decode(pieces, max_bytes=max_bytes) == reference(b"".join(pieces), max_bytes)
