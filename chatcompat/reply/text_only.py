@@ -13,7 +13,7 @@ from chatcompat.reply.context import ReplyContext
 from chatcompat.reply.summary import ReplySummary
 from chatcompat.reply.usage import to_chat_usage
 from chatcompat.wire.chat_reply import ReplyFunction, ReplyMessage, ReplyToolCall
-from chatcompat.wire.decode import MAX_BLOCKS
+from chatcompat.wire.decode import FEW_BLOCKS
 from chatcompat.wire.ids import to_chat_id
 from chatcompat.wire.message_reply import Usage
 from chatcompat.wire.utf8 import require_utf8
@@ -62,7 +62,7 @@ def to_plain_completion(body: bytes, context: ReplyContext) -> tuple[bytes, Repl
             require_utf8(body)
     except DECODE_ERRORS:
         return None
-    if len(message.content) > MAX_BLOCKS:
+    if len(message.content) > FEW_BLOCKS:
         return None
     text: Raw | None = None
     calls = Calls()

@@ -103,6 +103,12 @@ _NO_INPUT: Final = (_NULL, Raw(b'""'))
 MAX_BLOCKS: Final = 16_384
 """The highest number of blocks in a whole reply. No model has the tokens for so many, and each takes microseconds."""
 
+FEW_BLOCKS: Final = 1_024
+"""A reply may have so many blocks whatever their size. Those of a larger one must have `BLOCK_BYTES` on average."""
+
+BLOCK_BYTES: Final = 256
+"""Blocks that models send are larger: a call with its id and input, a text with its citation, a signature."""
+
 
 MAX_USAGE_FIELDS: Final = 1_000
 """The highest number of fields in a usage. Services send about ten, and operators add some."""
@@ -201,9 +207,18 @@ def decode_message(body: bytes) -> Message:
             _set_object(block)
     except DECODE_ERRORS as error:
         raise _not_a_message(place_of(error)) from None
-    if len(message.content) > MAX_BLOCKS:
-        raise InvalidReply(f"The messages service sent a reply of more than {MAX_BLOCKS} blocks.")
+    check_blocks(len(message.content), len(body))
     return message
+
+
+def check_blocks(count: int, size: int) -> None:
+    """Raise `InvalidReply` if a reply of `size` bytes has too many blocks. Each takes far longer than its decoding."""
+    if count > MAX_BLOCKS:
+        raise InvalidReply(f"The messages service sent a reply of more than {MAX_BLOCKS} blocks.")
+    if count > FEW_BLOCKS and size < count * BLOCK_BYTES:
+        raise InvalidReply(
+            f"The messages service sent more than {FEW_BLOCKS} blocks with less than {BLOCK_BYTES} bytes each."
+        )
 
 
 def _not_a_message(place: str | None) -> InvalidReply:

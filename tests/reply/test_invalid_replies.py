@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chatcompat import InvalidReply, translate
-from chatcompat.wire.decode import MAX_BLOCKS, MAX_USAGE_FIELDS
+from chatcompat.wire.decode import BLOCK_BYTES, FEW_BLOCKS, MAX_BLOCKS, MAX_USAGE_FIELDS
 from tests.reply.support import AS_JSON, CHAT, STREAMED, WITH_USAGE, Json, read_completion, translation
 from tests.vendor import chat_error, chat_sse
 
@@ -152,10 +152,14 @@ def test_message_cut_anywhere_is_refused(at: int) -> None:
 def test_a_reply_has_a_bound_of_blocks(block: Any) -> None:
     of = translate(b'{"model":"m","messages":[{"role":"user","content":"hi"}]}')
 
-    def reply(count: int) -> bytes:
-        return json.dumps({"id": "msg_1", "model": "m", "content": [block] * count}).encode()
+    def reply(count: int, size: int = BLOCK_BYTES) -> bytes:
+        body = json.dumps({"id": "msg_1", "model": "m", "content": [block] * count}).encode()
+        return body.ljust(count * size)
 
-    of.reply(reply(MAX_BLOCKS))
+    for count, size in ((FEW_BLOCKS, 0), (FEW_BLOCKS + 1, BLOCK_BYTES), (MAX_BLOCKS, BLOCK_BYTES)):
+        of.reply(reply(count, size))
+    with pytest.raises(InvalidReply, match="more than 1024 blocks with less than 256 bytes each"):
+        of.reply(reply(FEW_BLOCKS + 1, size=0))
     with pytest.raises(InvalidReply, match="more than 16384 blocks"):
         of.reply(reply(MAX_BLOCKS + 1))
     with pytest.raises(InvalidReply, match="more than 16384 blocks"):
