@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import httpx2
 from starlette.applications import Starlette
@@ -27,7 +27,10 @@ async def chat(request: Request) -> Response:
         "content-type": "application/json",
     }
     asked = client.build_request("POST", "/v1/messages", content=translation.body, headers=headers)
-    reply = await client.send(asked, stream=True)
+    try:
+        reply = await client.send(asked, stream=True)
+    except httpx2.HTTPError:
+        return to_json(502, InvalidReply("The messages service cannot be reached.").body)
     if reply.status_code == 200 and translation.streaming:  # noqa: PLR2004
         return StreamingResponse(to_chunks(translation, reply), media_type="text/event-stream")
     body = await reply.aread()
@@ -43,8 +46,9 @@ async def to_chunks(translation: Translation, reply: httpx2.Response) -> AsyncIt
     """Translate a stream while it arrives."""
     stream = translation.stream()
     try:
-        async for piece in reply.aiter_bytes():
-            yield stream.feed(piece)
+        with suppress(httpx2.HTTPError):  # the connection broke
+            async for piece in reply.aiter_bytes():
+                yield stream.feed(piece)
         yield stream.close()  # an error frame, if the reply was not complete
     finally:
         await reply.aclose()

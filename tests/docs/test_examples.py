@@ -4,8 +4,10 @@ import os
 import re
 import runpy
 import shlex
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,9 +15,10 @@ from types import ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
-from openai import AuthenticationError, NotFoundError, OpenAI
+from openai import APIError, AuthenticationError, InternalServerError, NotFoundError, OpenAI
 from starlette.testclient import TestClient
 
+from tests.asgi.driver import HELLO, frame
 from tests.servers.running import HOST, ROOT, free_port, running, stop, wait_for
 from tests.store.redis_server import redis_server
 
@@ -86,6 +89,27 @@ def ask(client: OpenAI, model: str) -> None:
     assert chunks[-1].choices[0].finish_reason == whole.finish_reason == "stop"
 
 
+def ask_for_a_stream(client: OpenAI, model: str) -> None:
+    list(client.chat.completions.create(model=model, messages=[{"role": "user", "content": "Hello"}], stream=True))
+
+
+@contextmanager
+def served_once(reply: bytes) -> Iterator[str]:
+    """A service that answers one request with these bytes, and closes the connection."""
+    with socket.create_server((HOST, 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(reply)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield f"http://{HOST}:{server.getsockname()[1]}"
+        thread.join()
+
+
 def think_and_call(client: OpenAI, model: str) -> None:
     tool: Any = {"type": "function", "function": {"name": "now", "parameters": {"type": "object"}}}
     messages: Any = [{"role": "user", "content": "Use now"}]
@@ -114,6 +138,23 @@ def test_the_gateway_answers_errors_in_the_chat_shape() -> None:
             client = OpenAI(base_url=f"{url}/v1", api_key="any-key", max_retries=0)
             with client, pytest.raises(NotFoundError, match="model"):
                 ask(client, "no-such-model")
+
+
+def test_the_gateway_says_that_its_service_cannot_be_reached() -> None:
+    with started("gateway", {"MESSAGES_URL": f"http://{HOST}:{free_port()}"}) as url:
+        client = OpenAI(base_url=f"{url}/v1", api_key="any-key", max_retries=0)
+        with client, pytest.raises(InternalServerError, match="cannot be reached"):
+            ask(client, "caicaini/auto")
+
+
+def test_the_gateway_ends_a_broken_stream_with_an_error() -> None:
+    """The service announces more than it sends."""
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 9999\r\n\r\n"
+    events = b"".join(frame(event) for event in HELLO[:3])
+    with served_once(head + events) as url, started("gateway", {"MESSAGES_URL": url}) as gateway:
+        client = OpenAI(base_url=f"{gateway}/v1", api_key="any-key", max_retries=0)
+        with client, pytest.raises(APIError, match="ended its stream"):
+            ask_for_a_stream(client, "any")
 
 
 def test_the_app_of_the_ray_example_serves_in_one_replica(monkeypatch: pytest.MonkeyPatch) -> None:
