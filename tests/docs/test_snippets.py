@@ -250,18 +250,22 @@ def test_what_is_not_run_is_known() -> None:
     """A snippet that only shows something needs a reason, and this list."""
     not_run = {(name, one.not_run) for name, page in PAGES.items() for one in snippets(page) if one.not_run}
     assert not_run == {
+        ("README.md", "runs this test"),
         ("remote.md", "builds llama.cpp from source"),
         ("scale-out.md", "needs Ray; tests/servers/test_ray_serve.py starts it by `pytest -m ray`"),
     }
 
 
-def test_each_extra_that_a_page_installs_exists() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+def test_each_extra_and_group_that_a_page_installs_exists() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     texts = [page.read_text(encoding="utf-8") for page in PAGES.values()]
     found = [names for text in texts for names in re.findall(r"'[\w.]+\[([\w,]+)\]'", text)]
-    named = {extra for names in found for extra in names.split(",")}
-    assert named
-    assert named - set(project["optional-dependencies"]) == set()
+    extras = {extra for names in found for extra in names.split(",")}
+    groups = {group for text in texts for group in re.findall(r"--group (\w+)", text)}
+    assert extras
+    assert groups
+    assert extras - set(project["project"]["optional-dependencies"]) == set()
+    assert groups - set(project["dependency-groups"]) == set()
 
 
 def test_the_service_in_the_readme_is_the_example() -> None:
