@@ -9,13 +9,13 @@ from tests import matrix
 from tests.clients.test_node import FILES, SCENARIOS
 from tests.test_readme import README
 
-CLIENTS = README.parent / "docs" / "clients.md"
+DOCS = README.parent / "docs"
 
 
-@pytest.mark.parametrize("table", [matrix.clients, matrix.servers])
-def test_the_page_of_clients_has_the_table(table: Callable[[], str]) -> None:
+@pytest.mark.parametrize(("page", "table"), [("clients.md", matrix.clients), ("servers.md", matrix.servers)])
+def test_a_page_has_the_table(page: str, table: Callable[[], str]) -> None:
     name = table.__name__
-    shown = CLIENTS.read_text(encoding="utf-8").partition(f"<!-- {name}: made from tests.matrix -->\n")[2]
+    shown = (DOCS / page).read_text(encoding="utf-8").partition(f"<!-- {name}: made from tests.matrix -->\n")[2]
     assert shown.partition(f"<!-- end of {name} -->")[0] == table(), f"put this between the marks:\n{table()}"
 
 
