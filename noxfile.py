@@ -26,6 +26,13 @@ def lint(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation; every link and anchor must be there."""
+    session.install("--group", "docs")
+    session.run("mkdocs", "build", "--strict", env={"NO_MKDOCS_2_WARNING": "1"})
+
+
+@nox.session
 def types(session: nox.Session) -> None:
     """Check all types, and that every public name has one."""
     session.install("-e", ".[lint]")

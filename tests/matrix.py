@@ -1,4 +1,4 @@
-"""What talks to what: the README's two tables, each cell with the tests that it comes from."""
+"""What talks to what: the tables of clients and servers in `docs`, each cell with the tests that it comes from."""
 
 import ast
 from pathlib import Path

@@ -11,7 +11,7 @@ from tests.test_layering import IMPORTS, MODULES, PACKAGE, PLACES, place_of
 
 ROOT = PACKAGE.parent
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
-DOCUMENTS = [ARCHITECTURE, ROOT / "CONTRIBUTING.md", ROOT / "README.md"]
+DOCUMENTS = [ARCHITECTURE, ROOT / "CONTRIBUTING.md"]  # `tests/docs` has the other pages
 MAX_FILES = 4
 
 # `[text](target)`; a target in this repository has neither a scheme nor only an anchor.
@@ -74,7 +74,7 @@ def test_each_path_that_is_named_exists(document: Path) -> None:
     assert {path for path in named if not (ROOT / path).exists()} == set()
 
 
-@pytest.mark.parametrize("document", DOCUMENTS[:2], ids=lambda document: document.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
 def test_each_linked_name_is_defined_in_its_file(document: Path) -> None:
     linked = [(text.strip("`"), target) for text, target in links(document) if target.suffix == ".py"]
     assert linked

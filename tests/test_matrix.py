@@ -1,4 +1,4 @@
-"""The README's tables of clients and servers come from tests that are there."""
+"""The tables of clients and servers in the documentation come from tests that are there."""
 
 import re
 from collections.abc import Callable
@@ -9,11 +9,13 @@ from tests import matrix
 from tests.clients.test_node import FILES, SCENARIOS
 from tests.test_readme import README
 
+DOCS = README.parent / "docs"
 
-@pytest.mark.parametrize("table", [matrix.clients, matrix.servers])
-def test_the_readme_has_the_table(table: Callable[[], str]) -> None:
+
+@pytest.mark.parametrize(("page", "table"), [("clients.md", matrix.clients), ("servers.md", matrix.servers)])
+def test_a_page_has_the_table(page: str, table: Callable[[], str]) -> None:
     name = table.__name__
-    shown = README.read_text(encoding="utf-8").partition(f"<!-- {name}: made from tests.matrix -->\n")[2]
+    shown = (DOCS / page).read_text(encoding="utf-8").partition(f"<!-- {name}: made from tests.matrix -->\n")[2]
     assert shown.partition(f"<!-- end of {name} -->")[0] == table(), f"put this between the marks:\n{table()}"
 
 

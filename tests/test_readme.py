@@ -1,10 +1,11 @@
-"""The README is true where it can be checked: its table of fates is made from the code."""
+"""The README has both commands, and the table of request fields is made from the code."""
 
 from pathlib import Path
 
 from chatcompat.request.fields import FATES, Fate, Ignored, Mapped
 
 README = Path(__file__).parent.parent / "README.md"
+TRANSLATION = README.parent / "docs" / "translation.md"
 BEGIN = "<!-- fates: made from chatcompat.request.fields -->\n"
 END = "<!-- end of fates -->"
 
@@ -23,7 +24,7 @@ def table() -> str:
 
 
 def test_the_table_of_fates_is_the_codes_own() -> None:
-    text = README.read_text(encoding="utf-8")
+    text = TRANSLATION.read_text(encoding="utf-8")
     shown = text.partition(BEGIN)[2].partition(END)[0]
     assert shown == table(), f"put this between the marks:\n{table()}"
 
