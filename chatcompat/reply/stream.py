@@ -117,7 +117,6 @@ class ChunkStream:
     def _fail(self, error: StreamError) -> None:
         self.error = error
         self.ended = True
-        self._reader.splices = False
         self.summary.error = error
         self._out.append(encode_data(error.body))
 

@@ -1,7 +1,8 @@
 """Collect the parts of a reply that the key of its thinking needs: a digest of its text, and its calls."""
 
+import sys
 from hashlib import blake2b
-from typing import Final, Literal, NamedTuple
+from typing import ClassVar, Final, Literal, NamedTuple, Protocol
 
 import msgspec
 
@@ -13,9 +14,6 @@ MAX_SAID_BYTES: Final = 1024 * 1024
 
 CALL_BYTES: Final = 64
 """Bytes that a call counts in addition to its name and arguments. This bounds the number of empty calls."""
-
-MAX_PIECES: Final = 256
-"""Pieces of arguments that are joined at once."""
 
 Kind = Literal["function", "custom"]
 
@@ -47,6 +45,7 @@ class TextDigest:
     """
 
     __slots__ = ("_blank", "_digest", "_length", "unread")
+    room: ClassVar = sys.maxsize
 
     def __init__(self) -> None:
         self.unread: bytearray = bytearray()
@@ -114,6 +113,48 @@ class KeptText:
         return digest_of(self.text)
 
 
+class _Holder(Protocol):
+    """Counts what is held, and raises `InvalidReply` above the bound."""
+
+    left: int
+
+    def hold(self, size: int) -> None:
+        """Count held bytes."""
+
+
+class HeldText:
+    """A text that is held. Pieces of it may arrive as in a `TextDigest`."""
+
+    __slots__ = ("_holder", "_pieces", "unread")
+
+    def __init__(self, holder: _Holder) -> None:
+        self.unread: bytearray = bytearray()
+        self._pieces: list[str] = []
+        self._holder = holder
+
+    @property
+    def room(self) -> int:
+        """How many more bytes may be held."""
+        return self._holder.left
+
+    def read(self) -> None:
+        """Count and decode the unread pieces."""
+        if self.unread:
+            piece = _to_text(self.unread)
+            self.unread.clear()
+            self.add(piece)
+
+    def add(self, piece: str) -> None:
+        """Add a piece."""
+        self._holder.hold(len(piece))
+        self._pieces.append(piece)
+
+    @property
+    def text(self) -> str:
+        """The text so far."""
+        return "".join(self._pieces)
+
+
 class SaidCall(NamedTuple):
     """A call whose arguments arrive in pieces: parts of one JSON string, without its quotation marks."""
 
@@ -125,14 +166,15 @@ class SaidCall(NamedTuple):
 class CallCollector:
     """The calls of a streamed reply. If they are too large, none are kept.
 
-    A piece is a JSON string with its quotation marks. A caller that appends to `unread` does so for the `current` call.
-    It must call `read` after more than `MAX_PIECES` pieces, or after a piece longer than `BATCH`.
+    A piece is a JSON string without its quotation marks. A caller that appends to `unread` does so for the `current`
+    call, and must call `read` once it is longer than `BATCH`.
     """
 
     __slots__ = ("_calls", "_left", "current", "unread")
+    room: ClassVar = sys.maxsize
 
     def __init__(self) -> None:
-        self.unread: list[bytes] = []
+        self.unread: bytearray = bytearray()
         self.current: SaidCall | None = None
         self._calls: list[SaidCall] = []
         self._left = MAX_SAID_BYTES
@@ -152,11 +194,19 @@ class CallCollector:
 
     def read(self) -> None:
         """Count the unread pieces, and add them to the `current` call."""
-        if self.current is not None:
-            self._count(sum(map(len, self.unread)) - 2 * len(self.unread))
+        if self.current is not None and self.unread:
+            self._count(len(self.unread))
             if self._left >= 0:
-                self.current.arguments.append(b"".join([piece[1:-1] for piece in self.unread]))
+                self.current.arguments.append(bytes(self.unread))
             self.unread.clear()
+
+    def add(self, call: SaidCall, piece: bytes) -> None:
+        """Add a piece to a call."""
+        if self.current is not call:
+            self.turn_to(call)
+        self.unread += piece
+        if len(self.unread) > BATCH:
+            self.read()
 
     def _count(self, size: int) -> None:
         self._left -= size

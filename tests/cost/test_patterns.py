@@ -56,8 +56,10 @@ WORST: Final[dict[str, Worst]] = {
     "chatcompat.request.strict_schema._PATTERN": repeated("(\\d{1,2}", after="{"),
     "chatcompat.request.tool_schema._INDEX": repeated("1"),
     "chatcompat.reply.completion._WRAPPING": repeated(" ", "{"),
-    "chatcompat.reply.fast_text._find_texts": raw(b"\\n", _DELTA),
-    "chatcompat.reply.fast_text._match_text": raw(b"\\n", _DELTA),
+    "chatcompat.reply.fast_deltas._match_head": raw(b"9", b"".join(_DELTA.partition(b'"index":')[:2])),
+    "chatcompat.reply.fast_deltas._match_rest": raw(b"\\n"),
+    "chatcompat.reply.fast_deltas._match_texts": raw(b"\\n\n", after=b'"'),
+    "chatcompat.reply.fast_deltas._replace_padded_ends": raw(b'"} '),
     "chatcompat.upstream.upload._LENGTH": raw(b"1"),
     "chatcompat.wire.sse._match_event": raw(b"x", b"data: "),
 }

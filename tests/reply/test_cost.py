@@ -11,8 +11,8 @@ import pytest
 from msgspec import Raw
 
 import chatcompat.reply.completion
-import chatcompat.reply.fast_text
 from chatcompat.errors import InvalidReply
+from chatcompat.reply import fast_deltas
 from chatcompat.reply.completion import to_unwrapped
 from chatcompat.reply.pause_turn import PausedTurn, StreamPart
 from chatcompat.reply.prefill import PrefillFilter
@@ -100,7 +100,13 @@ def test_a_repeated_prefill_is_cut_off_however_it_comes(text: str, size: int) ->
 
 
 @pytest.mark.parametrize(
-    "pattern", [chatcompat.reply.fast_text._TEXT.decode("latin-1"), chatcompat.reply.completion._WRAPPING.pattern]
+    "pattern",
+    [
+        fast_deltas._match_rest.__self__.pattern.decode("latin-1"),
+        fast_deltas._match_texts.__self__.pattern.decode("latin-1"),
+        fast_deltas._replace_padded_ends.__self__.pattern.decode("latin-1"),
+        chatcompat.reply.completion._WRAPPING.pattern,
+    ],
 )
 def test_no_pattern_that_sees_a_models_text_keeps_what_it_matched(pattern: str) -> None:
     bare = re.sub(r"\[(?:\\.|[^\]\\])*\]|\\.", "C", pattern)  # without classes and escapes
