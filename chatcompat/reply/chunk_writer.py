@@ -193,6 +193,7 @@ class CallWriter:
         self._call = call
 
     def __call__(self, piece: str) -> None:
+        """Write a piece."""
         encoded = _encode(piece)[1:-1]
         self._calls.add(self._call, encoded)
         before, after = self.around

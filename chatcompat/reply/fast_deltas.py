@@ -78,28 +78,29 @@ class FastChunkStream(ChunkStream):
     a delta that starts alike is copied. Any other piece ends that, since it may end the block.
     """
 
-    __slots__ = ("_after", "_before", "_head", "_keeper", "_max_piece", "_room", "_size", "_unread")
+    __slots__ = ("_after", "_before", "_block", "_head", "_keeper", "_max_piece", "_room", "_size", "_unread")
 
     def __init__(
         self, context: ReplyContext, *, max_event_bytes: int = MAX_EVENT_BYTES, max_held_bytes: int = MAX_HELD_BYTES
     ) -> None:
         super().__init__(context, max_event_bytes=max_event_bytes, max_held_bytes=max_held_bytes)
         self._max_piece = min(max_event_bytes, _LONG)
-        self._keeper: _Keeper | None = None
+        self._block: OpenBlock | None = None
+        self._keeper: _Keeper
         self._forget_block()
 
     def feed(self, piece: bytes) -> bytes:
         """Return the bytes to send for the next piece of the messages stream, `b""` if there are none yet."""
         if len(piece) <= self._max_piece and (piece[: self._size] == self._head or self._find_block(piece)):
-            if (found := _match_rest(piece, self._size)) is not None and (text := found[1]):
-                if text.isascii() or _is_copied(text):
-                    unread = self._unread
-                    unread += text
-                    if len(unread) <= self._room:
-                        return b"".join((self._before, text, self._after))
-                    del unread[-len(text) :]
-            if (chunks := self._feed_texts(piece)) is not None:
-                return chunks
+            found = _match_rest(piece, self._size)
+            if found is None:
+                if (chunks := self._feed_texts(piece)) is not None:
+                    return chunks
+            elif (text := found[1]) and (text.isascii() or _is_copied(text)):
+                unread = self._unread
+                unread += text
+                if len(unread) <= self._room or self._make_room(text):
+                    return b"".join((self._before, text, self._after))
         self._forget_block()
         if (chunks := self._feed_delta(piece)) is not None:
             return chunks
@@ -110,9 +111,9 @@ class FastChunkStream(ChunkStream):
         super()._fail(error)
 
     def _forget_block(self) -> None:
-        if self._keeper is not None:
+        if self._block is not None:
             self._keeper.read()
-            self._keeper = None
+            self._block = None
         self._head, self._size = b"none", 0  # no piece starts alike
 
     def _find_block(self, piece: bytes) -> bool:
@@ -121,32 +122,47 @@ class FastChunkStream(ChunkStream):
         if not self._decoder.idle or self.ended or (head := _match_head(piece)) is None:
             return False
         block = self._reader.open.get(int(head[1]))
-        if block is None or (splice := _to_splice(block, head[2], self._reader.reply)) is None:
+        if block is None or (splice := _to_splice(block, head[2], self._reader.reply, self._writer)) is None:
             return False
         self._head, self._size = head[0], head.end()
         self._before, self._after, self._keeper = splice
         self._unread = splice.keeper.unread
-        self._room = min(splice.keeper.room, BATCH)
+        self._room = 0  # the first text makes room
+        self._block = block
         return True
 
     def _feed_texts(self, piece: bytes) -> bytes | None:
         """Return the chunks of a piece that only has deltas of the same block, or None for any other."""
-        piece = _replace_padded_ends(_END, piece)
-        texts = piece[self._size : -len(_END)].split(_END + self._head)
-        lines = b"\n".join(texts)  # nothing that is copied has a line feed, and halves of a character stay apart
-        if not piece.endswith(_END) or _match_texts(lines) is None or lines.count(b"\n") != len(texts) - 1:
+        if self._head not in piece[self._size :]:
+            return None
+        texts = self._split(piece) or self._split(_replace_padded_ends(_END, piece))
+        if not texts:
             return None
         text = b"".join(texts)
-        if not all(texts) or not _is_copied(lines) or not self._has_room(len(text)):
-            return None
         self._unread += text
+        if len(self._unread) > self._room and not self._make_room(text):
+            return None
         return b"".join((self._before, (self._after + self._before).join(texts), self._after))
 
-    def _has_room(self, size: int) -> bool:
-        if len(self._unread) + size > self._room and self._keeper is not None:
-            self._keeper.read()
-            self._room = min(self._keeper.room, BATCH)
-            return size <= self._keeper.room
+    def _split(self, piece: bytes) -> list[bytes]:
+        """Return the texts of several deltas, or none if one of them is not copied."""
+        texts = piece[self._size : -len(_END)].split(_END + self._head)
+        lines = b"\n".join(texts)  # no text that is copied has a line feed, and halves of a character stay apart
+        is_whole = piece.endswith(_END) and lines.count(b"\n") == len(texts) - 1
+        return texts if is_whole and all(texts) and _match_texts(lines) is not None and _is_copied(lines) else []
+
+    def _make_room(self, text: bytes) -> bool:
+        """Let the keeper read what is unread. If there is no room for `text`, the end of it, take it back."""
+        unread, keeper = self._unread, self._keeper
+        del unread[-len(text) :]
+        keeper.read()
+        if len(text) > keeper.room:
+            return False
+        unread += text
+        self._room = min(keeper.room, BATCH)
+        self._writer.has_content = True
+        if isinstance(self._block, OpenCall):
+            self._block.sent = True
         return True
 
     def _feed_delta(self, piece: bytes) -> bytes | None:
@@ -184,18 +200,16 @@ def _is_copied(text: bytes) -> bool:
         return False
 
 
-def _to_splice(block: OpenBlock, kind: bytes, reply: StreamedReply) -> _Splice | None:
-    """Return where the text of a block's deltas is copied to. None if it changes, is held, or is the first."""
-    writer, context = reply.writer, reply.context
-    if not isinstance(writer, ChunkWriter) or not writer.has_content:
-        return None
+def _to_splice(block: OpenBlock, kind: bytes, reply: StreamedReply, writer: ChunkWriter) -> _Splice | None:
+    """Return where the text of a block's deltas is copied to. None if it is not for this block, changes, or is held."""
+    context = reply.context
     if type(block) is OpenText and kind == _TEXT:
         if context.json_tool is None and not reply.prefill_filter.waits:
             return _Splice(*writer.around(CONTENT), writer.content)
     elif type(block) is OpenThinking and kind == _THINKING:
         if not context.hides_reasoning:
             return _Splice(*writer.around(REASONING), block.kept)
-    elif type(block) is OpenCall and kind == _INPUT and block.sent:
+    elif type(block) is OpenCall and kind == _INPUT:
         if isinstance(block.write, CallWriter):
             return _Splice(*block.write.around, block.write.select())
         return _Splice(*writer.around(CONTENT), writer.content)
