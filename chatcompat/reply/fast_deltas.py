@@ -21,6 +21,7 @@ from chatcompat.wire.sse import MAX_EVENT_BYTES
 # The start of a delta's frame. Most servers send each frame in a piece of its own.
 _DELTA: Final = b"event: content_block_delta\ndata: "
 _DELTA_START: Final = len(_DELTA)
+_NEXT_DELTA: Final = b"\n\n" + _DELTA
 # The frame of a delta with text, up to the text. It is the same for all deltas of a block.
 _TEXT: Final = b'text_delta","text'
 _INPUT: Final = b'input_json_delta","partial_json'
@@ -101,6 +102,8 @@ class FastChunkStream(ChunkStream):
                 unread += text
                 if len(unread) <= self._room or self._make_room(text):
                     return b"".join((self._before, text, self._after))
+        if len(piece) <= self._max_piece and _NEXT_DELTA in piece:
+            return b"".join(map(self.feed, _to_frames(piece)))
         self._forget_block()
         if (chunks := self._feed_delta(piece)) is not None:
             return chunks
@@ -135,7 +138,9 @@ class FastChunkStream(ChunkStream):
         """Return the chunks of a piece that only has deltas of the same block, or None for any other."""
         if self._head not in piece[self._size :]:
             return None
-        texts = self._split(piece) or self._split(_replace_padded_ends(_END, piece))
+        texts = self._split(piece)
+        if not texts and b'"} ' in piece:
+            texts = self._split(_replace_padded_ends(_END, piece))
         if not texts:
             return None
         text = b"".join(texts)
@@ -190,6 +195,12 @@ class FastChunkStream(ChunkStream):
         except InvalidReply as error:
             self._fail(error.reply)
         return self._flush()
+
+
+def _to_frames(piece: bytes) -> list[bytes]:
+    """Split a piece behind each empty line."""
+    *frames, rest = piece.split(b"\n\n")
+    return [*[frame + b"\n\n" for frame in frames], rest]
 
 
 def _is_copied(text: bytes) -> bool:
