@@ -137,7 +137,14 @@ OTHERS = st.sampled_from([MISNAMED, frames(PING), frames(signed(2)), frames(clos
 )
 def test_any_run_of_deltas_reads_the_same(asked: str, pieces: list[bytes]) -> None:
     before = frames(start(), *(opened(BLOCK_OF[kind], index) for index, kind in enumerate(KINDS)))
-    check_same([before, *pieces, after("text_delta")], ASKED[asked])
+    check_same([before, *pieces, frames(signed(2)), after("text_delta")], ASKED[asked])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_copied_and_decoded_deltas_stay_in_order(kind: str) -> None:
+    copied, decoded = frames(delta(kind, "a")), frames(delta(kind, "b")).replace(b'"b"', rb'"\u0062"')
+    pieces = [copied, copied, decoded, copied, decoded, decoded, copied * 3, decoded * 3, copied + decoded]
+    check_same([frames(start(), opened(BLOCK_OF[kind])), *pieces, after(kind)])
 
 
 @given(st.sampled_from(KINDS), st.lists(st.sampled_from(["a", '"', "\n", "\u00e9", ""]), min_size=2), st.data())
