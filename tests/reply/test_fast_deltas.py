@@ -1,7 +1,7 @@
 """Deltas that are copied read as those that are decoded: `ChunkStream` decodes all of them, whole or cut anywhere."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatcompat import Dialect, Translation
@@ -131,6 +131,7 @@ MISNAMED = b'event: content_block_delta\ndata: {"type":"ping"}\n\n'
 OTHERS = st.sampled_from([MISNAMED, frames(PING), frames(signed(2)), frames(close_block(0)), frames(opened("text"))])
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(sorted(ASKED)),
     st.lists(st.lists(written() | COMMON | OTHERS, min_size=1, max_size=4).map(b"".join), max_size=6),
@@ -147,6 +148,7 @@ def test_copied_and_decoded_deltas_stay_in_order(kind: str) -> None:
     check_same([frames(start(), opened(BLOCK_OF[kind])), *pieces, after(kind)])
 
 
+@settings(deadline=None)
 @given(st.sampled_from(KINDS), st.lists(st.sampled_from(["a", '"', "\n", "\u00e9", ""]), min_size=2), st.data())
 def test_a_run_of_one_block_reads_the_same(kind: str, said: list[str], data: st.DataObject) -> None:
     padding = st.sampled_from([b"", b"", b" ", b"    "])
@@ -166,6 +168,7 @@ DELTAS = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(sorted(OPENED)),
     st.sampled_from(sorted(ASKED)),
