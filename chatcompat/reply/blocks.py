@@ -22,11 +22,12 @@ from chatcompat.reply.completion import (
     to_unwrapped,
 )
 from chatcompat.reply.context import ReplyContext
+from chatcompat.reply.held_text import HeldText
 from chatcompat.reply.prefill import PrefillFilter
 from chatcompat.reply.raw_blocks import GrowingBlock, decode_fields
 from chatcompat.reply.reasoning_details import ReasoningDetailsBuilder
 from chatcompat.reply.summary import ReplySummary
-from chatcompat.reply.text_digest import HeldText, KeptText
+from chatcompat.reply.text_digest import KeptText
 from chatcompat.reply.turn_keys import SaidTurn
 from chatcompat.reply.usage import to_chat_usage
 from chatcompat.wire.chat_reply import Annotation, CitedSpan

@@ -28,11 +28,11 @@ _LINE_SEPARATORS: Final = (
 )
 
 # What a delta of text begins with.
-CONTENT: Final = b'{"content":'
-REASONING: Final = b'{"reasoning_content":'
+_CONTENT: Final = b'{"content":'
+_REASONING: Final = b'{"reasoning_content":'
 
 Around = tuple[bytes, bytes]
-"""What stands before and after a text."""
+"""What stands in a chunk before and after the characters of a JSON string."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -100,21 +100,28 @@ class ChunkWriter:
         self.has_content = True
         self.out += (self._delta, delta, self._tail)
 
-    def around(self, before: bytes, after: bytes = b"}") -> Around:
-        """Return what stands in a chunk around encoded text, if `before` and `after` are around it in the delta."""
-        return self._delta + before + b'"', b'"' + after + self._tail
-
     def say(self, text: str) -> None:
         """Add a piece of the content."""
         if text:
             encoded = _encode(text)
             self.content.add(encoded[1:-1])
             self.has_content = True
-            self.out += (self._delta, CONTENT, encoded, b"}", self._tail)
+            self.out += (self._delta, _CONTENT, encoded, b"}", self._tail)
 
     def reason(self, text: str) -> None:
         """Add a piece of the thinking."""
-        self._write(b"%b%b}" % (REASONING, _encode(text)))
+        self._write(b"%b%b}" % (_REASONING, _encode(text)))
+
+    def around_text(self) -> Around:
+        """Return what stands around a piece of the content."""
+        return self._around(_CONTENT, b"}")
+
+    def around_reasoning(self) -> Around:
+        """Return what stands around a piece of the thinking."""
+        return self._around(_REASONING, b"}")
+
+    def _around(self, before: bytes, after: bytes) -> Around:
+        return self._delta + before + b'"', b'"' + after + self._tail
 
     def detail(self, details: list[ReasoningDetail]) -> None:
         """Add the signed thinking and its positions."""
@@ -152,7 +159,7 @@ class ChunkWriter:
         return self._writer(b'{"tool_calls":[{"index":%d,"custom":{"input":' % index, b"}}]}", "custom", name)
 
     def _writer(self, before: bytes, after: bytes, kind: Kind, name: str) -> "CallWriter":
-        return CallWriter(self.out, self.around(before, after), self.calls, self.calls.begin(kind, name))
+        return CallWriter(self.out, self._around(before, after), self.calls, self.calls.begin(kind, name))
 
     @property
     def said_calls(self) -> Callable[[], list[Call]]:

@@ -11,7 +11,7 @@ import msgspec
 
 from chatcompat.errors import DECODE_ERRORS, ErrorReply, InvalidReply
 from chatcompat.reply.blocks import OpenBlock, OpenCall, OpenText, OpenThinking, StreamedReply
-from chatcompat.reply.chunk_writer import CONTENT, REASONING, CallWriter, ChunkWriter, has_separators
+from chatcompat.reply.chunk_writer import CallWriter, ChunkWriter, has_separators
 from chatcompat.reply.context import ReplyContext
 from chatcompat.reply.stream import MAX_HELD_BYTES, ChunkStream
 from chatcompat.reply.text_digest import BATCH
@@ -208,12 +208,12 @@ def _to_splice(block: OpenBlock, kind: bytes, reply: StreamedReply, writer: Chun
     context = reply.context
     if type(block) is OpenText and kind == _TEXT:
         if context.json_tool is None and not reply.prefill_filter.waits:
-            return _Splice(*writer.around(CONTENT), writer.content)
+            return _Splice(*writer.around_text(), writer.content)
     elif type(block) is OpenThinking and kind == _THINKING:
         if not context.hides_reasoning:
-            return _Splice(*writer.around(REASONING), block.kept)
+            return _Splice(*writer.around_reasoning(), block.kept)
     elif type(block) is OpenCall and kind == _INPUT:
         if isinstance(block.write, CallWriter):
             return _Splice(*block.write.around, block.write.select())
-        return _Splice(*writer.around(CONTENT), writer.content)
+        return _Splice(*writer.around_text(), writer.content)
     return None

@@ -1,8 +1,7 @@
 """Collect the parts of a reply that the key of its thinking needs: a digest of its text, and its calls."""
 
-import sys
 from hashlib import blake2b
-from typing import ClassVar, Final, Literal, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -15,6 +14,9 @@ MAX_SAID_BYTES: Final = 1024 * 1024
 CALL_BYTES: Final = 64
 """Bytes that a call counts in addition to its name and arguments. This bounds the number of empty calls."""
 
+ENDLESS: Final = 2**63
+"""The room for text that is not kept, or that drops what is too much."""
+
 Kind = Literal["function", "custom"]
 
 Call = tuple[Kind, str, str]
@@ -23,7 +25,8 @@ Call = tuple[Kind, str, str]
 _decode = msgspec.json.Decoder(str).decode
 
 
-def _to_text(unquoted: bytes | bytearray) -> str:
+def to_text(unquoted: bytes | bytearray) -> str:
+    """Decode a JSON string without its quotation marks."""
     return _decode(b"".join((b'"', unquoted, b'"')))
 
 
@@ -45,7 +48,7 @@ class TextDigest:
     """
 
     __slots__ = ("_blank", "_digest", "_length", "unread")
-    room: ClassVar = sys.maxsize
+    room = ENDLESS
 
     def __init__(self) -> None:
         self.unread: bytearray = bytearray()
@@ -63,7 +66,7 @@ class TextDigest:
             self._blank = self._blank and _is_blank(unread)
             self._digest.update(unread)
         else:
-            text = _to_text(unread)
+            text = to_text(unread)
             self._length += len(text)
             self._blank = self._blank and _is_blank(text)
             self._digest.update(text.encode())
@@ -113,48 +116,6 @@ class KeptText:
         return digest_of(self.text)
 
 
-class _Holder(Protocol):
-    """Counts what is held, and raises `InvalidReply` above the bound."""
-
-    left: int
-
-    def hold(self, size: int) -> None:
-        """Count held bytes."""
-
-
-class HeldText:
-    """A text that is held. Pieces of it may arrive as in a `TextDigest`."""
-
-    __slots__ = ("_holder", "_pieces", "unread")
-
-    def __init__(self, holder: _Holder) -> None:
-        self.unread: bytearray = bytearray()
-        self._pieces: list[str] = []
-        self._holder = holder
-
-    @property
-    def room(self) -> int:
-        """How many more bytes may be held."""
-        return self._holder.left
-
-    def read(self) -> None:
-        """Count and decode the unread pieces."""
-        if self.unread:
-            piece = _to_text(self.unread)
-            self.unread.clear()
-            self.add(piece)
-
-    def add(self, piece: str) -> None:
-        """Add a piece."""
-        self._holder.hold(len(piece))
-        self._pieces.append(piece)
-
-    @property
-    def text(self) -> str:
-        """The text so far."""
-        return "".join(self._pieces)
-
-
 class SaidCall(NamedTuple):
     """A call whose arguments arrive in pieces: parts of one JSON string, without its quotation marks."""
 
@@ -171,7 +132,7 @@ class CallCollector:
     """
 
     __slots__ = ("_calls", "_left", "current", "unread")
-    room: ClassVar = sys.maxsize
+    room = ENDLESS
 
     def __init__(self) -> None:
         self.unread: bytearray = bytearray()
@@ -218,4 +179,4 @@ class CallCollector:
     def whole(self) -> list[Call]:
         """Return the calls, each with all of its arguments."""
         self.read()
-        return [(kind, name, _to_text(b"".join(arguments))) for kind, name, arguments in self._calls]
+        return [(kind, name, to_text(b"".join(arguments))) for kind, name, arguments in self._calls]
