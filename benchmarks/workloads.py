@@ -237,6 +237,28 @@ def thinking_frames() -> tuple[list[bytes], Expected]:
     return make_frames(blocks, "end_turn"), Expected(texts=(answer,), thinking=thinking)
 
 
+def agent_frames(rounds: int = 10) -> tuple[list[bytes], Expected]:
+    """A stream of thinking, text and calls in turns. A quarter of it is thinking, a quarter text, half arguments."""
+    count = EVENTS // rounds // 4
+    events: list[JSON] = []
+    texts, thoughts, calls = [], [], list[Call]()
+    for number in range(rounds):
+        thoughts.append(prose(count * 12, 3 * number))
+        texts.append(prose(count * 12, 3 * number + 1))
+        calls.append((f"tool_{number}", {"argument_0": "a", "paths": [prose(count * 22, 3 * number + 2)]}))
+        thinking: list[JSON] = [{"type": "thinking_delta", "thinking": piece} for piece in pieces(thoughts[-1], count)]
+        signature = {"type": "signature_delta", "signature": base64.b64encode(bytes(300)).decode()}
+        said = [{"type": "text_delta", "text": piece} for piece in pieces(texts[-1], count)]
+        name, arguments = calls[-1]
+        cut = pieces(json.dumps(arguments), 2 * count)
+        use = {"type": "tool_use", "id": f"toolu_{number:024d}", "name": name, "input": {}}
+        index = 3 * number
+        events += make_block(index, {"type": "thinking", "thinking": "", "signature": ""}, [*thinking, signature])
+        events += make_block(index + 1, {"type": "text", "text": ""}, said)
+        events += make_block(index + 2, use, [{"type": "input_json_delta", "partial_json": piece} for piece in cut])
+    return make_frames(events, "tool_use"), Expected(("".join(texts),), tuple(calls), "".join(thoughts))
+
+
 def in_chunks(frames: Sequence[bytes], count: int) -> tuple[bytes, ...]:
     """So many frames a chunk."""
     return tuple(b"".join(frames[start : start + count]) for start in range(0, len(frames), count))
@@ -255,7 +277,11 @@ def make_workloads() -> list[Workload]:
         ("text", 1, text_frames()),
         ("text, 16 a chunk", 16, text_frames()),
         ("tool arguments", 1, tool_frames()),
+        ("tool arguments, 16 a chunk", 16, tool_frames()),
         ("thinking", 1, thinking_frames()),
+        ("thinking, 16 a chunk", 16, thinking_frames()),
+        ("thinking, text and calls in turns", 1, agent_frames()),
+        ("thinking, text and calls, 16 a chunk", 16, agent_frames()),
     ):
         workloads.append(Workload(f"stream {name}", "stream", streamed[0], expected, in_chunks(frames, count), EVENTS))
     return workloads

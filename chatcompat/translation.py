@@ -10,7 +10,7 @@ from chatcompat.errors import ErrorReply, InvalidRequest, to_param
 from chatcompat.reply.collector import CompletionCollector, to_chat_completion
 from chatcompat.reply.context import ReplyContext
 from chatcompat.reply.errors import to_chat_error
-from chatcompat.reply.fast_text import FastChunkStream
+from chatcompat.reply.fast_deltas import FastChunkStream
 from chatcompat.reply.stream import MAX_HELD_BYTES, ChunkStream
 from chatcompat.reply.summary import ReplySummary
 from chatcompat.reply.text_only import to_plain_completion

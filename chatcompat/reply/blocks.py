@@ -22,6 +22,7 @@ from chatcompat.reply.completion import (
     to_unwrapped,
 )
 from chatcompat.reply.context import ReplyContext
+from chatcompat.reply.held_text import HeldText
 from chatcompat.reply.prefill import PrefillFilter
 from chatcompat.reply.raw_blocks import GrowingBlock, decode_fields
 from chatcompat.reply.reasoning_details import ReasoningDetailsBuilder
@@ -197,18 +198,17 @@ class OpenText(OpenBlock):
 class OpenThinking(OpenBlock):
     """A block of thinking. Its text is written as it comes, and its signed copy with the end of the message."""
 
-    __slots__ = ("_pieces", "_signature")
+    __slots__ = ("_signature", "kept")
 
     def __init__(self, reply: StreamedReply, block: ThinkingBlock) -> None:
         self._reply = reply
-        self._pieces: list[str] = []
+        self.kept: HeldText = HeldText(reply)
         self._signature = block.signature
         self.add_thinking(block.thinking)
 
     def add_thinking(self, thinking: str) -> None:
         if thinking:
-            self._reply.hold(len(thinking))
-            self._pieces.append(thinking)
+            self.kept.add(thinking)
             if not self._reply.context.hides_reasoning:
                 self._reply.writer.reason(thinking)
 
@@ -216,30 +216,30 @@ class OpenThinking(OpenBlock):
         self._signature = signature
 
     def end(self) -> None:
-        self._reply.details.add_thinking("".join(self._pieces), self._signature)
+        self._reply.details.add_thinking(self.kept.text, self._signature)
 
 
 class OpenCall(OpenBlock):
     """A function call, or the JSON that the client asked for. Each piece of input is written as it comes."""
 
-    __slots__ = ("_fallback", "_sent", "_write")
+    __slots__ = ("_fallback", "sent", "write")
 
     def __init__(self, reply: StreamedReply, write: Callable[[str], None], fallback: Raw) -> None:
         self._reply = reply
-        self._write = write
+        self.write: Callable[[str], None] = write
+        self.sent: bool = False
         self._fallback = fallback
-        self._sent = False
 
     def add_text(self, text: str) -> None:
         self._reply.say(text)
 
     def add_input(self, partial_json: str) -> None:
         if partial_json:
-            self._sent = True
-            self._write(partial_json)
+            self.sent = True
+            self.write(partial_json)
 
     def end(self) -> None:
-        if not self._sent:  # a native call without arguments has no input deltas, but clients expect an object
+        if not self.sent:  # a native call without arguments has no input deltas, but clients expect an object
             self.add_input(bytes(self._fallback).decode())
 
 

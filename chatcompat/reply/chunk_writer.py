@@ -9,7 +9,7 @@ from chatcompat.errors import InvalidReply
 from chatcompat.reply.completion import Stop, by_form
 from chatcompat.reply.context import ReplyContext
 from chatcompat.reply.summary import ReplySummary
-from chatcompat.reply.text_digest import BATCH, MAX_PIECES, Call, CallCollector, SaidCall, TextDigest
+from chatcompat.reply.text_digest import Call, CallCollector, Kind, SaidCall, TextDigest
 from chatcompat.reply.usage import to_service_tier
 from chatcompat.wire.chat_reply import Annotation, CitedSpan
 from chatcompat.wire.chat_request import ReasoningDetail
@@ -27,6 +27,13 @@ _LINE_SEPARATORS: Final = (
     ("\u2029".encode(), b"\\u2029"),
 )
 
+# What a delta of text begins with.
+_CONTENT: Final = b'{"content":'
+_REASONING: Final = b'{"reasoning_content":'
+
+Around = tuple[bytes, bytes]
+"""What stands in a chunk before and after the characters of a JSON string."""
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -43,7 +50,7 @@ def has_separators(text: str) -> bool:
 
 
 class ChunkWriter:
-    """Collects the chunks of one stream in `out`. A text chunk is `text_head`, the JSON string and `text_tail`."""
+    """Collects the chunks of one stream in `out`."""
 
     __slots__ = (
         "_close",
@@ -52,16 +59,11 @@ class ChunkWriter:
         "_shared",
         "_summary",
         "_tail",
-        "between_texts",
         "calls",
-        "close_text",
         "content",
         "has_content",
         "needs_usage",
-        "open_text",
         "out",
-        "text_head",
-        "text_tail",
     )
 
     def __init__(self, context: ReplyContext) -> None:
@@ -88,12 +90,6 @@ class ChunkWriter:
         self._delta = self._shared + b'[{"index":0,"delta":'
         self._close = b',"usage":null}\n\n' if context.include_usage else b"}\n\n"
         self._tail = b',"logprobs":null,"finish_reason":null}]' + self._close
-        self.text_head: bytes = self._delta + b'{"content":'
-        self.text_tail: bytes = b"}" + self._tail
-        # The same for a text that is encoded already, and between two of them.
-        self.open_text: bytes = self.text_head + b'"'
-        self.close_text: bytes = b'"' + self.text_tail
-        self.between_texts: bytes = self.close_text + self.open_text
         self.out += (self._delta, b'{"role":"assistant","content":""}', self._tail)
 
     def ping(self) -> None:
@@ -107,14 +103,25 @@ class ChunkWriter:
     def say(self, text: str) -> None:
         """Add a piece of the content."""
         if text:
-            self.has_content = True
             encoded = _encode(text)
             self.content.add(encoded[1:-1])
-            self.out += (self.text_head, encoded, self.text_tail)
+            self.has_content = True
+            self.out += (self._delta, _CONTENT, encoded, b"}", self._tail)
 
     def reason(self, text: str) -> None:
         """Add a piece of the thinking."""
-        self._write(b'{"reasoning_content":%b}' % _encode(text))
+        self._write(b"%b%b}" % (_REASONING, _encode(text)))
+
+    def around_text(self) -> Around:
+        """Return what stands around a piece of the content."""
+        return self._around(_CONTENT, b"}")
+
+    def around_reasoning(self) -> Around:
+        """Return what stands around a piece of the thinking."""
+        return self._around(_REASONING, b"}")
+
+    def _around(self, before: bytes, after: bytes) -> Around:
+        return self._delta + before + b'"', b'"' + after + self._tail
 
     def detail(self, details: list[ReasoningDetail]) -> None:
         """Add the signed thinking and its positions."""
@@ -136,13 +143,12 @@ class ChunkWriter:
         """Open a function call; returns a function that adds a piece of its arguments."""
         if self._context.legacy_functions:
             self._write(b'{"function_call":{"name":%b,"arguments":""}}' % _encode(name))
-            return self._writer(b'{"function_call":{"arguments":', b"}}", self.calls.begin("function", name))
+            return self._writer(b'{"function_call":{"arguments":', b"}}", "function", name)
         self._write(
             b'{"tool_calls":[{"index":%d,"id":%b,"type":"function","function":{"name":%b,"arguments":""}}]}'
             % (index, _encode(call_id), _encode(name))
         )
-        call = self.calls.begin("function", name)
-        return self._writer(b'{"tool_calls":[{"index":%d,"function":{"arguments":' % index, b"}}]}", call)
+        return self._writer(b'{"tool_calls":[{"index":%d,"function":{"arguments":' % index, b"}}]}", "function", name)
 
     def custom_call(self, index: int, call_id: str, name: str) -> Callable[[str], None]:
         """Open a custom call; returns a function that adds a piece of its input."""
@@ -150,24 +156,10 @@ class ChunkWriter:
             b'{"tool_calls":[{"index":%d,"id":%b,"type":"custom","custom":{"name":%b,"input":""}}]}'
             % (index, _encode(call_id), _encode(name))
         )
-        call = self.calls.begin("custom", name)
-        return self._writer(b'{"tool_calls":[{"index":%d,"custom":{"input":' % index, b"}}]}", call)
+        return self._writer(b'{"tool_calls":[{"index":%d,"custom":{"input":' % index, b"}}]}", "custom", name)
 
-    def _writer(self, before: bytes, after: bytes, call: SaidCall) -> Callable[[str], None]:
-        """Return a function that writes each piece in a delta and records it for its call."""
-        out, head, tail = self.out, self._delta + before, after + self._tail
-        calls, unread = self.calls, self.calls.unread
-
-        def write(piece: str) -> None:
-            encoded = _encode(piece)
-            if calls.current is not call:
-                calls.turn_to(call)
-            unread.append(encoded)
-            if len(unread) > MAX_PIECES or len(encoded) > BATCH:
-                calls.read()
-            out.extend((head, encoded, tail))
-
-        return write
+    def _writer(self, before: bytes, after: bytes, kind: Kind, name: str) -> "CallWriter":
+        return CallWriter(self.out, self._around(before, after), self.calls, self.calls.begin(kind, name))
 
     @property
     def said_calls(self) -> Callable[[], list[Call]]:
@@ -194,3 +186,27 @@ class ChunkWriter:
         if usage is not None:
             self.out.append(b'%b[],"usage":%b}\n\n' % (self._shared, _encode(usage)))
         self.out.append(DONE)
+
+
+class CallWriter:
+    """A function that writes the arguments of one call, each piece in a chunk, and keeps them."""
+
+    __slots__ = ("_call", "_calls", "_out", "around")
+
+    def __init__(self, out: list[bytes], around: Around, calls: CallCollector, call: SaidCall) -> None:
+        self.around: Around = around
+        self._out = out
+        self._calls = calls
+        self._call = call
+
+    def __call__(self, piece: str) -> None:
+        """Write a piece."""
+        encoded = _encode(piece)[1:-1]
+        self._calls.add(self._call, encoded)
+        before, after = self.around
+        self._out += (before, encoded, after)
+
+    def select(self) -> CallCollector:
+        """Return what keeps the pieces, ready for those of this call."""
+        self._calls.turn_to(self._call)
+        return self._calls

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, Final, assert_never
 
-from chatcompat.reply.blocks import OpenBlock, OpenCall, OpenText, StreamedReply, Writer, open_block
+from chatcompat.reply.blocks import OpenBlock, StreamedReply, Writer, open_block
 from chatcompat.reply.context import ReplyContext
 from chatcompat.wire.decode import (
     OpaqueBlockStart,
@@ -40,24 +40,18 @@ class MessageReader:
     """Reads the events of one message and writes the reply, as chunks or as one completion."""
 
     __slots__ = (
-        "_may_splice",
-        "_open",
-        "_silent",
         "_stop",
         "_writer",
         "ended",
+        "open",
         "reply",
-        "splices",
     )
 
     def __init__(self, writer: Writer, context: ReplyContext, max_held_bytes: int = sys.maxsize) -> None:
         self.reply: StreamedReply = StreamedReply(writer, context, max_held_bytes)
         self.ended: bool = False  # the message was whole
-        self.splices: bool = False  # a text delta becomes content as it is, whichever block it is for
-        self._may_splice = context.json_tool is None and not context.prefill
+        self.open: dict[int, OpenBlock] = {}
         self._writer = writer
-        self._open: dict[int, OpenBlock] = {}
-        self._silent: set[int] = set()  # open blocks whose text is not content
         self._stop = StopDelta()
 
     def read(self, events: Iterable[StreamEvent | None]) -> ErrorEvent | None:
@@ -79,7 +73,7 @@ class MessageReader:
                 return event
             elif isinstance(event, Ping) and self.reply.started:
                 self._writer.ping()
-            elif isinstance(event, OpaqueDelta) and (block := self._open.get(event.index)):
+            elif isinstance(event, OpaqueDelta) and (block := self.open.get(event.index)):
                 block.add_unknown(event.delta)
         return None
 
@@ -88,11 +82,10 @@ class MessageReader:
             raise second_start()
         self.reply.begin(message)
         self._stop.container = message.container
-        self.splices = self._may_splice
 
     def on_delta(self, event: ContentBlockDelta) -> None:
         """Read a delta after the start of the message; raises `InvalidReply`."""
-        block, delta = self._open.get(event.index), event.delta
+        block, delta = self.open.get(event.index), event.delta
         if block is None:
             if isinstance(delta, TextDelta):
                 self.reply.say(delta.text)  # keep text even if its block was never opened
@@ -114,23 +107,14 @@ class MessageReader:
 
     def _on_block_start(self, event: ContentBlockStart) -> None:
         self._end_block(event.index)  # a block of this index that was not closed
-        block = self._open[event.index] = open_block(self.reply, event.content_block)
-        if not isinstance(block, OpenText | OpenCall):
-            self._silence(event.index)
+        self.open[event.index] = open_block(self.reply, event.content_block)
 
     def _on_opaque_block_start(self, event: OpaqueBlockStart) -> None:
         self._end_block(event.index)
-        self._open[event.index] = open_block(self.reply, OpaqueBlock(event.content_block))
-        self._silence(event.index)
-
-    def _silence(self, index: int) -> None:
-        self._silent.add(index)
-        self.splices = False
+        self.open[event.index] = open_block(self.reply, OpaqueBlock(event.content_block))
 
     def _end_block(self, index: int) -> None:
-        self._silent.discard(index)
-        self.splices = self._may_splice and not self._silent
-        if block := self._open.pop(index, None):
+        if block := self.open.pop(index, None):
             block.end()
 
     def _on_block_stop(self, event: ContentBlockStop) -> None:
@@ -146,11 +130,10 @@ class MessageReader:
         merge_usage(self.reply.summary.native_usage, event.usage)
 
     def _on_message_stop(self, _: MessageStop) -> None:
-        for index in tuple(self._open):
+        for index in tuple(self.open):
             self._end_block(index)
         self.reply.end(self._stop)
         self.ended = True
-        self.splices = False
 
 
 _HANDLERS: Final[dict[type, Callable[[MessageReader, Any], None]]] = {

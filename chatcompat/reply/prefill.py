@@ -24,6 +24,11 @@ class PrefillFilter:
             self._prefill = ""
         return text[repeated:]
 
+    @property
+    def waits(self) -> bool:
+        """Whether the next text may still belong to the prefill."""
+        return bool(self._prefill)
+
     def flush(self) -> str:
         """Return the held text at the end of the reply. It was not the prefill."""
         return self._prefill[: self._matched]

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from chatcompat.errors import ErrorReply, InvalidReply
-from chatcompat.reply.chunk_writer import ChunkWriter, escape_separators
+from chatcompat.reply.chunk_writer import ChunkWriter, escape_separators, has_separators
 from chatcompat.reply.context import ReplyContext
 from chatcompat.reply.errors import status_of, to_chat_error, to_stream_error
 from chatcompat.reply.message_reader import MessageReader, write_message
@@ -117,11 +117,10 @@ class ChunkStream:
     def _fail(self, error: StreamError) -> None:
         self.error = error
         self.ended = True
-        self._reader.splices = False
         self.summary.error = error
         self._out.append(encode_data(error.body))
 
     def _flush(self) -> bytes:
         out = b"".join(self._out)
         self._out.clear()
-        return out if out.isascii() else escape_separators(out)
+        return out if out.isascii() or not has_separators(out.decode()) else escape_separators(out)

@@ -14,8 +14,8 @@ MAX_SAID_BYTES: Final = 1024 * 1024
 CALL_BYTES: Final = 64
 """Bytes that a call counts in addition to its name and arguments. This bounds the number of empty calls."""
 
-MAX_PIECES: Final = 256
-"""Pieces of arguments that are joined at once."""
+ENDLESS: Final = 2**63
+"""The room for text that is not kept, or that drops what is too much."""
 
 Kind = Literal["function", "custom"]
 
@@ -25,7 +25,8 @@ Call = tuple[Kind, str, str]
 _decode = msgspec.json.Decoder(str).decode
 
 
-def _to_text(unquoted: bytes | bytearray) -> str:
+def to_text(unquoted: bytes | bytearray) -> str:
+    """Decode a JSON string without its quotation marks."""
     return _decode(b"".join((b'"', unquoted, b'"')))
 
 
@@ -47,6 +48,7 @@ class TextDigest:
     """
 
     __slots__ = ("_blank", "_digest", "_length", "unread")
+    room = ENDLESS
 
     def __init__(self) -> None:
         self.unread: bytearray = bytearray()
@@ -64,7 +66,7 @@ class TextDigest:
             self._blank = self._blank and _is_blank(unread)
             self._digest.update(unread)
         else:
-            text = _to_text(unread)
+            text = to_text(unread)
             self._length += len(text)
             self._blank = self._blank and _is_blank(text)
             self._digest.update(text.encode())
@@ -125,14 +127,15 @@ class SaidCall(NamedTuple):
 class CallCollector:
     """The calls of a streamed reply. If they are too large, none are kept.
 
-    A piece is a JSON string with its quotation marks. A caller that appends to `unread` does so for the `current` call.
-    It must call `read` after more than `MAX_PIECES` pieces, or after a piece longer than `BATCH`.
+    A piece is a JSON string without its quotation marks. A caller that appends to `unread` does so for the `current`
+    call, and must call `read` once it is longer than `BATCH`.
     """
 
     __slots__ = ("_calls", "_left", "current", "unread")
+    room = ENDLESS
 
     def __init__(self) -> None:
-        self.unread: list[bytes] = []
+        self.unread: bytearray = bytearray()
         self.current: SaidCall | None = None
         self._calls: list[SaidCall] = []
         self._left = MAX_SAID_BYTES
@@ -152,11 +155,19 @@ class CallCollector:
 
     def read(self) -> None:
         """Count the unread pieces, and add them to the `current` call."""
-        if self.current is not None:
-            self._count(sum(map(len, self.unread)) - 2 * len(self.unread))
+        if self.current is not None and self.unread:
+            self._count(len(self.unread))
             if self._left >= 0:
-                self.current.arguments.append(b"".join([piece[1:-1] for piece in self.unread]))
+                self.current.arguments.append(bytes(self.unread))
             self.unread.clear()
+
+    def add(self, call: SaidCall, piece: bytes) -> None:
+        """Add a piece to a call."""
+        if self.current is not call:
+            self.turn_to(call)
+        self.unread += piece
+        if len(self.unread) > BATCH:
+            self.read()
 
     def _count(self, size: int) -> None:
         self._left -= size
@@ -168,4 +179,4 @@ class CallCollector:
     def whole(self) -> list[Call]:
         """Return the calls, each with all of its arguments."""
         self.read()
-        return [(kind, name, _to_text(b"".join(arguments))) for kind, name, arguments in self._calls]
+        return [(kind, name, to_text(b"".join(arguments))) for kind, name, arguments in self._calls]

@@ -4,6 +4,8 @@ The typed decoder proves that a raw value is valid JSON with no lone surrogates.
 UTF-8. Any other reply takes the general path.
 """
 
+from typing import Final
+
 import msgspec
 from msgspec import UNSET, Raw, Struct
 
@@ -47,6 +49,9 @@ class _Message(Struct):
     usage: Usage | None = None
 
 
+_QUOTATION_MARK: Final = ord('"')
+_EMPTY: Final = Raw(b'""')
+
 _decode = msgspec.json.Decoder(_Message).decode
 
 
@@ -65,17 +70,16 @@ def to_plain_completion(body: bytes, context: ReplyContext) -> tuple[bytes, Repl
     if len(message.content) > FEW_BLOCKS:
         return None
     text: Raw | None = None
-    calls = Calls()
+    calls: Calls = []
     ids: set[str] = set()
     for index, block in enumerate(message.content):
         if isinstance(block, _Text):
-            start = bytes(memoryview(block.text)[:2])
-            if index or start[:1] != b'"':
+            if index or memoryview(block.text)[0] != _QUOTATION_MARK:
                 return None
-            text = block.text if start != b'""' else None
+            text = block.text if block.text != _EMPTY else None
             continue
-        arguments = bytes(block.input).decode()
-        if not arguments.startswith("{") or block.id in ids:
+        arguments = str(block.input, "utf-8")
+        if arguments[0] != "{" or block.id in ids:
             return None
         ids.add(block.id)
         name = context.tool_names.get(block.name, block.name)

@@ -196,6 +196,18 @@ def _one_delta(fill: Fill) -> Stream:
     return lambda size: [*before, head + fill(size) + b"}}\n\n", *after]
 
 
+def _in_turn(*deltas: Any) -> Stream:
+    """Blocks that are open at once. Their deltas, written as servers do, come in turn."""
+    texts = [
+        b"event: content_block_delta\ndata: %b\n\n"
+        % dumps({"type": "content_block_delta", "index": index, "delta": delta})
+        for index, delta in enumerate(deltas)
+    ]
+    before = framed(START, *(_block_start(BLOCKS[delta["type"]], index) for index, delta in enumerate(deltas)))
+    turn = len(b"".join(texts))
+    return lambda size: [*before, *texts * max(1, size // turn), *framed(END, STOP)]
+
+
 def _lines(line: bytes) -> Stream:
     return lambda size: [*framed(START), line * (size // len(line)), *framed(END, STOP)]
 
@@ -204,6 +216,8 @@ TEXT: Final = {"type": "text", "text": ""}
 THINKING: Final = {"type": "thinking", "thinking": "", "signature": ""}
 USE: Final = BLOCKS["input_json_delta"]
 WEB: Final = {"type": "web_search_result_location", "url": "http://x", "title": "t"}
+_THOUGHT: Final = {"type": "thinking_delta", "thinking": "t"}
+_INPUT: Final = {"type": "input_json_delta", "partial_json": " "}
 _TEXT_DELTA: Final = {"type": "text_delta", "text": "a"}
 
 STREAMS: Final[dict[str, tuple[Stream, int]]] = {
@@ -254,6 +268,12 @@ STREAMS: Final[dict[str, tuple[Stream, int]]] = {
         for name, fill in {**OBJECTS, **CUT_OFF}.items()
         if name not in ("deep objects", "deep lists")
     },
+    **{
+        f"{kind} as servers write it": (_in_turn(delta), MIB // 2)
+        for kind, delta in {"text_delta": _TEXT_DELTA, "thinking_delta": _THOUGHT, "input_json_delta": _INPUT}.items()
+    },
+    "text, thinking and input in turn": (_in_turn(_TEXT_DELTA, _THOUGHT, _INPUT), MIB // 2),
+    "the input of two calls in turn": (_in_turn(_INPUT, _INPUT), MIB // 2),
     "input in small pieces": (_input_pieces(OBJECTS["a string of letters"], 4), MIB),
     "input in small pieces, paused": (_input_pieces(OBJECTS["a string of letters"], 4, "pause_turn"), MIB),
     "input: a prefill of spaces": (_input_pieces(lambda size: b" " * size + b"{}", 1000), MIB // 2),

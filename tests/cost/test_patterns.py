@@ -40,6 +40,7 @@ WORST: Final[dict[str, Worst]] = {
     "chatcompat.asgi.headers._UNSAFE": lambda size: "\u00e9" * 200,  # of a name that is cut first
     "chatcompat.wire.reasoning._ID": repeated("t1", "cc1_0123456789ab_", "!"),
     "chatcompat.wire.reasoning._STEP": repeated("t1"),
+    "chatcompat.wire.ids._COMMON_ID": repeated("x", "toolu_"),
     "chatcompat.wire.ids._ESCAPED_ID": repeated("-1", "call_-"),
     "chatcompat.wire.ids._ID": repeated("x", after=":"),
     "chatcompat.wire.ids._KEPT_ID": repeated("x", "call_"),
@@ -56,8 +57,10 @@ WORST: Final[dict[str, Worst]] = {
     "chatcompat.request.strict_schema._PATTERN": repeated("(\\d{1,2}", after="{"),
     "chatcompat.request.tool_schema._INDEX": repeated("1"),
     "chatcompat.reply.completion._WRAPPING": repeated(" ", "{"),
-    "chatcompat.reply.fast_text._find_texts": raw(b"\\n", _DELTA),
-    "chatcompat.reply.fast_text._match_text": raw(b"\\n", _DELTA),
+    "chatcompat.reply.fast_deltas._match_head": raw(b"9", b"".join(_DELTA.partition(b'"index":')[:2])),
+    "chatcompat.reply.fast_deltas._match_rest": raw(b"\\n"),
+    "chatcompat.reply.fast_deltas._match_texts": raw(b"\\n\n", after=b'"'),
+    "chatcompat.reply.fast_deltas._replace_padded_ends": raw(b'"} '),
     "chatcompat.upstream.upload._LENGTH": raw(b"1"),
     "chatcompat.wire.sse._match_event": raw(b"x", b"data: "),
 }

@@ -26,8 +26,8 @@ REASONING = ("reasoning_content", "reasoning_details")
 ALLOWED = (*EXTENSIONS, *USAGE_EXTRAS, *REASONING, "annotations", "citations")
 
 
-def translation(request: Json | None = None) -> Translation:
-    return translate(json.dumps(request or STREAMED).encode(), created=CREATED)
+def translation(request: Json | None = None, **options: Any) -> Translation:
+    return translate(json.dumps(request or STREAMED).encode(), created=CREATED, **options)
 
 
 def golden_translation(folder: str, name: str) -> Translation:

@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 from msgspec import Raw
 
-import chatcompat.reply.completion
-import chatcompat.reply.fast_text
 from chatcompat.errors import InvalidReply
 from chatcompat.reply.completion import to_unwrapped
 from chatcompat.reply.pause_turn import PausedTurn, StreamPart
 from chatcompat.reply.prefill import PrefillFilter
+from tests.cost.patterns import used_patterns
 from tests.reply.cost import built
 from tests.reply.support import Json, frame, frames, start, translation
 
@@ -99,10 +98,14 @@ def test_a_repeated_prefill_is_cut_off_however_it_comes(text: str, size: int) ->
 # ---------------------------------------------------------------- regular expressions
 
 
-@pytest.mark.parametrize(
-    "pattern", [chatcompat.reply.fast_text._TEXT.decode("latin-1"), chatcompat.reply.completion._WRAPPING.pattern]
-)
-def test_no_pattern_that_sees_a_models_text_keeps_what_it_matched(pattern: str) -> None:
+PATTERNS = used_patterns()
+SEEN_BY_MODELS = ["fast_deltas._match_rest", "fast_deltas._match_texts", "completion._WRAPPING"]
+
+
+@pytest.mark.parametrize("name", SEEN_BY_MODELS)
+def test_no_pattern_that_sees_a_models_text_keeps_what_it_matched(name: str) -> None:
+    pattern = PATTERNS[f"chatcompat.reply.{name}"].pattern.pattern
+    pattern = pattern if isinstance(pattern, str) else pattern.decode("latin-1")
     bare = re.sub(r"\[(?:\\.|[^\]\\])*\]|\\.", "C", pattern)  # without classes and escapes
     assert re.findall(r"[*+]\+", bare)
     assert re.findall(r"[*+]", re.sub(r"[*+]\+", "", bare)) == [], "a repeat that is not possessive"

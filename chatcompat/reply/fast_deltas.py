@@ -1,0 +1,219 @@
+"""Fast paths for the deltas of a stream: their JSON text is copied without decoding it, and others are decoded alone.
+
+Readers can skip this file. `FastChunkStream` returns the same bytes as `ChunkStream`. Nearly all pieces of nearly all
+streams take a fast path.
+"""
+
+import re
+from typing import Final, NamedTuple, Protocol
+
+import msgspec
+
+from chatcompat.errors import DECODE_ERRORS, ErrorReply, InvalidReply
+from chatcompat.reply.blocks import OpenBlock, OpenCall, OpenText, OpenThinking, StreamedReply
+from chatcompat.reply.chunk_writer import CallWriter, ChunkWriter, has_separators
+from chatcompat.reply.context import ReplyContext
+from chatcompat.reply.stream import MAX_HELD_BYTES, ChunkStream
+from chatcompat.reply.text_digest import BATCH
+from chatcompat.wire.message_reply import ContentBlockDelta, Ping
+from chatcompat.wire.sse import MAX_EVENT_BYTES
+
+# The start of a delta's frame. Most servers send each frame in a piece of its own.
+_DELTA: Final = b"event: content_block_delta\ndata: "
+_DELTA_START: Final = len(_DELTA)
+# The frame of a delta with text, up to the text. It is the same for all deltas of a block.
+_TEXT: Final = b'text_delta","text'
+_INPUT: Final = b'input_json_delta","partial_json'
+_THINKING: Final = b'thinking_delta","thinking'
+_START: Final = _DELTA + b'{"type":"content_block_delta","index":'
+_match_head: Final = re.compile(
+    _START.replace(b"{", rb"\{") + rb'(0|[1-9][0-9]{0,5}),"delta":\{"type":"(%b|%b|%b)":"' % (_TEXT, _INPUT, _THINKING)
+).match
+_NEXT_DELTA: Final = b"\n\n" + _START
+_ONE_FRAME: Final = 2 * len(_START)  # a piece of fewer bytes has only one frame with a delta
+# The most common form of a text: no escapes but those that our encoder writes too. Such a text is copied as it is once
+# it is known to be UTF-8. The quantifiers are possessive, so the matcher keeps no state for backtracking: that would
+# take 60 bytes for each byte of a text of escapes.
+_PLAIN: Final = rb'[^"\\\x00-\x1f]*+'
+_ESCAPE: Final = rb'\\["\\bfnrt]'
+_END: Final = b'"}}\n\n'
+# The rest of the frame. Some servers pad its end.
+_match_rest: Final = re.compile(rb"(%b(?:%b%b)*+)" % (_PLAIN, _ESCAPE, _PLAIN) + rb'"\} *+\}\n\n').fullmatch
+_replace_padded_ends: Final = re.compile(rb'"\} ++\}\n\n').sub
+_match_texts: Final = re.compile(rb"%b(?:(?:%b|\n)%b)*+" % (_PLAIN, _ESCAPE, _PLAIN)).fullmatch  # one a line
+
+_decode_delta = msgspec.json.Decoder(ContentBlockDelta | Ping).decode  # a union requires the type
+
+
+_NO_HEAD: Final = (b"none", 0)  # no piece starts with it in so many bytes
+
+_LONG: Final = 64 * 1024
+"""Above so many bytes decoding a piece costs less than matching it: a pattern looks at each escape by itself."""
+
+
+class _Keeper(Protocol):
+    """Keeps what is written: its digest, or a copy."""
+
+    @property
+    def unread(self) -> bytearray:
+        """Encoded text that is written. Whoever appends to it calls `read` before it is longer than `room`."""
+
+    @property
+    def room(self) -> int:
+        """How many bytes `unread` has room for."""
+
+    def read(self) -> None:
+        """Read the unread text."""
+
+
+class _Splice(NamedTuple):
+    """What stands around the text of a delta in its chunk, and who keeps the text."""
+
+    before: bytes
+    after: bytes
+    keeper: _Keeper
+
+
+class FastChunkStream(ChunkStream):
+    """A `ChunkStream` that takes a fast path if the piece allows it.
+
+    It remembers the start of the last delta's frame (`_head`) and what stands around its text in the chunk. The text of
+    a delta that starts alike is copied. Any other piece ends that, since it may end the block.
+    """
+
+    __slots__ = ("_after", "_before", "_block", "_head", "_keeper", "_max_piece", "_room", "_size", "_unread")
+
+    def __init__(
+        self, context: ReplyContext, *, max_event_bytes: int = MAX_EVENT_BYTES, max_held_bytes: int = MAX_HELD_BYTES
+    ) -> None:
+        super().__init__(context, max_event_bytes=max_event_bytes, max_held_bytes=max_held_bytes)
+        self._max_piece = min(max_event_bytes, _LONG)
+        self._block: OpenBlock | None = None
+        self._keeper: _Keeper
+        self._head, self._size = _NO_HEAD
+
+    def feed(self, piece: bytes) -> bytes:
+        """Return the bytes to send for the next piece of the messages stream, `b""` if there are none yet."""
+        if len(piece) <= self._max_piece:
+            if piece[: self._size] == self._head or (piece[:_DELTA_START] == _DELTA and self._find_block(piece)):
+                found = _match_rest(piece, self._size)
+                if found is not None and (text := found[1]) and (text.isascii() or _is_copied(text)):
+                    unread = self._unread
+                    unread += text
+                    if len(unread) <= self._room or self._make_room(text):
+                        return b"".join((self._before, text, self._after))
+            chunks = None
+            if len(piece) > _ONE_FRAME and _NEXT_DELTA in piece:
+                chunks = self._feed_several(piece)
+            elif piece[:_DELTA_START] == _DELTA:
+                chunks = self._feed_delta(piece)
+            if chunks is not None:
+                return chunks
+        self._forget_block()
+        return super().feed(piece)
+
+    def _fail(self, error: ErrorReply) -> None:
+        self._forget_block()
+        super()._fail(error)
+
+    def _find_block(self, piece: bytes) -> bool:
+        """Find the block that a delta belongs to. Return whether its text is copied."""
+        self._forget_block()
+        if (head := _match_head(piece)) is None or not self._decoder.idle or self.ended:
+            return False
+        block = self._reader.open.get(int(head[1]))
+        if block is None or (splice := _to_splice(block, head[2], self._reader.reply, self._writer)) is None:
+            return False
+        self._block = block
+        self._head, self._size = head[0], head.end()
+        self._before, self._after, self._keeper = splice
+        self._unread = splice.keeper.unread
+        self._room = 0  # the first text makes room
+        return True
+
+    def _forget_block(self) -> None:
+        if self._block is not None:
+            self._keeper.read()
+            self._block = None
+            self._head, self._size = _NO_HEAD
+
+    def _make_room(self, text: bytes) -> bool:
+        """Let the keeper read what is unread. If there is no room for `text`, the end of it, take it back."""
+        unread, keeper = self._unread, self._keeper
+        del unread[-len(text) :]
+        keeper.read()
+        if len(text) > keeper.room:
+            return False
+        unread += text
+        self._room = min(keeper.room, BATCH)
+        self._writer.has_content = True
+        if isinstance(self._block, OpenCall):
+            self._block.sent = True
+        return True
+
+    def _feed_several(self, piece: bytes) -> bytes | None:
+        """Return the chunks of a piece of several frames, most of which are deltas, or None for any other."""
+        if piece[: self._size] == self._head and (texts := self._split(piece)):
+            text = b"".join(texts)
+            self._unread += text
+            if len(self._unread) <= self._room or self._make_room(text):
+                return b"".join((self._before, (self._after + self._before).join(texts), self._after))
+        if 2 * piece.count(_NEXT_DELTA) < piece.count(b"\n\n"):
+            return None
+        *frames, rest = piece.split(b"\n\n")
+        return b"".join([*[self.feed(frame + b"\n\n") for frame in frames], self.feed(rest)])
+
+    def _split(self, piece: bytes) -> list[bytes]:
+        """Return the texts of several deltas of the same block, or none if there is anything else."""
+        if not piece.endswith(_END):
+            piece = _replace_padded_ends(_END, piece)
+        texts = piece[self._size : -len(_END)].split(_END + self._head)
+        lines = b"\n".join(texts)  # no text that is copied has a line feed, and halves of a character stay apart
+        is_whole = piece.endswith(_END) and lines.count(b"\n") == len(texts) - 1
+        return texts if is_whole and all(texts) and _match_texts(lines) is not None and _is_copied(lines) else []
+
+    def _feed_delta(self, piece: bytes) -> bytes | None:
+        """Return the chunks of a piece that is a single delta, or None for any other."""
+        payload = piece[_DELTA_START:-2]
+        if piece[-2:] != b"\n\n" or b"\n" in payload or b"\r" in payload:  # several lines
+            return None
+        if not self._decoder.idle or not self.started or self.ended:
+            return None
+        try:
+            event = _decode_delta(payload)
+        except DECODE_ERRORS:
+            return None
+        if type(event) is not ContentBlockDelta:
+            return None
+        if self._block is not None:  # a delta of the same block that is not copied
+            self._keeper.read()
+            self._room = 0
+        try:
+            self._reader.on_delta(event)
+        except InvalidReply as error:
+            self._fail(error.reply)
+        return self._flush()
+
+
+def _is_copied(text: bytes) -> bool:
+    """Return whether a text is UTF-8 and has no line separators, which are escaped."""
+    try:
+        return not has_separators(text.decode())
+    except UnicodeDecodeError:
+        return False
+
+
+def _to_splice(block: OpenBlock, kind: bytes, reply: StreamedReply, writer: ChunkWriter) -> _Splice | None:
+    """Return where the text of a block's deltas is copied to. None if it is not for this block, changes, or is held."""
+    context = reply.context
+    if type(block) is OpenText and kind == _TEXT:
+        if context.json_tool is None and not reply.prefill_filter.waits:
+            return _Splice(*writer.around_text(), writer.content)
+    elif type(block) is OpenThinking and kind == _THINKING:
+        if not context.hides_reasoning:
+            return _Splice(*writer.around_reasoning(), block.kept)
+    elif type(block) is OpenCall and kind == _INPUT:
+        if isinstance(block.write, CallWriter):
+            return _Splice(*block.write.around, block.write.select())
+        return _Splice(*writer.around_text(), writer.content)
+    return None
