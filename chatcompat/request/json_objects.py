@@ -24,13 +24,9 @@ def decode_with_surrogates(body: bytes) -> Any:
     return json.loads(body)
 
 
-_encode = msgspec.json.Encoder().encode
-
-
-def _keep_digits(digits: str) -> float | Raw:
-    """Return a float if the encoder writes the same digits, else the digits. Integers always keep theirs."""
-    number = float(digits)
-    return number if _encode(number) == digits.encode() else Raw(digits)
+def _keep_digits(digits: str) -> Raw:
+    """The digits of a number that is no integer, as the client wrote them. Integers always keep theirs."""
+    return Raw(digits)
 
 
 _decode_object = msgspec.json.Decoder(dict[str, Any], float_hook=_keep_digits).decode
@@ -46,7 +42,7 @@ def read_object(source: Raw | str, path: str, max_depth: int) -> dict[str, Any]:
     Raises `InvalidRequest` with `path` if it is nested deeper or has an integer with too many digits, and
     `DECODE_ERRORS` if it is not a JSON object.
     """
-    may_be_deep = count_brackets(source) > max_depth
+    may_be_deep = may_be_deeper(source, max_depth)
     try:
         decoded = _decode_object(source)
     except RecursionError:
@@ -60,19 +56,23 @@ def read_object(source: Raw | str, path: str, max_depth: int) -> dict[str, Any]:
     return decoded
 
 
-def count_brackets(source: Raw | str) -> int:
-    """An upper bound of the JSON's depth, cheaper than `check_depth`. Of empty objects and lists, one counts."""
-    if isinstance(source, str):
-        return count_all_brackets(source) - source.count("{}") - source.count("[]") + 1
-    text = bytes(source)
-    return count_all_brackets(source) - text.count(b"{}") - text.count(b"[]") + 1
+def may_be_deeper(source: Raw | str, max_depth: int) -> bool:
+    """Whether the JSON may be nested deeper. Cheaper than `check_depth`, which tells for sure.
+
+    Each level takes two brackets. Of the empty objects and lists, only one can add to the depth.
+    """
+    text = source if isinstance(source, str) else bytes(source)
+    if len(text) <= 2 * max_depth or count_all_brackets(text) <= max_depth:
+        return False
+    empty = text.count("{}") + text.count("[]") if isinstance(text, str) else text.count(b"{}") + text.count(b"[]")
+    return count_all_brackets(text) - empty + 1 > max_depth
 
 
-def count_all_brackets(source: Raw | str) -> int:
+def count_all_brackets(source: Raw | bytes | str) -> int:
     """An upper bound of the number of objects and lists in JSON."""
     if isinstance(source, str):
         return source.count("{") + source.count("[")
-    text = bytes(source)
+    text = bytes(source)  # the same object, if it is `bytes` already
     return text.count(b"{") + text.count(b"[")
 
 
