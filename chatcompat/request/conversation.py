@@ -7,7 +7,7 @@ collects blocks until the next assistant message, and is then written in that or
 
 from typing import Final, assert_never
 
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 from chatcompat.dialect import Dialect
 from chatcompat.errors import InvalidRequest
@@ -23,7 +23,7 @@ from chatcompat.request.content import (
 )
 from chatcompat.request.context import RequestContext
 from chatcompat.request.native_turns import answer_natively
-from chatcompat.request.pending_calls import PendingCalls
+from chatcompat.request.pending_calls import PendingCalls, unexpected_result
 from chatcompat.request.prefix import Place
 from chatcompat.request.tool_names import ToolNames
 from chatcompat.wire.chat_request import (
@@ -35,8 +35,6 @@ from chatcompat.wire.chat_request import (
     UserMessage,
 )
 from chatcompat.wire.messages import BlockParam, MessageParam, TextBlockParam
-
-_NULL: Final = Raw(b"null")
 
 # The first native turn must be the user's, but a chat may begin with a greeting from the assistant.
 OPENING: Final = "(The conversation begins with the assistant's message.)"
@@ -87,13 +85,13 @@ class Conversation:
         _check_counts(message, index, self._context.bounds)
         if message.name is not None and not isinstance(message, FunctionMessage | ToolMessage):
             self._ignored.append("messages[].name")
-        match message:
-            case UserMessage():
-                self._add_user(message, index)
+        match message:  # the most frequent first
             case AssistantMessage():
                 self._add_assistant(message, index)
             case ToolMessage():
                 self._add_tool(message, index)
+            case UserMessage():
+                self._add_user(message, index)
             case FunctionMessage():
                 self._add_function(message, index)
             case SystemMessage():
@@ -115,15 +113,16 @@ class Conversation:
             turns.insert(0, MessageParam("user", OPENING))
             self.places = {index: (at + 1, offset) for index, (at, offset) in self.places.items()}
         for turn in turns:
-            if (text := only_text(turn.content)) is not None:
+            if len(turn.content) == 1 and (text := only_text(turn.content)) is not None:
                 turn.content = text
         return turns
 
     # ------------------------------------------------------------ one role each
 
     def _add_user(self, message: UserMessage, index: int) -> None:
-        results = answer_natively(message.content, f"messages[{index}].content", self._calls, self._context)
-        blocks = to_blocks(message.content, f"messages[{index}].content", self._context)
+        path = "" if isinstance(message.content, str) else f"messages[{index}].content"  # of parts
+        results = answer_natively(message.content, path, self._calls, self._context)
+        blocks = to_blocks(message.content, path, self._context)
         if not blocks and not results and index < self._last:
             self._ignored.append("messages[].content")
             return
@@ -144,7 +143,8 @@ class Conversation:
         if has_calls(message):
             self._begin_assistant_turn()
         blocks = self._assistant.to_blocks(message, index)
-        mark_last(blocks, message.cache_control, self._context)
+        if message.cache_control is not None:
+            mark_last(blocks, message.cache_control, self._context)
         if not blocks:
             return  # an empty message: the user turn continues
         self._begin_assistant_turn()
@@ -163,25 +163,33 @@ class Conversation:
             self._end_user_turn()
 
     def _add_tool(self, message: ToolMessage, index: int) -> None:
-        result = self._calls.answer_tool(message.tool_call_id, f"messages[{index}].tool_call_id")
-        if message.name not in (None, self._assistant.called[result.tool_use_id]):
+        result = self._calls.answer(message.tool_call_id)
+        if result is None:
+            raise unexpected_result(message.tool_call_id, f"messages[{index}].tool_call_id")
+        if message.name is not None and message.name != self._assistant.called[result.tool_use_id]:
             self._ignored.append("messages[].name")
-        fill_result(result, message, f"messages[{index}].content", self._context)
+        path = "" if isinstance(message.content, str) else f"messages[{index}].content"  # of parts
+        fill_result(result, message, path, self._context)
 
     def _add_function(self, message: FunctionMessage, index: int) -> None:
-        set_content(self._calls.answer_function(message.name, index), to_blocks(message.content, "", self._context))
+        key = (message.name,)
+        result = self._calls.answer(key)
+        if result is None:
+            raise unexpected_result(key, f"messages[{index}].name")
+        set_content(result, to_blocks(message.content, "", self._context))
 
     # ------------------------------------------------------------ turns
 
     def _end_user_turn(self) -> None:
-        content: list[BlockParam] = [*self._calls.take_results()]
-        blocks, instructions = self._split_instructions(bool(content))
-        content += blocks
+        content, instructions = self._calls.take_results(), list[BlockParam]()
+        if self._user:
+            blocks, instructions = self._split_instructions(bool(content))
+            content += blocks
+            self._user = []
         if content:
             self.messages.append(MessageParam("user", content))
         if instructions:
             self.messages.append(MessageParam("system", instructions))
-        self._user = []
 
     def _split_instructions(self, has_results: bool) -> tuple[list[BlockParam], list[BlockParam]]:
         """Return the blocks of the user turn, and those of the system message that follows it.
@@ -227,7 +235,7 @@ def _check_counts(message: Message, index: int, bounds: RequestBounds) -> None:
     if isinstance(message.content, list):
         check_count("content parts", len(message.content), bounds.parts, f"messages[{index}].content")
     if isinstance(message, AssistantMessage):
-        if message.tool_calls is not None:
+        if message.tool_calls is not None and len(message.tool_calls) > 1:  # no limit is below 1
             check_count("tool calls", len(message.tool_calls), bounds.calls, f"messages[{index}].tool_calls")
         if message.reasoning_details is not None:
             details = len(message.reasoning_details)

@@ -29,7 +29,9 @@ def _keep_digits(digits: str) -> Raw:
     return Raw(digits)
 
 
-_decode_object = msgspec.json.Decoder(dict[str, Any], float_hook=_keep_digits).decode
+decode_object: Final[Callable[[Raw | str], dict[str, Any]]] = msgspec.json.Decoder(
+    dict[str, Any], float_hook=_keep_digits
+).decode
 
 _OUT_OF_RANGE: Final = "Integer value out of range"  # above 4,300 digits, as in `int(text)`
 
@@ -44,7 +46,7 @@ def read_object(source: Raw | str, path: str, max_depth: int) -> dict[str, Any]:
     """
     may_be_deep = may_be_deeper(source, max_depth)
     try:
-        decoded = _decode_object(source)
+        decoded = decode_object(source)
     except RecursionError:
         raise _too_deep(path, max_depth) from None
     except msgspec.ValidationError as error:

@@ -12,7 +12,7 @@ from chatcompat.request.native_tools import read_native_tool
 from chatcompat.request.strict_schema import CLOSED_SCHEMA, StrictSchema
 from chatcompat.request.tool_choice import Tools, allowed_names
 from chatcompat.request.tool_names import ToolNames
-from chatcompat.request.tool_schema import EMPTY_SCHEMA, to_input_schema
+from chatcompat.request.tool_schema import EMPTY_SCHEMA, to_input_schema, to_plain_schema
 from chatcompat.request.tool_shapes import name_of, set_native_fields, to_custom, to_function, to_grammar
 from chatcompat.wire.chat_request import ChatCompletionRequest
 from chatcompat.wire.chat_tools import (
@@ -84,6 +84,11 @@ def _to_web_search(options: WebSearchOptions, dialect: Dialect, context: Request
 
 Definition = FunctionTool | CustomTool | FunctionDefinition | dict[str, Any]
 
+# Of a function tool in the usual shape, the fields beside `function`.
+_NONE_BESIDE: Final = msgspec.structs.astuple(FunctionTool())[1:]
+# Of a function without native fields, the fields behind `strict`.
+_NO_NATIVE: Final = msgspec.structs.astuple(FunctionDefinition(""))[4:]
+
 
 def _named_tools(
     chat: ChatCompletionRequest, native: dict[int, Raw], max_depth: int
@@ -123,6 +128,8 @@ def _to_tool(
 ) -> ToolParam | dict[str, Any]:
     match tool:
         case FunctionTool():
+            if (usual := _to_usual(tool, names, context)) is not None:
+                return usual
             function, within = to_function(tool, path, context)
             native = _to_function(function, within, "tools[].function", names, context)
             set_native_fields(native, ((tool, path), (function, within)), dialect, context)
@@ -141,6 +148,19 @@ def _to_tool(
         case _:
             assert_never(tool)
     return native
+
+
+def _to_usual(tool: FunctionTool, names: ToolNames, context: RequestContext) -> ToolParam | None:
+    """Convert a function that has a name, a description and a plain schema. None for any other."""
+    function = tool.function
+    if function is None or function.strict or msgspec.structs.astuple(tool)[1:] != _NONE_BESIDE:
+        return None
+    if msgspec.structs.astuple(function)[4:] != _NO_NATIVE:
+        return None
+    schema = to_plain_schema(function.parameters, context.bounds.depth)
+    if schema is None:
+        return None
+    return ToolParam(names.to_native(function.name), schema, function.description or UNSET)
 
 
 def _to_function(
