@@ -1,5 +1,6 @@
 """Assistant messages -> the blocks of an assistant turn: text, calls and thinking, each in its place."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -24,8 +25,12 @@ from chatcompat.wire.utf8 import require_utf8
 _NULL: Final = Raw(b"null")
 
 
-# Of a message with nothing but text and calls, as most are, the fields behind `tool_calls`.
-_NONE_RARE: Final = msgspec.structs.astuple(AssistantMessage())[3:]
+_NONE_RARE: Final = msgspec.structs.astuple(AssistantMessage())[2:]
+
+
+def is_usual(message: AssistantMessage) -> bool:
+    """Whether a message has nothing but content and calls. Most are so."""
+    return msgspec.structs.astuple(message)[2:] == _NONE_RARE
 
 
 def has_calls(message: AssistantMessage) -> bool:
@@ -43,25 +48,22 @@ class AssistantTurns:
         self._dialect = dialect
         self._names = names
         self._context = context
+        self._depth = context.bounds.depth
         self._ignored = context.ignored
         self._calls = calls
         self._ids = UniqueIds()
 
+    def to_usual_blocks(self, text: str | None, calls: Sequence[ToolCall], index: int) -> list[BlockParam]:
+        """Return the blocks of a usual message; `index` is its index in the request. Those of `to_blocks`, sooner."""
+        blocks: list[BlockParam] = []
+        if text and not text.isspace():
+            blocks.append(TextBlockParam(text))
+        for number, call in enumerate(calls):
+            blocks.append(self._to_tool_use(call, call.id, index, number))
+        return blocks
+
     def to_blocks(self, message: AssistantMessage, index: int) -> list[BlockParam]:
         """Return the blocks of a message; `index` is its index in the request. An empty message has none."""
-        content = message.content
-        if isinstance(content, list) or message.refusal is not None or self._context.native_ids:
-            return self._to_any_blocks(message, index)
-        if msgspec.structs.astuple(message)[3:] == _NONE_RARE:
-            blocks: list[BlockParam] = []
-            if content and not content.isspace():
-                blocks.append(TextBlockParam(content))
-            for number, call in enumerate(message.tool_calls or ()):
-                blocks.append(self._to_tool_use(call, call.id, index, number))
-            return blocks
-        return self._to_any_blocks(message, index)
-
-    def _to_any_blocks(self, message: AssistantMessage, index: int) -> list[BlockParam]:
         for sent_back in (message.annotations, message.audio, message.citations):
             if sent_back is not UNSET:
                 require_utf8(sent_back)
@@ -118,7 +120,7 @@ class AssistantTurns:
         function = call.function
         if function is None:
             raise missing_field(f"messages[{index}].tool_calls[{number}].function")
-        raw = to_short_input(function.arguments, self._context.bounds.depth)
+        raw = to_short_input(function.arguments, self._depth)
         if raw is None:
             raw = self._to_input(function, f"messages[{index}].tool_calls[{number}].function.arguments")
         return self._call(call.id, native_id, function.name, raw, (index, number))

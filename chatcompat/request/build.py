@@ -134,8 +134,7 @@ def _to_request(
         # The native API needs a user turn. It stays the same when the reply follows in the next request.
         conversation.say(leading.pop())
         context.ignored.append("messages[].role")
-    for index, message in enumerate(following, len(chat.messages) - len(following)):
-        conversation.add(index, message)
+    conversation.add_all(following, len(chat.messages) - len(following))
     request = MessagesRequest(
         model=chat.model,
         max_tokens=chat.max_completion_tokens or chat.max_tokens or dialect.max_tokens,

@@ -119,14 +119,9 @@ def fill_result(
     result: ToolResultBlockParam, source: ToolMessage | ToolResultPart, path: str, context: RequestContext
 ) -> None:
     """Fill the result of a call from a tool message or a native result; `path` is the path of its content."""
-    if source.is_error:
-        result.is_error = True
-    if isinstance(source.content, str) and source.cache_control is None:  # most results
-        if not is_blank(source.content):
-            result.content = source.content
-        return
     blocks, marks = to_unmarked_blocks(source.content, path, context)
     set_content(result, blocks)
+    result.is_error = bool(source.is_error)
     context.add_breakpoint(result, join_marks(marks, context))
     context.add_breakpoint(result, source.cache_control)
 

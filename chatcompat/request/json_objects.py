@@ -63,18 +63,19 @@ def may_be_deeper(source: Raw | str, max_depth: int) -> bool:
 
     Each level takes two brackets. Of the empty objects and lists, only one can add to the depth.
     """
-    text = source if isinstance(source, str) else bytes(source)
-    if len(text) <= 2 * max_depth or count_all_brackets(text) <= max_depth:
-        return False
-    empty = text.count("{}") + text.count("[]") if isinstance(text, str) else text.count(b"{}") + text.count(b"[]")
-    return count_all_brackets(text) - empty + 1 > max_depth
+    if isinstance(source, str):
+        count = source.count("{") + source.count("[") if len(source) > 2 * max_depth else 0
+        return count > max_depth and count - source.count("{}") - source.count("[]") >= max_depth
+    text = bytes(source)
+    count = text.count(b"{") + text.count(b"[") if len(text) > 2 * max_depth else 0
+    return count > max_depth and count - text.count(b"{}") - text.count(b"[]") >= max_depth
 
 
-def count_all_brackets(source: Raw | bytes | str) -> int:
+def count_all_brackets(source: Raw | str) -> int:
     """An upper bound of the number of objects and lists in JSON."""
     if isinstance(source, str):
         return source.count("{") + source.count("[")
-    text = bytes(source)  # the same object, if it is `bytes` already
+    text = bytes(source)
     return text.count(b"{") + text.count(b"[")
 
 

@@ -87,10 +87,20 @@ def _missing_result(call: _Call) -> InvalidRequest:
     )
 
 
-def unexpected_result(key: Key, path: str) -> InvalidRequest:
-    """The error for a result that no call waits for. `path` is the path of its id or name."""
-    call = f"tool call with {_named(key)}" if isinstance(key, str) else "function_call with this name"
-    return InvalidRequest(f"No earlier {call} is waiting for a result.", param=path, code="unexpected_tool_result")
+def unexpected_result(chat_id: str, path: str) -> InvalidRequest:
+    """The error for a tool message whose call is not waiting. `path` is the path of its id."""
+    return InvalidRequest(
+        f"No earlier tool call with {_named(chat_id)} is waiting for a result.",
+        param=path,
+        code="unexpected_tool_result",
+    )
+
+
+def unexpected_function(path: str) -> InvalidRequest:
+    """The error for a function message whose call is not waiting. `path` is the path of its name."""
+    return InvalidRequest(
+        "No earlier function_call with this name is waiting for a result.", param=path, code="unexpected_tool_result"
+    )
 
 
 def _named(chat_id: str) -> str:
