@@ -11,7 +11,6 @@ in the value (see `chatcompat.request.prefix`), so that a changed prefix is noti
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from hashlib import blake2b
 from itertools import groupby
 from typing import Final
 
@@ -35,6 +34,7 @@ from chatcompat.wire.chat_request import (
     ToolResultPart,
     UserMessage,
 )
+from chatcompat.wire.digests import blake2b
 
 MAX_LOOKUPS: Final = 1_024
 """The most turns of a tool loop that are looked up. Of a longer loop none are, since a part would be refused."""

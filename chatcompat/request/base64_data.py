@@ -1,6 +1,6 @@
 """What base64 data tells about itself: whether it is base64 at all, and the type of its first bytes."""
 
-from base64 import b64decode
+from binascii import a2b_base64
 from typing import Final
 
 from chatcompat.errors import InvalidRequest
@@ -26,7 +26,7 @@ def media_type_of(data: memoryview) -> str | None:
     """The media type that the first bytes tell, or None. Only the start of `data` is read."""
     start = bytes(data[:_FIRST]).replace(rb"\/", b"/").partition(b'"')[0]
     try:
-        first = b64decode(start[: len(start) // 4 * 4])
+        first = a2b_base64(start[: len(start) // 4 * 4])
     except ValueError:
         return None
     if first[:4] == b"RIFF" and first[8:12] == b"WEBP":

@@ -5,7 +5,6 @@ escapes are uniform, and a duplicate key keeps its last value only. So a filter 
 a different value than the inner app does.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -21,6 +20,8 @@ decode_raw_list: Final[Callable[[Raw | bytes | str], list[Raw]]] = msgspec.json.
 
 def decode_with_surrogates(body: bytes) -> Any:
     """Decode JSON that the typed decoder refuses, to find the place of a lone surrogate. It is slow."""
+    import json  # noqa: PLC0415 - used for nothing else
+
     return json.loads(body)
 
 

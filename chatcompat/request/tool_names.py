@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Collection
-from hashlib import blake2b
 from typing import Final
+
+from chatcompat.wire.digests import blake2b
 
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 _OUTSIDE: Final = re.compile(r"[^a-zA-Z0-9_-]")

@@ -5,7 +5,6 @@ there. All other keys and levels are sent unchanged.
 """
 
 import re
-from hashlib import blake2b
 from typing import Any, Final
 
 import msgspec
@@ -14,6 +13,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from chatcompat.errors import DECODE_ERRORS, InvalidRequest
 from chatcompat.request.bounds import RequestBounds, grows_too_much
 from chatcompat.request.json_objects import check_depth, decode_object, may_be_deeper, read_schema
+from chatcompat.wire.digests import blake2b
 
 Schema = dict[str, Any]
 

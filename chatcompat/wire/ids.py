@@ -5,8 +5,9 @@ underscores. `to_chat_id` gives an id that they keep, and `to_native_id` turns i
 """
 
 import re
-from hashlib import blake2b
 from typing import Final
+
+from chatcompat.wire.digests import blake2b
 
 _LONGEST: Final = 40  # characters
 _ID: Final = re.compile(r"[a-zA-Z0-9_-]+")
