@@ -82,7 +82,8 @@ def to_messages_request(
             raise to_invalid_request(error) from None
         return translated
     set_values(chat, plain, dialect, version, ignored)
-    betas = tuple(dict.fromkeys((*betas, *dialect.betas)))
+    if betas or dialect.betas:
+        betas = tuple(dict.fromkeys((*betas, *dialect.betas)))
     return TranslatedRequest(plain, ignored, betas=betas, own_marks=OWN_MARKS[dialect.caching])
 
 
