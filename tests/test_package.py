@@ -20,7 +20,8 @@ import chatcompat
 )
 def test_what_is_not_needed_is_not_imported(code: str, not_loaded: set[str]) -> None:
     """Who translates needs no ASGI; who serves has an event loop already, which takes longer than all else."""
-    command = [sys.executable, "-c", f"{code}; import sys; print(*sys.modules)"]
+    counted = f"import sys; before = {{*sys.modules}}; {code}; print(*({{*sys.modules}} - before))"
+    command = [sys.executable, "-c", counted]
     loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     assert not_loaded.isdisjoint(loaded)
 

@@ -127,10 +127,8 @@ def to_inner_headers(
     return inner
 
 
-def to_betas(headers: Headers, fields: HeaderMap) -> tuple[str, ...]:
+def to_betas(headers: Headers) -> tuple[str, ...]:
     """The names in the `anthropic-beta` headers."""
-    if _BETA not in fields:
-        return ()
     joined = b",".join([value for name, value in headers if name == _BETA]).decode("latin-1")
     return tuple(beta for part in joined.split(",") if (beta := part.strip()))
 

@@ -193,7 +193,7 @@ class ChatCompatMiddleware:
                 version=version.decode("latin-1") if version is not None else None,
                 strict=self._strict,
                 bounds=self._bounds,
-                betas=to_betas(headers.pairs(), headers.fields) if b"anthropic-beta" in headers.fields else (),
+                betas=to_betas(headers.pairs()) if b"anthropic-beta" in headers.fields else (),
             )
         except ClientDisconnected:
             self._report(_unread(None, "client_disconnected", began))
