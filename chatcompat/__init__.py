@@ -53,9 +53,7 @@ else:
         "Translation": "translation",
         "translate": "translation",
     }
-    _PARTS: Final = frozenset(
-        {"asgi", "dialect", "errors", "record", "reply", "request", "store", "translation", "wire"}
-    )
+    _PARTS: Final = {module.partition(".")[0] for module in _MODULES.values()} | {"capabilities", "wire"}
 
     def __getattr__(name: str) -> object:
         """Import a name, or a module of the package, on first use (PEP 562). Who only translates imports no ASGI."""

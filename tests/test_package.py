@@ -32,7 +32,9 @@ def test_each_public_name_is_imported_on_first_use(name: str) -> None:
     subprocess.run(command, check=True)
 
 
-@pytest.mark.parametrize("module", ["asgi", "dialect", "errors", "record", "reply", "request", "store", "translation"])
+@pytest.mark.parametrize(
+    "module", ["asgi", "capabilities", "dialect", "errors", "record", "reply", "request", "store", "translation"]
+)
 def test_a_module_of_the_package_needs_no_import_of_its_own(module: str) -> None:
     subprocess.run([sys.executable, "-c", f"import chatcompat; chatcompat.{module}"], check=True)
 
