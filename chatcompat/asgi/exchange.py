@@ -104,7 +104,8 @@ class Exchange:
             if failure is None or self._stopped:
                 raise
         finally:
-            warn_of_invalid_reply(self._summary, self._served.model)
+            if self._summary.error is not None:
+                warn_of_invalid_reply(self._summary.error, self._served.model)
         if failure is not None:
             raise failure
 
