@@ -105,7 +105,7 @@ class ReceivedHeaders(Struct):
 
 def read_headers(headers: Iterable[tuple[bytes, bytes]], max_bytes: int) -> ReceivedHeaders:
     """Read the headers of a scope. Of more than `max_bytes`, nothing is remembered."""
-    names, values = cast(tuple[Strings, Strings], tuple(zip(*headers, strict=True)) or ((), ()))
+    names, values = cast("tuple[Strings, Strings]", tuple(zip(*headers, strict=True)) or ((), ()))
     size = len(b"".join(names)) + len(b"".join(values))
     try:
         plan = _plan_of(names) if size <= max_bytes else _plan_of.__wrapped__(names)
