@@ -26,6 +26,7 @@ SERVER = "uvicorn.config, uvicorn.protocols.http.auto, starlette.applications"
 IMPORTS = {  # the modules to import, and those imported before
     "its dependencies": (DEPENDENCIES, ""),
     "chatcompat": ("chatcompat", ""),
+    "its translation": ("chatcompat.translation", ""),
     "its middleware": ("chatcompat.asgi.middleware", ""),
     "its middleware, behind a server": ("chatcompat.asgi.middleware", SERVER),
     "litellm": ("litellm", ""),

@@ -4,15 +4,7 @@
 `translate` is the same translation without ASGI, for custom gateways.
 """
 
-from typing import TYPE_CHECKING
-
-from chatcompat.dialect import Dialect, DialectOption
-from chatcompat.errors import ChatCompatError, InvalidReply, InvalidRequest
-from chatcompat.record import ExchangeRecord, OnExchange
-from chatcompat.reply.stream import ChunkStream, StreamError
-from chatcompat.request.bounds import RequestBounds
-from chatcompat.store import MemoryStore, ThinkingStore
-from chatcompat.translation import Translation, translate
+from typing import TYPE_CHECKING, Final
 
 __all__ = [
     "ChatCompatError",
@@ -36,16 +28,43 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:  # with `__getattr__`, a type checker accepts any name, even a misspelt one
     from chatcompat.asgi.middleware import ChatCompatMiddleware
+    from chatcompat.dialect import Dialect, DialectOption
+    from chatcompat.errors import ChatCompatError, InvalidReply, InvalidRequest
+    from chatcompat.record import ExchangeRecord, OnExchange
+    from chatcompat.reply.stream import ChunkStream, StreamError
+    from chatcompat.request.bounds import RequestBounds
+    from chatcompat.store import MemoryStore, ThinkingStore
+    from chatcompat.translation import Translation, translate
 else:
+    _MODULES: Final = {
+        "ChatCompatError": "errors",
+        "ChatCompatMiddleware": "asgi.middleware",
+        "ChunkStream": "reply.stream",
+        "Dialect": "dialect",
+        "DialectOption": "dialect",
+        "ExchangeRecord": "record",
+        "InvalidReply": "errors",
+        "InvalidRequest": "errors",
+        "MemoryStore": "store",
+        "OnExchange": "record",
+        "RequestBounds": "request.bounds",
+        "StreamError": "reply.stream",
+        "ThinkingStore": "store",
+        "Translation": "translation",
+        "translate": "translation",
+    }
+    _PARTS: Final = {module.partition(".")[0] for module in _MODULES.values()} | {"capabilities", "wire"}
 
-    def __getattr__(name: str) -> type:
-        """Import `ChatCompatMiddleware` on first use, so that plain translation does not import ASGI (PEP 562)."""
-        if name != "ChatCompatMiddleware":
+    def __getattr__(name: str) -> object:
+        """Import a name, or a module of the package, on first use (PEP 562). Who only translates imports no ASGI."""
+        from importlib import import_module  # noqa: PLC0415
+
+        if name in _PARTS:
+            return import_module(f"chatcompat.{name}")
+        if name not in _MODULES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from chatcompat.asgi.middleware import ChatCompatMiddleware  # noqa: PLC0415
-
-        globals()[name] = ChatCompatMiddleware
-        return ChatCompatMiddleware
+        found = globals()[name] = getattr(import_module(f"chatcompat.{_MODULES[name]}"), name)
+        return found
 
 
 def __dir__() -> list[str]:

@@ -56,7 +56,8 @@ class AsyncioTaskScope:
             self._host.uncancel()
         own = isinstance(error, asyncio.CancelledError) and self._cancelled > 0
         own = own and self._host.cancelling() <= self._cancelling
-        await self._end_all()
+        if self._started:
+            await self._end_all()
         if self._failures:
             raise ExceptionGroup("a task beside the messages app failed", self._failures)
         return own

@@ -24,7 +24,7 @@ from chatcompat.asgi.headers import (
     to_client_headers,
     to_header_map,
 )
-from chatcompat.asgi.http import SERVER_SHUTDOWN, respond, server_shutdown, wait_for_disconnect
+from chatcompat.asgi.http import SERVER_SHUTDOWN, server_shutdown, start_of, wait_for_disconnect
 from chatcompat.asgi.keep_alive import KeepAlive
 from chatcompat.asgi.limits import Limits
 from chatcompat.asgi.outcome import MAX_NAME, bounded, to_error_fields, warn_of_invalid_reply
@@ -104,7 +104,8 @@ class Exchange:
             if failure is None or self._stopped:
                 raise
         finally:
-            warn_of_invalid_reply(self._summary, self._served.model)
+            if self._summary.error is not None:
+                warn_of_invalid_reply(self._summary.error, self._served.model)
         if failure is not None:
             raise failure
 
@@ -144,7 +145,9 @@ class Exchange:
             piece, more_body = bytes(message.get("body", b"")), message.get("more_body", False)
             stream = self._stream
             if stream is None:
-                await self._collect(piece, more_body)
+                answer = self._collect(piece, more_body)
+                if answer is not None:
+                    await self._answer(answer)
                 return
             if stream.ended:
                 return  # the reply is complete; anything further is dropped
@@ -165,20 +168,24 @@ class Exchange:
             else:
                 await self._forward(stream, out, more_body)
         elif kind == "http.response.start":
-            await self._take_start(message)
+            refusal = self._take_start(message)
+            if refusal is not None:
+                await self._answer(refusal)
         elif kind != "http.response.trailers":  # trailers describe the original body
             await self._client.send(message)
 
-    async def _take_start(self, message: Message) -> None:
-        """Choose how to read the body, by its actual type, not the requested one. A second start is dropped."""
+    def _take_start(self, message: Message) -> Answer | None:
+        """Choose how to read the body, by its actual type, not the requested one. A second start is dropped.
+
+        Returns the client's reply if the start is invalid.
+        """
         if self._status or self._phase is Phase.DONE:
-            return
+            return None
         status, headers = message["status"], lowered(message.get("headers", ()))
         is_status = isinstance(status, int) and _MIN_STATUS <= status <= _MAX_STATUS
         if not is_status or size_of(headers) > self._limits.max_header_bytes:
             problem = "headers that are too large" if is_status else "an invalid status"
-            await self._answer(to_answer(InvalidReply(f"The messages service sent {problem}.").reply))
-            return
+            return to_answer(InvalidReply(f"The messages service sent {problem}.").reply)
         self._status = int(status)
         self._headers, self._fields = headers, to_header_map(headers)
         self._whole.start(self._status, self._fields)
@@ -190,20 +197,19 @@ class Exchange:
                 self._stream = reader
             else:
                 self._whole.collector = reader
+        return None
 
-    async def _collect(self, piece: bytes, more_body: bool) -> None:
-        """Collect a piece of a reply that is sent when it is complete. Pieces after that are dropped."""
+    def _collect(self, piece: bytes, more_body: bool) -> Answer | None:
+        """Collect a piece of a reply that is sent when it is complete, and return that. Later pieces are dropped."""
         if self._phase is Phase.DONE:
-            return
+            return None
         self._size += 0 if self._in_parts else len(piece)
         if self._size > self._limits.max_reply_bytes:
-            await self._answer(self._whole.refuse(too_large_reply()))
-            return
+            return self._whole.refuse(too_large_reply())
         answer = self._whole.feed(piece, more_body)
-        if self._whole.started:
+        if answer is None and self._whole.started:
             self._task_scope.set_timeout(self._limits.idle_timeout)
-        if answer is not None:
-            await self._answer(answer)
+        return answer
 
     # ------------------------------------------------------------ several calls of the inner app
 
@@ -262,6 +268,9 @@ class Exchange:
         """Send a complete reply."""
         if answer.stream is not None:
             await self._begin_stream(answer.stream)
+        elif answer.summary.said is None:  # nothing to keep
+            await self._reply(answer)
+            return
         await self._finish(answer)
 
     async def _finish(self, answer: Answer) -> None:
@@ -299,8 +308,10 @@ class Exchange:
         self._task_scope.set_timeout(math.inf)
         self._phase, self._summary = Phase.DONE, answer.summary
         self._stream = None  # further pieces are not read
-        await respond(self._client.send, answer.status, answer.body, self._client_headers())
-        self._client.end()
+        client = self._client
+        await client.send(start_of(answer.status, answer.body, self._client_headers()))
+        await client.send({"type": "http.response.body", "body": answer.body, "more_body": False})
+        client.end()
 
     async def _begin_stream(self, stream: ChunkStream) -> None:
         self._phase = Phase.STREAMING

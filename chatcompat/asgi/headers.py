@@ -67,7 +67,7 @@ _NOT_SENT_OUT: Final = HOP_BY_HOP | REPRESENTATION_HEADERS | {b"location"}  # re
 
 _BETA: Final = b"anthropic-beta"
 
-_USUAL_CONNECTION: Final = frozenset({b"", b"close", b"keep-alive"})
+USUAL_CONNECTION: Final = frozenset({b"", b"close", b"keep-alive"})
 
 # Native headers and the names that chat clients read.
 _READ_AS: Final = {b"request-id": b"x-request-id"} | {
@@ -127,10 +127,8 @@ def to_inner_headers(
     return inner
 
 
-def to_betas(headers: Headers, fields: HeaderMap) -> tuple[str, ...]:
+def to_betas(headers: Headers) -> tuple[str, ...]:
     """The names in the `anthropic-beta` headers."""
-    if _BETA not in fields:
-        return ()
     joined = b",".join([value for name, value in headers if name == _BETA]).decode("latin-1")
     return tuple(beta for part in joined.split(",") if (beta := part.strip()))
 
@@ -138,7 +136,7 @@ def to_betas(headers: Headers, fields: HeaderMap) -> tuple[str, ...]:
 def _named_by_connection(headers: Headers, fields: HeaderMap) -> Set[bytes]:
     """The same as `named_by_connection`, without a search in the usual case."""
     first = fields.get(b"connection")
-    if first is None or (first in _USUAL_CONNECTION and len(fields) == len(headers)):
+    if first is None or (first in USUAL_CONNECTION and len(fields) == len(headers)):
         return frozenset()
     return named_by_connection(headers)
 
@@ -163,6 +161,8 @@ def to_client_headers(headers: Headers, fields: HeaderMap, ignored: Sequence[str
     if named := _named_by_connection(headers, fields):
         left_out |= named
     client = [header for header in headers if header[0] not in left_out]
+    if not client and not ignored:
+        return client
     if client and not _can_be_sent(client):
         stripped = [(name, value.strip(b" \t")) for name, value in client]
         client = [header for header in stripped if _can_be_sent([header])]
@@ -171,7 +171,7 @@ def to_client_headers(headers: Headers, fields: HeaderMap, ignored: Sequence[str
         for name, value in renamed:
             if (read_as := _READ_AS[name]) not in fields:
                 client.append((read_as, _to_duration(value, now) if name.endswith(b"reset") else value))
-    if report := to_ignored_header(ignored):
+    if ignored and (report := to_ignored_header(ignored)):
         client.append((b"x-chatcompat-ignored", report))
     return client
 
@@ -228,9 +228,9 @@ def size_of(headers: Headers) -> int:
     return sum(map(len, chain.from_iterable(headers)))
 
 
-def too_large(headers: Headers, max_bytes: int) -> InvalidRequest | None:
-    """The refusal of a request whose headers exceed `max_bytes`, or None."""
-    if size_of(headers) <= max_bytes:
+def too_large(size: int, max_bytes: int) -> InvalidRequest | None:
+    """The refusal of a request whose headers have `size` bytes, if these are more than `max_bytes`."""
+    if size <= max_bytes:
         return None
     return InvalidRequest(f"The headers are larger than {max_bytes} bytes.", code="headers_too_large", status=431)
 

@@ -12,19 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chatcompat.asgi.choices import Choices
 from chatcompat.asgi.exchange import Exchange
-from chatcompat.asgi.headers import (
-    NOT_POSTED,
-    HeaderMap,
-    Headers,
-    is_encoded,
-    is_json,
-    lowered,
-    media_type,
-    to_betas,
-    to_header_map,
-    to_inner_headers,
-    too_large,
-)
+from chatcompat.asgi.headers import Headers, is_encoded, is_json, media_type, to_betas, too_large
 from chatcompat.asgi.http import (
     SERVER_SHUTDOWN,
     ClientDisconnected,
@@ -38,6 +26,7 @@ from chatcompat.asgi.limits import Limits
 from chatcompat.asgi.models import ModelsApp, ModelsOption, to_model_aliases
 from chatcompat.asgi.path_hints import PathHints
 from chatcompat.asgi.pause_turn import Continued
+from chatcompat.asgi.received_headers import ReceivedHeaders, read_headers
 from chatcompat.asgi.thinking import ThinkingCache
 from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption, to_dialect
 from chatcompat.errors import InvalidReply, InvalidRequest
@@ -184,20 +173,19 @@ class ChatCompatMiddleware:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.monotonic()
-        headers = lowered(scope.get("headers", ()))
-        fields = to_header_map(headers)
+        headers = read_headers(scope.get("headers", ()), self._limits.max_header_bytes)
         try:
             if scope["method"] != "POST":
                 raise InvalidRequest("Use POST for this endpoint.", code="method_not_allowed", status=405)  # noqa: TRY301
-            _check_headers(headers, fields, self._limits)
+            _check_headers(headers, self._limits)
             body = await _read_body(receive, self._limits.max_body_bytes)
-            version = fields.get(b"anthropic-version")
+            version = headers.fields.get(b"anthropic-version")
             decoded = decode_chat_request(body, self._bounds)
             if self._model_aliases:
                 decoded.chat.model = self._model_aliases.get(decoded.chat.model, decoded.chat.model)
             dialect = to_dialect(self._dialect, decoded.chat.model)
-            thinking_cache = self._thinking_cache(headers, fields, decoded) if dialect.reasoning != "none" else None
-            if thinking_cache is not None:
+            thinking_cache = self._thinking_cache(headers, decoded) if dialect.reasoning != "none" else None
+            if thinking_cache is not None and thinking_cache.lost:
                 await thinking_cache.restore()
             translation = translate_decoded(
                 decoded,
@@ -205,7 +193,7 @@ class ChatCompatMiddleware:
                 version=version.decode("latin-1") if version is not None else None,
                 strict=self._strict,
                 bounds=self._bounds,
-                betas=to_betas(headers, fields),
+                betas=to_betas(headers.pairs()) if b"anthropic-beta" in headers.fields else (),
             )
         except ClientDisconnected:
             self._report(_unread(None, "client_disconnected", began))
@@ -222,13 +210,10 @@ class ChatCompatMiddleware:
         except BaseException:
             self._report(_unread(None, "cancelled", began))
             raise
-        inner_headers = to_inner_headers(
-            headers,
-            fields,
+        inner_headers = headers.to_inner(
             dialect=translation.dialect,
             version=translation.version,
             length=len(translation.body),
-            left_out=NOT_POSTED,
             betas=translation.betas,
         )
         inner = self._inner_scope(scope, inner_headers)
@@ -263,11 +248,11 @@ class ChatCompatMiddleware:
             return self.app
         return Continued(InnerCalls(self.app, exchange), translation.body, self._limits)
 
-    def _thinking_cache(self, headers: Headers, fields: HeaderMap, decoded: Decoded) -> ThinkingCache | None:
+    def _thinking_cache(self, headers: ReceivedHeaders, decoded: Decoded) -> ThinkingCache | None:
         """The thinking cache of this client. None without a credential, since nothing would tell clients apart."""
-        if self._store is None or not any(map(fields.get, CREDENTIALS)):
+        if self._store is None or not any(map(headers.fields.get, CREDENTIALS)):
             return None
-        return ThinkingCache(self._store, self._limits.store_timeout, headers, decoded)
+        return ThinkingCache(self._store, self._limits.store_timeout, headers.credentials, decoded)
 
     def _report(self, record: ExchangeRecord) -> None:
         if self._on_exchange is None:
@@ -306,9 +291,10 @@ def _unread(
     )
 
 
-def _check_headers(headers: Headers, fields: HeaderMap, limits: Limits) -> None:
+def _check_headers(headers: ReceivedHeaders, limits: Limits) -> None:
     """Refuse a request by its headers, before its body is read."""
-    if (refusal := too_large(headers, limits.max_header_bytes)) is not None:
+    fields = headers.fields
+    if (refusal := too_large(headers.size, limits.max_header_bytes)) is not None:
         raise refusal
     media = media_type(fields)
     if not (media is None or is_json(media)):

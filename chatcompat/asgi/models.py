@@ -19,6 +19,7 @@ from chatcompat.asgi.headers import (
     is_json,
     lowered,
     media_type,
+    size_of,
     to_header_map,
     to_inner_headers,
     too_large,
@@ -196,7 +197,7 @@ class ModelsApp:
             return
         if scope["method"] == "HEAD":
             send = _without_body(send)
-        if (refusal := too_large(headers, self._limits.max_header_bytes)) is not None:
+        if (refusal := too_large(size_of(headers), self._limits.max_header_bytes)) is not None:
             await respond(send, refusal.status, refusal.body)
         elif self._list is None:
             await self._ask(model_id[1:], headers, scope, receive, send)

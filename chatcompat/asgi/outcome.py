@@ -6,6 +6,7 @@ from typing import Final
 
 from chatcompat.asgi.client import Client
 from chatcompat.asgi.http import SERVER_SHUTDOWN
+from chatcompat.errors import ErrorReply
 from chatcompat.reply.summary import ReplySummary
 
 _logger: Final = logging.getLogger("chatcompat.replies")
@@ -39,8 +40,7 @@ def to_error_fields(summary: ReplySummary, client: Client, *, is_whole: bool, st
     }
 
 
-def warn_of_invalid_reply(summary: ReplySummary, model: str) -> None:
+def warn_of_invalid_reply(error: ErrorReply, model: str) -> None:
     """Log what was wrong with the inner app's reply, and where. It quotes nothing of the reply."""
-    error = summary.error
-    if error is not None and error.cause and error.code != SERVER_SHUTDOWN:
+    if error.cause and error.code != SERVER_SHUTDOWN:
         _logger.warning("Invalid reply for the model %r: %s", model[:MAX_NAME], error.cause)

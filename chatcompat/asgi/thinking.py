@@ -62,6 +62,8 @@ class ThinkingCache:
         self._decoded = decoded
         self._messages = decoded.chat.messages
         self._before = b""  # the link to the loop's last turn
+        self.lost: Sequence[tuple[AssistantMessage, bytes]] = lost_turns(self._messages)
+        """The turns that lack their thinking, each with the digest of what it answers."""
 
     async def keep(self, turn: Turn, body: bytes) -> None:
         """Store the thinking of the reply's turn. `body` is the messages request that it answers."""
@@ -80,9 +82,7 @@ class ThinkingCache:
 
         The first turns may have had none, which the digests tell. A turn that is missing behind another was lost.
         """
-        turns = lost_turns(self._messages)
-        if not turns:
-            return
+        turns = self.lost
         if len(turns) > MAX_LOOKUPS:
             self._decoded.thinking_lost = True
             return

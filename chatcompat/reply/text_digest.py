@@ -1,9 +1,10 @@
 """Collect the parts of a reply that the key of its thinking needs: a digest of its text, and its calls."""
 
-from hashlib import blake2b
 from typing import Final, Literal, NamedTuple
 
 import msgspec
+
+from chatcompat.wire.digests import blake2b
 
 BATCH: Final = 8 * 1024
 """Bytes of text that are digested at once. Digesting each delta alone would be slower."""

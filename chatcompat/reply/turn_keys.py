@@ -11,7 +11,6 @@ in the value (see `chatcompat.request.prefix`), so that a changed prefix is noti
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from hashlib import blake2b
 from itertools import groupby
 from typing import Final
 
@@ -30,11 +29,13 @@ from chatcompat.wire.chat_request import (
     Message,
     ReasoningDetail,
     SearchResultPart,
+    SystemMessage,
     TextPart,
     ToolMessage,
     ToolResultPart,
     UserMessage,
 )
+from chatcompat.wire.digests import blake2b
 
 MAX_LOOKUPS: Final = 1_024
 """The most turns of a tool loop that are looked up. Of a longer loop none are, since a part would be refused."""
@@ -223,10 +224,13 @@ def lost_turns(messages: Sequence[Message]) -> list[tuple[AssistantMessage, byte
     The loop goes back to the last user turn without results. The service expects no thinking before that.
     """
     found: list[tuple[AssistantMessage, bytes]] = []
-    last = messages[-1]
-    is_asked = isinstance(last, UserMessage) and not _has_results(last)
-    if _is_turn(last) or (is_asked and (len(messages) == 1 or _is_turn(messages[-2]))):
-        return found  # no results: the most common case
+    for message in reversed(messages):
+        if isinstance(message, AssistantMessage):
+            return found  # no results behind the last turn: the most common case
+        if not isinstance(message.content, str) or not isinstance(message, UserMessage | SystemMessage):
+            break
+    else:
+        return found
     turns: list[AssistantMessage] = []  # the turns that answer the run before them
     for is_turn, group in groupby(reversed(messages), _is_turn):
         run = [*group]

@@ -1,7 +1,9 @@
 """Assistant messages -> the blocks of an assistant turn: text, calls and thinking, each in its place."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
+import msgspec
 from msgspec import UNSET, Raw
 
 from chatcompat.dialect import Dialect
@@ -10,9 +12,9 @@ from chatcompat.request.content import is_blank, to_text_blocks
 from chatcompat.request.context import RequestContext
 from chatcompat.request.native_blocks import has_native_parts, read_input
 from chatcompat.request.native_turns import to_native_turn
-from chatcompat.request.pending_calls import PendingCalls
+from chatcompat.request.pending_calls import PendingCalls, Where
 from chatcompat.request.thinking_blocks import from_thinking_blocks, place_blocks, to_kept
-from chatcompat.request.tool_arguments import to_input
+from chatcompat.request.tool_arguments import to_input, to_short_input
 from chatcompat.request.tool_names import ToolNames
 from chatcompat.wire.chat_native import RedactedThinkingPart, ThinkingPart, ToolUsePart
 from chatcompat.wire.chat_request import AssistantMessage, AssistantPart, FunctionCall, RefusalPart, ToolCall
@@ -23,11 +25,19 @@ from chatcompat.wire.utf8 import require_utf8
 _NULL: Final = Raw(b"null")
 
 
+_NONE_RARE: Final = msgspec.structs.astuple(AssistantMessage())[2:]
+
+
+def is_usual(message: AssistantMessage) -> bool:
+    """Whether a message has nothing but content and calls. Most are so."""
+    return msgspec.structs.astuple(message)[2:] == _NONE_RARE
+
+
 def has_calls(message: AssistantMessage) -> bool:
     """Whether a message calls tools, in any form."""
-    return bool(message.tool_calls or message.function_call) or any(
-        isinstance(part, ToolUsePart) for part in _parts(message)
-    )
+    if message.tool_calls or message.function_call:
+        return True
+    return isinstance(message.content, list) and any(isinstance(part, ToolUsePart) for part in message.content)
 
 
 class AssistantTurns:
@@ -38,9 +48,19 @@ class AssistantTurns:
         self._dialect = dialect
         self._names = names
         self._context = context
+        self._depth = context.bounds.depth
         self._ignored = context.ignored
         self._calls = calls
         self._ids = UniqueIds()
+
+    def to_usual_blocks(self, text: str | None, calls: Sequence[ToolCall], index: int) -> list[BlockParam]:
+        """Return the blocks of a usual message; `index` is its index in the request. Those of `to_blocks`, sooner."""
+        blocks: list[BlockParam] = []
+        if text and not text.isspace():
+            blocks.append(TextBlockParam(text))
+        for number, call in enumerate(calls):
+            blocks.append(self._to_tool_use(call, call.id, index, number))
+        return blocks
 
     def to_blocks(self, message: AssistantMessage, index: int) -> list[BlockParam]:
         """Return the blocks of a message; `index` is its index in the request. An empty message has none."""
@@ -57,7 +77,7 @@ class AssistantTurns:
         if len(ids) != len(tool_calls):
             ids = [call.id for call in tool_calls]
         calls = [
-            self._to_tool_use(call, native_id, f"messages[{index}].tool_calls[{number}]")
+            self._to_tool_use(call, native_id, index, number)
             for number, (call, native_id) in enumerate(zip(tool_calls, ids, strict=True))
         ]
         if message.function_call is not None:
@@ -71,7 +91,7 @@ class AssistantTurns:
         native_ids = {part.id for part in parts if isinstance(part, ToolUsePart)}
         for number, call in enumerate(message.tool_calls or ()):
             if call.id not in native_ids:
-                blocks.append(self._to_tool_use(call, call.id, f"messages[{index}].tool_calls[{number}]"))
+                blocks.append(self._to_tool_use(call, call.id, index, number))
         if message.function_call is not None:
             blocks.append(self._to_function_use(message.function_call, index))
         if any(isinstance(part, ThinkingPart | RedactedThinkingPart) for part in parts):
@@ -91,16 +111,19 @@ class AssistantTurns:
         self._context.add_breakpoint(block, part.cache_control)
         return block
 
-    def _to_tool_use(self, call: ToolCall, native_id: str, path: str) -> ToolUseBlockParam:
+    def _to_tool_use(self, call: ToolCall, native_id: str, index: int, number: int) -> ToolUseBlockParam:
+        """Convert a call; `number` is its index in `tool_calls` of the message with this index."""
         if call.type == "custom":
             if call.custom is None:
-                raise missing_field(f"{path}.custom")
-            raw = {"input": call.custom.input}
-            return self._call(call.id, native_id, call.custom.name, raw, path)
-        if call.function is None:
-            raise missing_field(f"{path}.function")
-        raw = self._to_input(call.function, f"{path}.function.arguments")
-        return self._call(call.id, native_id, call.function.name, raw, path)
+                raise missing_field(f"messages[{index}].tool_calls[{number}].custom")
+            return self._call(call.id, native_id, call.custom.name, {"input": call.custom.input}, (index, number))
+        function = call.function
+        if function is None:
+            raise missing_field(f"messages[{index}].tool_calls[{number}].function")
+        raw = to_short_input(function.arguments, self._depth)
+        if raw is None:
+            raw = self._to_input(function, f"messages[{index}].tool_calls[{number}].function.arguments")
+        return self._call(call.id, native_id, function.name, raw, (index, number))
 
     def _to_function_use(self, call: FunctionCall, index: int) -> ToolUseBlockParam:
         """Convert a legacy call, which gets a generated id."""
@@ -115,10 +138,10 @@ class AssistantTurns:
         return raw
 
     def _call(
-        self, chat_id: str | None, native_id: str, name: str, raw: dict[str, Any], path: str
+        self, chat_id: str | None, native_id: str, name: str, raw: dict[str, Any], where: Where
     ) -> ToolUseBlockParam:
         block = ToolUseBlockParam(self._ids.unique(to_native_id(native_id)), self._names.to_native(name), raw)
-        self._calls.add(chat_id, name, block, path)
+        self._calls.add(chat_id, name, block, where)
         self.called[block.id] = name
         return block
 

@@ -7,7 +7,7 @@ from chatcompat.dialect import Dialect
 from chatcompat.request.asked_reasoning import hides_reasoning
 from chatcompat.request.bounds import RequestBounds, check_count
 from chatcompat.request.cache_marks import MIN_CACHED_BYTES, OWN_MARKS, OwnMarks, set_marks
-from chatcompat.request.context import RequestContext, joined
+from chatcompat.request.context import RequestContext, with_media
 from chatcompat.request.conversation import Conversation, leading_system
 from chatcompat.request.decode import Decoded, to_invalid_request
 from chatcompat.request.fields import check_unsent, set_values
@@ -31,7 +31,7 @@ class TranslatedRequest(msgspec.Struct):
 
     request: MessagesRequest
     ignored: list[str]
-    media: list[memoryview] = []  # large data that `joined` puts into the encoded request
+    media: list[memoryview] = []  # large data that `with_media` puts into the encoded request
     names: ToolNames | None = None  # None for a plain text request
     output: Output | None = None
     prefill: str = ""  # prefill text that the reply repeats
@@ -42,17 +42,15 @@ class TranslatedRequest(msgspec.Struct):
 
     def encode(self) -> bytes:
         """Encode the request."""
-        body = self._encode()
-        if self.own_marks is None or len(body) < MIN_CACHED_BYTES:
-            return body
-        if self.own_marks.mode == "automatic":
-            return b"".join((memoryview(body)[:-1], self.own_marks.suffix()))
-        self.own_marks.place(self.request)
-        return self._encode()
-
-    def _encode(self) -> bytes:
-        encoded = _encode(self.request)
-        return joined(encoded, self.media) if self.media else encoded
+        marks, encoded = self.own_marks, _encode(self.request)
+        if marks is not None and (self.media or len(encoded) >= MIN_CACHED_BYTES):
+            pieces = with_media(encoded, self.media)
+            if sum(map(len, pieces)) >= MIN_CACHED_BYTES:
+                if marks.mode == "automatic":  # all is copied once: media and long chats are large
+                    return b"".join((*pieces[:-1], memoryview(pieces[-1])[:-1], marks.suffix()))
+                marks.place(self.request)
+                encoded = _encode(self.request)
+        return b"".join(with_media(encoded, self.media)) if self.media else encoded
 
 
 def to_messages_request(
@@ -82,7 +80,8 @@ def to_messages_request(
             raise to_invalid_request(error) from None
         return translated
     set_values(chat, plain, dialect, version, ignored)
-    betas = tuple(dict.fromkeys((*betas, *dialect.betas)))
+    if betas or dialect.betas:
+        betas = tuple(dict.fromkeys((*betas, *dialect.betas)))
     return TranslatedRequest(plain, ignored, betas=betas, own_marks=OWN_MARKS[dialect.caching])
 
 
@@ -134,8 +133,7 @@ def _to_request(
         # The native API needs a user turn. It stays the same when the reply follows in the next request.
         conversation.say(leading.pop())
         context.ignored.append("messages[].role")
-    for index, message in enumerate(following, len(chat.messages) - len(following)):
-        conversation.add(index, message)
+    conversation.add_all(following, len(chat.messages) - len(following))
     request = MessagesRequest(
         model=chat.model,
         max_tokens=chat.max_completion_tokens or chat.max_tokens or dialect.max_tokens,

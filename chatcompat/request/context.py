@@ -54,18 +54,20 @@ class RequestContext:
             self.breakpoints.append(tool)
 
     def splice(self, data: memoryview) -> Raw:
-        """Return a placeholder for the rest of a JSON string; `joined` replaces it after encoding. Short ones stay."""
+        """Return a placeholder for the rest of a string; `with_media` replaces it after encoding. Short ones stay."""
         if len(data) <= _SHORT and (whole := b'"' + data).isascii():
             return Raw(whole)
         self.media.append(data)
         return Raw(b'"\0%d\0' % (len(self.media) - 1))
 
 
-def joined(encoded: bytes, media: list[memoryview]) -> bytes:
-    """Replace the placeholders in an encoded request by their media, so that media are copied once.
+def with_media(encoded: bytes, media: list[memoryview]) -> list[bytes | memoryview]:
+    """The pieces of an encoded request, with the media in place of their placeholders. Joined, they are copied once.
 
     A placeholder is a number between zero bytes, which JSON never contains.
     """
-    parts: list[bytes | memoryview] = [*encoded.split(b"\0")]
-    parts[1::2] = [media[int(bytes(number))] for number in parts[1::2]]
-    return b"".join(parts)
+    if not media:
+        return [encoded]
+    pieces: list[bytes | memoryview] = [*encoded.split(b"\0")]
+    pieces[1::2] = [media[int(bytes(number))] for number in pieces[1::2]]
+    return pieces

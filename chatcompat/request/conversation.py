@@ -5,14 +5,15 @@ turns, and a turn with tool calls must be followed by a user turn that starts wi
 collects blocks until the next assistant message, and is then written in that order.
 """
 
-from typing import Final, assert_never
+from collections.abc import Sequence
+from typing import Final
 
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 from chatcompat.dialect import Dialect
 from chatcompat.errors import InvalidRequest
-from chatcompat.request.assistant_turn import AssistantTurns, has_calls
-from chatcompat.request.bounds import RequestBounds, check_count
+from chatcompat.request.assistant_turn import AssistantTurns, has_calls, is_usual
+from chatcompat.request.bounds import check_count
 from chatcompat.request.content import (
     fill_result,
     mark_last,
@@ -23,7 +24,7 @@ from chatcompat.request.content import (
 )
 from chatcompat.request.context import RequestContext
 from chatcompat.request.native_turns import answer_natively
-from chatcompat.request.pending_calls import PendingCalls
+from chatcompat.request.pending_calls import PendingCalls, unexpected_function, unexpected_result
 from chatcompat.request.prefix import Place
 from chatcompat.request.tool_names import ToolNames
 from chatcompat.wire.chat_request import (
@@ -31,12 +32,11 @@ from chatcompat.wire.chat_request import (
     FunctionMessage,
     Message,
     SystemMessage,
+    ToolCall,
     ToolMessage,
     UserMessage,
 )
 from chatcompat.wire.messages import BlockParam, MessageParam, TextBlockParam
-
-_NULL: Final = Raw(b"null")
 
 # The first native turn must be the user's, but a chat may begin with a greeting from the assistant.
 OPENING: Final = "(The conversation begins with the assistant's message.)"
@@ -54,7 +54,7 @@ def leading_system(messages: list[Message], context: RequestContext) -> list[lis
     for index, message in enumerate(messages):
         if not isinstance(message, SystemMessage):
             break
-        _check_counts(message, index, context.bounds)
+        _check_parts(message.content, index, context)
         if message.name is not None:
             context.ignored.append("messages[].name")
         leading.append(_instruction_blocks(message, context))
@@ -82,25 +82,19 @@ class Conversation:
         self._user: list[BlockParam | _Instruction] = []
         self._last = last  # the index of the last message
 
-    def add(self, index: int, message: Message) -> None:
-        """Add one chat message; `index` is its index in the request."""
-        _check_counts(message, index, self._context.bounds)
-        if message.name is not None and not isinstance(message, FunctionMessage | ToolMessage):
-            self._ignored.append("messages[].name")
-        match message:
-            case UserMessage():
-                self._add_user(message, index)
-            case AssistantMessage():
+    def add_all(self, messages: list[Message], first: int) -> None:
+        """Add chat messages; `first` is the index of the first of them in the request."""
+        for index, message in enumerate(messages, first):
+            if isinstance(message, AssistantMessage):  # the most frequent first
                 self._add_assistant(message, index)
-            case ToolMessage():
+            elif isinstance(message, ToolMessage):
                 self._add_tool(message, index)
-            case FunctionMessage():
+            elif isinstance(message, UserMessage):
+                self._add_user(message, index)
+            elif isinstance(message, FunctionMessage):
                 self._add_function(message, index)
-            case SystemMessage():
-                if blocks := _instruction_blocks(message, self._context):
-                    self._user.append(_Instruction(blocks))
-            case _:
-                assert_never(message)
+            else:
+                self._add_system(message, index)
 
     def close(self) -> list[MessageParam]:
         """End the last turn and return all turns."""
@@ -115,15 +109,18 @@ class Conversation:
             turns.insert(0, MessageParam("user", OPENING))
             self.places = {index: (at + 1, offset) for index, (at, offset) in self.places.items()}
         for turn in turns:
-            if (text := only_text(turn.content)) is not None:
+            if len(turn.content) == 1 and (text := only_text(turn.content)) is not None:
                 turn.content = text
         return turns
 
     # ------------------------------------------------------------ one role each
 
     def _add_user(self, message: UserMessage, index: int) -> None:
-        results = answer_natively(message.content, f"messages[{index}].content", self._calls, self._context)
-        blocks = to_blocks(message.content, f"messages[{index}].content", self._context)
+        _check_parts(message.content, index, self._context)
+        self._report_name(message)
+        path = "" if isinstance(message.content, str) else f"messages[{index}].content"  # of parts
+        results = answer_natively(message.content, path, self._calls, self._context)
+        blocks = to_blocks(message.content, path, self._context)
         if not blocks and not results and index < self._last:
             self._ignored.append("messages[].content")
             return
@@ -136,52 +133,96 @@ class Conversation:
         mark_last(blocks or results, message.cache_control, self._context)
         self._user += blocks
 
+    def _add_system(self, message: SystemMessage, index: int) -> None:
+        _check_parts(message.content, index, self._context)
+        self._report_name(message)
+        if blocks := _instruction_blocks(message, self._context):
+            self._user.append(_Instruction(blocks))
+
+    def _report_name(self, message: UserMessage | SystemMessage | AssistantMessage) -> None:
+        if message.name is not None:
+            self._ignored.append("messages[].name")
+
     def say(self, blocks: list[TextBlockParam]) -> None:
         """Add text to the user turn that comes from no user message."""
         self._user += blocks
 
     def _add_assistant(self, message: AssistantMessage, index: int) -> None:
-        if has_calls(message):
-            self._begin_assistant_turn()
+        content, calls = message.content, message.tool_calls or ()
+        if isinstance(content, list) or self._context.native_ids or not is_usual(message):
+            self._add_rare_assistant(message, index)
+            return
+        if len(calls) > 1:  # no bound is below 1
+            _check_calls(calls, index, self._context)
+        if not calls and (not content or content.isspace()):
+            return  # an empty message: the user turn continues
+        if self._user or self._calls.answered:
+            self._end_user_turn()
+        self._say(self._assistant.to_usual_blocks(content, calls, index))
+
+    def _add_rare_assistant(self, message: AssistantMessage, index: int) -> None:
+        _check_parts(message.content, index, self._context)
+        _check_calls(message.tool_calls or (), index, self._context)
+        _check_rare_lists(message, index, self._context)
+        self._report_name(message)
+        if has_calls(message) and (self._user or self._calls.answered):
+            self._end_user_turn()
         blocks = self._assistant.to_blocks(message, index)
-        mark_last(blocks, message.cache_control, self._context)
+        if message.cache_control is not None:
+            mark_last(blocks, message.cache_control, self._context)
         if not blocks:
             return  # an empty message: the user turn continues
-        self._begin_assistant_turn()
+        if self._user or self._calls.answered:
+            self._end_user_turn()
         continues = bool(self.messages) and self.messages[-1].role == "assistant"
         if message.reasoning_details:
             self.places[index] = (
                 (len(self.messages) - 1, len(self.messages[-1].content)) if continues else (len(self.messages), 0)
             )
-        if continues:
-            self.messages[-1].content += blocks  # type: ignore[operator]  # a list until `close`
-        else:
-            self.messages.append(MessageParam("assistant", blocks))
+        self._say(blocks)
 
-    def _begin_assistant_turn(self) -> None:
-        if self._user or self._calls.answered:
-            self._end_user_turn()
+    def _say(self, blocks: list[BlockParam]) -> None:
+        """Add blocks to the assistant's turn."""
+        turns = self.messages
+        if turns and turns[-1].role == "assistant":
+            turns[-1].content += blocks  # type: ignore[operator]  # a list until `close`
+        else:
+            turns.append(MessageParam("assistant", blocks))
 
     def _add_tool(self, message: ToolMessage, index: int) -> None:
-        result = self._calls.answer_tool(message.tool_call_id, f"messages[{index}].tool_call_id")
-        if message.name not in (None, self._assistant.called[result.tool_use_id]):
+        content = message.content
+        if isinstance(content, list):
+            _check_parts(content, index, self._context)
+        result = self._calls.answer(message.tool_call_id)
+        if result is None:
+            raise unexpected_result(message.tool_call_id, f"messages[{index}].tool_call_id")
+        if message.name is not None and message.name != self._assistant.called[result.tool_use_id]:
             self._ignored.append("messages[].name")
-        fill_result(result, message, f"messages[{index}].content", self._context)
+        if isinstance(content, str) and message.cache_control is None and not message.is_error:  # most results
+            if content and not content.isspace():
+                result.content = content
+        else:
+            fill_result(result, message, f"messages[{index}].content", self._context)
 
     def _add_function(self, message: FunctionMessage, index: int) -> None:
-        set_content(self._calls.answer_function(message.name, index), to_blocks(message.content, "", self._context))
+        result = self._calls.answer((message.name,))
+        if result is None:
+            raise unexpected_function(f"messages[{index}].name")
+        set_content(result, to_blocks(message.content, "", self._context))
 
     # ------------------------------------------------------------ turns
 
     def _end_user_turn(self) -> None:
-        content: list[BlockParam] = [*self._calls.take_results()]
-        blocks, instructions = self._split_instructions(bool(content))
-        content += blocks
+        content = self._calls.take_results()
+        instructions: list[BlockParam] = []
+        if self._user:
+            blocks, instructions = self._split_instructions(bool(content))
+            content += blocks
+            self._user = []
         if content:
             self.messages.append(MessageParam("user", content))
         if instructions:
             self.messages.append(MessageParam("system", instructions))
-        self._user = []
 
     def _split_instructions(self, has_results: bool) -> tuple[list[BlockParam], list[BlockParam]]:
         """Return the blocks of the user turn, and those of the system message that follows it.
@@ -222,19 +263,25 @@ class Conversation:
             self.repeated = block.text if self._dialect.repeats_prefill else ""
 
 
-def _check_counts(message: Message, index: int, bounds: RequestBounds) -> None:
-    """Check the lists of one message against the limits."""
-    if isinstance(message.content, list):
-        check_count("content parts", len(message.content), bounds.parts, f"messages[{index}].content")
-    if isinstance(message, AssistantMessage):
-        if message.tool_calls is not None:
-            check_count("tool calls", len(message.tool_calls), bounds.calls, f"messages[{index}].tool_calls")
-        if message.reasoning_details is not None:
-            details = len(message.reasoning_details)
-            check_count("reasoning details", details, bounds.parts, f"messages[{index}].reasoning_details")
-        if message.thinking_blocks is not None:
-            blocks = len(message.thinking_blocks)
-            check_count("thinking blocks", blocks, bounds.parts, f"messages[{index}].thinking_blocks")
+def _check_parts(content: object, index: int, context: RequestContext) -> None:
+    """Check the number of content parts of the message with this index."""
+    if isinstance(content, list):
+        check_count("content parts", len(content), context.bounds.parts, f"messages[{index}].content")
+
+
+def _check_calls(calls: Sequence[ToolCall], index: int, context: RequestContext) -> None:
+    check_count("tool calls", len(calls), context.bounds.calls, f"messages[{index}].tool_calls")
+
+
+def _check_rare_lists(message: AssistantMessage, index: int, context: RequestContext) -> None:
+    """Check the number of entries in lists that few assistant messages have."""
+    for name, entries in (
+        ("reasoning_details", message.reasoning_details),
+        ("thinking_blocks", message.thinking_blocks),
+    ):
+        if entries is not None:
+            path = f"messages[{index}].{name}"
+            check_count(name.replace("_", " "), len(entries), context.bounds.parts, path)
 
 
 def _marked(instruction: _Instruction) -> list[BlockParam]:

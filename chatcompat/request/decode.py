@@ -73,18 +73,19 @@ def decode_chat_request(body: bytes, bounds: RequestBounds = DEFAULT_BOUNDS) -> 
     Raises:
         InvalidRequest: If the body is not a valid request. `param` names the field.
     """
-    decoded = _decode_body(body, bounds)
+    try:
+        decoded = Decoded(_decode(body))
+    except msgspec.ValidationError:  # an unknown field, a native tool, or a value in another form
+        decoded = _decode_leniently(body, bounds)
+    except DECODE_ERRORS as error:
+        raise _why(error, body) from None
     if len(body) > min(bounds.json_bytes, 2 * bounds.objects):  # a smaller one cannot have so much
         check_free_json(decoded.chat, decoded.native_tools, bounds)
     return decoded
 
 
-def _decode_body(body: bytes, bounds: RequestBounds) -> Decoded:
+def _decode_leniently(body: bytes, bounds: RequestBounds) -> Decoded:
     try:
-        try:
-            return Decoded(_decode(body))
-        except msgspec.ValidationError:
-            pass  # an unknown field, a native tool, or a value in another form
         require_utf8(body)
         remaining, native_tools = take_native_tools(body)
         known, unknown = without_unknown(remaining, bounds)

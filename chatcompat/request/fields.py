@@ -4,7 +4,6 @@
 type, so that no field is missing.
 """
 
-from hashlib import sha256
 from typing import Any, Final, Literal
 
 import msgspec
@@ -148,7 +147,11 @@ def set_values(
 
 def _to_user_id(user: str) -> str:
     """Replace an id that is too long by its hash, which stays the same from request to request."""
-    return user if len(user) <= _MAX_USER_ID else f"sha256_{sha256(user.encode()).hexdigest()}"
+    if len(user) <= _MAX_USER_ID:
+        return user
+    from hashlib import sha256  # noqa: PLC0415 - it loads OpenSSL
+
+    return f"sha256_{sha256(user.encode()).hexdigest()}"
 
 
 def _set_stop_sequences(stop: str | list[str], request: MessagesRequest, dialect: Dialect, ignored: list[str]) -> None:

@@ -1,7 +1,7 @@
 """Images and files -> image and document blocks. URLs are never fetched."""
 
 import re
-from base64 import b64decode
+from binascii import a2b_base64
 from typing import Final
 
 import msgspec
@@ -189,7 +189,7 @@ def _to_block(
 def _to_text(data: memoryview, path: str, context: RequestContext) -> str:
     """Decode a text file. JSON escapes may enlarge it, by no more than the limit on growth."""
     try:
-        text = b64decode(to_plain_base64(data, path)[:-1]).decode()
+        text = a2b_base64(to_plain_base64(data, path)[:-1]).decode()
     except ValueError:
         raise InvalidRequest("A text file must be UTF-8.", param=path, code="unsupported_value") from None
     if len(_encode(text)) > len(data) + context.bounds.growth:

@@ -8,7 +8,7 @@ from chatcompat.request.bounds import check_count
 from chatcompat.request.content import fill_result, is_blank, to_text_blocks
 from chatcompat.request.context import RequestContext
 from chatcompat.request.native_blocks import to_thinking_block
-from chatcompat.request.pending_calls import PendingCalls
+from chatcompat.request.pending_calls import PendingCalls, unexpected_result
 from chatcompat.wire.chat_native import RedactedThinkingPart, ThinkingPart, ToolUsePart
 from chatcompat.wire.chat_request import AssistantPart, RefusalPart, TextPart, ToolResultPart, UserPart
 from chatcompat.wire.messages import BlockParam, TextBlockParam, ToolResultBlockParam, ToolUseBlockParam
@@ -24,7 +24,9 @@ def answer_natively(
     for index, part in enumerate(content):
         if isinstance(part, ToolResultPart):
             within = f"{path}[{index}]"
-            result = calls.answer_tool(part.tool_use_id, f"{within}.tool_use_id")
+            result = calls.answer(part.tool_use_id)
+            if result is None:
+                raise unexpected_result(part.tool_use_id, f"{within}.tool_use_id")
             if isinstance(part.content, list):
                 check_count("content parts", len(part.content), context.bounds.parts, f"{within}.content")
             fill_result(result, part, f"{within}.content", context)

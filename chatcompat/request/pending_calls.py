@@ -4,19 +4,25 @@ import re
 from collections import deque
 from typing import Final
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from chatcompat.errors import InvalidRequest
-from chatcompat.wire.messages import ToolResultBlockParam, ToolUseBlockParam
+from chatcompat.wire.messages import BlockParam, ToolResultBlockParam, ToolUseBlockParam
 
 _PLAIN_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+Key = str | tuple[str]
+"""What a result names: the id of a tool call, or the function of a legacy `function_call`, in a tuple."""
+
+Where = str | tuple[int, int]
+"""Where a call stands: its path, or the indexes of its message and of the call in `tool_calls`. Few paths are read."""
 
 
 class _Call(Struct):
     """A call, and its result once it is found."""
 
     chat_id: str | None  # a legacy `function_call` has none; its result names the function
-    path: str
+    where: Where
     block: ToolUseBlockParam
     result: ToolResultBlockParam | None = None
 
@@ -28,74 +34,73 @@ class PendingCalls:
         self.answered: bool = False
         """Whether any call has a result."""
         self._calls: list[_Call] = []
-        self._waiting: dict[tuple[str | None, str], deque[_Call]] = {}  # the calls without a result
+        self._waiting: dict[Key, _Call] = {}  # the first call of each id that has no result
+        self._behind: dict[Key, deque[_Call]] = {}  # further calls of such an id
 
-    def add(self, chat_id: str | None, name: str, block: ToolUseBlockParam, path: str) -> None:
-        """Add a call. `chat_id` is None for a legacy `function_call`; `path` is its path in the request."""
-        call = _Call(chat_id, path, block)
+    def add(self, chat_id: str | None, name: str, block: ToolUseBlockParam, where: Where) -> None:
+        """Add a call. `chat_id` is None for a legacy `function_call`."""
+        call = _Call(chat_id, where, block)
         self._calls.append(call)
-        key = (chat_id, name if chat_id is None else "")
+        key: Key = (name,) if chat_id is None else chat_id
         if key in self._waiting:
-            self._waiting[key].append(call)
+            self._behind.setdefault(key, deque()).append(call)
         else:
-            self._waiting[key] = deque((call,))
+            self._waiting[key] = call
 
-    def answer_tool(self, chat_id: str, path: str) -> ToolResultBlockParam:
-        """Return the empty result of the first waiting call with this id. `path` is the path of the id.
-
-        Raises:
-            InvalidRequest: If no such call is waiting.
-        """
-        if result := self._answer(chat_id, ""):
-            return result
-        raise InvalidRequest(
-            f"No earlier tool call with {_named(chat_id)} is waiting for a result.",
-            param=path,
-            code="unexpected_tool_result",
-        )
-
-    def answer_function(self, name: str, index: int) -> ToolResultBlockParam:
-        """Return the empty result of the first waiting call of this function. `index` is the index of the message.
-
-        Raises:
-            InvalidRequest: If no such call is waiting.
-        """
-        if result := self._answer(None, name):
-            return result
-        raise InvalidRequest(
-            "No earlier function_call with this name is waiting for a result.",
-            param=f"messages[{index}].name",
-            code="unexpected_tool_result",
-        )
-
-    def _answer(self, chat_id: str | None, name: str) -> ToolResultBlockParam | None:
-        waiting = self._waiting.get((chat_id, name))
-        if not waiting:
+    def answer(self, key: Key) -> ToolResultBlockParam | None:
+        """Return the empty result of the first waiting call of `key`, or None if there is none."""
+        call = self._waiting.pop(key, None)
+        if call is None:
             return None
-        call = waiting.popleft()
-        call.result = ToolResultBlockParam(tool_use_id=call.block.id, toolset_name=call.block.toolset_name)
+        if self._behind and (behind := self._behind.get(key)):
+            self._waiting[key] = behind.popleft()
+        block = call.block
+        result = call.result = ToolResultBlockParam(block.id)
+        if block.toolset_name is not UNSET:
+            result.toolset_name = block.toolset_name
         self.answered = True
-        return call.result
+        return result
 
-    def take_results(self) -> list[ToolResultBlockParam]:
+    def take_results(self) -> list[BlockParam]:
         """Return the result of each call, in the order of the calls, and wait for the calls of the next turn.
 
         Raises:
             InvalidRequest: If a call has none.
         """
-        results: list[ToolResultBlockParam] = []
+        results: list[BlockParam] = []
         for call in self._calls:
             if call.result is None:
-                raise InvalidRequest(
-                    f"The tool call with {_named(call.chat_id)} has no result; add a tool message with its id."
-                    if call.chat_id is not None
-                    else "The function_call has no result; add a function message with its name.",
-                    param=call.path,
-                    code="missing_tool_result",
-                )
+                raise _missing_result(call)
             results.append(call.result)
-        self.answered, self._calls, self._waiting = False, [], {}
+        self.answered, self._calls, self._behind = False, [], {}
         return results
+
+
+def _missing_result(call: _Call) -> InvalidRequest:
+    where = call.where if isinstance(call.where, str) else "messages[{}].tool_calls[{}]".format(*call.where)
+    return InvalidRequest(
+        f"The tool call with {_named(call.chat_id)} has no result; add a tool message with its id."
+        if call.chat_id is not None
+        else "The function_call has no result; add a function message with its name.",
+        param=where,
+        code="missing_tool_result",
+    )
+
+
+def unexpected_result(chat_id: str, path: str) -> InvalidRequest:
+    """The error for a tool message whose call is not waiting. `path` is the path of its id."""
+    return InvalidRequest(
+        f"No earlier tool call with {_named(chat_id)} is waiting for a result.",
+        param=path,
+        code="unexpected_tool_result",
+    )
+
+
+def unexpected_function(path: str) -> InvalidRequest:
+    """The error for a function message whose call is not waiting. `path` is the path of its name."""
+    return InvalidRequest(
+        "No earlier function_call with this name is waiting for a result.", param=path, code="unexpected_tool_result"
+    )
 
 
 def _named(chat_id: str) -> str:

@@ -6,11 +6,12 @@ move them from turn to turn, and the model does not see them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from hashlib import blake2b
 from typing import Any, Final
 
 import msgspec
 from msgspec import Raw, Struct
+
+from chatcompat.wire.digests import blake2b
 
 Place = tuple[int, int]
 """The index of a native message, and the number of its blocks that stand before the turn."""

@@ -8,7 +8,7 @@ from chatcompat.dialect import Dialect
 from chatcompat.errors import missing_field
 from chatcompat.request.bounds import RequestBounds, grows_too_much
 from chatcompat.request.context import RequestContext
-from chatcompat.request.json_objects import CONTAINERS, check_depth, count_brackets, read_schema
+from chatcompat.request.json_objects import CONTAINERS, check_depth, may_be_deeper, read_schema
 from chatcompat.request.strict_schema import StrictSchema
 from chatcompat.request.tool_names import ToolNames
 from chatcompat.wire.chat_request import ResponseFormat
@@ -103,7 +103,7 @@ def wrap(schema: dict[str, Any], source: Raw, bounds: RequestBounds) -> dict[str
 
     Raises `InvalidRequest` if the result exceeds the limits on depth or growth.
     """
-    if count_brackets(source, bounds.depth) + 2 > bounds.depth:
+    if may_be_deeper(source, bounds.depth - 2):
         check_depth(schema, _PATH, bounds.depth - 2)
     text = bytes(source)
     has_references = b'"$ref"' in text or b"\\u" in text  # a key may contain escapes

@@ -5,7 +5,7 @@ from typing import Any, Final
 import msgspec
 
 from chatcompat.errors import DECODE_ERRORS, InvalidRequest
-from chatcompat.request.json_objects import read_object
+from chatcompat.request.json_objects import decode_object, may_be_deeper, read_object
 
 _TRUNCATED: Final = "Input data was truncated"
 
@@ -15,6 +15,19 @@ class _Skipped(msgspec.Struct):
 
 
 _skip_object = msgspec.json.Decoder(_Skipped).decode
+
+
+def to_short_input(arguments: str | None, max_depth: int) -> dict[str, Any] | None:
+    """Decode arguments that are complete and cannot be nested too deeply, as most are. None for others: see `to_input`.
+
+    It needs no path for an error.
+    """
+    if arguments is None or (len(arguments) > 2 * max_depth and may_be_deeper(arguments, max_depth)):
+        return None
+    try:
+        return decode_object(arguments)
+    except DECODE_ERRORS:
+        return None
 
 
 def to_input(arguments: str | None, path: str, max_depth: int) -> tuple[dict[str, Any], bool]:

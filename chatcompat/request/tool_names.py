@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Collection
-from hashlib import blake2b
 from typing import Final
+
+from chatcompat.wire.digests import blake2b
 
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 _OUTSIDE: Final = re.compile(r"[^a-zA-Z0-9_-]")
@@ -20,18 +21,20 @@ class ToolNames:
         self.offered: Collection[str] = ()
         self.restored: dict[str, str] = {}
         self.custom: set[str] = set()
-        self._mapped: dict[str, str] = {}
+        self._native: dict[str, str] = {}  # by the client's name
 
     def to_native(self, name: str) -> str:
         """`name`, or the native name that replaces it."""
-        if _NAME.fullmatch(name):
-            return name
-        if name not in self._mapped:
-            native, salt = name, 0
-            while not _NAME.fullmatch(native) or native in self.offered or native in self.restored:
-                digest = blake2b(name.encode(), digest_size=6, salt=salt.to_bytes(4)).hexdigest()
-                native = f"{_OUTSIDE.sub('_', name[:100])}_{digest}"
-                salt += 1
-            self._mapped[name] = native
-            self.restored[native] = name
-        return self._mapped[name]
+        native = self._native.get(name)
+        if native is None:
+            native = self._native[name] = name if _NAME.fullmatch(name) else self._replacement(name)
+        return native
+
+    def _replacement(self, name: str) -> str:
+        native, salt = name, 0
+        while not _NAME.fullmatch(native) or native in self.offered or native in self.restored:
+            digest = blake2b(name.encode(), digest_size=6, salt=salt.to_bytes(4)).hexdigest()
+            native = f"{_OUTSIDE.sub('_', name[:100])}_{digest}"
+            salt += 1
+        self.restored[native] = name
+        return native

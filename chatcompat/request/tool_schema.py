@@ -5,15 +5,15 @@ there. All other keys and levels are sent unchanged.
 """
 
 import re
-from hashlib import blake2b
 from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from chatcompat.errors import InvalidRequest
+from chatcompat.errors import DECODE_ERRORS, InvalidRequest
 from chatcompat.request.bounds import RequestBounds, grows_too_much
-from chatcompat.request.json_objects import check_depth, read_schema
+from chatcompat.request.json_objects import check_depth, decode_object, may_be_deeper, read_schema
+from chatcompat.wire.digests import blake2b
 
 Schema = dict[str, Any]
 
@@ -26,6 +26,20 @@ _MAX_NESTING: Final = 100  # of branches and references; each level takes three 
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,8}")  # RFC 6901, section 4
 
 _encode = msgspec.json.Encoder().encode
+
+
+def to_plain_schema(parameters: Raw | UnsetType, max_depth: int) -> Schema | None:
+    """Decode a schema that the native API accepts as it is, as most are. None for others: see `to_input_schema`.
+
+    It needs no path for an error.
+    """
+    if parameters is UNSET or may_be_deeper(parameters, max_depth):
+        return None
+    try:
+        schema = decode_object(parameters)
+    except DECODE_ERRORS:
+        return None
+    return schema if schema.get("type") == "object" and schema.keys().isdisjoint(_COMBINATORS) else None
 
 
 def to_input_schema(parameters: Raw | UnsetType, path: str, bounds: RequestBounds) -> Schema:

@@ -12,7 +12,7 @@ from chatcompat.request.native_tools import read_native_tool
 from chatcompat.request.strict_schema import CLOSED_SCHEMA, StrictSchema
 from chatcompat.request.tool_choice import Tools, allowed_names
 from chatcompat.request.tool_names import ToolNames
-from chatcompat.request.tool_schema import EMPTY_SCHEMA, to_input_schema
+from chatcompat.request.tool_schema import EMPTY_SCHEMA, to_input_schema, to_plain_schema
 from chatcompat.request.tool_shapes import name_of, set_native_fields, to_custom, to_function, to_grammar
 from chatcompat.wire.chat_request import ChatCompletionRequest
 from chatcompat.wire.chat_tools import (
@@ -52,16 +52,21 @@ def to_tools(
             raise InvalidRequest(
                 "Another tool is already named web_search.", param="web_search_options", code="duplicate_tool"
             )
-        named[WEB_SEARCH] = _to_web_search(chat.web_search_options, dialect, context), "web_search_options"
+        named[WEB_SEARCH] = _to_web_search(chat.web_search_options, dialect, context), "web_search_options", None
     names.offered = named.keys()
     allowed = allowed_names(chat, names)
     unsent = RequestContext([], context.bounds, context.strict)
     tools: Tools = []
-    for name, (tool, path) in named.items():
-        if allowed is None or name in allowed:
-            tools.append(_to_tool(tool, path, names, context, dialect))
-        else:
-            _to_tool(tool, path, names, unsent, dialect)
+    for name, (tool, field, index) in named.items():
+        is_sent = allowed is None or name in allowed
+        converted: ToolParam | dict[str, Any] | None = None
+        if isinstance(tool, FunctionTool):
+            converted = _to_usual(tool, names, context.bounds.depth)
+        if converted is None:
+            path = field if index is None else f"{field}[{index}]"
+            converted = _to_tool(tool, path, names, context if is_sent else unsent, dialect)
+        if is_sent:
+            tools.append(converted)
     return tools
 
 
@@ -83,26 +88,34 @@ def _to_web_search(options: WebSearchOptions, dialect: Dialect, context: Request
 
 
 Definition = FunctionTool | CustomTool | FunctionDefinition | dict[str, Any]
+Named = dict[str, tuple[Definition, str, int | None]]
+"""Each tool with its field and its index, by name. A native toolset has no name and is listed by its path."""
+
+# Of a function tool in the usual shape, the fields beside `function`.
+_NONE_BESIDE: Final = msgspec.structs.astuple(FunctionTool())[1:]
+# Of a function without native fields, the fields behind `strict`.
+_NO_NATIVE: Final = msgspec.structs.astuple(FunctionDefinition(""))[4:]
 
 
-def _named_tools(
-    chat: ChatCompletionRequest, native: dict[int, Raw], max_depth: int
-) -> dict[str, tuple[Definition, str]]:
-    """Each tool with its path, by name. A native toolset has no name and is listed by its path."""
-    named: dict[str, tuple[Definition, str]] = {}
-    listed: list[tuple[Definition | None, str]] = []
-    for index, function in enumerate(chat.tools or ()):
-        path = f"tools[{index}]"
-        listed.append((read_native_tool(native[index], path, max_depth) if index in native else function, path))
-    listed += [(function, f"functions[{index}]") for index, function in enumerate(chat.functions or ())]
-    for tool, path in listed:
-        name = _name_of(tool, path)
-        if not name:
-            raise InvalidRequest("A tool needs a name.", param=path, code="invalid_value")
-        if name in named:
-            raise InvalidRequest("Another tool already has this name.", param=path, code="duplicate_tool")
-        assert tool is not None  # noqa: S101 - `_name_of` refuses None
-        named[name] = tool, path
+def _named_tools(chat: ChatCompletionRequest, native: dict[int, Raw], max_depth: int) -> Named:
+    named: Named = {}
+    for field, tools in (("tools", chat.tools), ("functions", chat.functions)):
+        for index, listed in enumerate(tools or ()):
+            tool: Definition | None = listed
+            if native and field == "tools" and index in native:
+                tool = read_native_tool(native[index], f"tools[{index}]", max_depth)
+            if isinstance(tool, FunctionTool) and tool.function is not None:
+                name = tool.function.name
+            else:
+                name = _name_of(tool, f"{field}[{index}]")
+            if not name:
+                raise InvalidRequest("A tool needs a name.", param=f"{field}[{index}]", code="invalid_value")
+            if name in named:
+                raise InvalidRequest(
+                    "Another tool already has this name.", param=f"{field}[{index}]", code="duplicate_tool"
+                )
+            assert tool is not None  # noqa: S101 - `_name_of` refuses None
+            named[name] = tool, field, index
     return named
 
 
@@ -141,6 +154,19 @@ def _to_tool(
         case _:
             assert_never(tool)
     return native
+
+
+def _to_usual(tool: FunctionTool, names: ToolNames, max_depth: int) -> ToolParam | None:
+    """Convert a function that has a name, a description and a plain schema. None for any other."""
+    function = tool.function
+    if function is None or function.strict or msgspec.structs.astuple(tool)[1:] != _NONE_BESIDE:
+        return None
+    if msgspec.structs.astuple(function)[4:] != _NO_NATIVE:
+        return None
+    schema = to_plain_schema(function.parameters, max_depth)
+    if schema is None:
+        return None
+    return ToolParam(names.to_native(function.name), schema, function.description or UNSET)
 
 
 def _to_function(

@@ -157,8 +157,8 @@ class UserMessage(Struct, tag_field="role", tag="user", forbid_unknown_fields=Tr
 
 class AssistantMessage(Struct, tag_field="role", tag="assistant", forbid_unknown_fields=True):
     content: str | list[AssistantPart] | None = None
-    refusal: str | None = None
     tool_calls: list[ToolCall] | None = None
+    refusal: str | None = None
     function_call: FunctionCall | None = None
     name: str | None = None
     cache_control: CacheControl | None = None

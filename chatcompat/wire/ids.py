@@ -5,8 +5,9 @@ underscores. `to_chat_id` gives an id that they keep, and `to_native_id` turns i
 """
 
 import re
-from hashlib import blake2b
 from typing import Final
+
+from chatcompat.wire.digests import blake2b
 
 _LONGEST: Final = 40  # characters
 _ID: Final = re.compile(r"[a-zA-Z0-9_-]+")
@@ -19,6 +20,8 @@ _ESCAPED_ID: Final = re.compile(r"call_-((?:[a-zA-Z0-9]|-[01]){1,34}+)")
 
 def to_native_id(chat_id: str) -> str:
     """An id that the native API accepts; the same `chat_id` always gives the same id."""
+    if chat_id.isascii() and chat_id.isidentifier() and not chat_id.startswith("call_toolu"):
+        return chat_id  # most ids; the patterns below are slower
     if chat_id.startswith("call_toolu") and (vendor := _VENDOR_ID.fullmatch(chat_id)) is not None:
         service, rest = vendor.groups()
         return f"toolu_{service}_{rest}" if service else f"toolu_{rest}"

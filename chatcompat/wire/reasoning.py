@@ -15,10 +15,10 @@ they have seen.
 
 import re
 from collections.abc import Iterable, Iterator
-from hashlib import blake2b
 from typing import Final, NamedTuple
 
 from chatcompat.wire.chat_request import ReasoningDetail
+from chatcompat.wire.digests import blake2b
 
 NATIVE_FORMAT: Final = "anthropic-claude-v1"
 """The name that gateways share for signed thinking of the native API."""

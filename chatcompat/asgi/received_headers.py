@@ -1,0 +1,114 @@
+"""The headers of a client's request, read once.
+
+What becomes of a header depends on its name. Most clients send the same names with each request, so this is worked out
+for all names together and remembered for the names that came last. Only names are remembered, never a value: values
+are credentials, and belong to one client.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Final, cast
+
+from msgspec import Struct
+
+from chatcompat.asgi.headers import NOT_POSTED, USUAL_CONNECTION, HeaderMap, Headers, to_inner_headers
+from chatcompat.dialect import Dialect
+from chatcompat.reply.turn_keys import CREDENTIALS
+
+_READ: Final = CREDENTIALS | {
+    b"anthropic-beta",
+    b"anthropic-version",
+    b"connection",
+    b"content-encoding",
+    b"content-length",
+    b"content-type",
+}
+_REMEMBERED: Final = 64
+
+Strings = tuple[bytes, ...]
+Places = tuple[tuple[bytes, int], ...]
+"""Names in lower case, with the index of their header."""
+
+
+class _Plan(Struct, frozen=True):
+    """What becomes of the headers with these names."""
+
+    names: Strings  # in lower case
+    first: Places  # the first header of each name that is read
+    posted: Places  # those that pass to the inner app
+    credentials: Places
+    connections: int  # how many `connection` headers there are
+
+
+@lru_cache(_REMEMBERED)
+def _plan_of(names: Strings) -> _Plan:
+    lower = tuple(bytes(name).lower() for name in names)
+    places = [*zip(lower, range(len(lower)), strict=True)]
+    return _Plan(
+        names=lower,
+        first=tuple({name: (name, index) for name, index in reversed(places) if name in _READ}.values()),
+        posted=tuple(place for place in places if place[0] not in NOT_POSTED and not place[0].startswith(b"openai-")),
+        credentials=tuple(place for place in places if place[0] in CREDENTIALS),
+        connections=lower.count(b"connection"),
+    )
+
+
+class ReceivedHeaders(Struct):
+    """The headers of a client's request.
+
+    Attributes:
+        fields: The value of the first header of each name that is read here.
+        size: The total bytes of all names and values.
+    """
+
+    fields: HeaderMap
+    size: int
+    _plan: _Plan
+    _values: Strings
+
+    @property
+    def credentials(self) -> Headers:
+        """The headers that identify the client."""
+        return [(name, self._values[index]) for name, index in self._plan.credentials]
+
+    def pairs(self) -> Headers:
+        """All headers, with lower-case names."""
+        return [*zip(self._plan.names, map(bytes, self._values), strict=True)]
+
+    def to_inner(self, *, dialect: Dialect, version: str, length: int, betas: Sequence[str]) -> Headers:
+        """The headers for the inner app, with those of the new body, as `to_inner_headers` makes them."""
+        plan, values = self._plan, self._values
+        if betas or dialect.api_key_header or not self._is_usual_connection():
+            return to_inner_headers(
+                self.pairs(),
+                self.fields,
+                dialect=dialect,
+                version=version,
+                length=length,
+                left_out=NOT_POSTED,
+                betas=betas,
+            )
+        inner = [(name, values[index]) for name, index in plan.posted]
+        inner += (
+            (b"anthropic-version", version.encode("latin-1")),
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % length),
+        )
+        return inner
+
+    def _is_usual_connection(self) -> bool:
+        """Whether no `connection` header can name further headers that belong to the connection."""
+        if not self._plan.connections:
+            return True
+        return self._plan.connections == 1 and self.fields[b"connection"] in USUAL_CONNECTION
+
+
+def read_headers(headers: Iterable[tuple[bytes, bytes]], max_bytes: int) -> ReceivedHeaders:
+    """Read the headers of a scope. Of more than `max_bytes`, nothing is remembered."""
+    names, values = cast("tuple[Strings, Strings]", tuple(zip(*headers, strict=True)) or ((), ()))
+    size = len(b"".join(names)) + len(b"".join(values))
+    try:
+        plan = _plan_of(names) if size <= max_bytes else _plan_of.__wrapped__(names)
+    except TypeError:  # a server may use other buffers, which have no hash
+        plan = _plan_of(tuple(map(bytes, names)))
+    return ReceivedHeaders({name: bytes(values[index]) for name, index in plan.first}, size, plan, values)
