@@ -100,10 +100,6 @@ class ChunkWriter:
         self.has_content = True
         self.out += (self._delta, delta, self._tail)
 
-    def _write_text(self, encoded: bytes, around: Around) -> None:
-        self.has_content = True
-        self.out += (around[0], encoded, around[1])
-
     def _around(self, before: bytes, after: bytes) -> Around:
         return self._delta + before + b'"', b'"' + after + self._tail
 
@@ -112,11 +108,15 @@ class ChunkWriter:
         if text:
             encoded = _encode(text)[1:-1]
             self.content.add(encoded)
-            self._write_text(encoded, self.around_text)
+            before, after = self.around_text
+            self.has_content = True
+            self.out += (before, encoded, after)
 
     def reason(self, text: str) -> None:
         """Add a piece of the thinking."""
-        self._write_text(_encode(text)[1:-1], self.around_reasoning)
+        before, after = self.around_reasoning
+        self.has_content = True
+        self.out += (before, _encode(text)[1:-1], after)
 
     def detail(self, details: list[ReasoningDetail]) -> None:
         """Add the signed thinking and its positions."""
