@@ -27,10 +27,6 @@ _LINE_SEPARATORS: Final = (
     ("\u2029".encode(), b"\\u2029"),
 )
 
-# What a delta of text begins with.
-_CONTENT: Final = b'{"content":'
-_REASONING: Final = b'{"reasoning_content":'
-
 Around = tuple[bytes, bytes]
 """What stands in a chunk before and after the characters of a JSON string."""
 
@@ -59,6 +55,8 @@ class ChunkWriter:
         "_shared",
         "_summary",
         "_tail",
+        "around_reasoning",
+        "around_text",
         "calls",
         "content",
         "has_content",
@@ -90,6 +88,8 @@ class ChunkWriter:
         self._delta = self._shared + b'[{"index":0,"delta":'
         self._close = b',"usage":null}\n\n' if context.include_usage else b"}\n\n"
         self._tail = b',"logprobs":null,"finish_reason":null}]' + self._close
+        self.around_text: Around = self._around(b'{"content":', b"}")
+        self.around_reasoning: Around = self._around(b'{"reasoning_content":', b"}")
         self.out += (self._delta, b'{"role":"assistant","content":""}', self._tail)
 
     def ping(self) -> None:
@@ -100,28 +100,23 @@ class ChunkWriter:
         self.has_content = True
         self.out += (self._delta, delta, self._tail)
 
+    def _around(self, before: bytes, after: bytes) -> Around:
+        return self._delta + before + b'"', b'"' + after + self._tail
+
     def say(self, text: str) -> None:
         """Add a piece of the content."""
         if text:
-            encoded = _encode(text)
-            self.content.add(encoded[1:-1])
+            encoded = _encode(text)[1:-1]
+            self.content.add(encoded)
+            before, after = self.around_text
             self.has_content = True
-            self.out += (self._delta, _CONTENT, encoded, b"}", self._tail)
+            self.out += (before, encoded, after)
 
     def reason(self, text: str) -> None:
         """Add a piece of the thinking."""
-        self._write(b"%b%b}" % (_REASONING, _encode(text)))
-
-    def around_text(self) -> Around:
-        """Return what stands around a piece of the content."""
-        return self._around(_CONTENT, b"}")
-
-    def around_reasoning(self) -> Around:
-        """Return what stands around a piece of the thinking."""
-        return self._around(_REASONING, b"}")
-
-    def _around(self, before: bytes, after: bytes) -> Around:
-        return self._delta + before + b'"', b'"' + after + self._tail
+        before, after = self.around_reasoning
+        self.has_content = True
+        self.out += (before, _encode(text)[1:-1], after)
 
     def detail(self, details: list[ReasoningDetail]) -> None:
         """Add the signed thinking and its positions."""

@@ -5,13 +5,13 @@ streams take a fast path.
 """
 
 import re
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from chatcompat.errors import DECODE_ERRORS, ErrorReply, InvalidReply
 from chatcompat.reply.blocks import OpenBlock, OpenCall, OpenText, OpenThinking, StreamedReply
-from chatcompat.reply.chunk_writer import CallWriter, ChunkWriter, has_separators
+from chatcompat.reply.chunk_writer import Around, CallWriter, ChunkWriter, has_separators
 from chatcompat.reply.context import ReplyContext
 from chatcompat.reply.stream import MAX_HELD_BYTES, ChunkStream
 from chatcompat.reply.text_digest import BATCH
@@ -66,12 +66,8 @@ class _Keeper(Protocol):
         """Read the unread text."""
 
 
-class _Splice(NamedTuple):
-    """What stands around the text of a delta in its chunk, and who keeps the text."""
-
-    before: bytes
-    after: bytes
-    keeper: _Keeper
+_Splice = tuple[Around, _Keeper]
+"""What stands around the text of a delta in its chunk, and who keeps the text."""
 
 
 class FastChunkStream(ChunkStream):
@@ -126,8 +122,8 @@ class FastChunkStream(ChunkStream):
             return False
         self._block = block
         self._head, self._size = head[0], head.end()
-        self._before, self._after, self._keeper = splice
-        self._unread = splice.keeper.unread
+        (self._before, self._after), self._keeper = splice
+        self._unread = self._keeper.unread
         self._room = 0  # the first text makes room
         return True
 
@@ -208,12 +204,12 @@ def _to_splice(block: OpenBlock, kind: bytes, reply: StreamedReply, writer: Chun
     context = reply.context
     if type(block) is OpenText and kind == _TEXT:
         if context.json_tool is None and not reply.prefill_filter.waits:
-            return _Splice(*writer.around_text(), writer.content)
+            return writer.around_text, writer.content
     elif type(block) is OpenThinking and kind == _THINKING:
         if not context.hides_reasoning:
-            return _Splice(*writer.around_reasoning(), block.kept)
+            return writer.around_reasoning, block.kept
     elif type(block) is OpenCall and kind == _INPUT:
         if isinstance(block.write, CallWriter):
-            return _Splice(*block.write.around, block.write.select())
-        return _Splice(*writer.around_text(), writer.content)
+            return block.write.around, block.write.select()
+        return writer.around_text, writer.content
     return None
