@@ -62,6 +62,8 @@ def to_tools(
             tools.append(_to_tool(tool, path, names, context, dialect))
         else:
             _to_tool(tool, path, names, unsent, dialect)
+    if unsent.breakpoints:
+        context.ignored.append("cache_control")
     return tools
 
 
@@ -134,7 +136,7 @@ def _to_tool(
             native = _to_function(tool, path, "functions[]", names, context)
             set_native_fields(native, ((tool, path),), dialect, context)
         case dict():
-            context.take_mark(tool)
+            context.take_mark(tool, path)
             if tool.get("strict") is True:
                 _compile_native(tool, context)
             return tool
