@@ -49,7 +49,10 @@ def _reasoning(capabilities: Mapping[str, Any], base: Base) -> dict[str, Any]:
     budget = _supported(capabilities, "thinking", "types", "enabled")
     adaptive = _supported(capabilities, "thinking", "types", "adaptive")
     disabled = _supported(capabilities, "thinking", "types", "disabled")
-    options: dict[str, Any] = {} if disabled is None else {"thinking_off": disabled}
+    options: dict[str, Any] = {}
+    if disabled is not None:
+        between = _supported(capabilities, "thinking", "types", "between_tools")
+        options["thinking_off"] = "between_tools" if between and not disabled else disabled
     if effort is None and budget is None:
         return options
     if effort and (adaptive or not budget):

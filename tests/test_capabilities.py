@@ -39,6 +39,15 @@ def test_a_model_without_efforts_thinks_by_budget_or_not(budget: bool, reasoning
     assert (dialect.reasoning, dialect.max_tokens) == (reasoning, 9)
 
 
+@pytest.mark.parametrize(
+    ("disabled", "between", "expected"),
+    [(True, True, True), (True, False, True), (False, True, "between_tools"), (False, False, False)],
+)
+def test_thinking_is_turned_off_as_the_model_allows(disabled: bool, between: bool, expected: Any) -> None:
+    types = {"disabled": {"supported": disabled}, "between_tools": {"supported": between}}
+    assert Dialect.from_capabilities({"capabilities": {"thinking": {"types": types}}}).thinking_off == expected
+
+
 @pytest.mark.parametrize(("supported", "strict_tools"), [(True, 20), (False, 0)])
 def test_a_model_without_structured_outputs_takes_no_strict_tools(supported: bool, strict_tools: int) -> None:
     dialect = Dialect.from_capabilities({"capabilities": {"structured_outputs": {"supported": supported}}})
