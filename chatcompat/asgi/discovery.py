@@ -46,17 +46,17 @@ FAILED_FOR: Final = 60.0
 """Seconds after which a question that failed is asked again."""
 
 MAX_KEPT: Final = 1_024
-"""The most answers, failures and clients that are remembered. Those that were not used for longest leave first."""
+"""The most answers, failures and credentials that are remembered. Those that were not used for longest leave first."""
 
 QUESTIONS_PER_MINUTE: Final = 64
-"""The most questions for one client."""
+"""The most questions with one credential."""
 
 MAX_ANSWER_BYTES: Final = 1024 * 1024
 
 _MINUTE: Final = 60.0
 _OK: Final = 200
-# Ids that are a path of their own, such as `../files`, are never asked about.
-_MODEL: Final = re.compile(r"(?!.*(?:^|/)\.{0,2}(?:/|$))[A-Za-z0-9._:@/-]{1,200}")
+_PLAIN: Final = re.compile(r"[A-Za-z0-9._:@/-]{1,200}")
+_NO_STEPS: Final = frozenset({"", ".", ".."})  # an id such as `../files` would be another path
 _NOT_ASKED: Final = NOT_POSTED | {b"accept"}
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
@@ -118,17 +118,17 @@ class Discovery:
         self._timeout = timeout
         self._known: Answers[_Known] = Answers(clock)
         self._failed: Answers[bool] = Answers(clock)
-        self._asked: Answers[list[int]] = Answers(clock)  # how often each client asked in this minute
+        self._asked: Answers[list[int]] = Answers(clock)  # how often each credential was used in this minute
         self._pending: dict[bytes, anyio.Event] = {}  # set when the question is over
 
     async def find(self, model: str, base: Dialect, headers: Headers, fields: HeaderMap, scope: Scope) -> Dialect:
         """Return the dialect of a model: `base`, with what the inner app says. `base` if it says nothing in time."""
-        if _MODEL.fullmatch(model) is None:
+        if _PLAIN.fullmatch(model) is None or not _NO_STEPS.isdisjoint(model.split("/")):
             _logger.warning("The model id is not plain, so the dialect is the default one.")
             return base
         prefix = scope["path"].removesuffix(self._path)
-        client = (fields.get(b"authorization"), fields.get(b"x-api-key"), fields.get(b"host"), prefix)
-        key = _digest(client, model)
+        credential = fields.get(b"authorization"), fields.get(b"x-api-key")
+        key = _digest(credential, fields.get(b"host"), prefix, model)
         found = self._find(key, base)
         if found is not None:
             return found
@@ -137,7 +137,7 @@ class Discovery:
                 await asked.wait()  # if the one who asked is cancelled, another one who waits asks again
         found = self._find(key, base)
         is_free = key not in self._pending and not wait.cancelled_caught
-        if found is None and is_free and self._may_ask(_digest(client)):
+        if found is None and is_free and self._may_ask(_digest(credential)):
             asks = to_inner_headers(headers, fields, dialect=base, version=base.version, length=0, left_out=_NOT_ASKED)
             found = await self._ask(key, model, base, self._to_question(prefix, model, asks, scope))
         return base if found is None else found
@@ -148,12 +148,12 @@ class Discovery:
             return known.dialect
         return None if self._failed.get(key) is None else base
 
-    def _may_ask(self, client: bytes) -> bool:
-        """Whether the client may ask once more in this minute."""
-        asked = self._asked.get(client)
+    def _may_ask(self, credential: bytes) -> bool:
+        """Whether a client with this credential may ask once more in this minute."""
+        asked = self._asked.get(credential)
         if asked is None:
             asked = [0]
-            self._asked.put(client, asked, _MINUTE)
+            self._asked.put(credential, asked, _MINUTE)
         asked[0] += 1
         if asked[0] == QUESTIONS_PER_MINUTE + 1:
             _logger.warning("A client asked for too many models in a minute, so their dialect is the default one.")

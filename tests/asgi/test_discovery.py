@@ -346,6 +346,7 @@ async def test_questions_and_answers_are_bounded_whatever_ids_a_client_makes_up(
     assert [dialect.reasoning for dialect in found] == ["effort"] * 64 + ["budget"] * 1_936
     assert (await find("m1999", [(b"authorization", b"Bearer other")])).reasoning == "effort"
     assert (await find("m1999")).reasoning == "budget"
+    assert (await find("m1999", [KEY[0], (b"host", b"other")])).reasoning == "budget"
     clock.now = 60.0
     assert (await find("m1999")).reasoning == "effort"
     assert len(inner.asked) == QUESTIONS_PER_MINUTE + 2
