@@ -56,8 +56,11 @@ class RequestContext:
         try:
             msgspec.convert(mark, CacheControl)
         except msgspec.ValidationError:
-            expected = 'Expected {"type": "ephemeral"}, with a "ttl" of "5m" or "1h" or without.'
-            raise InvalidRequest(expected, param=f"{path}.cache_control", code="invalid_value") from None
+            raise InvalidRequest(
+                'Expected {"type": "ephemeral"}, with a "ttl" of "5m" or "1h" or without.',
+                param=f"{path}.cache_control",
+                code="invalid_value",
+            ) from None
         self.breakpoints.append(tool)
 
     def splice(self, data: memoryview) -> Raw:
