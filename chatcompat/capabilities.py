@@ -31,12 +31,15 @@ def to_dialect_options(model: Mapping[str, Any], base: Base) -> dict[str, Any]:
     options = _reasoning(capabilities, base)
     if (structured := _supported(capabilities, "structured_outputs")) is not None:
         options["json_schema"] = structured
+        if not structured:
+            options["strict_tools"] = 0
     search = _supported(capabilities, "server_tools", "web_search")
     if search is not None:
         options["web_search"] = (base.web_search or _WEB_SEARCH) if search else None
     limit = model.get("max_tokens")
     if type(limit) is int and limit >= 1:
         options["max_tokens"] = min(base.max_tokens, limit)
+        options["max_tokens_limit"] = limit
     return options
 
 
@@ -46,7 +49,10 @@ def _reasoning(capabilities: Mapping[str, Any], base: Base) -> dict[str, Any]:
     budget = _supported(capabilities, "thinking", "types", "enabled")
     adaptive = _supported(capabilities, "thinking", "types", "adaptive")
     disabled = _supported(capabilities, "thinking", "types", "disabled")
-    options: dict[str, Any] = {} if disabled is None else {"thinking_off": disabled}
+    options: dict[str, Any] = {}
+    if disabled is not None:
+        between = _supported(capabilities, "thinking", "types", "between_tools")
+        options["thinking_off"] = "between_tools" if between and not disabled else disabled
     if effort is None and budget is None:
         return options
     if effort and (adaptive or not budget):

@@ -168,6 +168,9 @@ class Dialect:
         max_stop_sequences: How many stop sequences it takes. More are refused; None takes any number.
             Native: "stop_sequences: List should have at most 4 items".
         keeps_connections: Keeps connections open as it announces, so they can be reused (see `Upstream`).
+        discover: Says what a model can do at `GET /v1/models/{id}`. `ChatCompatMiddleware` asks it once for each model
+            and client, and the answer replaces these options as in `from_capabilities`. An answer is kept for an hour.
+            Without one within 5 s the options stay as they are, and the next question is a minute later.
 
     Raises:
         ValueError: A value is one that no inner app can accept.
@@ -206,6 +209,7 @@ class Dialect:
     logprobs: Literal["ignore", "refuse"] = "ignore"
     max_stop_sequences: int | None = None
     keeps_connections: bool = True
+    discover: bool = False
 
     def __post_init__(self) -> None:
         if not _VERSION.fullmatch(self.version):
@@ -252,13 +256,25 @@ class Dialect:
         return self.sampling and version < NO_SAMPLING_SINCE
 
 
-DialectOption = Dialect | Callable[[str], Dialect]
-"""One dialect for all models, or a function from the request's model id to its dialect."""
+DialectOption = Dialect | Callable[[str], Dialect] | Literal["discover"]
+"""One dialect for all models, or a function from the request's model id to its dialect. "discover" is `Dialect` with
+`discover`: `ChatCompatMiddleware` asks the inner app what each model can do."""
+
+
+def check_option(option: DialectOption) -> Dialect | Callable[[str], Dialect]:
+    """Return the dialect or the function. Raises `TypeError` for anything else."""
+    if option == "discover":
+        return PRESETS[option]
+    if not (isinstance(option, Dialect) or callable(option)):
+        raise TypeError('dialect must be a Dialect, a function from a model id to a Dialect, or "discover"')
+    return option
 
 
 def to_dialect(option: DialectOption, model: str) -> Dialect:
     """Return the dialect of a model."""
-    return option(model) if callable(option) else option
+    if not isinstance(option, Dialect):
+        option = check_option(option)
+    return option if isinstance(option, Dialect) else option(model)
 
 
 DEFAULT_DIALECT: Final = Dialect()
@@ -291,6 +307,11 @@ LLAMA_CPP: Final = Dialect(
 stream."""
 
 PRESETS: Final[Mapping[str, Dialect]] = MappingProxyType(
-    {"native": DEFAULT_DIALECT, "native-2026-10-21": NATIVE_2026, "llama-cpp": LLAMA_CPP}
+    {
+        "native": DEFAULT_DIALECT,
+        "native-2026-10-21": NATIVE_2026,
+        "llama-cpp": LLAMA_CPP,
+        "discover": Dialect(discover=True),
+    }
 )
 """Dialects by name."""

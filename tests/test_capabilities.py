@@ -39,6 +39,25 @@ def test_a_model_without_efforts_thinks_by_budget_or_not(budget: bool, reasoning
     assert (dialect.reasoning, dialect.max_tokens) == (reasoning, 9)
 
 
+@pytest.mark.parametrize(
+    ("disabled", "between", "expected"),
+    [(True, True, True), (True, False, True), (False, True, "between_tools"), (False, False, False)],
+)
+def test_thinking_is_turned_off_as_the_model_allows(disabled: bool, between: bool, expected: Any) -> None:
+    types = {"disabled": {"supported": disabled}, "between_tools": {"supported": between}}
+    assert Dialect.from_capabilities({"capabilities": {"thinking": {"types": types}}}).thinking_off == expected
+
+
+@pytest.mark.parametrize(("supported", "strict_tools"), [(True, 20), (False, 0)])
+def test_a_model_without_structured_outputs_takes_no_strict_tools(supported: bool, strict_tools: int) -> None:
+    dialect = Dialect.from_capabilities({"capabilities": {"structured_outputs": {"supported": supported}}})
+    assert (dialect.json_schema, dialect.strict_tools) == (supported, strict_tools)
+
+
+def test_a_budget_raises_the_limit_no_higher_than_the_models() -> None:
+    assert Dialect.from_capabilities(described("sim-1") | {"max_tokens": 64_000}).max_tokens_limit == 64_000
+
+
 @pytest.mark.parametrize("supported", [True, False])
 def test_web_search_is_as_the_service_says(supported: bool) -> None:
     model = {"capabilities": {"server_tools": {"web_search": {"supported": supported}}}}

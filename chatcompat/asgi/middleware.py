@@ -11,6 +11,7 @@ from urllib.parse import quote
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chatcompat.asgi.choices import Choices
+from chatcompat.asgi.discovery import Discovery
 from chatcompat.asgi.exchange import Exchange
 from chatcompat.asgi.headers import Headers, is_encoded, is_json, media_type, to_betas, too_large
 from chatcompat.asgi.http import (
@@ -28,7 +29,7 @@ from chatcompat.asgi.path_hints import PathHints
 from chatcompat.asgi.pause_turn import Continued
 from chatcompat.asgi.received_headers import ReceivedHeaders, read_headers
 from chatcompat.asgi.thinking import ThinkingCache
-from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption, to_dialect
+from chatcompat.dialect import DEFAULT_DIALECT, DialectOption, check_option, to_dialect
 from chatcompat.errors import InvalidReply, InvalidRequest
 from chatcompat.record import ExchangeRecord, OnExchange
 from chatcompat.reply.turn_keys import CREDENTIALS
@@ -54,8 +55,8 @@ class ChatCompatMiddleware:
 
     Args:
         app: The ASGI app that serves the native messages API ("the inner app").
-        dialect: What the inner app accepts: one `Dialect`, or a function from a model id to its `Dialect`. By default
-            the public native API at version 2023-06-01.
+        dialect: What the inner app accepts: one `Dialect`, a function from a model id to its `Dialect`, or "discover"
+            to ask the inner app about each model. By default the public native API at version 2023-06-01.
         path: The endpoint, below `root_path`. By default `/v1/chat/completions`.
         messages_path: The path at which the inner app serves messages, below `root_path`. By default `/v1/messages`.
         models_path: The path of the list of models for chat clients, below `root_path`. By default `/v1/models`; None
@@ -92,8 +93,8 @@ class ChatCompatMiddleware:
             it.
 
     Raises:
-        TypeError: `dialect` is neither a `Dialect` nor callable, `store` is a class, `models` is a string or has an id
-            that is not a string, or `model_aliases` is not a mapping from strings to strings.
+        TypeError: `dialect` is none of these, `store` is a class, `models` is a string or has an id that is not a
+            string, or `model_aliases` is not a mapping from strings to strings.
         ValueError: A path does not begin with a slash, `path` and `messages_path` are the same, `disconnect_grace` or
             `max_continuations` is below 0, or another size or time is not above 0.
     """
@@ -124,8 +125,6 @@ class ChatCompatMiddleware:
         disconnect_grace: float = 0.5,
         store_timeout: float = 1.0,
     ) -> None:
-        if not (isinstance(dialect, Dialect) or callable(dialect)):
-            raise TypeError("dialect must be a Dialect, or a function from a model id to a Dialect")
         if isinstance(store, type):
             raise TypeError(f"store must be a store, not a class: {store.__name__}()")
         for name, value in {"path": path, "messages_path": messages_path, "models_path": models_path or "/"}.items():
@@ -134,7 +133,8 @@ class ChatCompatMiddleware:
         if path == messages_path:
             raise ValueError("path and messages_path must not be the same")
         self.app = app
-        self._dialect = dialect
+        self._dialect = check_option(dialect)
+        self._discovery = Discovery(app, path, messages_path)
         self._path = path
         self._messages_path = messages_path
         self._raw_messages_path = quote(messages_path).encode()
@@ -175,15 +175,17 @@ class ChatCompatMiddleware:
         began = time.monotonic()
         headers = read_headers(scope.get("headers", ()), self._limits.max_header_bytes)
         try:
-            if scope["method"] != "POST":
-                raise InvalidRequest("Use POST for this endpoint.", code="method_not_allowed", status=405)  # noqa: TRY301
-            _check_headers(headers, self._limits)
+            _check_headers(scope["method"], headers, self._limits)
             body = await _read_body(receive, self._limits.max_body_bytes)
             version = headers.fields.get(b"anthropic-version")
             decoded = decode_chat_request(body, self._bounds)
             if self._model_aliases:
                 decoded.chat.model = self._model_aliases.get(decoded.chat.model, decoded.chat.model)
             dialect = to_dialect(self._dialect, decoded.chat.model)
+            if dialect.discover:
+                dialect = await self._discovery.find(
+                    decoded.chat.model, dialect, headers.pairs(), headers.fields, scope
+                )
             thinking_cache = self._thinking_cache(headers, decoded) if dialect.reasoning != "none" else None
             if thinking_cache is not None and thinking_cache.lost:
                 await thinking_cache.restore()
@@ -291,8 +293,10 @@ def _unread(
     )
 
 
-def _check_headers(headers: ReceivedHeaders, limits: Limits) -> None:
-    """Refuse a request by its headers, before its body is read."""
+def _check_headers(method: str, headers: ReceivedHeaders, limits: Limits) -> None:
+    """Refuse a request by its method and headers, before its body is read."""
+    if method != "POST":
+        raise InvalidRequest("Use POST for this endpoint.", code="method_not_allowed", status=405)
     fields = headers.fields
     if (refusal := too_large(headers.size, limits.max_header_bytes)) is not None:
         raise refusal

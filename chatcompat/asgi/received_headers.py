@@ -22,6 +22,7 @@ _READ: Final = CREDENTIALS | {
     b"content-encoding",
     b"content-length",
     b"content-type",
+    b"host",
 }
 _REMEMBERED: Final = 64
 

@@ -32,7 +32,7 @@ curl {url}/v1/chat/completions \\
                     {{"role": "user", "content": "Two reasons to use TypeScript over JS in 2026?"}}]}}'
 """
 
-DialectName = Literal["native", "native-2026-10-21", "llama-cpp"]
+DialectName = Literal["native", "native-2026-10-21", "llama-cpp", "discover"]
 
 _SECONDS: Final = validators.Number(gt=0)
 _COUNT: Final = validators.Number(gte=1)
@@ -60,7 +60,9 @@ def serve(
     idle_timeout: Annotated[
         float, Parameter(help="Seconds that the upstream may be silent after that.", validator=_SECONDS)
     ] = 300.0,
-    dialect: Annotated[DialectName, Parameter(help="The dialect of the messages API.")] = "native",
+    dialect: Annotated[
+        DialectName, Parameter(help="The dialect of the messages API, or discover to ask it about each model.")
+    ] = "native",
     api_key_header: Annotated[
         bool, Parameter(help="Also send the bearer token as x-api-key, as the vendor's API requires.", negative="")
     ] = False,

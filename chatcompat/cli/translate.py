@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _PIECE: Final = 64 * 1024  # bytes to read at once, at most
 _WAY_BACK: Final = Group("Replies", validator=mutually_exclusive)
 
+_DIALECTS: Final = tuple(name for name, dialect in PRESETS.items() if not dialect.discover)
+
 # The request that a reply answers by default: a minimal one that asks for the usage.
 _MINIMAL: Final = (
     b'{"model":"any","messages":[{"role":"user","content":"Hello"}],'
@@ -39,7 +41,7 @@ def translate_stdin(
         ExistingFile | None,
         Parameter(help="The chat request that was answered. Its tools and formats affect the result."),
     ] = None,
-    dialect: Annotated[str, Parameter(help="The dialect of the messages API.", choices=tuple(PRESETS))] = "native",
+    dialect: Annotated[str, Parameter(help="The dialect of the messages API.", choices=_DIALECTS)] = "native",
     strict: Annotated[bool, Parameter(help="Refuse requests with fields that would be ignored.", negative="")] = False,
 ) -> int:
     """Translate a chat request from standard input into a messages request, or a native reply back.

@@ -12,7 +12,17 @@ from msgspec import UNSET, Struct
 
 from chatcompat.dialect import Dialect
 from chatcompat.request.context import RequestContext
-from chatcompat.wire.chat_request import ChatCompletionRequest, FilePart, ImagePart, PromptCacheBreakpoint, TextPart
+from chatcompat.wire.chat_request import (
+    ChatCompletionRequest,
+    DocumentPart,
+    FilePart,
+    ImagePart,
+    NativeContent,
+    PromptCacheBreakpoint,
+    ResultPart,
+    SearchResultPart,
+    TextPart,
+)
 from chatcompat.wire.messages import BlockParam, CacheControl, MessagesRequest, TextBlockParam, ToolParam
 
 MAX_MARKS: Final = 4
@@ -32,11 +42,20 @@ _RETENTIONS: Final = {"in_memory": _SHORT, "in-memory": _SHORT}  # older clients
 # ---------------------------------------------------------------- marks of the client, where they are read
 
 
-def to_mark(part: TextPart | ImagePart | FilePart, context: RequestContext) -> CacheControl | None:
-    """The mark of a content part, in either form."""
-    if part.cache_control is not None or part.prompt_cache_breakpoint is None:
-        return part.cache_control
-    return _to_cache_control(part.prompt_cache_breakpoint, context)
+def to_mark(part: ResultPart, context: RequestContext) -> CacheControl | None:
+    """The mark of a content part, in either form.
+
+    A mark within a document or a search result stands on the whole: the service caches nothing that ends inside it.
+    """
+    match part:
+        case DocumentPart(source=NativeContent(content=list(inner))) | SearchResultPart(content=inner):
+            marks = [(index, mark) for index, item in enumerate(inner) if (mark := to_mark(item, context)) is not None]
+            return part.cache_control or join_marks(marks, context)
+        case TextPart() | ImagePart() | FilePart() if part.cache_control is None:
+            asked = part.prompt_cache_breakpoint
+            return None if asked is None else _to_cache_control(asked, context)
+        case _:
+            return part.cache_control
 
 
 def _to_cache_control(breakpoint_: PromptCacheBreakpoint, context: RequestContext) -> CacheControl:
@@ -76,7 +95,7 @@ def join_marks(marks: PartMarks, context: RequestContext) -> CacheControl | None
 # ---------------------------------------------------------------- the finished request
 
 Markable = Any
-"""A block or a tool: a struct, or a dict in the native shape."""
+"""A block, a tool or the request itself: a struct, or a dict in the native shape."""
 
 
 def settle_marks(request: MessagesRequest, context: RequestContext, lifetime: CacheControl) -> None:
@@ -84,25 +103,39 @@ def settle_marks(request: MessagesRequest, context: RequestContext, lifetime: Ca
 
     `lifetime` is for marks without `ttl`. Each change is reported, and so is each mark that was lost on the way.
     """
-    _move_off_deferred([] if request.tools is UNSET else request.tools)
+    moved = _move_off_deferred([] if request.tools is UNSET else request.tools)
     marked = [holder for holder in _markable(request) if _mark_of(holder) is not None]
-    room = MAX_MARKS - _has_automatic(request)
-    surplus = marked[:-room]
+    automatic = [request] if _has_automatic(request) else []
+    surplus = marked[: -(MAX_MARKS - len(automatic))]
     for holder in surplus:
         _set_mark(holder, None)
-    if surplus or len(marked) < len(context.breakpoints):
+    if moved or surplus or len(marked) < len(context.breakpoints):
         context.ignored.append("cache_control")
-    long, raised = False, False
-    for holder in reversed(marked[len(surplus) :]):
-        if lifetime is _HOUR and _ttl_of(holder) is None:
-            _set_mark(holder, _HOUR)
-        if _ttl_of(holder) == "1h":
-            long = True
-        elif long:
+    kept = [*marked[len(surplus) :], *automatic]
+    if lifetime is _HOUR:
+        for holder in kept:
+            if _ttl_of(holder) is None:
+                _set_mark(holder, _HOUR)
+    if _order_lifetimes(kept, _last_block(request) if automatic else None):
+        context.ignored.append("cache_control.ttl")
+
+
+def _order_lifetimes(holders: Sequence[Markable], automatic: Markable | None) -> bool:
+    """Raise each shorter lifetime before a longer one, and return whether there was any.
+
+    Native: "a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block". `automatic` is the
+    block that the automatic mark, the last of `holders`, falls on. Native: "When both are specified on the same block,
+    they must have matching TTLs".
+    """
+    raised = False
+    longest = max((index for index, holder in enumerate(holders) if _ttl_of(holder) == "1h"), default=-1)
+    if automatic is not None and _ttl_of(automatic) == "1h":
+        longest = len(holders) - 1
+    for holder in holders[: longest + 1]:
+        if _ttl_of(holder) != "1h":
             _set_mark(holder, _HOUR)
             raised = True
-    if raised:
-        context.ignored.append("cache_control.ttl")
+    return raised
 
 
 def _has_automatic(request: MessagesRequest) -> bool:
@@ -119,6 +152,17 @@ def _markable(request: MessagesRequest) -> Iterator[Markable]:
     for message in request.messages:
         if not isinstance(message.content, str):
             yield from message.content
+
+
+def _last_block(request: MessagesRequest) -> Markable | None:
+    """The block at the end of the prompt, where an automatic mark falls. None for text without a mark."""
+    content = request.messages[-1].content
+    return None if isinstance(content, str) else next(filter(_can_be_marked, reversed(content)), None)
+
+
+def _can_be_marked(block: Markable) -> bool:
+    """Whether a block can carry a mark: thinking cannot, nor what the service wrote and only it understands."""
+    return isinstance(block, dict) or hasattr(block, "cache_control")
 
 
 def _mark_of(holder: Markable) -> Any:
@@ -147,19 +191,22 @@ def _is_deferred(tool: ToolParam | dict[str, Any]) -> bool:
     return deferred is True
 
 
-def _move_off_deferred(tools: Sequence[ToolParam | dict[str, Any]]) -> None:
-    """Move marks of deferred tools to the tool before them that is not deferred.
+def _move_off_deferred(tools: Sequence[ToolParam | dict[str, Any]]) -> bool:
+    """Move marks of deferred tools to the tool before them that is not deferred, and return whether there were any.
 
     Native: "Tools with defer_loading cannot use prompt caching".
     """
     before: ToolParam | dict[str, Any] | None = None
+    found = False
     for tool in tools:
         if not _is_deferred(tool):
             before = tool
         elif (mark := _mark_of(tool)) is not None:
+            found = True
             _set_mark(tool, None)
             if before is not None and _mark_of(before) is None:
                 _set_mark(before, msgspec.convert(mark, CacheControl, from_attributes=True))
+    return found
 
 
 # ---------------------------------------------------------------- our own marks
@@ -189,7 +236,7 @@ class OwnMarks(Struct, frozen=True):
                 turn.content = [TextBlockParam(turn.content)]
             lists.append(turn.content)
         for holders in lists:
-            last = next((h for h in reversed(holders) if isinstance(h, dict) or hasattr(h, "cache_control")), None)
+            last = next(filter(_can_be_marked, reversed(holders)), None)
             if last is not None:
                 _set_mark(last, self.lifetime)
 
@@ -218,11 +265,9 @@ def set_marks(
     if context.breakpoints or _has_automatic(request):
         settle_marks(request, context, lifetime)
         return None
-    if options is not None and options.mode == "explicit":
-        return None
-    own = OWN_MARKS[dialect.caching]
-    if own is None or lifetime is _SHORT:
-        if own is None and options is not None and options.ttl is not None:
+    own = OWN_MARKS[dialect.caching] if options is None or options.mode != "explicit" else None
+    if own is None:
+        if options is not None and options.ttl is not None:
             context.ignored.append("prompt_cache_options.ttl")
-        return own
-    return OwnMarks(own.mode, lifetime)
+        return None
+    return own if lifetime is _SHORT else OwnMarks(own.mode, lifetime)

@@ -90,7 +90,6 @@ def to_unmarked_blocks(
                 blocks.append(to_file(part.file, f"{path}[{index}]", context))
             case NativeImagePart() | DocumentPart() | SearchResultPart():
                 blocks.append(to_native_block(part, f"{path}[{index}]", context))
-                continue
             case ToolResultPart():
                 continue
             case _:

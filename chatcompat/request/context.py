@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
+import msgspec
 from msgspec import Raw
 
+from chatcompat.errors import InvalidRequest
 from chatcompat.request.bounds import RequestBounds
 from chatcompat.request.strict_schema import StrictSchemas
 from chatcompat.wire.messages import CacheControl
@@ -48,10 +50,20 @@ class RequestContext:
         elif cache_control.ttl == "1h":
             block.cache_control = cache_control
 
-    def take_mark(self, tool: dict[str, Any]) -> None:
-        """Record the breakpoint of a native tool, if it has one."""
-        if tool.get("cache_control") is not None:
-            self.breakpoints.append(tool)
+    def take_mark(self, tool: dict[str, Any], path: str) -> None:
+        """Record the breakpoint of a native tool, if it has one. Raises `InvalidRequest` if it is malformed."""
+        mark = tool.get("cache_control")
+        if mark is None:
+            return
+        try:
+            msgspec.convert(mark, CacheControl)
+        except msgspec.ValidationError:
+            raise InvalidRequest(
+                'Expected {"type": "ephemeral"}, with a "ttl" of "5m" or "1h" or without.',
+                param=f"{path}.cache_control",
+                code="invalid_value",
+            ) from None
+        self.breakpoints.append(tool)
 
     def splice(self, data: memoryview) -> Raw:
         """Return a placeholder for the rest of a string; `with_media` replaces it after encoding. Short ones stay."""

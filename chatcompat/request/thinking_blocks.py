@@ -82,10 +82,11 @@ def to_kept(details: Sequence[ReasoningDetail], path: str, max_depth: int) -> tu
 
 
 def from_thinking_blocks(blocks: Iterable[ThinkingBlock]) -> tuple[list[Kept], bool]:
-    """Return the blocks of another gateway that go back to the service, and whether these are all."""
+    """Return the blocks of another gateway that go back to the service, and whether nothing is lost."""
     kept: list[Kept] = []
     lost = False
     for block in blocks:
+        lost = lost or block.cache_control is not None  # thinking cannot carry it
         if block.type == "thinking" and block.signature:
             kept.append(Kept(ThinkingBlockParam(block.thinking or "", block.signature)))
         elif block.type == "redacted_thinking" and block.data:

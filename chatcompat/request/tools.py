@@ -67,6 +67,8 @@ def to_tools(
             converted = _to_tool(tool, path, names, context if is_sent else unsent, dialect)
         if is_sent:
             tools.append(converted)
+    if unsent.breakpoints:
+        context.ignored.append("cache_control")
     return tools
 
 
@@ -147,7 +149,7 @@ def _to_tool(
             native = _to_function(tool, path, "functions[]", names, context)
             set_native_fields(native, ((tool, path),), dialect, context)
         case dict():
-            context.take_mark(tool)
+            context.take_mark(tool, path)
             if tool.get("strict") is True:
                 _compile_native(tool, context)
             return tool

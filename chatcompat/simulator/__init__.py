@@ -2,8 +2,9 @@
 
 `create_app()` returns a Starlette app with `POST /v1/messages` (whole or streamed), `POST /v1/messages/count_tokens`,
 `GET /v1/models` and `GET /v1/models/{id}`. No model runs: the reply depends only on the request. The same request
-always gets the same bytes, including ids. The simulator is as strict as the real service and uses its error messages.
-It shares no code with the translation, so it checks the translation independently.
+always gets the same bytes, including ids. Only the usage may differ: it says what the prompt cache held. The simulator
+is as strict as the real service and uses its error messages. It shares no code with the translation, so it checks the
+translation independently.
 
 Models: `caicaini/auto` and `sim-1` accept everything in version 2023-06-01. `sim-2` refuses what the newest real
 models refuse. The reply calls the tools that the last user turn names, with arguments that fit their schemas. If

@@ -1,6 +1,7 @@
 """The ASGI app: routes, credentials, versions, headers."""
 
-from collections.abc import AsyncIterator, Iterable
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Final, cast
@@ -16,6 +17,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from chatcompat.simulator.betas import check_betas, read_betas
+from chatcompat.simulator.cache import PromptCache, to_pieces
 from chatcompat.simulator.catalogue import find_model, to_model_info, to_model_page
 from chatcompat.simulator.decode import decode_messages_request, decode_prompt, decode_tools
 from chatcompat.simulator.errors import RETRY_AFTER, ErrorBody, ErrorDetail, Failure, invalid
@@ -25,7 +27,6 @@ from chatcompat.simulator.model import answer
 from chatcompat.simulator.prefix import BETA, check_binding
 from chatcompat.simulator.reply import TokensCount
 from chatcompat.simulator.rules import VERSIONS, check_limits, check_prompt
-from chatcompat.simulator.tokens import input_tokens
 
 MAX_BODY: Final = 32 * 1024 * 1024  # bytes
 
@@ -40,8 +41,12 @@ RATE_LIMITS: Final = {
 }
 
 
-def create_app() -> Starlette:
-    """Create a simulator. It keeps no state between requests, so tests can share one."""
+def create_app(*, clock: Callable[[], float] = time.monotonic) -> Starlette:
+    """Create a simulator. Between requests it keeps the prompt cache only, so tests can share one.
+
+    Args:
+        clock: The time for the prompt cache, in seconds.
+    """
     app = Starlette(
         routes=[
             Route("/v1/messages", create_message, methods=["POST"]),
@@ -55,6 +60,7 @@ def create_app() -> Starlette:
             RecursionError: _on_recursion,
         },
     )
+    app.state.prompt_cache = PromptCache(clock)
     app.router.redirect_slashes = False  # the real service does not redirect either
     return app
 
@@ -75,12 +81,14 @@ async def create_message(request: Request) -> Response:
     check_limits(body, model, version)
     faults.raise_early(streamed=body.stream is True)
     key = _digest(encode(msgspec.structs.replace(body, stream=UNSET)))  # a stream and a whole reply have the same ids
+    cache: PromptCache = request.app.state.prompt_cache
+    counted = cache.use(to_pieces(body, tools, turns, model, _credential(request)), model)
     answered = answer(body, tools, turns, key, faults, prefix=binding.prefix, shows_thinking=model.shows_thinking)
-    message = to_message(answered, f"msg_01{key}", body.model, input_tokens(body, tools, turns))
+    message = to_message(answered, f"msg_01{key}", body.model, counted)
     if BETA in betas:
         message.input_transformations = binding.dropped
     if body.stream is True:
-        frames = faults.frames(map(to_frame, to_events(answered, message)), _request_id(request))
+        frames = faults.frames(map(to_frame, to_events(answered, message, counted)), _request_id(request))
         return StreamingResponse(
             _paced(frames, faults.delay),
             media_type="text/event-stream",
@@ -101,8 +109,8 @@ async def count_tokens(request: Request) -> Response:
     turns = check_prompt(prompt, tools, model, version)
     check_binding(prompt, tools, turns, model)
     faults.raise_early(streamed=False)
-    counted = input_tokens(prompt, tools, turns)
-    return _json(request, TokensCount(counted.plain + counted.cached))
+    pieces = to_pieces(prompt, tools, turns, model, _credential(request))
+    return _json(request, TokensCount(pieces[-1].tokens))
 
 
 async def list_models(request: Request) -> Response:
@@ -124,9 +132,7 @@ async def retrieve_model(request: Request) -> Response:
 
 def _admit(request: Request) -> str:
     """Check the credential and return the requested version."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    bearer = token.strip() if scheme.lower() == "bearer" else ""
-    credential = request.headers.get("x-api-key") or bearer
+    credential = _credential(request)
     if not credential:
         raise Failure("authentication_error", "x-api-key header is required")
     if "invalid" in credential:
@@ -137,6 +143,12 @@ def _admit(request: Request) -> str:
     if version not in VERSIONS:
         raise invalid(f"anthropic-version: is not a valid version; known ones are {' and '.join(VERSIONS)}")
     return version
+
+
+def _credential(request: Request) -> str:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    bearer = token.strip() if scheme.lower() == "bearer" else ""
+    return request.headers.get("x-api-key") or bearer
 
 
 async def _body(request: Request) -> bytes:

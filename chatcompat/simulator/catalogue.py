@@ -26,6 +26,7 @@ class Model(Struct, frozen=True):
     fast_mode_beta: bool = False  # any `speed` needs the beta of the fast mode
     max_input_tokens: int = 200_000
     max_tokens: int = 128_000
+    min_cached_tokens: int = 1_024  # a shorter prompt is not cached
 
 
 MODELS: Final = (
@@ -43,6 +44,7 @@ MODELS: Final = (
         system_role=True,
         shows_thinking=False,
         fast_mode_beta=True,
+        min_cached_tokens=512,
     ),
 )
 

@@ -133,14 +133,14 @@ def to_message(answer: Answer, message_id: str, model: str, counted: InputTokens
     )
 
 
-def to_events(answer: Answer, message: Message) -> Iterator[Event]:
+def to_events(answer: Answer, message: Message, counted: InputTokens) -> Iterator[Event]:
     """Yield the events of a stream that is equivalent to `message`, the whole reply for `answer`."""
     usage = message.usage
     first = msgspec.structs.replace(
         usage,
         output_tokens=1,
         output_tokens_details=UNSET,
-        credits_consumed=credits_consumed(usage.input_tokens, usage.cache_creation_input_tokens, 1),
+        credits_consumed=credits_consumed(counted, 1),
     )
     yield MessageStart(
         msgspec.structs.replace(
@@ -175,14 +175,14 @@ def _usage(answer: Answer, counted: InputTokens) -> Usage:
     thinking = sum(tokens(part.body) for part in answer.parts if isinstance(part, Thought))
     return Usage(
         input_tokens=counted.plain,
-        cache_creation_input_tokens=counted.cached,
+        cache_creation_input_tokens=counted.written,
+        cache_read_input_tokens=counted.read,
         cache_creation=CacheCreation(
-            ephemeral_5m_input_tokens=counted.cached if counted.ttl == "5m" else 0,
-            ephemeral_1h_input_tokens=counted.cached if counted.ttl == "1h" else 0,
+            ephemeral_5m_input_tokens=counted.written_5m, ephemeral_1h_input_tokens=counted.written_1h
         ),
         output_tokens=output,
         output_tokens_details=OutputDetails(thinking) if thinking else UNSET,
-        credits_consumed=credits_consumed(counted.plain, counted.cached, output),
+        credits_consumed=credits_consumed(counted, output),
     )
 
 

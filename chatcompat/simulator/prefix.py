@@ -41,7 +41,7 @@ def check_binding(prompt: Prompt, tools: list[Tool], turns: list[Turn], model: M
     digest = sha256(model.id.encode())
     system = [TextOnly("text", prompt.system)] if isinstance(prompt.system, str) else prompt.system
     for item in [*(() if system is UNSET else system), *tools]:
-        digest.update(_plain(item))
+        digest.update(plain(item))
     dropped: list[Dropped] = []
     for turn in turns:
         digest.update(turn.role.encode())
@@ -50,7 +50,7 @@ def check_binding(prompt: Prompt, tools: list[Tool], turns: list[Turn], model: M
             block = placed.block
             if isinstance(block, Thinking) and not is_bound(block.thinking, block.signature, digest.digest()):
                 failing.append(placed)
-            digest.update(_plain(block))
+            digest.update(plain(block))
         if failing and (asked is None or asked.prefix_mismatch_behavior != "drop_block"):
             raise invalid(f"{failing[0].path}: {_MISMATCH}")
         dropped += [Dropped(placed.path) for placed in failing]
@@ -59,7 +59,7 @@ def check_binding(prompt: Prompt, tools: list[Tool], turns: list[Turn], model: M
     return Binding(digest.digest(), dropped)
 
 
-def _plain(item: Struct) -> bytes:
+def plain(item: Struct) -> bytes:
     """An object as JSON, without its cache breakpoints."""
     if isinstance(item, ToolResult) and isinstance(item.content, list):
         inner = [msgspec.structs.replace(part, cache_control=None) for part in item.content]

@@ -1,12 +1,13 @@
 """Rules beyond the types, from the vendor's documentation and from user reports."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 from msgspec import UNSET
 
-from chatcompat.simulator.blocks import Cacheable, CacheControl, RedactedThinking, Text, Thinking, ToolResult, ToolUse
+from chatcompat.simulator.blocks import Cacheable, RedactedThinking, Text, Thinking, ToolResult, ToolUse
+from chatcompat.simulator.cache import is_deferred, present, system_blocks
 from chatcompat.simulator.catalogue import Model
 from chatcompat.simulator.errors import invalid
 from chatcompat.simulator.schema import Schema
@@ -39,6 +40,10 @@ _BUDGET: Final = (
 )
 _PREFILL: Final = (
     "This model does not support assistant message prefill. The conversation must end with a user message."
+)
+_DEFERRED: Final = (
+    "A tool cannot have both defer_loading=true and cache_control set. "
+    "Tools with defer_loading cannot use prompt caching."
 )
 _COMBINED: Final = "input_schema does not support oneOf, allOf, or anyOf at the top level"
 _BAD_SCHEMA: Final = (
@@ -192,16 +197,29 @@ def _check_thinking(prompt: Prompt, turns: list[Turn], model: Model) -> None:
 
 
 def _check_breakpoints(prompt: Prompt, tools: list[Tool], turns: list[Turn]) -> None:
+    for index, tool in enumerate(tools):
+        if tool.cache_control and is_deferred(tool):
+            raise invalid(f"tools.{index}.cache_control: {_DEFERRED}")
     for placed in (placed for turn in turns for placed in turn.blocks):
         if isinstance(placed.block, ToolResult) and isinstance(placed.block.content, list):
             _check_nested(placed.block.content, f"{placed.path}.tool_result.content")
-    found = list(_breakpoints(prompt, tools, turns))
+    blocks = [*present(tools), *system_blocks(prompt), *(placed.block for turn in turns for placed in turn.blocks)]
+    cacheable = [block for block in blocks if isinstance(block, Cacheable)]
+    found = [block.cache_control for block in [*cacheable, prompt] if block.cache_control]
     if len(found) > MAX_BREAKPOINTS:
         raise invalid(f"A maximum of {MAX_BREAKPOINTS} blocks with cache_control may be provided. Found {len(found)}.")
+    target = cacheable[-1].cache_control if cacheable else None
+    if prompt.cache_control and target and target.ttl != prompt.cache_control.ttl:
+        raise invalid(
+            f"Top-level cache_control has ttl='{prompt.cache_control.ttl}' but the target block already has "
+            f"cache_control with ttl='{target.ttl}'. When both are specified on the same block, they must have "
+            "matching TTLs."
+        )
     ttls = [breakpoint_.ttl for breakpoint_ in found]
     if ttls != sorted(ttls):  # "1h" sorts before "5m"
         raise invalid(
-            "cache_control: a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block."
+            "cache_control: a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block. Note "
+            "that blocks are processed in the following order: tools, system, messages."
         )
 
 
@@ -212,11 +230,3 @@ def _check_nested(content: Sequence[Cacheable], at: str) -> None:
                 f"{at}.{index}.cache_control: cache_control may not be specified within `tool_result.content`. "
                 "Instead, place it directly on `tool_result`"
             )
-
-
-def _breakpoints(prompt: Prompt, tools: list[Tool], turns: list[Turn]) -> Iterator[CacheControl]:
-    """Yield all breakpoints in the order the service reads them. The top-level one is last."""
-    system = prompt.system if isinstance(prompt.system, list) else []
-    for block in [*tools, *system, *(p.block for turn in turns for p in turn.blocks), prompt]:
-        if isinstance(block, Cacheable) and block.cache_control:
-            yield block.cache_control

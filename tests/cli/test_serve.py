@@ -243,6 +243,18 @@ def test_the_names_of_dialects_are_the_presets() -> None:
     assert set(get_args(DialectName)) == set(PRESETS)
 
 
+def test_a_model_is_discovered_where_that_is_asked_for(tmp_path: Path) -> None:
+    thinks = CHAT | {"model": "sim-2", "max_tokens": 9_000, "reasoning_effort": "high"}
+    with served(tmp_path) as inner, served(tmp_path, "--upstream", inner.url, "--dialect", "discover") as outer:
+        client = outer.client()
+        assert client.chat.completions.create(**thinks).choices[0].finish_reason == "stop"
+        client.close()
+        paths = [line["path"] for line in inner.lines(2)]
+        outer.lines(1)
+    assert paths == ["/v1/models/sim-2", "/v1/messages"]
+    assert "Nothing is known" not in outer.errors.read_text()
+
+
 def test_metrics_are_served_where_they_are_asked_for(tmp_path: Path) -> None:
     with served(tmp_path, "--metrics", "--traces") as server:
         server.client().chat.completions.create(**CHAT)

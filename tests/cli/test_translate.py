@@ -126,7 +126,10 @@ def test_a_reader_that_leaves_is_no_traceback() -> None:
     assert (done.returncode, done.stderr) == (1, b"")
 
 
-@pytest.mark.parametrize("arguments", [["--reply", "--stream"], ["--dialect", "none"], ["--request", "/none"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--reply", "--stream"], ["--dialect", "none"], ["--dialect", "discover"], ["--request", "/none"]],
+)
 def test_what_makes_no_sense_is_refused(arguments: list[str]) -> None:
     status, out, stderr = run(b"", *arguments)
     assert status != 0

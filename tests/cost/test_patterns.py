@@ -37,6 +37,7 @@ WORST: Final[dict[str, Worst]] = {
     "chatcompat.request.decode._OUT_OF_RANGE": repeated("Number out of "),
     "chatcompat.request.decode._PATH": repeated("a.a", "$.", "!"),
     "chatcompat.errors._PLAIN_STEP": repeated("a", after="["),
+    "chatcompat.asgi.discovery._PLAIN": repeated("a"),
     "chatcompat.asgi.headers._UNSAFE": lambda size: "\u00e9" * 200,  # of a name that is cut first
     "chatcompat.wire.reasoning._ID": repeated("t1", "cc1_0123456789ab_", "!"),
     "chatcompat.wire.reasoning._STEP": repeated("t1"),

@@ -173,21 +173,6 @@ def test_usage_counts_the_request_and_the_reply() -> None:
     assert usage["credits_consumed"] == -(-(3 + usage["output_tokens"]) // 2)
 
 
-@pytest.mark.parametrize("ttl", ["5m", "1h"])
-def test_what_is_before_a_breakpoint_is_written_to_the_cache(ttl: str) -> None:
-    mark = {"cache_control": {"type": "ephemeral", "ttl": ttl}}
-    system = [{"type": "text", "text": "12345678", **mark}, {"type": "text", "text": "1234"}]
-    usage = ask("1234", system=system)["usage"]
-    assert (usage["cache_creation_input_tokens"], usage["input_tokens"]) == (2, 2)
-    assert usage["cache_creation"][f"ephemeral_{ttl}_input_tokens"] == 2
-    assert sum(usage["cache_creation"].values()) == 2
-
-
-def test_a_breakpoint_at_the_top_is_one_behind_all() -> None:
-    usage = ask("12345678", cache_control={"type": "ephemeral"})["usage"]
-    assert (usage["cache_creation_input_tokens"], usage["input_tokens"]) == (2, 0)
-
-
 def test_tokens_can_be_counted_beforehand() -> None:
     request = body("12345678", cache_control={"type": "ephemeral"})
     del request["max_tokens"]

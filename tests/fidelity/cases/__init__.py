@@ -1,5 +1,6 @@
 """The cases of the side by side, in the order of the table."""
 
+from tests.fidelity.cases.caching import CACHING
 from tests.fidelity.cases.forms import Case
 from tests.fidelity.cases.messages import MESSAGES
 from tests.fidelity.cases.native import NATIVE
@@ -10,4 +11,4 @@ from tests.fidelity.cases.tools import TOOLS
 
 __all__ = ["CASES", "Case"]
 
-CASES = [*MESSAGES, *TOOLS, *PARAMETERS, *NATIVE, *REPLIES, *STREAMS]
+CASES = [*MESSAGES, *TOOLS, *PARAMETERS, *NATIVE, *CACHING, *REPLIES, *STREAMS]

@@ -1,0 +1,257 @@
+"""Asks the inner app what a model can do, for a `Dialect` with `discover`.
+
+One question (`GET /v1/models/{id}`) answers all requests of a client for a model. The client's own credentials are
+sent with it, and nobody else gets the answer. Whatever goes wrong, the request goes on with the dialect as it was.
+"""
+
+import logging
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from typing import Any, Final, Generic, TypeVar
+from urllib.parse import quote
+
+import anyio
+import msgspec
+from anyio.lowlevel import checkpoint
+from msgspec import Struct
+from starlette.types import ASGIApp, Message, Scope
+
+from chatcompat.asgi.headers import (
+    NOT_POSTED,
+    HeaderMap,
+    Headers,
+    is_encoded,
+    is_json,
+    lowered,
+    media_type,
+    to_header_map,
+    to_inner_headers,
+)
+from chatcompat.asgi.http import hide_extensions
+from chatcompat.dialect import Dialect
+from chatcompat.errors import DECODE_ERRORS
+
+_logger: Final = logging.getLogger(__name__)
+
+TIMEOUT: Final = 5.0
+"""Seconds that a request waits for an answer."""
+
+KEPT_FOR: Final = 3_600.0
+"""Seconds after which a model is asked about again."""
+
+FAILED_FOR: Final = 60.0
+"""Seconds after which a question that failed is asked again."""
+
+MAX_KEPT: Final = 1_024
+"""The most answers, failures and credentials that are remembered. Those that were not used for longest leave first."""
+
+QUESTIONS_PER_MINUTE: Final = 64
+"""The most questions with one credential."""
+
+MAX_ANSWER_BYTES: Final = 1024 * 1024
+
+_MINUTE: Final = 60.0
+_OK: Final = 200
+_PLAIN: Final = re.compile(r"[A-Za-z0-9._:@/-]{1,200}")
+_NO_STEPS: Final = frozenset({"", ".", ".."})  # an id such as `../files` would be another path
+_NOT_ASKED: Final = NOT_POSTED | {b"accept"}
+
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+
+Value = TypeVar("Value")
+
+
+class Answers(Generic[Value]):
+    """Values by key, for a time. At most `MAX_KEPT`."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._entries: OrderedDict[bytes, tuple[float, Value]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, key: bytes) -> Value | None:
+        """The value, unless it is too old."""
+        entry = self._entries.get(key)
+        if entry is None or entry[0] <= self._clock():
+            return None
+        self._entries.move_to_end(key)
+        return entry[1]
+
+    def put(self, key: bytes, value: Value, seconds: float) -> None:
+        """Keep a value for some seconds."""
+        self._entries[key] = self._clock() + seconds, value
+        self._entries.move_to_end(key)
+        if len(self._entries) > MAX_KEPT:
+            self._entries.popitem(last=False)
+
+
+class _Known(Struct, frozen=True):
+    """The dialect of a model, and the one that it was made from."""
+
+    base: Dialect
+    dialect: Dialect
+
+
+class Discovery:
+    """Finds the dialects of models.
+
+    `path` and `messages_path` are those of the middleware: models are next to the messages. `clock` is in seconds.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        path: str,
+        messages_path: str,
+        *,
+        timeout: float = TIMEOUT,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._app = app
+        self._path = path
+        self._models_path = f"{messages_path.rpartition('/')[0]}/models/"
+        self._timeout = timeout
+        self._known: Answers[_Known] = Answers(clock)
+        self._failed: Answers[bool] = Answers(clock)
+        self._asked: Answers[list[int]] = Answers(clock)  # how often each credential was used in this minute
+        self._pending: dict[bytes, anyio.Event] = {}  # set when the question is over
+
+    async def find(self, model: str, base: Dialect, headers: Headers, fields: HeaderMap, scope: Scope) -> Dialect:
+        """Return the dialect of a model: `base`, with what the inner app says. `base` if it says nothing in time."""
+        if _PLAIN.fullmatch(model) is None or not _NO_STEPS.isdisjoint(model.split("/")):
+            _logger.warning("The model id is not plain, so the dialect is the default one.")
+            return base
+        prefix = scope["path"].removesuffix(self._path)
+        credential = fields.get(b"authorization"), fields.get(b"x-api-key")
+        key = _digest(credential, fields.get(b"host"), prefix, model)
+        found = self._find(key, base)
+        if found is not None:
+            return found
+        with anyio.move_on_after(self._timeout) as wait:
+            while self._find(key, base) is None and (asked := self._pending.get(key)) is not None:
+                await asked.wait()  # if the one who asked is cancelled, another one who waits asks again
+        found = self._find(key, base)
+        is_free = key not in self._pending and not wait.cancelled_caught
+        if found is None and is_free and self._may_ask(_digest(credential)):
+            asks = to_inner_headers(headers, fields, dialect=base, version=base.version, length=0, left_out=_NOT_ASKED)
+            found = await self._ask(key, model, base, self._to_question(prefix, model, asks, scope))
+        return base if found is None else found
+
+    def _find(self, key: bytes, base: Dialect) -> Dialect | None:
+        known = self._known.get(key)
+        if known is not None and (known.base is base or known.base == base):
+            return known.dialect
+        return None if self._failed.get(key) is None else base
+
+    def _may_ask(self, credential: bytes) -> bool:
+        """Whether a client with this credential may ask once more in this minute."""
+        asked = self._asked.get(credential)
+        if asked is None:
+            asked = [0]
+            self._asked.put(credential, asked, _MINUTE)
+        asked[0] += 1
+        if asked[0] == QUESTIONS_PER_MINUTE + 1:
+            _logger.warning("A client asked for too many models in a minute, so their dialect is the default one.")
+        return asked[0] <= QUESTIONS_PER_MINUTE
+
+    def _to_question(self, prefix: str, model: str, headers: Headers, scope: Scope) -> Scope:
+        """The scope of the question. `headers` are those for the inner app."""
+        path = prefix + self._models_path
+        question = {
+            **scope,
+            "method": "GET",
+            "path": path + model,
+            "query_string": b"",
+            "headers": [header for header in headers if not header[0].startswith(b"content-")],
+        }
+        if question.get("raw_path") is not None:
+            question["raw_path"] = f"{quote(path)}{quote(model, safe='')}".encode()
+        hide_extensions(question)
+        return question
+
+    async def _ask(self, key: bytes, model: str, base: Dialect, question: Scope) -> Dialect:
+        """Ask the inner app, and remember the answer or that there was none."""
+        asked = self._pending[key] = anyio.Event()
+        try:
+            dialect = Dialect.from_capabilities(await self._answer(question), base=base)
+        except ValueError as error:
+            _logger.warning("Nothing is known of model %s, so its dialect is the default one: %s", model, error)
+            self._failed.put(key, value=True, seconds=FAILED_FOR)
+            return base
+        else:
+            self._known.put(key, _Known(base, dialect), KEPT_FOR)
+            return dialect
+        finally:
+            del self._pending[key]
+            asked.set()
+
+    async def _answer(self, question: Scope) -> Mapping[str, Any]:
+        """The model as the inner app describes it. Raises `ValueError`."""
+        raised = ""
+        with anyio.move_on_after(self._timeout) as limit:
+            answer = _Answer(limit)
+            try:
+                await self._app(question, answer.receive, answer.send)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the request goes on
+                raised = type(error).__name__
+        if not answer.complete.is_set():
+            late = f"the inner app did not answer within {self._timeout:g} s" if limit.cancelled_caught else ""
+            raise ValueError(late or f"the inner app {f'raised {raised}' if raised else 'sent half an answer'}")
+        return answer.model()
+
+
+class _Answer:
+    """The inner app's side of one question, and its reply. A reply that is too large cancels the app by `limit`."""
+
+    def __init__(self, limit: anyio.CancelScope) -> None:
+        self.complete = anyio.Event()
+        self._limit = limit
+        self._status = 0
+        self._fields: HeaderMap = {}
+        self._body = bytearray()
+        self._received = False
+
+    async def receive(self) -> Message:
+        """An empty body. No client can leave, since others may wait for the same answer."""
+        if not self._received:
+            self._received = True
+            return {"type": "http.request", "body": b"", "more_body": False}
+        await self.complete.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        """Handle a message of the reply."""
+        await checkpoint()  # an app that sends without end never waits otherwise
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            self._fields = to_header_map(lowered(message.get("headers", ())))
+        elif message["type"] == "http.response.body" and not self.complete.is_set():
+            self._body += message.get("body", b"")
+            if len(self._body) > MAX_ANSWER_BYTES:
+                self.complete.set()
+                self._limit.cancel()
+            elif not message.get("more_body", False):
+                self.complete.set()
+
+    def model(self) -> Mapping[str, Any]:
+        """The body of the reply. Raises `ValueError`, and quotes nothing."""
+        if self._status != _OK:
+            raise ValueError(f"the inner app answered with status {self._status}")
+        if len(self._body) > MAX_ANSWER_BYTES:
+            raise ValueError(f"the answer is larger than {MAX_ANSWER_BYTES} bytes")
+        if not is_json(media_type(self._fields)) or is_encoded(self._fields):
+            raise ValueError("the answer is not JSON")
+        try:
+            return _decode(self._body)
+        except DECODE_ERRORS:
+            raise ValueError("the answer is not a JSON object") from None
+
+
+def _digest(*parts: object) -> bytes:
+    """A key that tells nothing of the credential."""
+    return sha256(repr(parts).encode()).digest()
