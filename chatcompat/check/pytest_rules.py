@@ -30,12 +30,14 @@ class _Target:
         self._key = key
         self._reached: str | CannotRun | None = None
 
-    async def judge(self, rule: Rule) -> str | None:
-        """Why the rule does not hold; None if it does. Raises `CannotRun`."""
+    async def check(self, rule: Rule) -> None:
+        """Try a rule. Raises `CannotRun`, or `_Fails` if the rule does not hold."""
         async with httpx2.AsyncClient(timeout=PATIENCE) as client:
             model = await self._reach(Endpoint(client, self.base, self._model, self._key))
             endpoint = Endpoint(client, self.base, model, self._key)
-            return (await judge(rule, endpoint, seconds=PATIENCE * 5)).why
+            outcome = await judge(rule, endpoint, seconds=PATIENCE * 5)
+        if outcome.why is not None:
+            raise _Fails(outcome.why)
 
     async def _reach(self, endpoint: Endpoint) -> str:
         if self._reached is None:
@@ -56,9 +58,7 @@ class RuleItem(pytest.Item):
 
     def runtest(self) -> None:
         """Try the rule."""
-        why = anyio.run(self.target.judge, self.rule)
-        if why is not None:
-            raise _Fails(why)
+        anyio.run(self.target.check, self.rule)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> object:  # type: ignore[override]
         """What was promised and what was seen, without a traceback."""
