@@ -23,10 +23,10 @@ from chatcompat._telemetry import (
     to_name,
     to_place,
 )
-from chatcompat.asgi.endpoint import Endpoint
 from chatcompat.asgi.headers import lowered
 from chatcompat.asgi.middleware import ChatCompatMiddleware
 from chatcompat.asgi.models import ModelsOption
+from chatcompat.asgi.routes import Route
 from chatcompat.dialect import DialectOption
 from chatcompat.record import ExchangeRecord, OnExchange, Operation, combine_observers
 from chatcompat.request.bounds import RequestBounds
@@ -119,19 +119,19 @@ class TracedChatCompatMiddleware(ChatCompatMiddleware):
         self._tracer = trace.get_tracer("chatcompat", version, tracer_provider, SCHEMA_URL)
         self._metrics = _Metrics(metrics.get_meter("chatcompat", version, meter_provider, SCHEMA_URL), max_models)
 
-    async def _serve(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _serve(self, route: Route, scope: Scope, receive: Receive, send: Send) -> None:
         has_parent = trace.get_current_span().get_span_context().is_valid
         with self._tracer.start_as_current_span(
-            endpoint.operation,
+            route.operation,
             context=None if has_parent else propagate.extract(_carrier(scope)),
             kind=SpanKind.INTERNAL if has_parent else SpanKind.SERVER,
-            attributes=self._shared | _operation(endpoint.operation) | _server(scope),
+            attributes=self._shared | _operation(route.operation) | _server(scope),
             record_exception=False,  # the text of an exception may contain content
             set_status_on_exception=False,
         ) as span:
             token = _span.set(span)
             try:
-                await super()._serve(endpoint, scope, receive, send)
+                await super()._serve(route, scope, receive, send)
             finally:
                 _span.reset(token)
 

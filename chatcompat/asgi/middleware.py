@@ -10,7 +10,6 @@ from typing import Final
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chatcompat.asgi.choices import Choices
-from chatcompat.asgi.endpoint import Endpoint, to_endpoints
 from chatcompat.asgi.exchange import Exchange
 from chatcompat.asgi.headers import (
     NOT_POSTED,
@@ -33,6 +32,7 @@ from chatcompat.asgi.models import ModelsApp, ModelsOption, to_model_aliases
 from chatcompat.asgi.path_hints import PathHints
 from chatcompat.asgi.pause_turn import Continued
 from chatcompat.asgi.request_reader import check_headers, read_body
+from chatcompat.asgi.routes import Route, to_routes
 from chatcompat.asgi.thinking import ThinkingCache
 from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption, to_dialect
 from chatcompat.errors import InvalidReply, InvalidRequest
@@ -144,8 +144,8 @@ class ChatCompatMiddleware:
             raise ValueError("path and messages_path must not be the same")
         self.app = app
         self._dialect = dialect
-        self._endpoints = to_endpoints(path, messages_path, count_tokens=count_tokens)
-        self._paths = tuple(self._endpoints)
+        self._routes = to_routes(path, messages_path, count_tokens=count_tokens)
+        self._paths = tuple(self._routes)
         self._bounds = bounds
         self._strict = strict
         self._on_exchange = on_exchange
@@ -173,15 +173,15 @@ class ChatCompatMiddleware:
             scope["type"] == "http"
             and scope["path"].endswith(self._paths)
             and scope["method"] != "OPTIONS"
-            and (endpoint := self._endpoints.get(route_path(scope))) is not None
+            and (route := self._routes.get(route_path(scope))) is not None
         ):
-            await self._serve(endpoint, scope, receive, send)
+            await self._serve(route, scope, receive, send)
         else:
             await self._other(scope, receive, send)
 
-    async def _serve(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _serve(self, route: Route, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.monotonic()
-        unread = partial(_unread, began, endpoint.operation)
+        unread = partial(_unread, began, route.operation)
         headers = lowered(scope.get("headers", ()))
         fields = to_header_map(headers)
         try:
@@ -203,7 +203,7 @@ class ChatCompatMiddleware:
         except BaseException:
             self._report(unread(None, "cancelled"))
             raise
-        served = translation if endpoint.operation == "chat" else translation.token_count()
+        served = translation if route.operation == "chat" else translation.token_count()
         inner_headers = to_inner_headers(
             headers,
             fields,
@@ -213,7 +213,7 @@ class ChatCompatMiddleware:
             left_out=NOT_POSTED,
             betas=served.betas,
         )
-        inner = endpoint.inner_scope(scope, inner_headers)
+        inner = route.inner_scope(scope, inner_headers)
         exchange: Exchange | Choices
         if isinstance(served, TokenCount):
             exchange = Exchange(served, receive, send, self._limits, None)

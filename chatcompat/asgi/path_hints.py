@@ -4,13 +4,13 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chatcompat.asgi.endpoint import to_count_path
 from chatcompat.asgi.headers import HOP_BY_HOP, REPRESENTATION_HEADERS, Headers, lowered
 from chatcompat.asgi.http import respond, route_path
+from chatcompat.asgi.routes import to_count_path
 from chatcompat.errors import to_error_body
 
 _ENDPOINT: Final = "/chat/completions"
-_SERVED: Final = (_ENDPOINT, "/models")
+_SERVED: Final = (_ENDPOINT, f"{_ENDPOINT}/count_tokens", "/models")
 
 # Endpoints of https://platform.openai.com/docs/api-reference that have no native counterpart.
 _NOT_SERVED: Final = (

@@ -1,4 +1,4 @@
-"""The endpoints of the middleware, and where the inner app serves the native ones."""
+"""The routes of the middleware, and where the inner app serves the native ones."""
 
 from urllib.parse import quote
 
@@ -9,8 +9,8 @@ from chatcompat.asgi.http import hide_extensions
 from chatcompat.record import Operation
 
 
-class Endpoint:
-    """An endpoint for chat clients. Both paths are below `root_path`."""
+class Route:
+    """A path that chat clients use, and where the inner app serves it natively. Both paths are below `root_path`."""
 
     __slots__ = ("_inner_path", "_path", "_raw_inner_path", "operation")
 
@@ -30,13 +30,13 @@ class Endpoint:
         return inner
 
 
-def to_endpoints(path: str, messages_path: str, *, count_tokens: bool) -> dict[str, Endpoint]:
-    """The endpoints by path."""
-    endpoints = {path: Endpoint(path, messages_path, "chat")}
+def to_routes(path: str, messages_path: str, *, count_tokens: bool) -> dict[str, Route]:
+    """The routes by path."""
+    routes = {path: Route(path, messages_path, "chat")}
     if count_tokens:
         below = to_count_path(path)
-        endpoints[below] = Endpoint(below, to_count_path(messages_path), "count_tokens")
-    return endpoints
+        routes[below] = Route(below, to_count_path(messages_path), "count_tokens")
+    return routes
 
 
 def to_count_path(path: str) -> str:
