@@ -26,8 +26,9 @@ from chatcompat._telemetry import (
 from chatcompat.asgi.headers import lowered
 from chatcompat.asgi.middleware import ChatCompatMiddleware
 from chatcompat.asgi.models import ModelsOption
+from chatcompat.asgi.routes import Route
 from chatcompat.dialect import DialectOption
-from chatcompat.record import ExchangeRecord, OnExchange, combine_observers
+from chatcompat.record import ExchangeRecord, OnExchange, Operation, combine_observers
 from chatcompat.request.bounds import RequestBounds
 from chatcompat.store import ThinkingStore
 
@@ -60,6 +61,7 @@ class _Options(TypedDict, total=False):
     models_path: str | None
     models: ModelsOption | None
     model_aliases: Mapping[str, str] | None
+    count_tokens: bool
     path_hints: bool
     max_body_bytes: int
     max_reply_bytes: int
@@ -113,23 +115,23 @@ class TracedChatCompatMiddleware(ChatCompatMiddleware):
         observer = self._observe if on_exchange is None else combine_observers(self._observe, on_exchange)
         super().__init__(app, on_exchange=observer, **options)
         version = chatcompat.__version__
-        self._shared: _Attributes = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": provider}
+        self._shared: _Attributes = {"gen_ai.provider.name": provider}
         self._tracer = trace.get_tracer("chatcompat", version, tracer_provider, SCHEMA_URL)
         self._metrics = _Metrics(metrics.get_meter("chatcompat", version, meter_provider, SCHEMA_URL), max_models)
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _serve(self, route: Route, scope: Scope, receive: Receive, send: Send) -> None:
         has_parent = trace.get_current_span().get_span_context().is_valid
         with self._tracer.start_as_current_span(
-            "chat",
+            route.operation,
             context=None if has_parent else propagate.extract(_carrier(scope)),
             kind=SpanKind.INTERNAL if has_parent else SpanKind.SERVER,
-            attributes=self._shared | _server(scope),
+            attributes=self._shared | _operation(route.operation) | _server(scope),
             record_exception=False,  # the text of an exception may contain content
             set_status_on_exception=False,
         ) as span:
             token = _span.set(span)
             try:
-                await super()._serve(scope, receive, send)
+                await super()._serve(route, scope, receive, send)
             finally:
                 _span.reset(token)
 
@@ -137,11 +139,11 @@ class TracedChatCompatMiddleware(ChatCompatMiddleware):
         span = _span.get()
         if span.is_recording():
             if record.model is not None:
-                span.update_name(f"chat {to_name(record.model)}")
+                span.update_name(f"{record.operation} {to_name(record.model)}")
             span.set_attributes(_to_attributes(record))
             if record.error_type is not None:
                 span.set_status(StatusCode.ERROR)
-        self._metrics.record(record, self._shared)
+        self._metrics.record(record, self._shared | _operation(record.operation))
 
 
 class _Metrics:
@@ -218,6 +220,10 @@ def _to_attributes(record: ExchangeRecord) -> _Attributes:
 
 def _known(values: Mapping[str, str | bool | int | float | list[str] | None]) -> _Attributes:
     return {name: value for name, value in values.items() if value is not None}
+
+
+def _operation(operation: Operation) -> _Attributes:
+    return {"gen_ai.operation.name": operation}
 
 
 def _carrier(scope: Scope) -> dict[str, list[str]]:

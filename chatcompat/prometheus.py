@@ -67,6 +67,12 @@ class PrometheusMetrics:
         self._credits = Counter(
             "chatcompat_credits", "Credits used, as reported by the service.", ("model",), registry=registry
         )
+        self._counts = Counter(
+            "chatcompat_token_counts",
+            "Requests that only counted tokens. The other metrics leave them out.",
+            ("model", "status"),
+            registry=registry,
+        )
         self._ignored = Counter(
             "chatcompat_ignored_fields", "Request fields that were ignored.", ("field",), registry=registry
         )
@@ -95,8 +101,11 @@ class PrometheusMetrics:
     def __call__(self, record: ExchangeRecord) -> None:
         """Count an exchange."""
         model = label_model(self._models, record.model, record) or OTHER
-        streaming = "true" if record.streaming else "false"
         status = NONE if record.status is None else str(record.status)
+        if record.operation == "count_tokens":  # it uses no tokens, and is faster than a completion
+            self._counts.labels(model, status).inc()
+            return
+        streaming = "true" if record.streaming else "false"
         self._requests.labels(model, status, streaming, record.finish_reason or NONE).inc()
         if record.error_type is not None:
             self._errors.labels(model, record.error_type).inc()

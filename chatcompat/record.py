@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 __all__ = ["ExchangeRecord", "OnExchange", "combine_observers"]
+
+Operation = Literal["chat", "count_tokens"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,8 @@ class ExchangeRecord:
             thinking or a tool call. None if there was none.
         error_param: `param` of the error that the client got: the path of the request field that is wrong.
         error_code: `code` of the error that the client got, at most 200 characters.
+        operation: `chat`, or `count_tokens` for a request that only counts tokens. Its usage is None, since counting
+            uses no tokens.
     """
 
     model: str | None
@@ -47,6 +51,7 @@ class ExchangeRecord:
     time_to_first_token: float | None = None
     error_param: str | None = None
     error_code: str | None = None
+    operation: Operation = "chat"
 
 
 OnExchange = Callable[[ExchangeRecord], object]

@@ -7,6 +7,7 @@ from msgspec import UNSET, Struct
 
 from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption, to_dialect
 from chatcompat.errors import ErrorReply, InvalidRequest, to_param
+from chatcompat.record import Operation
 from chatcompat.reply.collector import CompletionCollector, to_chat_completion
 from chatcompat.reply.context import ReplyContext
 from chatcompat.reply.errors import to_chat_error
@@ -14,13 +15,15 @@ from chatcompat.reply.fast_deltas import FastChunkStream
 from chatcompat.reply.stream import MAX_HELD_BYTES, ChunkStream
 from chatcompat.reply.summary import ReplySummary
 from chatcompat.reply.text_only import to_plain_completion
+from chatcompat.reply.token_count import to_chat_count, to_count_error
 from chatcompat.request import Decoded, TranslatedRequest, decode_chat_request, to_messages_request
 from chatcompat.request.bounds import DEFAULT_BOUNDS, RequestBounds
 from chatcompat.request.prefix import follows
+from chatcompat.request.token_count import to_count_request
 from chatcompat.wire.decode import decode_message, to_native_error
 from chatcompat.wire.sse import MAX_EVENT_BYTES
 
-__all__ = ["Translation", "translate"]
+__all__ = ["TokenCount", "Translation", "translate"]
 
 
 THINKING: Final = "messages[].reasoning_details"
@@ -43,6 +46,7 @@ class Translation(Struct, frozen=True):
         choices: How many choices the client asked for (`n`). Send the body, and translate its reply, so many times.
         betas: The names in the `anthropic-beta` header to send with it.
         may_be_unchanged: Whether a 304 is a valid reply. Never, for a chat completion.
+        operation: `operation` of the `ExchangeRecord`.
     """
 
     body: bytes
@@ -56,6 +60,7 @@ class Translation(Struct, frozen=True):
     choices: int = 1
     betas: tuple[str, ...] = ()
     may_be_unchanged: ClassVar[bool] = False
+    operation: ClassVar[Operation] = "chat"
 
     def reply(self, body: bytes) -> bytes:
         """Translate a whole messages reply into a chat completion.
@@ -125,6 +130,92 @@ class Translation(Struct, frozen=True):
         if self.streaming:
             return self.stream(max_event_bytes=max_event_bytes, max_held_bytes=max_held_bytes)
         return self.collector(max_event_bytes=max_event_bytes)
+
+    def token_count(self) -> "TokenCount":
+        """Return the request that counts the tokens of this one, for `POST /v1/messages/count_tokens`."""
+        body, not_counted = to_count_request(self.body)
+        return TokenCount(
+            body=body,
+            dialect=self.dialect,
+            version=self.version,
+            model=self.model,
+            ignored=self.ignored + not_counted,
+            betas=self.betas,
+        )
+
+
+class TokenCount(Struct, frozen=True):
+    """A request that counts the tokens of a translated request. Its methods translate the reply.
+
+    Attributes:
+        body: The body of `POST /v1/messages/count_tokens`, as JSON.
+        dialect: What the inner app accepts, for the model of this request.
+        version: The `anthropic-version` header to send with it.
+        model: The model that the client named.
+        ignored: Paths of the request fields that were dropped or changed, and of those that are not counted.
+        betas: The names in the `anthropic-beta` header to send with it.
+        streaming: Whether the reply is a stream. Never, for a count.
+        may_be_unchanged: Whether a 304 is a valid reply. Never, for a count.
+        operation: `operation` of the `ExchangeRecord`.
+    """
+
+    body: bytes
+    dialect: Dialect
+    version: str
+    model: str
+    ignored: tuple[str, ...]
+    betas: tuple[str, ...] = ()
+    streaming: ClassVar[bool] = False
+    may_be_unchanged: ClassVar[bool] = False
+    operation: ClassVar[Operation] = "count_tokens"
+
+    def reply(self, body: bytes) -> bytes:
+        """Translate the native count.
+
+        Args:
+            body: The reply, as JSON.
+
+        Raises:
+            InvalidReply: The reply is not a count of tokens.
+        """
+        return to_chat_count(body)
+
+    def whole_reply(self, body: bytes) -> tuple[bytes, ReplySummary]:
+        """Translate the native count, with an empty summary: counting uses no tokens.
+
+        Args:
+            body: The reply, as JSON.
+
+        Raises:
+            InvalidReply: The reply is not a count of tokens.
+        """
+        return to_chat_count(body), ReplySummary()
+
+    def error(self, status: int, body: bytes) -> bytes:
+        """Translate a native error reply into a chat error body.
+
+        Args:
+            status: The HTTP status of the reply.
+            body: The reply. If it is not a native error, the error body is made from the status.
+        """
+        return self.error_reply(status, body).body
+
+    def error_reply(self, status: int, body: bytes) -> ErrorReply:
+        """Translate a native error reply like `error`, and keep its status and type.
+
+        Args:
+            status: The HTTP status of the reply.
+            body: The reply. If it is not a native error, the error body is made from the status.
+        """
+        return to_count_error(status, body)
+
+    def event_reader(self, *, max_event_bytes: int, max_held_bytes: int) -> None:
+        """Return None: a count is never an event stream.
+
+        Args:
+            max_event_bytes: Not used.
+            max_held_bytes: Not used.
+        """
 
 
 def translate(

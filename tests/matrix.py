@@ -1,9 +1,11 @@
-"""What talks to what: the tables of clients and servers in `docs`, each cell with the tests that it comes from."""
+"""What talks to what: the tables of clients, frameworks and servers in `docs`, each cell with its tests."""
 
 import ast
+import re
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.clients.python.environments import CLIENTS, requirements
 from tests.servers.conftest import CELLS, FRAMEWORKS
 from tests.servers.running import SERVERS
 
@@ -76,6 +78,65 @@ NODE_TEXTS = {
         "abort": "`abortSignal`: the service is told",
     },
 }
+# By name in `CLIENTS`: what the client is called, and what its script uses in each scenario.
+SCRIPTS = {
+    "langchain": {
+        "": "LangChain",
+        "plain": "`ChatOpenAI.invoke`",
+        "streamed": "`stream`, with usage",
+        "tool loop": "`create_agent`, whole and streamed",
+        "structured output": "`with_structured_output`: `json_schema`, `function_calling`, `json_mode`",
+        "abort": "`break`",
+    },
+    "pydantic_ai": {
+        "": "pydantic-ai",
+        "plain": "`Agent.run_sync`",
+        "streamed": "`run_stream`",
+        "tool loop": "`tools`",
+        "structured output": "`ToolOutput`, `NativeOutput`, `PromptedOutput`",
+        "abort": "`run_stream` left early",
+    },
+    "instructor": {
+        "": "instructor",
+        "plain": "`create` without a model",
+        "streamed": "`create`, `create_partial`",
+        "tool loop": "a retry with the validation error",
+        "structured output": "`TOOLS`, `JSON`, `JSON_SCHEMA`, `MD_JSON`",
+        "abort": "the stream closed",
+    },
+    "llama_index": {
+        "": "LlamaIndex, `OpenAILike`",
+        "plain": "`chat`",
+        "streamed": "`stream_chat`",
+        "tool loop": "`FunctionAgent`",
+        "structured output": "`as_structured_llm`, `structured_predict`",
+        "abort": "a task cancelled",
+    },
+    "openai_agents": {
+        "": "OpenAI Agents SDK",
+        "plain": "`Runner.run`",
+        "streamed": "`run_streamed`",
+        "tool loop": "`function_tool`, whole and streamed",
+        "structured output": "`output_type`, whole and streamed",
+        "abort": "`result.cancel`",
+    },
+    "agno": {
+        "": "Agno, `OpenAILike`",
+        "plain": "`Agent.run`",
+        "streamed": "`run(stream=True)`",
+        "tool loop": "`tools`, whole and streamed",
+        "structured output": "`output_schema`",
+        "abort": "a task cancelled",
+    },
+    "llm": {
+        "": "the `llm` command",
+        "plain": "`--no-stream`",
+        "streamed": "by default",
+        "tool loop": "`--functions`, whole and streamed",
+        "structured output": "`--schema`, whole and streamed",
+        "abort": "Ctrl-C",
+    },
+}
 
 
 def functions(*paths: Path) -> list[str]:
@@ -91,6 +152,18 @@ def clients() -> str:
         for scenario, cell in PYTHON.items()
     ]
     head = ["| | `openai` for Python | `openai` for Node | AI SDK, `openai-compatible` |", "|---|---|---|---|"]
+    return "\n".join([*head, *rows]) + "\n"
+
+
+def frameworks() -> str:
+    """A row for each client, with the release that is tested."""
+    scenarios = [name for name in next(iter(SCRIPTS.values())) if name]
+    rows = []
+    for client, texts in SCRIPTS.items():
+        package = CLIENTS[client][0].partition("[")[0]
+        (release,) = re.findall(rf"^{package}==(\S+)", requirements(client).read_text(encoding="utf-8"), re.MULTILINE)
+        rows.append(f"| {texts['']} {release} | " + " | ".join(texts[scenario] for scenario in scenarios) + " |")
+    head = [f"| | {' | '.join(scenarios)} |", "|" + "---|" * (len(scenarios) + 1)]
     return "\n".join([*head, *rows]) + "\n"
 
 

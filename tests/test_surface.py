@@ -49,7 +49,7 @@ SURFACE = {
     "chatcompat.redis": ["RedisStore"],
     "chatcompat.simulator": ["create_app"],
     "chatcompat.store": ["BatchThinkingStore", "MAX_ENTRY_BYTES", "MemoryStore", "ThinkingStore"],
-    "chatcompat.translation": ["Translation", "translate"],
+    "chatcompat.translation": ["TokenCount", "Translation", "translate"],
     "chatcompat.upstream": ["Upstream", "UpstreamBroken"],
 }
 

@@ -126,6 +126,7 @@ class Exchange:
             response_id=summary.id or None,
             response_model=summary.model or None,
             time_to_first_token=None if self._first_token_at is None else self._first_token_at - began,
+            operation=served.operation,
         )
 
     # ------------------------------------------------------------ the inner app's side

@@ -2,25 +2,22 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from types import EllipsisType
 from typing import Final
-from urllib.parse import quote
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chatcompat.asgi.choices import Choices
 from chatcompat.asgi.discovery import Discovery
 from chatcompat.asgi.exchange import Exchange
-from chatcompat.asgi.headers import Headers, is_encoded, is_json, media_type, to_betas, too_large
+from chatcompat.asgi.headers import to_betas
 from chatcompat.asgi.http import (
     SERVER_SHUTDOWN,
     ClientDisconnected,
-    hide_extensions,
     respond,
     route_path,
-    server_shutdown,
 )
 from chatcompat.asgi.inner_calls import InnerCalls
 from chatcompat.asgi.limits import Limits
@@ -28,15 +25,17 @@ from chatcompat.asgi.models import ModelsApp, ModelsOption, to_model_aliases
 from chatcompat.asgi.path_hints import PathHints
 from chatcompat.asgi.pause_turn import Continued
 from chatcompat.asgi.received_headers import ReceivedHeaders, read_headers
+from chatcompat.asgi.request_reader import check_headers, read_body
+from chatcompat.asgi.routes import Route, to_routes
 from chatcompat.asgi.thinking import ThinkingCache
 from chatcompat.dialect import DEFAULT_DIALECT, DialectOption, check_option, to_dialect
 from chatcompat.errors import InvalidReply, InvalidRequest
-from chatcompat.record import ExchangeRecord, OnExchange
+from chatcompat.record import ExchangeRecord, OnExchange, Operation
 from chatcompat.reply.turn_keys import CREDENTIALS
 from chatcompat.request import Decoded, decode_chat_request
 from chatcompat.request.bounds import DEFAULT_BOUNDS, RequestBounds
 from chatcompat.store import MemoryStore, ThinkingStore
-from chatcompat.translation import Translation, translate_decoded
+from chatcompat.translation import TokenCount, Translation, translate_decoded
 from chatcompat.wire.sse import MAX_EVENT_BYTES
 
 _logger: Final = logging.getLogger(__name__)
@@ -64,6 +63,8 @@ class ChatCompatMiddleware:
         models: The list of models: ids, or a mapping from id to further fields. By default the inner app's own list.
         model_aliases: Native model ids by the names that chat clients use for them, for clients with fixed names. By
             default none. They do not change the list of models, nor native requests.
+        count_tokens: Serve `POST {path}/count_tokens`, which counts the tokens of a chat request by the inner app's own
+            `POST {messages_path}/count_tokens` (False).
         path_hints: Explain a 404 of the inner app at a path that a wrong base URL leads to, such as
             `/v1/v1/chat/completions`, or that belongs to another API, such as `/v1/responses`. Only paths below the
             prefix of `path` are explained (True).
@@ -109,6 +110,7 @@ class ChatCompatMiddleware:
         models_path: str | None = "/v1/models",
         models: ModelsOption | None = None,
         model_aliases: Mapping[str, str] | None = None,
+        count_tokens: bool = False,
         path_hints: bool = True,
         max_body_bytes: int = 32 * MIB,
         max_reply_bytes: int = 32 * MIB,
@@ -135,9 +137,8 @@ class ChatCompatMiddleware:
         self.app = app
         self._dialect = check_option(dialect)
         self._discovery = Discovery(app, path, messages_path)
-        self._path = path
-        self._messages_path = messages_path
-        self._raw_messages_path = quote(messages_path).encode()
+        self._routes = to_routes(path, messages_path, count_tokens=count_tokens)
+        self._paths = tuple(self._routes)
         self._bounds = bounds
         self._strict = strict
         self._on_exchange = on_exchange
@@ -162,65 +163,48 @@ class ChatCompatMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve requests for the endpoint, and pass others through unchanged."""
         if (
-            scope["type"] != "http"
-            or not scope["path"].endswith(self._path)
-            or route_path(scope) != self._path
-            or scope["method"] == "OPTIONS"
+            scope["type"] == "http"
+            and scope["path"].endswith(self._paths)
+            and scope["method"] != "OPTIONS"
+            and (route := self._routes.get(route_path(scope))) is not None
         ):
-            await self._other(scope, receive, send)
+            await self._serve(route, scope, receive, send)
         else:
-            await self._serve(scope, receive, send)
+            await self._other(scope, receive, send)
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _serve(self, route: Route, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.monotonic()
+        unread = partial(_unread, began, route.operation)
         headers = read_headers(scope.get("headers", ()), self._limits.max_header_bytes)
         try:
-            _check_headers(scope["method"], headers, self._limits)
-            body = await _read_body(receive, self._limits.max_body_bytes)
-            version = headers.fields.get(b"anthropic-version")
-            decoded = decode_chat_request(body, self._bounds)
-            if self._model_aliases:
-                decoded.chat.model = self._model_aliases.get(decoded.chat.model, decoded.chat.model)
-            dialect = to_dialect(self._dialect, decoded.chat.model)
-            if dialect.discover:
-                dialect = await self._discovery.find(
-                    decoded.chat.model, dialect, headers.pairs(), headers.fields, scope
-                )
-            thinking_cache = self._thinking_cache(headers, decoded) if dialect.reasoning != "none" else None
-            if thinking_cache is not None and thinking_cache.lost:
-                await thinking_cache.restore()
-            translation = translate_decoded(
-                decoded,
-                dialect=dialect,
-                version=version.decode("latin-1") if version is not None else None,
-                strict=self._strict,
-                bounds=self._bounds,
-                betas=to_betas(headers.pairs()) if b"anthropic-beta" in headers.fields else (),
-            )
+            if scope["method"] != "POST":
+                raise InvalidRequest("Use POST for this endpoint.", code="method_not_allowed", status=405)  # noqa: TRY301
+            translation, thinking_cache = await self._translate(headers, scope, receive)
         except ClientDisconnected:
-            self._report(_unread(None, "client_disconnected", began))
+            self._report(unread(None, "client_disconnected"))
             return
         except (InvalidRequest, InvalidReply) as error:
-            await self._refuse(error, send, began)
+            await self._refuse(error, send, unread)
             return
         except OSError:  # raised by `receive`
-            self._report(_unread(None, "client_disconnected", began))
+            self._report(unread(None, "client_disconnected"))
             raise
         except Exception:  # raised by `dialect`; the server turns it into a 500
-            self._report(_unread(500, "server_error", began))
+            self._report(unread(500, "server_error"))
             raise
         except BaseException:
-            self._report(_unread(None, "cancelled", began))
+            self._report(unread(None, "cancelled"))
             raise
+        served = translation if route.operation == "chat" else translation.token_count()
         inner_headers = headers.to_inner(
-            dialect=translation.dialect,
-            version=translation.version,
-            length=len(translation.body),
-            betas=translation.betas,
+            dialect=served.dialect, version=served.version, length=len(served.body), betas=served.betas
         )
-        inner = self._inner_scope(scope, inner_headers)
+        inner = route.inner_scope(scope, inner_headers)
         exchange: Exchange | Choices
-        if translation.choices == 1:
+        if isinstance(served, TokenCount):
+            exchange = Exchange(served, receive, send, self._limits, None)
+            running = exchange.run(self.app, inner)
+        elif translation.choices == 1:
             exchange = Exchange(translation, receive, send, self._limits, thinking_cache)
             running = exchange.run(self._inner_app(translation, exchange), inner)
         else:
@@ -232,15 +216,43 @@ class ChatCompatMiddleware:
             if self._on_exchange is not None:
                 self._report(exchange.record(began))
 
-    async def _refuse(self, error: InvalidRequest | InvalidReply, send: Send, began: float) -> None:
+    async def _translate(
+        self, headers: ReceivedHeaders, scope: Scope, receive: Receive
+    ) -> tuple[Translation, ThinkingCache | None]:
+        """Read the request and translate it. The thinking cache is None if no thinking is to be kept."""
+        check_headers(headers, self._limits)
+        body = await read_body(receive, self._limits.max_body_bytes)
+        version = headers.fields.get(b"anthropic-version")
+        decoded = decode_chat_request(body, self._bounds)
+        if self._model_aliases:
+            decoded.chat.model = self._model_aliases.get(decoded.chat.model, decoded.chat.model)
+        dialect = to_dialect(self._dialect, decoded.chat.model)
+        if dialect.discover:
+            dialect = await self._discovery.find(decoded.chat.model, dialect, headers.pairs(), headers.fields, scope)
+        thinking_cache = self._thinking_cache(headers, decoded) if dialect.reasoning != "none" else None
+        if thinking_cache is not None and thinking_cache.lost:
+            await thinking_cache.restore()
+        translation = translate_decoded(
+            decoded,
+            dialect=dialect,
+            version=version.decode("latin-1") if version is not None else None,
+            strict=self._strict,
+            bounds=self._bounds,
+            betas=to_betas(headers.pairs()) if b"anthropic-beta" in headers.fields else (),
+        )
+        return translation, thinking_cache
+
+    async def _refuse(
+        self, error: InvalidRequest | InvalidReply, send: Send, unread: Callable[..., ExchangeRecord]
+    ) -> None:
         """Answer a refused request, or one that the server's shutdown interrupts."""
-        record = _unread(None, "cancelled", began)
+        record = unread(None, "cancelled")
         try:
             await respond(send, error.status, error.body, [(b"allow", b"POST")] * (error.status == 405))  # noqa: PLR2004
             error_type = SERVER_SHUTDOWN if error.code == SERVER_SHUTDOWN else "invalid_request_error"
-            record = _unread(error.status, error_type, began, error)
+            record = unread(error.status, error_type, error)
         except Exception:  # raised by `send`: the client left
-            record = _unread(None, "client_disconnected", began)
+            record = unread(None, "client_disconnected")
             raise
         finally:
             self._report(record)
@@ -264,17 +276,13 @@ class ChatCompatMiddleware:
         except Exception:  # a failing observer must not affect the client
             _logger.exception("on_exchange failed")
 
-    def _inner_scope(self, scope: Scope, headers: Headers) -> Scope:
-        path = scope["path"].removesuffix(self._path) + self._messages_path
-        inner = {**scope, "path": path, "headers": headers}
-        if inner.get("raw_path") is not None:
-            inner["raw_path"] = quote(path).encode() if path != self._messages_path else self._raw_messages_path
-        hide_extensions(inner)
-        return inner
-
 
 def _unread(
-    status: int | None, error_type: str, began: float, error: InvalidRequest | InvalidReply | None = None
+    began: float,
+    operation: Operation,
+    status: int | None,
+    error_type: str,
+    error: InvalidRequest | InvalidReply | None = None,
 ) -> ExchangeRecord:
     """The record of a request that never reached the inner app. `status` is None if the client left."""
     duration = time.monotonic() - began
@@ -290,45 +298,5 @@ def _unread(
         error_type=error_type,
         error_param=error.param if isinstance(error, InvalidRequest) else None,
         error_code=None if error is None else error.code,
+        operation=operation,
     )
-
-
-def _check_headers(method: str, headers: ReceivedHeaders, limits: Limits) -> None:
-    """Refuse a request by its method and headers, before its body is read."""
-    if method != "POST":
-        raise InvalidRequest("Use POST for this endpoint.", code="method_not_allowed", status=405)
-    fields = headers.fields
-    if (refusal := too_large(headers.size, limits.max_header_bytes)) is not None:
-        raise refusal
-    media = media_type(fields)
-    if not (media is None or is_json(media)):
-        raise InvalidRequest(
-            "Send the request as content-type: application/json.", code="unsupported_media_type", status=415
-        )
-    if is_encoded(fields):
-        raise InvalidRequest("Send the request without a content-encoding.", code="unsupported_encoding", status=415)
-    length = fields.get(b"content-length") or b""
-    # Only to refuse early. The bytes are counted in `_read_body`, whatever the header says.
-    if length.isdigit() and (len(length) > 18 or int(length) > limits.max_body_bytes):  # noqa: PLR2004
-        raise _body_too_large(limits.max_body_bytes)
-
-
-async def _read_body(receive: Receive, max_body_bytes: int) -> bytes:
-    pieces: list[bytes] = []
-    size, more_body = 0, True
-    while more_body:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise server_shutdown() if message.get("reason") == SERVER_SHUTDOWN else ClientDisconnected
-        piece = bytes(message.get("body", b""))
-        size += len(piece)
-        if size > max_body_bytes:
-            raise _body_too_large(max_body_bytes)
-        if piece:
-            pieces.append(piece)
-        more_body = message.get("more_body", False)
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-
-def _body_too_large(max_body_bytes: int) -> InvalidRequest:
-    return InvalidRequest(f"The request is larger than {max_body_bytes} bytes.", code="request_too_large", status=413)

@@ -115,6 +115,7 @@ class _ModelList:
     body = b""
     streaming = False
     ignored = ()
+    operation: Final = "chat"  # its exchange has no record
 
     def __init__(self, model: str, *, may_be_unchanged: bool) -> None:
         self.model = model

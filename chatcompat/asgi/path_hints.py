@@ -6,10 +6,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chatcompat.asgi.headers import HOP_BY_HOP, REPRESENTATION_HEADERS, Headers, lowered
 from chatcompat.asgi.http import respond, route_path
+from chatcompat.asgi.routes import to_count_path
 from chatcompat.errors import to_error_body
 
 _ENDPOINT: Final = "/chat/completions"
-_SERVED: Final = (_ENDPOINT, "/models")
+_SERVED: Final = (_ENDPOINT, f"{_ENDPOINT}/count_tokens", "/models")
 
 # Endpoints of https://platform.openai.com/docs/api-reference that have no native counterpart.
 _NOT_SERVED: Final = (
@@ -39,14 +40,17 @@ class PathHints:
     """Calls `app`, and replaces its 404 at a likely wrong path by a chat error that names the endpoint.
 
     Any other reply passes unchanged, so no path of `app` is hidden. Only paths below the prefix of `path` are known.
-    With `from_root`, also those above it, which belong to the host app in a mounted service.
+    With `from_root`, also those above it, which belong to the host app in a mounted service. With `count_tokens`, `app`
+    counts tokens itself, and its 404 there names what is missing.
     """
 
-    def __init__(self, app: ASGIApp, path: str, *, from_root: bool = False) -> None:
+    def __init__(self, app: ASGIApp, path: str, *, from_root: bool = False, count_tokens: bool = False) -> None:
         self._app = app
         self._path = path
         self._from_root = from_root
-        self._known = _to_hints(path, "", from_root=from_root).keys()
+        self._known = set(_to_hints(path, "", from_root=from_root))
+        if count_tokens:
+            self._known.remove(to_count_path(path))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -91,6 +95,10 @@ def _to_hints(path: str, root: str, *, from_root: bool) -> dict[str, str]:
         f"{trimmed}/": f"{there}, without a slash at its end.",
         f"{prefix}/{_ENDPOINT}": f"{there}. This URL has two slashes in a row. {base}, without a slash at its end.",
     }
+    hints[to_count_path(path)] = (
+        f"Counting tokens is not turned on here. {there}. The operator can set count_tokens=True, or start "
+        "`chatcompat serve` with --count-tokens."
+    )
     for tail in (*_SERVED, *_NOT_SERVED):
         hints[f"{trimmed}{tail}"] = f"{there}. The base URL already names the whole endpoint. {base}."
         if prefix:

@@ -3,13 +3,14 @@
 from typing import Protocol
 
 from chatcompat.errors import ErrorReply
+from chatcompat.record import Operation
 from chatcompat.reply.collector import CompletionCollector
 from chatcompat.reply.stream import ChunkStream
 from chatcompat.reply.summary import ReplySummary
 
 
 class ServedRequest(Protocol):
-    """A translated request, and the translation of its reply. `Translation` implements it."""
+    """A translated request, and the translation of its reply. `Translation` and `TokenCount` implement it."""
 
     @property
     def body(self) -> bytes:
@@ -30,6 +31,10 @@ class ServedRequest(Protocol):
     @property
     def may_be_unchanged(self) -> bool:
         """Whether the request is conditional, so that a 304 is a valid reply."""
+
+    @property
+    def operation(self) -> Operation:
+        """What the request asks for."""
 
     def whole_reply(self, body: bytes) -> tuple[bytes, ReplySummary]:
         """The client's body for a complete reply, and its summary. Raises `InvalidReply`."""

@@ -2,8 +2,7 @@
 
 import math
 import sys
-from typing import Annotated, Final
-from urllib.parse import urlsplit
+from typing import Annotated
 
 import anyio
 import httpx2
@@ -14,25 +13,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Column, Table
 from rich.text import Text
 
-from chatcompat.check import RULES, Broken, Endpoint, Outcome, Rule, judge
-from chatcompat.check.endpoint import PATH, EndpointReply, quote, read
-
-_UNAUTHORIZED: Final = frozenset({401, 403})
-_NOT_FOUND: Final = 404
-
-
-class _CannotRun(Exception):
-    """The endpoint cannot be tested."""
-
-
-class _Model(msgspec.Struct):
-    id: Annotated[str, msgspec.Meta(min_length=1)]
-
-
-class _Models(msgspec.Struct):
-    """The minimum needed to choose a model. The rule `models` checks the full shape."""
-
-    data: Annotated[list[_Model], msgspec.Meta(min_length=1)]
+from chatcompat.check import RULES, Endpoint, Outcome, Rule, judge
+from chatcompat.check.endpoint import quote
+from chatcompat.check.target import CannotRun, choose, reach, to_base, to_key
 
 
 def check(
@@ -58,55 +41,30 @@ def check(
     The exit status is 0 if all rules hold, 1 if some fail, and 2 if they could not be run.
     """
     try:
-        rules = _chosen(only or [])
+        rules = choose(RULES, only or [])
         if list_:
             _print_rules(rules)
             return 0
         base = _base(url)
         if not (timeout > 0 and math.isfinite(timeout)):
-            raise _CannotRun("--timeout must be a finite number of seconds greater than 0.")  # noqa: TRY301
+            raise CannotRun("--timeout must be a finite number of seconds greater than 0.")  # noqa: TRY301
         report = _print_json if json else _print_table
-        return report(base, *anyio.run(_run, base, model, _sendable(api_key or ""), rules, timeout))
-    except _CannotRun as error:
+        return report(base, *anyio.run(_run, base, model, to_key(api_key or ""), rules, timeout))
+    except CannotRun as error:
         print(f"chatcompat check: {error}", file=sys.stderr)
         return 2
 
 
-def _chosen(only: list[str]) -> list[Rule]:
-    known = {rule.id for rule in RULES}
-    if unknown := [name for name in only if name not in known]:
-        raise _CannotRun(f"no such rule: {quote(', '.join(unknown))}. Use --list to print all rules.")
-    return [rule for rule in RULES if not only or rule.id in only]
-
-
 def _base(url: str | None) -> str:
-    """Return the base URL: without `/chat/completions` at its end, and with `/v1` if it has no path."""
-    if url is None:
-        raise _CannotRun("the URL of the endpoint is missing. Pass one, such as http://127.0.0.1:8000/v1.")
-    try:
-        parts = urlsplit(url)
-        is_url = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc and parts.port != 0
-    except ValueError:  # bad brackets or a bad port
-        is_url = False
-    if not is_url:
-        raise _CannotRun("the URL must have the form http(s)://host[:port][/path], without credentials.")
-    base = url.partition("?")[0].partition("#")[0].rstrip("/").removesuffix(PATH)
-    if urlsplit(base).path:
-        return base
-    print(f"chatcompat check: the URL has no path, so /v1 is added: {base}/v1", file=sys.stderr)
-    return f"{base}/v1"
-
-
-def _sendable(key: str) -> str:
-    """Return the key, or refuse it here: the HTTP client's own error would quote it."""
-    if not (key.isascii() and key.isprintable()):
-        raise _CannotRun("the API key may only contain printable ASCII characters. Check it for line breaks.")
-    return key
+    base = to_base(url or "")
+    if url is not None and not url.startswith(base):
+        print(f"chatcompat check: the URL has no path, so /v1 is added: {base}", file=sys.stderr)
+    return base
 
 
 async def _run(base: str, model: str | None, key: str, rules: list[Rule], patience: float) -> tuple[str, list[Outcome]]:
     async with httpx2.AsyncClient(timeout=patience) as client:
-        asked = await _reach(Endpoint(client, base, model or "", key), patience)
+        asked = await reach(Endpoint(client, base, model or "", key), patience)
         endpoint = Endpoint(client, base, asked, key)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         console = Console(stderr=True)
@@ -121,42 +79,6 @@ async def _run(base: str, model: str | None, key: str, rules: list[Rule], patien
                     verdict = "holds" if outcomes[-1].why is None else "fails"
                     print(f"{number}/{len(rules)} {rule.id} {verdict}", file=sys.stderr, flush=True)
     return asked, outcomes
-
-
-async def _reach(endpoint: Endpoint, patience: float) -> str:
-    """Return the model to request. Raises `_CannotRun` if the endpoint is unreachable or refuses the credential."""
-    try:
-        with anyio.fail_after(patience):
-            if not endpoint.model:
-                endpoint.model = await _first_model(endpoint)
-            reply = await endpoint.post()
-    except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError, Broken) as error:
-        text = f"{endpoint.base} does not answer: {type(error).__name__} {error}"
-        raise _CannotRun(endpoint.without_key(text)) from None
-    _look_at(reply)
-    if reply.status == _NOT_FOUND:
-        text = f"{endpoint.base}{PATH} does not exist, or has no model {quote(endpoint.model)}: {quote(reply.body)}"
-        raise _CannotRun(endpoint.without_key(text))
-    return endpoint.model
-
-
-async def _first_model(endpoint: Endpoint) -> str:
-    reply = await endpoint.send("GET", "/models")
-    _look_at(reply)
-    try:
-        return read(reply.ok().body, _Models).data[0].id
-    except Broken as broken:
-        text = f"{endpoint.base}/models lists no model. Choose one with --model. {broken}"
-        raise _CannotRun(endpoint.without_key(text)) from None
-
-
-def _look_at(reply: EndpointReply) -> None:
-    if reply.status in _UNAUTHORIZED:
-        raise _CannotRun(
-            f"the endpoint refuses the credential with status {reply.status}. Set OPENAI_API_KEY or --api-key."
-        )
-    if reply.pause is not None:
-        raise _CannotRun(f"the rate limit or quota is exceeded (status {reply.status}). Try again later.")
 
 
 # ---------------------------------------------------------------- output

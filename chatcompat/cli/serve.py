@@ -83,6 +83,9 @@ def serve(
         list[str] | None,
         Parameter(help="An origin whose web pages may call this server, or *. May be repeated.", negative=""),
     ] = None,
+    count_tokens: Annotated[
+        bool, Parameter(help="Serve /v1/chat/completions/count_tokens, which counts tokens.", negative="")
+    ] = False,
     path_hints: Annotated[bool, Parameter(help="Explain a 404 that a wrong base URL leads to.")] = True,
     max_body_bytes: Annotated[int, Parameter(help="The largest request.", validator=_COUNT)] = 32 * MIB,
     max_reply_bytes: Annotated[int, Parameter(help="The largest reply that is not streamed.", validator=_COUNT)] = 32
@@ -124,6 +127,7 @@ def serve(
         log_client=log_client,
         metrics=metrics,
         otel=otel,
+        count_tokens=count_tokens,
         path_hints=path_hints,
         request_timeout=request_timeout,
         connect_timeout=connect_timeout,

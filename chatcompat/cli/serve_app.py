@@ -44,6 +44,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     log_client: bool = False
     metrics: bool = False
     otel: bool = False
+    count_tokens: bool = False
     path_hints: bool = True
     request_timeout: float = 60.0
     connect_timeout: float = 10.0
@@ -60,7 +61,7 @@ def create_app(settings: Settings, requests: OpenRequests) -> ASGIApp:
     """Create the app of one process."""
     app = _create_middleware(settings)
     if settings.path_hints:
-        app = PathHints(app, ENDPOINT, from_root=True)
+        app = PathHints(app, ENDPOINT, from_root=True, count_tokens=settings.count_tokens)
     app = Healthy(StartPage(PatientApp(app, settings.request_timeout)))
     if settings.cors:
         app = CORSMiddleware(
@@ -102,6 +103,7 @@ def _create_middleware(settings: Settings) -> ASGIApp:
         strict=settings.strict,
         models=settings.models or None,
         model_aliases=settings.model_aliases,
+        count_tokens=settings.count_tokens,
         path_hints=False,  # `create_app` explains more paths
         max_body_bytes=settings.max_body_bytes,
         max_reply_bytes=settings.max_reply_bytes,

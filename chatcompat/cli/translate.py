@@ -8,6 +8,7 @@ from cyclopts import Group, Parameter
 from cyclopts.types import ExistingFile
 from cyclopts.validators import mutually_exclusive
 
+from chatcompat.cli.count import count_tokens
 from chatcompat.dialect import PRESETS
 from chatcompat.errors import ChatCompatError, InvalidReply, InvalidRequest
 from chatcompat.reply.errors import ERROR_TYPES, status_of, to_chat_error
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from io import BufferedReader
 
 _PIECE: Final = 64 * 1024  # bytes to read at once, at most
-_WAY_BACK: Final = Group("Replies", validator=mutually_exclusive)
+_MODE: Final = Group("What to print", validator=mutually_exclusive)
+_COUNT: Final = Group("Counting tokens")
 
 _DIALECTS: Final = tuple(name for name, dialect in PRESETS.items() if not dialect.discover)
 
@@ -32,10 +34,10 @@ _MINIMAL: Final = (
 def translate_stdin(
     *,
     reply: Annotated[
-        bool, Parameter(help="Translate a native reply into a chat completion.", group=_WAY_BACK, negative="")
+        bool, Parameter(help="Translate a native reply into a chat completion.", group=_MODE, negative="")
     ] = False,
     stream: Annotated[
-        bool, Parameter(help="Translate native events into a stream of chunks.", group=_WAY_BACK, negative="")
+        bool, Parameter(help="Translate native events into a stream of chunks.", group=_MODE, negative="")
     ] = False,
     request: Annotated[
         ExistingFile | None,
@@ -43,15 +45,40 @@ def translate_stdin(
     ] = None,
     dialect: Annotated[str, Parameter(help="The dialect of the messages API.", choices=_DIALECTS)] = "native",
     strict: Annotated[bool, Parameter(help="Refuse requests with fields that would be ignored.", negative="")] = False,
+    count: Annotated[
+        bool,
+        Parameter(help="Print how many tokens a chat request has, by the messages API.", group=_MODE, negative=""),
+    ] = False,
+    upstream: Annotated[
+        str | None, Parameter(help="The messages API that counts. Defaults to a built-in simulator.", group=_COUNT)
+    ] = None,
+    api_key: Annotated[
+        str, Parameter(help="The credential for the upstream.", env_var="OPENAI_API_KEY", group=_COUNT)
+    ] = "none",
+    api_key_header: Annotated[
+        bool, Parameter(help="Also send it as x-api-key, as the vendor's API requires.", negative="", group=_COUNT)
+    ] = False,
 ) -> int:
     """Translate a chat request from standard input into a messages request, or a native reply back.
+
+    With --count, print how many tokens the chat request has, in the form that `POST {path}/count_tokens` answers.
 
     Ignored fields are listed on standard error, one per line. An error is printed there too, with exit status 1.
     A native error becomes the error body that a client would get, with exit status 1.
     """
     try:
         if not (reply or stream):
-            return _translate_request(dialect, strict=strict)
+            body = sys.stdin.buffer.read()
+            translation = translate(body, dialect=PRESETS[dialect], strict=strict)
+            _name_ignored(translation.token_count().ignored if count else translation.ignored)
+            if not count:
+                _write(translation.body + b"\n")
+                return 0
+            counted, answer = count_tokens(
+                body, PRESETS[dialect], upstream=upstream, api_key=api_key, api_key_header=api_key_header
+            )
+            _write(answer + b"\n")
+            return 0 if counted else 1
         body = _MINIMAL if request is None else request.read_bytes()
         translation = translate(body, dialect=PRESETS[dialect], strict=strict)
         return _translate_stream(translation) if stream else _translate_reply(translation)
@@ -63,12 +90,9 @@ def translate_stdin(
         return 1
 
 
-def _translate_request(dialect: str, *, strict: bool) -> int:
-    translation = translate(sys.stdin.buffer.read(), dialect=PRESETS[dialect], strict=strict)
-    _write(translation.body + b"\n")
-    for path in translation.ignored:
+def _name_ignored(ignored: tuple[str, ...]) -> None:
+    for path in ignored:
         print(ascii(path)[1:-1], file=sys.stderr)  # client-chosen names: escape terminal control characters
-    return 0
 
 
 def _translate_reply(translation: Translation) -> int:

@@ -11,6 +11,7 @@ from msgspec.json import encode
 
 from chatcompat.simulator.blocks import Block, Document, Image, SearchResult, Text, ToolResult, ToolUse
 from chatcompat.simulator.faults import Faults
+from chatcompat.simulator.prompt_schema import is_open, prompted_example
 from chatcompat.simulator.reply import StopDetails
 from chatcompat.simulator.schema import example
 from chatcompat.simulator.tokens import CHARACTERS, tokens
@@ -29,6 +30,7 @@ from chatcompat.simulator.wire import (
 )
 
 MAX_QUOTE: Final = 400  # characters of the user's text
+FENCE: Final = "```json"  # a user who writes this wants JSON in a code block
 REFUSAL: Final = StopDetails("refusal", "general_harms", "The simulator was asked to refuse this request.")
 
 _WORD: Final = re.compile(r"[^\s,;:!?\"'`()\[\]{}<>]+")
@@ -85,7 +87,7 @@ def answer(
     thoughts = _thoughts(request, asked, chosen, prefix, shows_thinking=shows_thinking)
     parts = [*thoughts, *_words(request, turns, asked, chosen)]
     parts += [
-        Call(body=encode(example(tool.input_schema)).decode(), id=call_id(key, index), name=tool.name)
+        Call(body=_json(tool.input_schema, request, asked), id=call_id(key, index), name=tool.name)
         for index, tool in enumerate(chosen)
     ]
     if faults.refuse:
@@ -166,9 +168,17 @@ def _words(request: MessagesRequest, turns: list[Turn], asked: Turn, chosen: lis
         if request.tool_choice is UNSET or not isinstance(request.tool_choice, ToolChoiceAny | ToolChoiceTool):
             yield Said(body=f"I will call {' and '.join(tool.name for tool in chosen)}.")
     elif config is not UNSET and config.format is not None:
-        yield Said(body=encode(example(config.format.schema)).decode())
+        yield Said(body=_json(config.format.schema, request, asked))
+    elif FENCE in "\n".join(_texts(asked)) and (prompted := prompted_example(request, asked)) is not UNSET:
+        yield Said(body=f"{FENCE}\n{encode(prompted).decode()}\n```")
     else:
         yield Said(body=" ".join(_sentences(turns, asked)))
+
+
+def _json(schema: dict[str, object], request: MessagesRequest, asked: Turn) -> str:
+    """An example for a schema. Where it takes any object, for the schema in the prompt, if there is one."""
+    prompted = prompted_example(request, asked) if is_open(schema) else UNSET
+    return encode(example(schema) if prompted is UNSET else prompted).decode()
 
 
 def _sentences(turns: list[Turn], asked: Turn) -> Iterator[str]:

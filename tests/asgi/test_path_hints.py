@@ -113,3 +113,11 @@ async def test_a_service_keeps_its_own_routes_and_its_own_404() -> None:
     app = ChatCompatMiddleware(Starlette(routes=[Route("/v1/embeddings", embed, methods=["POST"])]))
     assert json.loads((await call(app, path="/v1/embeddings")).body) == {"data": []}
     assert (await call(app, path="/v1/elsewhere")).body == b"Not Found"
+
+
+@pytest.mark.parametrize("path", ["/v1/v1/chat/completions/count_tokens", "/chat/completions/count_tokens"])
+async def test_a_wrong_base_url_is_explained_for_a_count_too(path: str) -> None:
+    app = PathHints(Inner(b"", status=404), "/v1/chat/completions", from_root=True, count_tokens=True)
+    reply = await call(app, path=path, method="POST")
+    assert (reply.status, reply.error["code"]) == (404, "unknown_url")
+    assert "/v1" in reply.error["message"]

@@ -198,3 +198,19 @@ def test_the_launcher_of_opentelemetry_leaves_the_options_alone(tmp_path: Path) 
             finally:
                 stop(process, signal.SIGINT, 30)
     assert '"name": "chat caicaini/auto"' in (tmp_path / "out").read_text()
+
+
+COUNT = "/v1/chat/completions/count_tokens"
+
+
+def test_tokens_are_counted_where_the_option_is_set(tmp_path: Path) -> None:
+    with served(tmp_path) as off, served(tmp_path, "--count-tokens") as on:
+        status, _, body = ask(off.url + COUNT, "POST", CHAT, **KEY)
+        assert (status, json.loads(body)["error"]["code"]) == (404, "unknown_url")
+        assert b"--count-tokens" in body
+        status, _, body = ask(on.url + COUNT, "POST", CHAT, **KEY)
+        assert (status, json.loads(body)["prompt_tokens"]) == (200, 3)
+        status, _, body = ask(on.url + COUNT, "POST", CHAT | {"model": "none"}, **KEY)
+        assert (status, json.loads(body)["error"]["code"]) == (404, "model_not_found")
+        line = on.lines(2)[0]
+    assert (line["path"], line["status"], line["usage"]) == (COUNT, 200, None)

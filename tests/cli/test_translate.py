@@ -12,6 +12,7 @@ import pytest
 
 from chatcompat.cli import app
 from tests.asgi.driver import HELLO, REPLY, chat, frame
+from tests.cli.test_serve import served
 from tests.extensions import EXTENSIONS
 from tests.vendor import chat_error, chat_sse, check_chat_reply, check_messages_request
 
@@ -135,3 +136,55 @@ def test_what_makes_no_sense_is_refused(arguments: list[str]) -> None:
     assert status != 0
     assert out == b""
     assert not any("Traceback" in line for line in stderr)
+
+
+# ---------------------------------------------------------------- counting tokens
+
+COUNTED = b'{"object":"chat.completion.input_tokens","input_tokens":1,"prompt_tokens":1}\n'
+MODEL = "caicaini/auto"
+
+
+def test_tokens_are_counted_by_the_simulator() -> None:
+    status, out, stderr = run(chat(model=MODEL, seed=3, container="c"), "--count")
+    assert (status, out, stderr) == (0, COUNTED, ["seed", "container"])
+
+
+def test_tokens_are_counted_by_the_upstream(tmp_path: Path) -> None:
+    with served(tmp_path) as upstream:
+        status, out, stderr = run(chat(model=MODEL), "--count", "--upstream", f"{upstream.url}/v1", "--api-key-header")
+        assert (status, out) == (0, COUNTED)
+        assert len(stderr) == 1
+        assert "/v1 is left out" in stderr[0]
+        (line,) = upstream.lines(1)
+        assert (line["method"], line["path"], line["status"]) == ("POST", "/v1/messages/count_tokens", 200)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--api-key", "invalid"], "invalid x-api-key"),
+        (["--upstream", "http://127.0.0.1:1"], "The upstream messages service cannot be reached, or sent no reply."),
+    ],
+)
+def test_a_count_that_fails_is_the_error_that_a_client_gets(arguments: list[str], message: str) -> None:
+    status, out, _ = run(chat(model=MODEL), "--count", *arguments)
+    assert (status, json.loads(out)["error"]["message"], chat_error(json.loads(out))) == (1, message, [])
+
+
+def test_a_refused_request_is_not_counted() -> None:
+    status, out, stderr = run(chat(temperature=9), "--count", "--upstream", "http://127.0.0.1:1")
+    assert (status, out, len(stderr)) == (1, b"", 1)
+    assert "(at temperature)" in stderr[0]
+
+
+@pytest.mark.parametrize("key", ["", "line\nbreak", "caf\u00e9"])
+def test_a_key_that_cannot_be_sent_is_refused(key: str) -> None:
+    status, out, stderr = run(chat(), "--count", "--api-key", key)
+    assert (status, out, len(stderr)) == (2, b"", 1)
+    assert "--api-key must be printable ASCII" in stderr[0]
+    assert not key or key not in stderr[0]
+
+
+@pytest.mark.parametrize("other", ["--reply", "--stream"])
+def test_counting_goes_with_no_reply(other: str) -> None:
+    assert run(chat(), "--count", other)[0] != 0

@@ -251,6 +251,10 @@ def test_what_is_not_run_is_known() -> None:
     not_run = {(name, one.not_run) for name, page in PAGES.items() for one in snippets(page) if one.not_run}
     assert not_run == {
         ("README.md", "runs this test"),
+        ("clients.md", "makes seven environments; CI runs it"),
+        ("commands.md", "asks a remote service; tests/cli/test_translate.py does so with one of its own"),
+        ("commands.md", "runs pytest within pytest; tests/check/test_pytest_plugin.py does so"),
+        ("options.md", "needs `--count-tokens`; tests/asgi/test_count_tokens.py posts such a body"),
         ("remote.md", "builds llama.cpp from source"),
         ("scale-out.md", "needs Ray; tests/servers/test_ray_serve.py starts it by `pytest -m ray`"),
     }

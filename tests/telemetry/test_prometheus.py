@@ -112,6 +112,20 @@ async def test_an_exchange_through_the_middleware() -> None:
     assert found["time_to_first_token_seconds_count", "m"] == 1
 
 
+async def test_a_count_of_tokens_is_counted_apart() -> None:
+    metrics = PrometheusMetrics(registry=CollectorRegistry())
+    metrics(told())
+    before = await page_of(metrics)
+    for status in (200, 200, 404, None):
+        metrics(told(operation="count_tokens", finish_reason=None, status=status, error_type="x", ignored=("seed",)))
+    added = {key: value for key, value in (await page_of(metrics)).items() if before.get(key) != value}
+    assert added == {
+        ("token_counts_total", "m", "200"): 2,
+        ("token_counts_total", "m", "404"): 1,
+        ("token_counts_total", "m", "none"): 1,
+    }
+
+
 async def test_models_and_fields_are_bounded() -> None:
     metrics = PrometheusMetrics(registry=CollectorRegistry(), max_models=2, max_fields=3)
     for number in range(20):

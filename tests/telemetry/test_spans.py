@@ -53,6 +53,21 @@ async def test_a_whole_exchange() -> None:
     assert span.instrumentation_scope.schema_url == "https://opentelemetry.io/schemas/1.41.1"
 
 
+async def test_a_count_of_tokens_is_an_operation_of_its_own() -> None:
+    recorded = Recorded()
+    app = recorded.around(Inner(b'{"input_tokens":31}'), count_tokens=True)
+    await call(app, chat(), path="/v1/chat/completions/count_tokens")
+    await call(app, b"{", path="/v1/chat/completions/count_tokens")
+    counted, refused = recorded.spans
+    operation = {"gen_ai.operation.name": "count_tokens"}
+    assert (counted.name, refused.name) == ("count_tokens m", "count_tokens")
+    found = SHARED | operation | {"gen_ai.request.model": "m", "http.response.status_code": 200}
+    assert dict(counted.attributes or {}) == found
+    (whole, failed) = recorded.metrics().pop("gen_ai.server.request.duration")
+    assert whole.attributes["gen_ai.operation.name"] == failed.attributes["gen_ai.operation.name"] == "count_tokens"
+    assert list(recorded.metrics()) == ["gen_ai.server.request.duration"]
+
+
 async def test_a_stream_with_every_count() -> None:
     usage = {
         "input_tokens": 3,

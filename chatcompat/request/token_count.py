@@ -1,0 +1,40 @@
+"""Messages request -> the request that counts its tokens."""
+
+from typing import Final
+
+import msgspec
+from msgspec import Raw
+
+# https://platform.claude.com/docs/en/api/messages-count-tokens, and the types of the vendor's Python package.
+COUNTED: Final = frozenset(
+    {
+        "cache_control",
+        "context_management",
+        "mcp_servers",
+        "messages",
+        "model",
+        "output_config",
+        "speed",
+        "system",
+        "thinking",
+        "tool_choice",
+        "tools",
+    }
+)
+"""The fields that `POST /v1/messages/count_tokens` takes. It refuses all others."""
+
+UNCOUNTED_PROMPT: Final = "container"
+"""A field that adds to the prompt, by the skills in it, and that the service does not count."""
+
+_decode = msgspec.json.Decoder(dict[str, Raw]).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def to_count_request(body: bytes) -> tuple[bytes, tuple[str, ...]]:
+    """The body that counts the tokens of a messages request, and the paths of the fields that are not counted.
+
+    `max_tokens`, `stream` and sampling are left out silently: they add no tokens to the prompt.
+    """
+    fields = _decode(body)
+    counted = {name: value for name, value in fields.items() if name in COUNTED}
+    return _encode(counted), (UNCOUNTED_PROMPT,) * (UNCOUNTED_PROMPT in fields)
