@@ -31,7 +31,7 @@ _LEAVES: tuple[Schema, ...] = (
 def schema_of(random: Random) -> Schema:
     """The schema of an object. Its objects are open or closed, with and without branches beside their properties."""
     closed = random.random()  # how many objects are
-    shared = {"type": "object", "properties": {random.choice(NAMES): {"type": "string"}}}
+    shared: Schema = {"type": "object", "properties": {random.choice(NAMES): {"type": "string"}}}
     if random.random() < closed:
         shared["additionalProperties"] = False
     return {**_object(random, 3, closed), "$defs": {"leaf": {"type": "string"}, "shared": shared}}
