@@ -88,6 +88,8 @@ class AssistantTurns:
         if not whole:
             self._ignored.append("messages[].content[].input")
         block = self._call(part.id, part.id, part.name, raw, path)
+        block.caller = UNSET if part.caller is None else part.caller
+        block.toolset_name = UNSET if part.toolset_name is None else part.toolset_name
         self._context.add_breakpoint(block, part.cache_control)
         return block
 

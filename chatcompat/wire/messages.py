@@ -75,11 +75,18 @@ class SearchResultBlockParam(Struct, tag_field="type", tag="search_result", omit
 ContentBlockParam = TextBlockParam | ImageBlockParam | DocumentBlockParam | SearchResultBlockParam
 
 
+class Caller(Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
+    """Who called a tool. Chat clients send it in the same shape."""
+
+    type: str
+    tool_id: str | None = None
+
+
 class ToolUseBlockParam(Struct, tag_field="type", tag="tool_use", omit_defaults=True, gc=False):
     id: str
     name: str
     input: dict[str, Any]
-    caller: Raw | UnsetType = UNSET
+    caller: Raw | Caller | UnsetType = UNSET  # raw: as the service wrote it
     toolset_name: str | UnsetType = UNSET
     cache_control: CacheControl | None = None
 

@@ -188,6 +188,39 @@ def test_a_choice_without_a_name_is_refused(kind: str) -> None:
     assert refused(tools=[FUNCTION], tool_choice={"type": kind}) == missing
 
 
+LISTED = {"mode": "auto", "tools": [{"type": "function", "name": "f"}]}
+
+
+@pytest.mark.parametrize("missing", [("mode",), ("tools",), ("mode", "tools")])
+def test_a_flat_list_of_allowed_tools_must_be_whole(missing: Any) -> None:
+    choice = {"type": "allowed_tools", **{name: value for name, value in LISTED.items() if name not in missing}}
+    path = "allowed_tools" if len(missing) > 1 else missing[0]
+    assert refused(tools=[FUNCTION], tool_choice=choice) == (f"tool_choice.{path}", "missing_required_parameter")
+
+
+def test_a_flat_list_of_allowed_tools_is_the_same_as_a_nested_one() -> None:
+    for mode in ("auto", "required"):
+        listed = {**LISTED, "mode": mode}
+        nested = sent(tools=[FUNCTION], tool_choice={"type": "allowed_tools", "allowed_tools": listed})
+        assert sent(tools=[FUNCTION], tool_choice={"type": "allowed_tools", **listed}) == nested
+    unknown = {"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "name": "zz"}]}
+    assert refused(tools=[FUNCTION], tool_choice=unknown) == ("tool_choice.tools[0]", "unknown_tool")
+
+
+@pytest.mark.parametrize(
+    ("choice", "ignored"),
+    [
+        ({"type": "function", "function": {"name": "f"}, "name": "f"}, ()),
+        ({"type": "function", "function": {"name": "f"}, "name": "g"}, ("tool_choice.name",)),
+        ({"type": "allowed_tools", "allowed_tools": LISTED, **LISTED}, ()),
+        ({"type": "allowed_tools", "allowed_tools": LISTED, "mode": "required"}, ("tool_choice.mode",)),
+        ({"type": "allowed_tools", "allowed_tools": LISTED, "tools": [{"name": "f"}]}, ("tool_choice.tools",)),
+    ],
+)
+def test_what_stands_directly_in_a_choice_and_differs_is_reported(choice: Any, ignored: Any) -> None:
+    assert ask(tools=[FUNCTION], tool_choice=choice).ignored == ignored
+
+
 # ---------------------------------------------------------------- blocks
 
 
