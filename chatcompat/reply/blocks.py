@@ -190,8 +190,11 @@ class OpenText(OpenBlock):
 
     def end(self) -> None:
         if self._citations:
-            end = self._reply.details.position
+            details = self._reply.details
+            end = details.position
             self._reply.annotate([to_annotation(citation, self._start, end) for citation in self._citations])
+            if end > self._start:
+                details.add_citations(self._citations)
 
 
 class OpenThinking(OpenBlock):

@@ -11,7 +11,7 @@ from chatcompat.request.context import RequestContext
 from chatcompat.request.native_blocks import has_native_parts, read_input
 from chatcompat.request.native_turns import to_native_turn
 from chatcompat.request.pending_calls import PendingCalls
-from chatcompat.request.thinking_blocks import from_thinking_blocks, place_blocks, to_kept
+from chatcompat.request.thinking_blocks import from_thinking_blocks, place_blocks, to_kept, without_citations
 from chatcompat.request.tool_arguments import to_input
 from chatcompat.request.tool_names import ToolNames
 from chatcompat.wire.chat_native import RedactedThinkingPart, ThinkingPart, ToolUsePart
@@ -145,7 +145,8 @@ class AssistantTurns:
         if self._dialect.reasoning == "none":
             whole = whole and not (message.reasoning_details and any(entry.is_thinking for entry in kept))
             kept = [entry for entry in kept if not entry.is_thinking]
-        if not whole:
+        kept, all_kept = without_citations(kept, text), kept
+        if not whole or len(kept) < len(all_kept):
             self._ignored.append("messages[].reasoning_details")
         if message.reasoning_content and not any(entry.is_thinking for entry in kept):
             self._ignored.append("messages[].reasoning_content")

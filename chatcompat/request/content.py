@@ -104,7 +104,7 @@ def only_text(content: str | Sequence[BlockParam]) -> str | None:
     """The text, if the content is one plain text block: a string means the same in fewer bytes."""
     if len(content) == 1:
         block = content[0]
-        if isinstance(block, TextBlockParam) and block.cache_control is None:
+        if type(block) is TextBlockParam and block.cache_control is None:  # not one with citations
             return block.text
     return None
 

@@ -121,6 +121,7 @@ def _name_of(tool: Definition | None, path: str) -> str:
 def _to_tool(
     tool: Definition, path: str, names: ToolNames, context: RequestContext, dialect: Dialect
 ) -> ToolParam | dict[str, Any]:
+    native: ToolParam | dict[str, Any]
     match tool:
         case FunctionTool():
             function, within = to_function(tool, path, context)
@@ -146,9 +147,7 @@ def _to_tool(
 
 def _report_deferred(tool: ToolParam | dict[str, Any], path: str, context: RequestContext) -> None:
     """Report a cache mark on a deferred tool. Natively it cannot have one, so the mark moves to the tool before it."""
-    fields = (
-        tool if isinstance(tool, dict) else {"defer_loading": tool.defer_loading, "cache_control": tool.cache_control}
-    )
+    fields: dict[str, Any] = tool if isinstance(tool, dict) else msgspec.structs.asdict(tool)
     mark = fields.get("cache_control")
     if fields.get("defer_loading") is not True or mark is None:
         return

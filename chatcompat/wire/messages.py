@@ -23,6 +23,12 @@ class TextBlockParam(Struct, tag_field="type", tag="text", omit_defaults=True, g
     cache_control: CacheControl | None = None
 
 
+class CitedTextParam(TextBlockParam, tag="text", gc=False):
+    """Text of an earlier reply, with its citations as the service wrote them."""
+
+    citations: Raw | UnsetType = UNSET
+
+
 class Base64Source(Struct, tag_field="type", tag="base64", gc=False):
     media_type: str
     data: Raw
