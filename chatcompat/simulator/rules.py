@@ -10,6 +10,7 @@ from chatcompat.simulator.blocks import Cacheable, CacheControl, RedactedThinkin
 from chatcompat.simulator.catalogue import Model
 from chatcompat.simulator.errors import invalid
 from chatcompat.simulator.schema import Schema
+from chatcompat.simulator.strict import check_compiled
 from chatcompat.simulator.turns import TOOL_NAME, Turn, check_conversation, check_pattern, check_text
 from chatcompat.simulator.wire import (
     CustomTool,
@@ -55,6 +56,7 @@ def check_prompt(prompt: Prompt, tools: list[Tool], model: Model, version: str) 
     if not tools and any(isinstance(p.block, ToolUse | ToolResult) for turn in turns for p in turn.blocks):
         raise invalid("tools: Requests which have `tool_use` or `tool_result` blocks in `messages` must define tools.")
     _check_output_format(prompt)
+    check_compiled(prompt, tools)
     _check_prefill(prompt, turns, model)
     _check_thinking(prompt, turns, model)
     _check_breakpoints(prompt, tools, turns)
