@@ -1,7 +1,7 @@
 """Builds the parts of a reply from the request alone."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from typing import Final
 
@@ -9,15 +9,23 @@ import msgspec
 from msgspec import UNSET, Struct
 from msgspec.json import encode
 
+from chatcompat.simulator.beta_wire import MCPToolset
 from chatcompat.simulator.blocks import Block, Document, Image, SearchResult, Text, ToolResult, ToolUse
 from chatcompat.simulator.faults import Faults
 from chatcompat.simulator.reply import StopDetails
 from chatcompat.simulator.schema import example
+from chatcompat.simulator.server_tools import (
+    compaction,
+    found_page,
+    name_in_text,
+    run,
+)
 from chatcompat.simulator.tokens import CHARACTERS, tokens
 from chatcompat.simulator.turns import Turn
 from chatcompat.simulator.wire import (
     CustomTool,
     MessagesRequest,
+    ServerTool,
     ThinkingAdaptive,
     ThinkingBetweenTools,
     ThinkingDisabled,
@@ -26,6 +34,8 @@ from chatcompat.simulator.wire import (
     ToolChoiceAny,
     ToolChoiceNone,
     ToolChoiceTool,
+    ToolSearch,
+    WebSearch,
 )
 
 MAX_QUOTE: Final = 400  # characters of the user's text
@@ -43,7 +53,9 @@ class Part(Struct, frozen=True, kw_only=True):
 
 
 class Said(Part, frozen=True):
-    """Text."""
+    """Text, and the citations for it."""
+
+    citations: list[dict[str, object]] | None = None
 
 
 class Thought(Part, frozen=True):
@@ -60,6 +72,12 @@ class Call(Part, frozen=True):
     name: str
 
 
+class Ran(Part, frozen=True):
+    """A block that the service made itself. `body` is the input of a call as JSON."""
+
+    block: dict[str, object]
+
+
 class Answer(Struct, frozen=True):
     """The parts of a reply, and its stop reason."""
 
@@ -70,20 +88,17 @@ class Answer(Struct, frozen=True):
 
 
 def answer(
-    request: MessagesRequest,
-    tools: list[Tool],
-    turns: list[Turn],
-    key: str,
-    faults: Faults,
-    *,
-    prefix: bytes,
-    shows_thinking: bool,
+    request: MessagesRequest, tools: list[Tool], turns: list[Turn], key: str, faults: Faults, *, shows_thinking: bool
 ) -> Answer:
     """Answer a request that passed `chatcompat.simulator.rules`. Ids are derived from `key`."""
     asked = next(turn for turn in reversed(turns) if turn.role == "user")
     chosen = [] if faults.refuse else _chosen_tools(request, tools, turns, asked)
-    thoughts = _thoughts(request, asked, chosen, prefix, shows_thinking=shows_thinking)
-    parts = [*thoughts, *_words(request, turns, asked, chosen)]
+    running = [] if faults.refuse else _running(request, tools, asked)
+    parts: list[Part] = [*_ran(request, turns, running, key, asked, shows_thinking=shows_thinking)]
+    parts += _thoughts(request, asked, chosen, shows_thinking=shows_thinking)
+    if any(isinstance(tool, WebSearch) for tool in running):
+        parts.append(Said(body="I have found a page.", citations=[found_page()]))
+    parts += _words(request, turns, asked, chosen)
     parts += [
         Call(body=encode(example(tool.input_schema)).decode(), id=call_id(key, index), name=tool.name)
         for index, tool in enumerate(chosen)
@@ -121,7 +136,8 @@ def _chosen_tools(request: MessagesRequest, tools: list[Tool], turns: list[Turn]
         return []
     text = "\n".join(_texts(asked))
     named = [tool for tool in offered if _names(text, tool.name)]
-    if not named and (isinstance(choice, ToolChoiceAny) or not _is_prefilled(turns)):
+    runs = bool(_running(request, tools, asked)) and not isinstance(choice, ToolChoiceAny)
+    if not named and not runs and (isinstance(choice, ToolChoiceAny) or not _is_prefilled(turns)):
         if not _results(asked):
             named = offered[:1]
         elif isinstance(choice, ToolChoiceAny):
@@ -129,6 +145,34 @@ def _chosen_tools(request: MessagesRequest, tools: list[Tool], turns: list[Turn]
             named = [next((tool for tool in offered if tool.name not in called), offered[-1])]
     is_single = choice is not UNSET and not isinstance(choice, ToolChoiceNone) and choice.disable_parallel_tool_use
     return named[:1] if is_single else named
+
+
+def _running(request: MessagesRequest, tools: list[Tool], asked: Turn) -> list[ServerTool | MCPToolset]:
+    """The tools that the service runs."""
+    if isinstance(request.tool_choice, ToolChoiceNone | ToolChoiceTool):
+        return []
+    text = "\n".join(_texts(asked))
+    runnable = [tool for tool in tools if not isinstance(tool, CustomTool | ToolSearch)]
+    return [tool for tool in runnable if _names(text, name_in_text(tool))]
+
+
+def _ran(
+    request: MessagesRequest,
+    turns: list[Turn],
+    running: list[ServerTool | MCPToolset],
+    key: str,
+    asked: Turn,
+    *,
+    shows_thinking: bool,
+) -> Iterator[Part]:
+    """What the service does before it answers: a summary, and the calls of its tools behind a thought."""
+    if (summary := compaction(request, turns)) is not None:
+        yield Ran(body=str(summary["content"]), block=summary)
+    for tool in running:
+        yield from _thoughts(request, asked, [tool], shows_thinking=shows_thinking)
+        call, result = run(tool, key)
+        yield Ran(body=encode(call["input"]).decode(), block=call)
+        yield Ran(body="", block=result)
 
 
 def _names(text: str, name: str) -> bool:
@@ -218,7 +262,7 @@ def _quote(text: str) -> str:
 
 
 def _thoughts(
-    request: MessagesRequest, asked: Turn, chosen: list[CustomTool], prefix: bytes, *, shows_thinking: bool
+    request: MessagesRequest, asked: Turn, chosen: Sequence[Tool], *, shows_thinking: bool
 ) -> Iterator[Thought]:
     config = request.thinking
     if config is UNSET or isinstance(config, ThinkingDisabled):
@@ -230,7 +274,7 @@ def _thoughts(
     display = config.display if isinstance(config, ThinkingEnabled | ThinkingAdaptive) else None
     shown = shows_thinking if display is None else display != "omitted"
     body = f"The last turn has {len(asked.blocks)} blocks, {results} of them results of tools. I should {plan}."
-    yield Thought(body=body, shown=shown, prefix=prefix)
+    yield Thought(body=body, shown=shown)
 
 
 # ---------------------------------------------------------------- limits
@@ -254,6 +298,6 @@ def _limited(parts: list[Part], max_tokens: int) -> tuple[list[Part], bool]:
     for index, part in enumerate(parts):
         if tokens(part.body) > left:
             cut = msgspec.structs.replace(part, body=part.body[: left * CHARACTERS], complete=False)
-            return [*parts[:index], *([cut] if left else [])], True
+            return [*parts[:index], *([cut] if left and not isinstance(part, Ran) else [])], True
         left -= tokens(part.body)
     return parts, False

@@ -4,15 +4,17 @@ Cache breakpoints do not count. Earlier thinking does, so a tool loop must come 
 """
 
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET, Struct
 from msgspec.json import encode
 
-from chatcompat.simulator.blocks import Cacheable, Text, TextOnly, Thinking, ToolResult
+from chatcompat.simulator.blocks import Block, Cacheable, Text, TextOnly, Thinking, ToolResult
 from chatcompat.simulator.catalogue import Model
 from chatcompat.simulator.errors import invalid
+from chatcompat.simulator.events import to_block
+from chatcompat.simulator.model import Part, Thought
 from chatcompat.simulator.reply import Dropped
 from chatcompat.simulator.signature import is_bound
 from chatcompat.simulator.turns import Placed, Turn
@@ -25,11 +27,23 @@ _MISMATCH: Final = (
 )
 
 
-class Binding(Struct, frozen=True):
-    """The prefix that new thinking is bound to, and what was dropped from the request."""
+_decode_block = msgspec.json.Decoder(Block).decode
 
-    prefix: bytes = b""
+
+class Binding(Struct, frozen=True):
+    """The digest of all that stands before the reply, and what was dropped from the request."""
+
+    digest: Any = None  # None for a model that does not bind its thinking
     dropped: list[Dropped] = []
+
+    def bind(self, parts: list[Part]) -> None:
+        """Bind each thought of a reply to what stands before it."""
+        if self.digest is None:
+            return
+        for index, part in enumerate(parts):
+            if isinstance(part, Thought):
+                parts[index] = msgspec.structs.replace(part, prefix=self.digest.digest())
+            self.digest.update(_plain(_decode_block(encode(to_block(parts[index])))))
 
 
 def check_binding(prompt: Prompt, tools: list[Tool], turns: list[Turn], model: Model) -> Binding:
@@ -56,7 +70,7 @@ def check_binding(prompt: Prompt, tools: list[Tool], turns: list[Turn], model: M
         dropped += [Dropped(placed.path) for placed in failing]
         turn.blocks[:] = [placed for placed in turn.blocks if placed not in failing]
     digest.update(b"assistant")  # the turn of the reply; a model that binds takes no prefill
-    return Binding(digest.digest(), dropped)
+    return Binding(digest, dropped)
 
 
 def _plain(item: Struct) -> bytes:

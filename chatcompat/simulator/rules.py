@@ -10,6 +10,7 @@ from chatcompat.simulator.blocks import Cacheable, CacheControl, RedactedThinkin
 from chatcompat.simulator.catalogue import Model
 from chatcompat.simulator.errors import invalid
 from chatcompat.simulator.schema import Schema
+from chatcompat.simulator.server_tools import check_signed
 from chatcompat.simulator.strict import check_compiled
 from chatcompat.simulator.turns import TOOL_NAME, Turn, check_conversation, check_pattern, check_text
 from chatcompat.simulator.wire import (
@@ -51,6 +52,8 @@ def check_prompt(prompt: Prompt, tools: list[Tool], model: Model, version: str) 
     """Check the fields that both requests share. Returns the conversation as turns."""
     _check_system(prompt)
     turns = check_conversation(prompt.messages, latest=version == LATEST, system_role=model.system_role)
+    for placed in (placed for turn in turns for placed in turn.blocks):
+        check_signed(placed)
     _check_tools(tools)
     _check_tool_choice(prompt, tools, model)
     if not tools and any(isinstance(p.block, ToolUse | ToolResult) for turn in turns for p in turn.blocks):

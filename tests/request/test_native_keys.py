@@ -295,8 +295,9 @@ def test_a_malformed_mark_on_a_deferred_tool_is_refused(mark: Any) -> None:
 def test_native_tools_without_a_date_pass() -> None:
     toolset = {"type": "mcp_toolset", "mcp_server_name": "n"}
     mixed = {"type": "function", "name": "f", "input_schema": SCHEMA}
-    translation = ask(tools=[toolset, mixed])
-    assert json.loads(translation.body)["tools"] == [toolset, {**mixed, "type": "custom"}]
+    search = {"type": "tool_search_tool_bm25", "name": "tool_search_tool_bm25"}
+    translation = ask(tools=[toolset, mixed, search])
+    assert json.loads(translation.body)["tools"] == [toolset, {**mixed, "type": "custom"}, search]
     assert translation.betas == ("mcp-client-2025-11-20",)
 
 
