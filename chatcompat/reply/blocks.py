@@ -110,7 +110,7 @@ class StreamedReply:
         """Write citations, or hold them if their text is held."""
         if self.context.json_tool is not None:
             self.held_annotations += annotations
-        elif annotations:
+        else:
             self.writer.annotate(annotations)
 
     def end(self, stop: StopDelta | Message) -> None:

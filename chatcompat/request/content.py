@@ -90,12 +90,12 @@ def to_unmarked_blocks(
                 blocks.append(to_file(part.file, f"{path}[{index}]", context))
             case NativeImagePart() | DocumentPart() | SearchResultPart():
                 blocks.append(to_native_block(part, f"{path}[{index}]", context))
-                continue
             case ToolResultPart():
                 continue
             case _:
                 assert_never(part)
-        if (mark := to_mark(part, context)) is not None:
+        mark = to_mark(part, context) if isinstance(part, TextPart | ImagePart | FilePart) else part.cache_control
+        if mark is not None:
             marks.append((len(blocks) - 1, mark))
     return blocks, marks
 

@@ -50,19 +50,16 @@ _decode_str = msgspec.json.Decoder(str).decode
 def to_native_block(
     part: NativePart, path: str, context: RequestContext
 ) -> ImageBlockParam | DocumentBlockParam | SearchResultBlockParam:
-    """Convert an image, a document or a search result. Raises `InvalidRequest`."""
-    block: ImageBlockParam | DocumentBlockParam | SearchResultBlockParam
+    """Convert an image, a document or a search result, without its cache mark. Raises `InvalidRequest`."""
     match part:
         case NativeImagePart():
-            block = _to_image(part, path, context)
+            return _to_image(part, path, context)
         case DocumentPart():
-            block = _to_document(part, path, context)
+            return _to_document(part, path, context)
         case SearchResultPart():
-            block = _to_search_result(part, path, context)
+            return _to_search_result(part, path, context)
         case _:
             assert_never(part)
-    context.add_breakpoint(block, part.cache_control)
-    return block
 
 
 def _to_image(part: NativeImagePart, path: str, context: RequestContext) -> ImageBlockParam:

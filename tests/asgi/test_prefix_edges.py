@@ -160,6 +160,34 @@ def test_a_breakpoint_on_any_block_leaves_the_digest(result: Any) -> None:
     assert digest(result, marked=True) == digest(result, marked=False)
 
 
+SAID = {"type": "text", "text": "x"}
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "search_result", "source": "s", "title": "t", "content": [SAID]},
+        {"type": "document", "source": {"type": "content", "content": [SAID, SAID]}},
+        {"type": "document", "source": {"type": "url", "url": "https://x"}},
+    ],
+)
+def test_a_breakpoint_at_any_depth_leaves_the_digest(part: Any) -> None:
+    text = json.dumps({"model": "m", "messages": [{"role": "user", "content": [part]}]})
+    marked = text.replace('"text": "x"', '"text": "x", "cache_control": {"type": "ephemeral"}')
+    marked = marked.replace('"title": "t"', '"title": "t", "cache_control": {"type": "ephemeral"}')
+    marked = marked.replace('"https://x"}', '"https://x"}, "cache_control": {"type": "ephemeral", "ttl": "1h"}')
+    bodies = [translate(each.encode()).body for each in (text, marked)]
+    assert b"cache_control" in bodies[1]
+    assert len({digest_of_request(body) for body in bodies}) == 1
+
+
+def test_a_block_of_any_form_has_a_digest() -> None:
+    block = {"type": "hologram", "content": [5, "x"], "source": None, "cache_control": None}
+    messages = [{"role": "assistant", "content": [block]}]
+    digests = [digest_of_request(json.dumps({"model": "m", "messages": messages}).encode()) for _ in range(2)]
+    assert digests[0] == digests[1]
+
+
 @pytest.mark.parametrize("marked", [False, True])
 def test_each_result_has_a_digest_of_its_own(marked: bool) -> None:
     assert len({digest(result, marked=marked) for result in ("q", *PARTS)}) == 4

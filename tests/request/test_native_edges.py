@@ -235,6 +235,14 @@ def test_a_native_turn_leaves_out_blank_text_and_refusals() -> None:
     assert turn == [{"type": "text", "text": "no"}, USE]
 
 
+def test_of_two_marks_at_one_block_the_longer_stays() -> None:
+    short, long = {"type": "ephemeral"}, {"type": "ephemeral", "ttl": "1h"}
+    for outer, inner in ((short, long), (long, short)):
+        part = {"type": "text", "text": "r", "cache_control": inner}
+        answer = {**RESULT, "content": [part], "cache_control": outer}
+        assert sent(messages=answered(USE, answer=answer))["messages"][2]["content"][0]["cache_control"] == long
+
+
 def test_a_result_without_content_is_empty() -> None:
     for content in (None, "", [], [{"type": "text", "text": " "}]):
         answer = {**RESULT, "content": content, "is_error": False}
