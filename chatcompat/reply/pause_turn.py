@@ -238,17 +238,16 @@ class StreamPart:
         except DECODE_ERRORS:
             self._give_up()
             return payload
+        for told in (event.message, event.delta):
+            if told is not None:
+                self._turn.use_container(told.container)
         changed: dict[str, object] = {}
         if event.type == "message_start":
-            if event.message is not None:
-                self._usage = dict(event.message.usage or {})
-                self._turn.use_container(event.message.container)
+            self._usage = dict((event.message and event.message.usage) or {})
             if not self._first:
                 return None
         elif event.type == "message_delta":
             merge_usage(self._usage, event.usage)
-            if event.delta is not None:
-                self._turn.use_container(event.delta.container)
             if self._pauses(event):
                 return None
             if not self._first:

@@ -23,7 +23,7 @@ from chatcompat.wire.chat_tools import (
     GrammarFormat,
     WebSearchOptions,
 )
-from chatcompat.wire.messages import CacheControl, MessageParam, ToolParam, ToolUseBlockParam
+from chatcompat.wire.messages import MessageParam, ToolParam, ToolUseBlockParam
 
 # A custom tool takes free text. Natively it becomes a tool with a single string.
 _FREE_TEXT: Final[dict[str, Any]] = {
@@ -121,7 +121,6 @@ def _name_of(tool: Definition | None, path: str) -> str:
 def _to_tool(
     tool: Definition, path: str, names: ToolNames, context: RequestContext, dialect: Dialect
 ) -> ToolParam | dict[str, Any]:
-    native: ToolParam | dict[str, Any]
     match tool:
         case FunctionTool():
             function, within = to_function(tool, path, context)
@@ -138,24 +137,10 @@ def _to_tool(
             context.take_mark(tool)
             if tool.get("strict") is True:
                 _compile_native(tool, context)
-            native = tool
+            return tool
         case _:
             assert_never(tool)
-    _report_deferred(native, path, context)
     return native
-
-
-def _report_deferred(tool: ToolParam | dict[str, Any], path: str, context: RequestContext) -> None:
-    """Report a cache mark on a deferred tool. Natively it cannot have one, so the mark moves to the tool before it."""
-    fields: dict[str, Any] = tool if isinstance(tool, dict) else msgspec.structs.asdict(tool)
-    mark = fields.get("cache_control")
-    if fields.get("defer_loading") is not True or mark is None:
-        return
-    try:
-        msgspec.convert(mark, CacheControl)
-    except msgspec.ValidationError:
-        raise InvalidRequest("Not a cache mark.", param=f"{path}.cache_control", code="invalid_value") from None
-    context.ignored.append("tools[].cache_control")
 
 
 def _to_function(

@@ -21,11 +21,10 @@ from chatcompat.simulator.decode import decode_messages_request, decode_prompt, 
 from chatcompat.simulator.errors import RETRY_AFTER, ErrorBody, ErrorDetail, Failure, invalid
 from chatcompat.simulator.events import to_events, to_frame, to_message
 from chatcompat.simulator.faults import HEADER, parse_faults
-from chatcompat.simulator.model import Ran, answer
+from chatcompat.simulator.model import answer
 from chatcompat.simulator.prefix import BETA, check_binding
 from chatcompat.simulator.reply import TokensCount
 from chatcompat.simulator.rules import VERSIONS, check_limits, check_prompt
-from chatcompat.simulator.server_tools import container_of
 from chatcompat.simulator.tokens import input_tokens
 
 MAX_BODY: Final = 32 * 1024 * 1024  # bytes
@@ -76,10 +75,8 @@ async def create_message(request: Request) -> Response:
     check_limits(body, model, version)
     faults.raise_early(streamed=body.stream is True)
     key = _digest(encode(msgspec.structs.replace(body, stream=UNSET)))  # a stream and a whole reply have the same ids
-    answered = answer(body, tools, turns, key, faults, shows_thinking=model.shows_thinking)
-    binding.bind(answered.parts)
+    answered = answer(body, tools, turns, key, faults, prefix=binding.prefix, shows_thinking=model.shows_thinking)
     message = to_message(answered, f"msg_01{key}", body.model, input_tokens(body, tools, turns))
-    message.container = container_of(body, [part.block for part in answered.parts if isinstance(part, Ran)], key)
     if BETA in betas:
         message.input_transformations = binding.dropped
     if body.stream is True:

@@ -150,6 +150,7 @@ def to_message(answer: Answer, message_id: str, model: str, counted: InputTokens
         stop_reason=answer.stop_reason,
         stop_sequence=answer.stop_sequence,
         stop_details=answer.stop_details,
+        container=answer.container,
         usage=_usage(answer, counted),
     )
 

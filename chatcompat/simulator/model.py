@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.json import encode
 
 from chatcompat.simulator.beta_wire import MCPToolset
@@ -15,7 +15,9 @@ from chatcompat.simulator.faults import Faults
 from chatcompat.simulator.reply import StopDetails
 from chatcompat.simulator.schema import example
 from chatcompat.simulator.server_tools import (
+    Container,
     compaction,
+    container_of,
     found_page,
     name_in_text,
     run,
@@ -85,10 +87,25 @@ class Answer(Struct, frozen=True):
     stop_reason: str
     stop_sequence: str | None = None
     stop_details: StopDetails | None = None
+    container: Container | UnsetType = UNSET
+
+
+class Prefix(Protocol):
+    """What stands before a reply."""
+
+    def bind(self, parts: list[Part]) -> None:
+        """Bind each thought to what stands before it."""
 
 
 def answer(
-    request: MessagesRequest, tools: list[Tool], turns: list[Turn], key: str, faults: Faults, *, shows_thinking: bool
+    request: MessagesRequest,
+    tools: list[Tool],
+    turns: list[Turn],
+    key: str,
+    faults: Faults,
+    *,
+    prefix: Prefix,
+    shows_thinking: bool,
 ) -> Answer:
     """Answer a request that passed `chatcompat.simulator.rules`. Ids are derived from `key`."""
     asked = next(turn for turn in reversed(turns) if turn.role == "user")
@@ -107,15 +124,17 @@ def answer(
         parts = [*parts[:-1], msgspec.structs.replace(parts[-1], body=parts[-1].body[: len(parts[-1].body) // 2])]
     parts, stop_sequence = _stopped(parts, [] if request.stop_sequences is UNSET else request.stop_sequences)
     parts, is_cut = _limited(parts, request.max_tokens)
+    prefix.bind(parts)
+    container = container_of(request, [part.block for part in parts if isinstance(part, Ran)], key)
     if faults.stop is not None:
-        return Answer(parts, faults.stop)
+        return Answer(parts, faults.stop, container=container)
     if faults.refuse:
         return Answer(parts, "refusal", stop_details=REFUSAL)
     if is_cut:
-        return Answer(parts, "max_tokens")
+        return Answer(parts, "max_tokens", container=container)
     if stop_sequence is not None:
-        return Answer(parts, "stop_sequence", stop_sequence)
-    return Answer(parts, "tool_use" if chosen else "end_turn")
+        return Answer(parts, "stop_sequence", stop_sequence, container=container)
+    return Answer(parts, "tool_use" if chosen else "end_turn", container=container)
 
 
 def call_id(key: str, index: int) -> str:

@@ -30,20 +30,27 @@ _MISMATCH: Final = (
 _decode_block = msgspec.json.Decoder(Block).decode
 
 
-class Binding(Struct, frozen=True):
-    """The digest of all that stands before the reply, and what was dropped from the request."""
+class Prefix:
+    """All that stands before a reply, as a digest; None for a model that does not bind its thinking."""
 
-    digest: Any = None  # None for a model that does not bind its thinking
-    dropped: list[Dropped] = []
+    def __init__(self, digest: Any = None) -> None:
+        self._digest = digest
 
     def bind(self, parts: list[Part]) -> None:
         """Bind each thought of a reply to what stands before it."""
-        if self.digest is None:
+        if self._digest is None:
             return
         for index, part in enumerate(parts):
             if isinstance(part, Thought):
-                parts[index] = msgspec.structs.replace(part, prefix=self.digest.digest())
-            self.digest.update(_plain(_decode_block(encode(to_block(parts[index])))))
+                parts[index] = msgspec.structs.replace(part, prefix=self._digest.digest())
+            self._digest.update(plain(_decode_block(encode(to_block(parts[index])))))
+
+
+class Binding(Struct, frozen=True):
+    """The prefix that new thinking is bound to, and what was dropped from the request."""
+
+    prefix: Prefix
+    dropped: list[Dropped] = []
 
 
 def check_binding(prompt: Prompt, tools: list[Tool], turns: list[Turn], model: Model) -> Binding:
@@ -51,11 +58,11 @@ def check_binding(prompt: Prompt, tools: list[Tool], turns: list[Turn], model: M
     thinking = prompt.thinking
     asked = thinking.block_binding if isinstance(thinking, ThinkingEnabled | ThinkingAdaptive) else None
     if not model.binds_thinking:
-        return Binding()
+        return Binding(Prefix())
     digest = sha256(model.id.encode())
     system = [TextOnly("text", prompt.system)] if isinstance(prompt.system, str) else prompt.system
     for item in [*(() if system is UNSET else system), *tools]:
-        digest.update(_plain(item))
+        digest.update(plain(item))
     dropped: list[Dropped] = []
     for turn in turns:
         digest.update(turn.role.encode())
@@ -64,16 +71,16 @@ def check_binding(prompt: Prompt, tools: list[Tool], turns: list[Turn], model: M
             block = placed.block
             if isinstance(block, Thinking) and not is_bound(block.thinking, block.signature, digest.digest()):
                 failing.append(placed)
-            digest.update(_plain(block))
+            digest.update(plain(block))
         if failing and (asked is None or asked.prefix_mismatch_behavior != "drop_block"):
             raise invalid(f"{failing[0].path}: {_MISMATCH}")
         dropped += [Dropped(placed.path) for placed in failing]
         turn.blocks[:] = [placed for placed in turn.blocks if placed not in failing]
     digest.update(b"assistant")  # the turn of the reply; a model that binds takes no prefill
-    return Binding(digest, dropped)
+    return Binding(Prefix(digest), dropped)
 
 
-def _plain(item: Struct) -> bytes:
+def plain(item: Struct) -> bytes:
     """An object as JSON, without its cache breakpoints."""
     if isinstance(item, ToolResult) and isinstance(item.content, list):
         inner = [msgspec.structs.replace(part, cache_control=None) for part in item.content]

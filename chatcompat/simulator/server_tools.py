@@ -9,12 +9,13 @@ from hashlib import sha256
 from typing import Any, Final
 
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.json import encode
 
 from chatcompat.simulator.beta_wire import MCPToolset
 from chatcompat.simulator.blocks import Block, Compaction, Text, WebSearchResultLocation, WebSearchToolResult
 from chatcompat.simulator.errors import invalid
 from chatcompat.simulator.signature import is_signed, sign
-from chatcompat.simulator.tokens import part_tokens
+from chatcompat.simulator.tokens import tokens
 from chatcompat.simulator.turns import Placed, Turn
 from chatcompat.simulator.wire import CodeExecution, MessagesRequest, Prompt, ServerTool, WebFetch, WebSearch
 
@@ -115,7 +116,7 @@ def _tokens_since(turns: list[Turn]) -> int:
     """The tokens behind the last summary."""
     count = 0
     for block in (placed.block for turn in turns for placed in turn.blocks):
-        count = 0 if isinstance(block, Compaction) else count + part_tokens(block)
+        count = 0 if isinstance(block, Compaction) else count + tokens(encode(block).decode())
     return count
 
 

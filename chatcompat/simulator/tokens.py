@@ -63,7 +63,7 @@ def input_tokens(prompt: Prompt, tools: list[Tool], turns: list[Turn]) -> InputT
     count = tokens(prompt.system) if isinstance(prompt.system, str) else 0
     cached, ttl = 0, "5m"
     for part in [*tools, *system, *(placed.block for turn in turns for placed in turn.blocks)]:
-        count += part_tokens(part)
+        count += _part_tokens(part)
         if breakpoint_ := _breakpoint(part):
             cached, ttl = count, breakpoint_.ttl
     if prompt.cache_control:  # the same as a breakpoint on the last part
@@ -78,8 +78,7 @@ def _breakpoint(part: Tool | Block | TextOnly) -> CacheControl | None:
     return found[-1] if found else None
 
 
-def part_tokens(part: Tool | Block | TextOnly) -> int:
-    """Count the tokens of a tool or a block."""
+def _part_tokens(part: Tool | Block | TextOnly) -> int:
     match part:
         case Text(text=text) | TextOnly(text=text) | Thinking(thinking=text) | RedactedThinking(data=text):
             return tokens(text)
@@ -88,7 +87,7 @@ def part_tokens(part: Tool | Block | TextOnly) -> int:
         case Document(source=PlainText(data=text)) | Document(source=BlockContent(content=str(text))):
             return tokens(text)
         case Document(source=BlockContent(content=list(content))) | SearchResult(content=content):
-            return sum(part_tokens(inner) for inner in content)
+            return sum(_part_tokens(inner) for inner in content)
         case Document():
             return DOCUMENT
         case ToolUse(name=name):
@@ -96,7 +95,7 @@ def part_tokens(part: Tool | Block | TextOnly) -> int:
         case ToolResult(content=str(text)):
             return tokens(text)
         case ToolResult(content=list(content)):
-            return sum(part_tokens(inner) for inner in content)
+            return sum(_part_tokens(inner) for inner in content)
         case ToolResult():
             return 0
         case tool:

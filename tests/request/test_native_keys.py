@@ -271,27 +271,6 @@ def test_native_fields_of_a_function_pass_from_either_place() -> None:
     assert set(lacking.ignored) == {f"tools[].function.{name}" for name in fields}
 
 
-MARK = {"cache_control": {"type": "ephemeral"}}
-SHAPES: list[Any] = [{"type": "function", "function": {"name": "f"}}, {"name": "f", "input_schema": {"type": "object"}}]
-
-
-@pytest.mark.parametrize("tool", SHAPES)
-def test_a_mark_that_moves_off_a_deferred_tool_is_reported(tool: Any) -> None:
-    tools = [{"name": "g", "input_schema": {"type": "object"}}, {**tool, "defer_loading": True, **MARK}]
-    translation = ask(tools=tools)
-    first, second = json.loads(translation.body)["tools"]
-    assert (first["cache_control"], second.get("cache_control")) == (MARK["cache_control"], None)
-    assert translation.ignored == ("tools[].cache_control",)
-    assert ask(tools=[tools[0] | MARK, tool]).ignored == ()
-
-
-@pytest.mark.parametrize("mark", [5, "ephemeral", {}, {"type": "ephemeral", "scope": "global"}])
-def test_a_malformed_mark_on_a_deferred_tool_is_refused(mark: Any) -> None:
-    with pytest.raises(InvalidRequest) as raised:
-        ask(tools=[SHAPES[1] | {"defer_loading": True, "cache_control": mark}])
-    assert raised.value.param == "tools[0].cache_control"
-
-
 def test_native_tools_without_a_date_pass() -> None:
     toolset = {"type": "mcp_toolset", "mcp_server_name": "n"}
     mixed = {"type": "function", "name": "f", "input_schema": SCHEMA}

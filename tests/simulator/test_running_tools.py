@@ -144,7 +144,7 @@ def test_thinking_is_bound_to_the_blocks_of_server_tools(lost: tuple[int, ...]) 
 
 @pytest.mark.parametrize(
     ("trigger", "runs"),
-    [(None, False), ({"type": "input_tokens", "value": 50_001}, False), ({"value": 9}, None), (5, None)],
+    [(None, False), ({"type": "input_tokens", "value": 50_100}, False), ({"value": 9}, None), (5, None)],
 )
 def test_a_summary_is_made_above_the_trigger(trigger: Any, runs: bool | None) -> None:
     edits = [{"type": "clear_thinking_20251015"}, {"type": "compact_20260112", "trigger": trigger}]

@@ -5,10 +5,9 @@ from tests.fidelity.cases.messages import MESSAGES
 from tests.fidelity.cases.native import NATIVE
 from tests.fidelity.cases.parameters import PARAMETERS
 from tests.fidelity.cases.replies import REPLIES
-from tests.fidelity.cases.sessions import SESSIONS
 from tests.fidelity.cases.streams import STREAMS
 from tests.fidelity.cases.tools import TOOLS
 
 __all__ = ["CASES", "Case"]
 
-CASES = [*MESSAGES, *TOOLS, *PARAMETERS, *NATIVE, *REPLIES, *STREAMS, *SESSIONS]
+CASES = [*MESSAGES, *TOOLS, *PARAMETERS, *NATIVE, *REPLIES, *STREAMS]
