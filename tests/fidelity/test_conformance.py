@@ -14,7 +14,7 @@ from tests.fidelity.cases.forms import REFUSED
 from tests.fidelity.ours import frame, named
 from tests.vendor import chat_error, chat_sse, check_chat_reply, check_messages_request
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
 BETA_KEYS = ("context_management", "mcp_servers")  # in the vendor's types for betas only
 
 
@@ -71,5 +71,5 @@ def test_the_chunks_are_as_the_vendor_has_them(case: Case) -> None:
 
 
 def test_each_field_beyond_the_vendors_types_is_documented() -> None:
-    text = README.read_text(encoding="utf-8")
+    text = "".join(page.read_text(encoding="utf-8") for page in [ROOT / "README.md", *ROOT.glob("docs/*.md")])
     assert [name for name in EXTENSIONS if not re.search(rf"`[^`]*\b{name}\b[^`]*`", text)] == []
