@@ -6,6 +6,7 @@ errors that users report.
 
 import re
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from typing import Any, Final
 
 from msgspec import UNSET, Struct
@@ -83,11 +84,10 @@ class _Compiler:
         for target in [*self._node(top), *(name for names in graph.values() for name in names)]:
             if target not in definitions:
                 raise invalid(f"{self._at}: Unresolved reference to {target!r}")
-        while free := [name for name, names in graph.items() if not names & graph.keys()]:
-            for name in free:
-                del graph[name]
-        if graph:
-            raise invalid(f"{self._at}: Recursive schemas are not supported")
+        try:
+            TopologicalSorter(graph).prepare()
+        except CycleError:
+            raise invalid(f"{self._at}: Recursive schemas are not supported") from None
 
     def _node(self, node: object) -> Iterator[str]:
         """Check a schema, and yield the names of the definitions that it refers to."""
