@@ -46,7 +46,7 @@ class Continued:
             exchange.spent = readable_usage(turn.usage)
             if not await self._app.is_wanted():
                 return
-            body, left = continued_body(self._body, turn.content), left - 1
+            body, left = continued_body(self._body, turn), left - 1
 
 
 class _Part:

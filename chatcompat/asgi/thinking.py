@@ -35,12 +35,13 @@ _encode = msgspec.json.Encoder().encode
 class Kept(msgspec.Struct):
     """A stored value: the digest of what stood before the turn, its thinking, and the native ids of its calls.
 
-    `details` is empty for a turn that did not think.
+    `details` is empty for a turn that did not think, and for one whose thinking was too large to keep: `lost`.
     """
 
     prefix: bytes
     details: list[ReasoningDetail]
     ids: list[str] = []
+    lost: bool = False
 
 
 _decode_kept = msgspec.json.Decoder(Kept).decode
@@ -68,9 +69,13 @@ class ThinkingCache:
     async def keep(self, turn: Turn, body: bytes) -> None:
         """Store the thinking of the reply's turn. `body` is the messages request that it answers."""
         key = to_key(to_credential(self._headers), last_answered(self._messages) + self._before, turn)
-        value = _encode(Kept(digest_of_request(body), turn.details, turn.ids))
+        kept = Kept(digest_of_request(body), turn.details, turn.ids)
+        value = _encode(kept)
         if key is None or len(value) > MAX_ENTRY_BYTES:
             _logger.warning("thinking could not be kept: its turn is too large")
+            kept.details, kept.lost = [], True
+            value = _encode(kept)
+        if key is None or len(value) > MAX_ENTRY_BYTES:
             return
         if type(self._store) is MemoryStore:  # it never waits, so it needs no task
             self._store.keep(key, value)
@@ -80,7 +85,8 @@ class ThinkingCache:
     async def restore(self) -> None:
         """Restore the thinking of the turns that lack it: of the whole loop, or of none.
 
-        The first turns may have had none, which the digests tell. A turn that is missing behind another was lost.
+        The first turns may have had none, which the digests tell. A turn that is missing behind another was lost. The
+        thinking of a turn that was too large to keep is missing in all later requests, so theirs is still valid.
         """
         turns = self.lost
         if len(turns) > MAX_LOOKUPS:
@@ -89,6 +95,7 @@ class ThinkingCache:
         keys = self._keys(turns)
         values = await self._find({key for key in keys if key is not None})
         kept = [self._read(values[key]) if key in values else None for key in keys]
+        self._decoded.thinking_lost = None in keys or any(found is not None and found.lost for found in kept)
         while kept and kept[-1] is None:
             kept.pop()
         whole = [found for found in kept if found is not None]

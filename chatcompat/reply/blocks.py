@@ -111,7 +111,7 @@ class StreamedReply:
         """Write citations, or hold them if their text is held."""
         if self.context.json_tool is not None:
             self.held_annotations += annotations
-        elif annotations:
+        else:
             self.writer.annotate(annotations)
 
     def end(self, stop: StopDelta | Message) -> None:
@@ -191,8 +191,11 @@ class OpenText(OpenBlock):
 
     def end(self) -> None:
         if self._citations:
-            end = self._reply.details.position
+            details = self._reply.details
+            end = details.position
             self._reply.annotate([to_annotation(citation, self._start, end) for citation in self._citations])
+            if end > self._start:
+                details.add_citations(self._citations)
 
 
 class OpenThinking(OpenBlock):

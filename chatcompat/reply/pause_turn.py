@@ -38,10 +38,16 @@ class _Head(Struct):
     content: list[Raw]
     id: Raw = NULL
     stop_reason: str | None = None
+    container: Raw = NULL
     usage: Usage | None = None
 
 
+class _Container(Struct):
+    id: str
+
+
 class _Start(Struct):
+    container: Raw = NULL
     usage: Usage | None = None
 
 
@@ -57,6 +63,7 @@ class _Delta(Struct):
     content: Raw = NULL
     encrypted_content: Raw = NULL
     stop_reason: str | None = None
+    container: Raw = NULL
 
 
 class _Event(Struct):
@@ -72,14 +79,30 @@ class _Event(Struct):
 
 _text_of = msgspec.json.Decoder(_Text).decode
 _head = msgspec.json.Decoder(_Head).decode
+_container = msgspec.json.Decoder(_Container).decode
 _event = msgspec.json.Decoder(_Event).decode
 
 
-def continued_body(body: bytes, content: list[Raw]) -> bytes:
-    """Return the messages request with the turn so far at its end, without empty texts: the service refuses them."""
+def continued_body(body: bytes, turn: "PausedTurn") -> bytes:
+    """Return the messages request with the turn so far at its end, without empty texts: the service refuses them.
+
+    The turn goes on in its container, with the skills that the request has loaded into it.
+    """
     request = decode_fields(body)
-    turn = {"role": "assistant", "content": [block for block in content if _text_of(block).text != _EMPTY]}
-    return _encode({**request, "messages": [*_list(request["messages"]), turn]})
+    content = [block for block in turn.content if _text_of(block).text != _EMPTY]
+    messages = [*_list(request["messages"]), {"role": "assistant", "content": content}]
+    return _encode({**request, **_continued_container(request, turn.container), "messages": messages})
+
+
+def _continued_container(request: Fields, container: Raw) -> Fields:
+    try:
+        container_id = Raw(_encode(_container(container).id))
+    except DECODE_ERRORS:  # there is none
+        return {}
+    asked = request.get("container", NULL)
+    if bytes(memoryview(asked)[:1]) == b"{":
+        return {"container": Raw(_encode(decode_fields(asked) | {"id": container_id}))}
+    return {"container": container_id}
 
 
 def not_continued() -> InvalidReply:
@@ -97,10 +120,11 @@ def _read_head(body: bytes) -> _Head:
 
 
 class PausedTurn:
-    """The turn so far: its content as the service wrote it, and the usage of its paused parts."""
+    """The turn so far: its content as the service wrote it, its container, and the usage of its paused parts."""
 
     def __init__(self, *, max_bytes: int) -> None:
         self.content: list[Raw] = []
+        self.container = NULL
         self.usage: Usage = {}
         self.streams = False  # whether its first part was a stream
         self._message_id = NULL
@@ -124,9 +148,18 @@ class PausedTurn:
         self._message_id = head.id if first else self._message_id
         self.content += head.content
         self.usage = add_counts(self.usage, head.usage or {})
+        self.use_container(head.container)
         if paused:
             return None
-        return _encode(decode_fields(body) | {"id": self._message_id, "content": self.content, "usage": self.usage})
+        joined = {"id": self._message_id, "content": self.content, "usage": self.usage}
+        if self.container != NULL:
+            joined["container"] = self.container
+        return _encode(decode_fields(body) | joined)
+
+    def use_container(self, container: Raw) -> None:
+        """Take over the container of a part, if it has one."""
+        if container != NULL:
+            self.container = container
 
     def may_keep(self, size: int) -> bool:
         """Return whether another `size` bytes may be kept. If not, the turn is not resumed."""
@@ -206,6 +239,9 @@ class StreamPart:
         except DECODE_ERRORS:
             self._give_up()
             return payload
+        for told in (event.message, event.delta):
+            if told is not None:
+                self._turn.use_container(told.container)
         changed: dict[str, object] = {}
         if event.type == "message_start":
             merge_usage(self._usage, event.message.usage if event.message is not None else None)
@@ -216,13 +252,21 @@ class StreamPart:
             if self._pauses(event):
                 return None
             if not self._first:
-                changed["usage"] = add_counts(self._turn.usage, self._usage)
+                changed |= self._end_of_turn(payload)
         else:
             if self._can_go_on and not self._keep(event, len(payload)):
                 self._give_up()
             if self._offset and event.index is not None:
                 changed["index"] = event.index + self._offset
         return _encode(decode_fields(payload) | changed) if changed else payload
+
+    def _end_of_turn(self, payload: bytes) -> dict[str, object]:
+        """The fields of a later part's `message_delta` that are those of the whole turn."""
+        changed: dict[str, object] = {"usage": add_counts(self._turn.usage, self._usage)}
+        delta = decode_fields(payload).get("delta", NULL)
+        if NULL not in (self._turn.container, delta):
+            changed["delta"] = decode_fields(delta) | {"container": self._turn.container}
+        return changed
 
     def _pauses(self, event: _Event) -> bool:
         """Read the end of the part. If the turn is to be resumed, keep its content and return True."""

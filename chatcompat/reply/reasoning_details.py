@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct
 
 from chatcompat.wire.chat_request import ReasoningDetail
-from chatcompat.wire.message_reply import ToolUseBlock
+from chatcompat.wire.message_reply import Citation, ToolUseBlock
 from chatcompat.wire.messages import RedactedThinkingBlockParam
 from chatcompat.wire.reasoning import NATIVE_FORMAT, Step, to_entry_id
 
@@ -22,14 +22,14 @@ class _Item(Struct):
 
     entry: ReasoningDetail
     steps: list[Step]
-    of_call: bool = False  # fields of the next call, which go nowhere without it
+    of_other: bool = False  # fields of a text or a call beside it, which go nowhere without its place
 
 
 class ReasoningDetailsBuilder:
     """Collects the `reasoning_details` of one reply, block by block.
 
-    Signed thinking has an entry, and so has each block of an unknown type. Text and calls are only steps in the ids of
-    these entries, since clients keep them elsewhere. A reply without entries has no details.
+    Signed thinking has an entry, and so have the citations of a text and each block of an unknown type. Text and calls
+    are only steps in the ids of these entries, since clients keep them elsewhere. Many replies have no entries.
     """
 
     __slots__ = ("_calls", "_items", "_placed", "_steps", "position")
@@ -51,11 +51,17 @@ class ReasoningDetailsBuilder:
         """Add a call, and the fields of it that `tool_calls` has no place for."""
         self.end_text()
         if fields := _extra_fields(block):
-            self._add(ReasoningDetail("reasoning.encrypted", data=fields), of_call=True)
+            self._add(ReasoningDetail("reasoning.encrypted", data=fields), of_other=True)
         self._calls += 1
         if self._steps and self._steps[-1][0] == "c":
             self._steps.pop()  # a step is for all calls up to its number
         self._steps.append(("c", self._calls))
+
+    def add_citations(self, citations: list[Citation]) -> None:
+        """Add the citations of the text that ends here."""
+        self._add(
+            ReasoningDetail("reasoning.encrypted", data=_encode({"citations": citations}).decode()), of_other=True
+        )
 
     def add_thinking(self, text: str, signature: str | None) -> None:
         """Add thinking. Without a signature the service does not take it back, so it is skipped."""
@@ -73,9 +79,9 @@ class ReasoningDetailsBuilder:
         """Add a block of an unknown type. Its JSON is to be set as `data`, once it is whole; without it, it is lost."""
         return self._add(ReasoningDetail("reasoning.encrypted"))
 
-    def _add(self, entry: ReasoningDetail, *, of_call: bool = False) -> ReasoningDetail:
+    def _add(self, entry: ReasoningDetail, *, of_other: bool = False) -> ReasoningDetail:
         self.end_text()
-        self._items.append(_Item(entry, self._steps, of_call))
+        self._items.append(_Item(entry, self._steps, of_other))
         self._steps = []
         return entry
 
@@ -89,7 +95,7 @@ class ReasoningDetailsBuilder:
         steps: list[Step] = []
         for item in self._items:
             steps += item.steps
-            if (item.entry.text is None and item.entry.data is None) or (item.of_call and not positions):
+            if (item.entry.text is None and item.entry.data is None) or (item.of_other and not positions):
                 continue
             entries.append(item.entry)
             places.append(steps if positions else [])

@@ -13,7 +13,7 @@ from chatcompat.request.context import RequestContext
 from chatcompat.request.native_blocks import has_native_parts, read_input
 from chatcompat.request.native_turns import to_native_turn
 from chatcompat.request.pending_calls import PendingCalls, Where
-from chatcompat.request.thinking_blocks import from_thinking_blocks, place_blocks, to_kept
+from chatcompat.request.thinking_blocks import from_thinking_blocks, place_blocks, to_kept, without_citations
 from chatcompat.request.tool_arguments import to_input, to_short_input
 from chatcompat.request.tool_names import ToolNames
 from chatcompat.wire.chat_native import RedactedThinkingPart, ThinkingPart, ToolUsePart
@@ -108,6 +108,8 @@ class AssistantTurns:
         if not whole:
             self._ignored.append("messages[].content[].input")
         block = self._call(part.id, part.id, part.name, raw, path)
+        block.caller = UNSET if part.caller is None else part.caller
+        block.toolset_name = UNSET if part.toolset_name is None else part.toolset_name
         self._context.add_breakpoint(block, part.cache_control)
         return block
 
@@ -166,7 +168,8 @@ class AssistantTurns:
         if self._dialect.reasoning == "none":
             whole = whole and not (message.reasoning_details and any(entry.is_thinking for entry in kept))
             kept = [entry for entry in kept if not entry.is_thinking]
-        if not whole:
+        kept, all_kept = without_citations(kept, text), kept
+        if not whole or len(kept) < len(all_kept):
             self._ignored.append("messages[].reasoning_details")
         if message.reasoning_content and not any(entry.is_thinking for entry in kept):
             self._ignored.append("messages[].reasoning_content")

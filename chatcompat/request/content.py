@@ -94,7 +94,8 @@ def to_unmarked_blocks(
                 continue
             case _:
                 assert_never(part)
-        if (mark := to_mark(part, context)) is not None:
+        mark = to_mark(part, context) if isinstance(part, TextPart | ImagePart | FilePart) else part.cache_control
+        if mark is not None:
             marks.append((len(blocks) - 1, mark))
     return blocks, marks
 
@@ -103,7 +104,7 @@ def only_text(content: str | Sequence[BlockParam]) -> str | None:
     """The text, if the content is one plain text block: a string means the same in fewer bytes."""
     if len(content) == 1:
         block = content[0]
-        if isinstance(block, TextBlockParam) and block.cache_control is None:
+        if type(block) is TextBlockParam and block.cache_control is None:  # not one with citations
             return block.text
     return None
 

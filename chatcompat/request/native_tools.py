@@ -12,7 +12,7 @@ from chatcompat.request.json_objects import decode_raw_list, decode_raw_object, 
 # The type of the service's own tools ends in a version date, for example web_search_20260318.
 _SERVER_TOOL: Final = re.compile(rb'"[a-z][a-z0-9_]*_[0-9]{8}"')
 # The native types without a version date.
-_UNDATED: Final = frozenset({b'"mcp_toolset"'})
+_UNDATED: Final = frozenset({b'"mcp_toolset"', b'"tool_search_tool_bm25"', b'"tool_search_tool_regex"'})
 _NULL: Final = Raw(b"null")
 
 _encode = msgspec.json.Encoder().encode

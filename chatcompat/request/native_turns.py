@@ -30,6 +30,8 @@ def answer_natively(
             if isinstance(part.content, list):
                 check_count("content parts", len(part.content), context.bounds.parts, f"{within}.content")
             fill_result(result, part, f"{within}.content", context)
+            if part.toolset_name is not None and part.toolset_name != result.toolset_name:
+                context.ignored.append("messages[].content[].toolset_name")  # the service takes that of the call only
             results.append(result)
     return results
 

@@ -86,10 +86,9 @@ def _without_marks(block: Raw) -> bytes:
     if _MARK not in encoded:
         return encoded
     decoded = _decode_block(encoded)
-    decoded.pop("cache_control", None)
-    if isinstance(inner := decoded.get("content"), list):
-        for part in inner:
-            part.pop("cache_control", None)
-        if len(inner) == 1 and inner[0]["type"] == "text":  # as a string, this content has no mark
-            decoded["content"] = inner[0]["text"]
+    holders = [decoded]
+    for holder in holders:  # grows during the loop
+        holder.pop("cache_control", None)
+        for inner in (holder.get("source"), holder.get("content")):
+            holders += [part for part in (inner if isinstance(inner, list) else [inner]) if isinstance(part, dict)]
     return _encode(decoded)

@@ -60,6 +60,8 @@ def set_reasoning(
             ignored.append("thinking")
         else:
             thinking = to_thinking(chat.thinking, context)
+            if isinstance(thinking, ThinkingEnabled) and dialect.reasoning == "effort" and not is_off:
+                thinking = _to_adaptive(thinking, chat, request, dialect, ignored)
             if thinking is not None and (asked is None or asked.field != "thinking"):
                 _merge(thinking, request, dialect, ignored, forces_call=forces_call, is_off=is_off, limited=limited)
     if dialect.display is not None:
@@ -104,6 +106,24 @@ def _set_effort(asked: Asked, request: MessagesRequest, dialect: Dialect, ignore
     output_config(request).effort = native
     if dialect.adaptive_thinking:
         request.thinking = ThinkingAdaptive()
+
+
+def _to_adaptive(
+    thinking: ThinkingEnabled,
+    chat: ChatCompletionRequest,
+    request: MessagesRequest,
+    dialect: Dialect,
+    ignored: list[str],
+) -> ThinkingAdaptive:
+    """Convert a budget for a service that takes efforts only. An effort that the client names wins over it."""
+    ignored.append("thinking.budget_tokens")
+    effort = dialect.efforts.get(_nearest_effort(thinking.budget_tokens, dialect))
+    names_effort = (
+        chat.output_config is not None and chat.output_config.effort and "output_config" in dialect.native_keys
+    )
+    if effort is not None and not names_effort and (request.output_config or OutputConfig()).effort is None:
+        output_config(request).effort = effort
+    return ThinkingAdaptive(thinking.display, thinking.block_binding)
 
 
 def _nearest_effort(budget: int, dialect: Dialect) -> str:

@@ -137,7 +137,7 @@ class _Rewriter:
         self.has_grown = False
         self._describe = describe
         self._closed = False  # whether an object was closed
-        self._intersects = False  # whether `allOf` intersects schemas: closed ones would exclude each other
+        self._intersects = False  # whether a value must fit several schemas: closed ones would exclude each other
         self._found: list[str] = []  # names of definitions that the current definition refers to
         self._strict = StrictSchema({})
 
@@ -217,7 +217,7 @@ class _Rewriter:
         for word in ("anyOf", "allOf"):
             if word in node and not (isinstance(node[word], list) and node[word]):
                 raise _OutsideSubset
-        self._intersects |= len(node.get("allOf", ())) > 1
+        self._intersects |= len(node.get("allOf", ())) + ("anyOf" in node) + ("properties" in node) > 1
 
     def _move(self, node: Schema, keys: list[str]) -> None:
         """Move keywords to the description."""

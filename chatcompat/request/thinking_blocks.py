@@ -14,10 +14,11 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from chatcompat.errors import DECODE_ERRORS
 from chatcompat.request.content import is_blank
-from chatcompat.request.json_objects import read_object
+from chatcompat.request.json_objects import decode_raw_object, read_object
 from chatcompat.wire.chat_request import ReasoningDetail, ThinkingBlock
 from chatcompat.wire.messages import (
     BlockParam,
+    CitedTextParam,
     RedactedThinkingBlockParam,
     TextBlockParam,
     ThinkingBlockParam,
@@ -43,10 +44,19 @@ class CallFields(Struct):
     toolset_name: str | UnsetType = UNSET
 
 
+class TextFields(Struct):
+    """The citations of the text that ends where they stand."""
+
+    citations: Raw
+
+
+Entry = ThinkingBlockParam | RedactedThinkingBlockParam | Raw | CallFields | TextFields
+
+
 class Kept(Struct):
     """An entry that goes back. One of an earlier release may be a place alone: a `ReasoningDetail`."""
 
-    block: ThinkingBlockParam | RedactedThinkingBlockParam | Raw | CallFields | ReasoningDetail
+    block: Entry | ReasoningDetail
     place: Place = _NOWHERE
 
     @property
@@ -104,9 +114,7 @@ def _is_native(detail: ReasoningDetail, place: Place | None) -> bool:
     return True
 
 
-def _to_block(
-    detail: ReasoningDetail, path: str, max_depth: int
-) -> ThinkingBlockParam | RedactedThinkingBlockParam | Raw | CallFields | None:
+def _to_block(detail: ReasoningDetail, path: str, max_depth: int) -> Entry | None:
     if detail.type == "reasoning.text" and detail.signature:
         return ThinkingBlockParam(detail.text or "", detail.signature)
     if detail.type != "reasoning.encrypted" or not detail.data:
@@ -118,6 +126,9 @@ def _to_block(
     except DECODE_ERRORS:
         return None
     kind = block.get("type")
+    if block.keys() == {"citations"}:
+        raw = decode_raw_object(detail.data)["citations"]
+        return TextFields(raw) if isinstance(block["citations"], list) else None
     if kind is None:
         return _to_call_fields(block)
     return Raw(detail.data.encode()) if isinstance(kind, str) and kind not in _TRANSLATED else None
@@ -182,6 +193,15 @@ def _joined(parts: list[ReasoningDetail]) -> ReasoningDetail:
 # ---------------------------------------------------------------- where it stands
 
 
+def without_citations(kept: Sequence[Kept], text: Sequence[TextBlockParam]) -> list[Kept]:
+    """Leave out citations if the text is not as long as in the reply: then they may cite for another text."""
+    length = sum(len(block.text) for block in text)
+    ends = [number for entry in kept for steps in entry.place for kind, number in read_steps(steps) if kind == "t"]
+    if max(ends, default=0) == length:
+        return [*kept]
+    return [entry for entry in kept if not isinstance(entry.block, TextFields)]
+
+
 def place_blocks(
     text: Sequence[TextBlockParam], calls: Sequence[ToolUseBlockParam], kept: Iterable[Kept]
 ) -> list[BlockParam]:
@@ -198,6 +218,8 @@ def place_blocks(
             turn.step_over(entry.block)
         elif isinstance(entry.block, CallFields):
             turn.fields = entry.block
+        elif isinstance(entry.block, TextFields):
+            turn.cite(entry.block.citations)
         else:
             turn.blocks.append(entry.block)
         turn.walk(entry.place.after)
@@ -233,6 +255,11 @@ class _Turn:
             self._add_text(self._end + (place.length or 0))
         else:
             self._add_calls(self._called + 1)
+
+    def cite(self, citations: Raw) -> None:
+        """Add citations to the text before, which is the last block unless it is blank."""
+        if self.blocks and type(text := self.blocks[-1]) is TextBlockParam:
+            self.blocks[-1] = CitedTextParam(text.text, citations=citations)
 
     def end(self) -> None:
         """Add what is left."""

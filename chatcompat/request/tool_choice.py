@@ -10,7 +10,14 @@ from chatcompat.request.structured_output import Output
 from chatcompat.request.tool_names import ToolNames
 from chatcompat.wire.chat_native import NativeAny, NativeAuto, NativeNone, NativeTool
 from chatcompat.wire.chat_request import ChatCompletionRequest
-from chatcompat.wire.chat_tools import AllowedTool, AllowedToolsChoice, Named, NamedCustomChoice, NamedFunctionChoice
+from chatcompat.wire.chat_tools import (
+    AllowedTool,
+    AllowedTools,
+    AllowedToolsChoice,
+    Named,
+    NamedCustomChoice,
+    NamedFunctionChoice,
+)
 from chatcompat.wire.messages import ToolChoiceParam, ToolParam
 
 # The chat choice -> the native type. The choice of a named tool has the type `tool`.
@@ -48,7 +55,7 @@ def decide_tools(
     out. Raises `InvalidRequest`.
     """
     wanted = _to_tool_choice(chat, names)
-    decision = ToolDecision(tools, wanted, [], declares_called=not names.offered)
+    decision = ToolDecision(tools, wanted, _surplus(chat), declares_called=not names.offered)
     if wanted is not None and _is_forced(wanted):
         if output.tool is not None and (wanted.type == "tool" or not dialect.forced_tools):
             # `tools` stays the same as in requests that force nothing: kept thinking and a cache depend on that.
@@ -118,8 +125,8 @@ def _to_tool_choice(chat: ChatCompletionRequest, names: ToolNames) -> ToolChoice
             )
         case NativeAuto() | NativeAny() | NativeNone() as native:
             choice = ToolChoiceParam(_NATIVE_CHOICES[type(native)])
-        case AllowedToolsChoice(allowed):
-            choice = ToolChoiceParam(TOOL_CHOICES[allowed.mode])
+        case AllowedToolsChoice() as listed:
+            choice = ToolChoiceParam(TOOL_CHOICES[_allowed(listed)[0].mode])
         case None if parallel:
             return None
         case word:
@@ -166,17 +173,41 @@ def allowed_names(chat: ChatCompletionRequest, names: ToolNames) -> frozenset[st
     """The names in an `allowed_tools` choice, or None for any other choice."""
     if not isinstance(chat.tool_choice, AllowedToolsChoice):
         return None
-    listed = [_name_of(tool) for tool in chat.tool_choice.allowed_tools.tools]
+    allowed, path = _allowed(chat.tool_choice)
+    listed = [_name_of(tool) for tool in allowed.tools]
     for index, name in enumerate(listed):
         if name not in names.offered:
             raise InvalidRequest(
                 "The allowed tool is not one of the request's tools.",
-                param=f"tool_choice.allowed_tools.tools[{index}]",
+                param=f"{path}.tools[{index}]",
                 code="unknown_tool",
             )
     return frozenset(listed)
 
 
+def _allowed(choice: AllowedToolsChoice) -> tuple[AllowedTools, str]:
+    """The mode and the tools of a choice, and their path. They may stand directly in the choice."""
+    if choice.allowed_tools is not None:
+        return choice.allowed_tools, "tool_choice.allowed_tools"
+    if choice.mode is None and choice.tools is None:
+        raise missing_field("tool_choice.allowed_tools")
+    if choice.mode is None or choice.tools is None:
+        raise missing_field(f"tool_choice.{'mode' if choice.mode is None else 'tools'}")
+    return AllowedTools(choice.mode, choice.tools), "tool_choice"
+
+
 def _name_of(tool: AllowedTool) -> str:
     named = tool.function or tool.custom
     return named.name if named is not None else tool.name or ""
+
+
+def _surplus(chat: ChatCompletionRequest) -> list[str]:
+    """The fields directly in a choice that differ from those of its nested object, which win."""
+    match chat.tool_choice:
+        case NamedFunctionChoice(function=Named() as nested) | NamedCustomChoice(custom=Named() as nested) as choice:
+            fields: tuple[str, ...] = ("name",)
+        case AllowedToolsChoice(allowed_tools=AllowedTools() as nested) as choice:
+            fields = ("mode", "tools")
+        case _:
+            return []
+    return [f"tool_choice.{name}" for name in fields if getattr(choice, name) not in (None, getattr(nested, name))]

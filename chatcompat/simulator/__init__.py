@@ -8,7 +8,9 @@ translation independently.
 
 Models: `caicaini/auto` and `sim-1` accept everything in version 2023-06-01. `sim-2` refuses what the newest real
 models refuse. The reply calls the tools that the last user turn names, with arguments that fit their schemas. If
-the turn names no tool and has no tool results, the reply calls the first tool. A token is four characters, rounded up.
+the turn names no tool and has no tool results, the reply calls the first tool. If it names a tool that the service runs
+(`web_search`, `web_fetch`, `code_execution` or an MCP server), the reply has its call and a canned result. A token is
+four characters, rounded up.
 
 The request header `x-simulate` makes a request slow or faulty. Its items are separated by `;`:
 

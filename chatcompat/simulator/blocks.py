@@ -260,6 +260,31 @@ class ToolSearchToolResult(ServerToolResult, tag="tool_search_tool_result"):
     """Tools that were found."""
 
 
+class MCPToolUse(Cacheable, tag="mcp_tool_use"):
+    """A call that the service made to a server."""
+
+    id: str
+    name: str
+    server_name: str
+    input: dict[str, object]
+
+
+class MCPToolResult(Cacheable, tag="mcp_tool_result"):
+    """The result of such a call."""
+
+    tool_use_id: str
+    content: str | list[TextOnly]
+    is_error: bool = False
+
+
+class Compaction(Cacheable, tag="compaction"):
+    """The summary of all that stands before it, which it replaces."""
+
+    content: str | None = None
+    encrypted_content: str | None = None
+    signature: str | None = None
+
+
 class ContainerUpload(Cacheable, tag="container_upload"):
     """A file in the container."""
 
@@ -274,6 +299,9 @@ ServerBlock = (
     | BashCodeExecutionToolResult
     | TextEditorCodeExecutionToolResult
     | ToolSearchToolResult
+    | MCPToolUse
+    | MCPToolResult
+    | Compaction
     | ContainerUpload
 )
 

@@ -1,6 +1,6 @@
 """Decodes requests into structs, or raises the native error for an invalid field."""
 
-from typing import Final, TypeVar
+from typing import Final, TypeVar, get_args
 
 import msgspec
 from msgspec import UNSET, Raw, Struct
@@ -8,7 +8,7 @@ from msgspec.json import Decoder
 
 from chatcompat.simulator.beta_wire import MCPToolset
 from chatcompat.simulator.errors import invalid
-from chatcompat.simulator.wire import CustomTool, MessagesRequest, Prompt, Tool, WebSearch
+from chatcompat.simulator.wire import CustomTool, MessagesRequest, Prompt, ServerTool, Tool, ToolSearch
 from chatcompat.simulator.wording import native_wording, tag_words
 
 T = TypeVar("T")
@@ -22,9 +22,11 @@ _TOOL_HEAD: Final = Decoder(_ToolHead)
 _TOOLS: Final[dict[str, Decoder[Tool]]] = {
     "custom": Decoder(CustomTool),
     "mcp_toolset": Decoder(MCPToolset),
-    "web_search_20250305": Decoder(WebSearch),
-    "web_search_20260209": Decoder(WebSearch),
-    "web_search_20260318": Decoder(WebSearch),
+    **{
+        kind: Decoder(tool)
+        for tool in (*get_args(ServerTool), ToolSearch)
+        for kind in get_args(tool.__annotations__["type"])
+    },
 }
 _MESSAGES_REQUEST: Final = Decoder(MessagesRequest)
 _PROMPT: Final = Decoder(Prompt)

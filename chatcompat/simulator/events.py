@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 from msgspec.json import encode
 
-from chatcompat.simulator.model import Answer, Call, Part, Thought
+from chatcompat.simulator.model import Answer, Call, Part, Ran, Said, Thought
 from chatcompat.simulator.reply import (
     CacheCreation,
     ContentBlock,
@@ -22,12 +22,19 @@ from chatcompat.simulator.reply import (
     ToolUseBlock,
     Usage,
 )
+from chatcompat.simulator.server_tools import Container
 from chatcompat.simulator.signature import sign
 from chatcompat.simulator.tokens import InputTokens, credits_consumed, tokens
 
 PIECE: Final = 12  # characters in a delta
 
 _NO_INPUT: Final = Raw(b"{}")
+# The fields of the service's own blocks that come in deltas, as they are at the start.
+_STREAMED: Final[dict[str, dict[str, object]]] = {
+    "server_tool_use": {"input": {}},
+    "mcp_tool_use": {"input": {}},
+    "compaction": {"content": None, "encrypted_content": None},
+}
 
 
 class MessageStart(Struct, tag_field="type", tag="message_start"):
@@ -65,13 +72,26 @@ class ThinkingDelta(Struct, tag_field="type", tag="thinking_delta"):
     thinking: str
 
 
+class CitationsDelta(Struct, tag_field="type", tag="citations_delta"):
+    """A citation of the text."""
+
+    citation: dict[str, object]
+
+
+class CompactionDelta(Struct, tag_field="type", tag="compaction_delta"):
+    """A summary of the conversation."""
+
+    content: object
+    encrypted_content: object
+
+
 class SignatureDelta(Struct, tag_field="type", tag="signature_delta"):
     """The signature of a thinking block."""
 
     signature: str
 
 
-Delta = TextDelta | InputJSONDelta | ThinkingDelta | SignatureDelta
+Delta = TextDelta | InputJSONDelta | ThinkingDelta | SignatureDelta | CitationsDelta | CompactionDelta
 
 
 class ContentBlockDelta(Struct, tag_field="type", tag="content_block_delta"):
@@ -93,6 +113,7 @@ class Stop(Struct):
     stop_reason: str | None
     stop_sequence: str | None
     stop_details: StopDetails | None
+    container: Container | UnsetType = UNSET
 
 
 class DeltaUsage(Struct):
@@ -125,10 +146,11 @@ def to_message(answer: Answer, message_id: str, model: str, counted: InputTokens
     return Message(
         id=message_id,
         model=model,
-        content=[_block(part) for part in answer.parts],
+        content=[to_block(part) for part in answer.parts],
         stop_reason=answer.stop_reason,
         stop_sequence=answer.stop_sequence,
         stop_details=answer.stop_details,
+        container=answer.container,
         usage=_usage(answer, counted),
     )
 
@@ -144,7 +166,13 @@ def to_events(answer: Answer, message: Message, counted: InputTokens) -> Iterato
     )
     yield MessageStart(
         msgspec.structs.replace(
-            message, content=[], stop_reason=None, stop_sequence=None, stop_details=None, usage=first
+            message,
+            content=[],
+            stop_reason=None,
+            stop_sequence=None,
+            stop_details=None,
+            container=UNSET,
+            usage=first,
         )
     )
     yield Ping()
@@ -161,7 +189,8 @@ def to_events(answer: Answer, message: Message, counted: InputTokens) -> Iterato
         output_tokens_details=usage.output_tokens_details,
         credits_consumed=usage.credits_consumed,
     )
-    yield MessageDelta(Stop(message.stop_reason, message.stop_sequence, message.stop_details), final)
+    stop = Stop(message.stop_reason, message.stop_sequence, message.stop_details, message.container)
+    yield MessageDelta(stop, final)
     yield MessageStop()
 
 
@@ -186,7 +215,7 @@ def _usage(answer: Answer, counted: InputTokens) -> Usage:
     )
 
 
-def _block(part: Part) -> ContentBlock:
+def to_block(part: Part) -> ContentBlock:
     """The block of a whole reply. A truncated call has an empty input, since its JSON is incomplete."""
     match part:
         case Thought(body=body, shown=shown, prefix=prefix):
@@ -194,8 +223,10 @@ def _block(part: Part) -> ContentBlock:
             return ThinkingBlock(thinking, sign(thinking, prefix))
         case Call(id=call_id, name=name, body=body, complete=complete):
             return ToolUseBlock(call_id, name, Raw(body.encode()) if complete else _NO_INPUT)
+        case Ran(block=block):
+            return block
         case _:
-            return TextBlock(part.body)
+            return TextBlock(part.body, part.citations if isinstance(part, Said) else None)
 
 
 def _empty_block(part: Part) -> ContentBlock:
@@ -204,6 +235,8 @@ def _empty_block(part: Part) -> ContentBlock:
             return ThinkingBlock("", "")
         case Call(id=call_id, name=name):
             return ToolUseBlock(call_id, name, _NO_INPUT)
+        case Ran(block=block):
+            return block | _STREAMED.get(str(block["type"]), {})
         case _:
             return TextBlock("")
 
@@ -217,5 +250,10 @@ def _deltas(part: Part) -> Iterator[Delta]:
         case Call():
             yield InputJSONDelta("")  # the real service starts with an empty one too
             yield from map(InputJSONDelta, pieces)
+        case Ran(block={"type": "compaction", "content": content, "encrypted_content": encrypted}):
+            yield CompactionDelta(content, encrypted)
+        case Ran():
+            yield from map(InputJSONDelta, pieces)
         case _:
             yield from map(TextDelta, pieces)
+            yield from map(CitationsDelta, (part.citations if isinstance(part, Said) else None) or ())

@@ -1,24 +1,34 @@
 """Builds the parts of a reply from the request alone."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.json import encode
 
+from chatcompat.simulator.beta_wire import MCPToolset
 from chatcompat.simulator.blocks import Block, Document, Image, SearchResult, Text, ToolResult, ToolUse
 from chatcompat.simulator.faults import Faults
 from chatcompat.simulator.prompt_schema import is_open, prompted_example
 from chatcompat.simulator.reply import StopDetails
 from chatcompat.simulator.schema import example
+from chatcompat.simulator.server_tools import (
+    Container,
+    compaction,
+    container_of,
+    found_page,
+    name_in_text,
+    run,
+)
 from chatcompat.simulator.tokens import CHARACTERS, tokens
 from chatcompat.simulator.turns import Turn
 from chatcompat.simulator.wire import (
     CustomTool,
     MessagesRequest,
+    ServerTool,
     ThinkingAdaptive,
     ThinkingBetweenTools,
     ThinkingDisabled,
@@ -27,6 +37,8 @@ from chatcompat.simulator.wire import (
     ToolChoiceAny,
     ToolChoiceNone,
     ToolChoiceTool,
+    ToolSearch,
+    WebSearch,
 )
 
 MAX_QUOTE: Final = 400  # characters of the user's text
@@ -45,7 +57,9 @@ class Part(Struct, frozen=True, kw_only=True):
 
 
 class Said(Part, frozen=True):
-    """Text."""
+    """Text, and the citations for it."""
+
+    citations: list[dict[str, object]] | None = None
 
 
 class Thought(Part, frozen=True):
@@ -62,6 +76,12 @@ class Call(Part, frozen=True):
     name: str
 
 
+class Ran(Part, frozen=True):
+    """A block that the service made itself. `body` is the input of a call as JSON."""
+
+    block: dict[str, object]
+
+
 class Answer(Struct, frozen=True):
     """The parts of a reply, and its stop reason."""
 
@@ -69,6 +89,14 @@ class Answer(Struct, frozen=True):
     stop_reason: str
     stop_sequence: str | None = None
     stop_details: StopDetails | None = None
+    container: Container | UnsetType = UNSET
+
+
+class Prefix(Protocol):
+    """What stands before a reply."""
+
+    def bind(self, parts: list[Part]) -> None:
+        """Bind each thought to what stands before it."""
 
 
 def answer(
@@ -78,14 +106,18 @@ def answer(
     key: str,
     faults: Faults,
     *,
-    prefix: bytes,
+    prefix: Prefix,
     shows_thinking: bool,
 ) -> Answer:
     """Answer a request that passed `chatcompat.simulator.rules`. Ids are derived from `key`."""
     asked = next(turn for turn in reversed(turns) if turn.role == "user")
     chosen = [] if faults.refuse else _chosen_tools(request, tools, turns, asked)
-    thoughts = _thoughts(request, asked, chosen, prefix, shows_thinking=shows_thinking)
-    parts = [*thoughts, *_words(request, turns, asked, chosen)]
+    running = [] if faults.refuse else _running(request, tools, asked)
+    parts: list[Part] = [*_ran(request, turns, running, key, asked, shows_thinking=shows_thinking)]
+    parts += _thoughts(request, asked, chosen, shows_thinking=shows_thinking)
+    if any(isinstance(tool, WebSearch) for tool in running):
+        parts.append(Said(body="I have found a page.", citations=[found_page()]))
+    parts += _words(request, turns, asked, chosen)
     parts += [
         Call(body=_json(tool.input_schema, request, asked), id=call_id(key, index), name=tool.name)
         for index, tool in enumerate(chosen)
@@ -94,15 +126,17 @@ def answer(
         parts = [*parts[:-1], msgspec.structs.replace(parts[-1], body=parts[-1].body[: len(parts[-1].body) // 2])]
     parts, stop_sequence = _stopped(parts, [] if request.stop_sequences is UNSET else request.stop_sequences)
     parts, is_cut = _limited(parts, request.max_tokens)
+    prefix.bind(parts)
+    container = container_of(request, [part.block for part in parts if isinstance(part, Ran)], key)
     if faults.stop is not None:
-        return Answer(parts, faults.stop)
+        return Answer(parts, faults.stop, container=container)
     if faults.refuse:
         return Answer(parts, "refusal", stop_details=REFUSAL)
     if is_cut:
-        return Answer(parts, "max_tokens")
+        return Answer(parts, "max_tokens", container=container)
     if stop_sequence is not None:
-        return Answer(parts, "stop_sequence", stop_sequence)
-    return Answer(parts, "tool_use" if chosen else "end_turn")
+        return Answer(parts, "stop_sequence", stop_sequence, container=container)
+    return Answer(parts, "tool_use" if chosen else "end_turn", container=container)
 
 
 def call_id(key: str, index: int) -> str:
@@ -123,7 +157,8 @@ def _chosen_tools(request: MessagesRequest, tools: list[Tool], turns: list[Turn]
         return []
     text = "\n".join(_texts(asked))
     named = [tool for tool in offered if _names(text, tool.name)]
-    if not named and (isinstance(choice, ToolChoiceAny) or not _is_prefilled(turns)):
+    runs = bool(_running(request, tools, asked)) and not isinstance(choice, ToolChoiceAny)
+    if not named and not runs and (isinstance(choice, ToolChoiceAny) or not _is_prefilled(turns)):
         if not _results(asked):
             named = offered[:1]
         elif isinstance(choice, ToolChoiceAny):
@@ -131,6 +166,34 @@ def _chosen_tools(request: MessagesRequest, tools: list[Tool], turns: list[Turn]
             named = [next((tool for tool in offered if tool.name not in called), offered[-1])]
     is_single = choice is not UNSET and not isinstance(choice, ToolChoiceNone) and choice.disable_parallel_tool_use
     return named[:1] if is_single else named
+
+
+def _running(request: MessagesRequest, tools: list[Tool], asked: Turn) -> list[ServerTool | MCPToolset]:
+    """The tools that the service runs."""
+    if isinstance(request.tool_choice, ToolChoiceNone | ToolChoiceTool):
+        return []
+    text = "\n".join(_texts(asked))
+    runnable = [tool for tool in tools if not isinstance(tool, CustomTool | ToolSearch)]
+    return [tool for tool in runnable if _names(text, name_in_text(tool))]
+
+
+def _ran(
+    request: MessagesRequest,
+    turns: list[Turn],
+    running: list[ServerTool | MCPToolset],
+    key: str,
+    asked: Turn,
+    *,
+    shows_thinking: bool,
+) -> Iterator[Part]:
+    """What the service does before it answers: a summary, and the calls of its tools behind a thought."""
+    if (summary := compaction(request, turns)) is not None:
+        yield Ran(body=str(summary["content"]), block=summary)
+    for tool in running:
+        yield from _thoughts(request, asked, [tool], shows_thinking=shows_thinking)
+        call, result = run(tool, key)
+        yield Ran(body=encode(call["input"]).decode(), block=call)
+        yield Ran(body="", block=result)
 
 
 def _names(text: str, name: str) -> bool:
@@ -228,7 +291,7 @@ def _quote(text: str) -> str:
 
 
 def _thoughts(
-    request: MessagesRequest, asked: Turn, chosen: list[CustomTool], prefix: bytes, *, shows_thinking: bool
+    request: MessagesRequest, asked: Turn, chosen: Sequence[Tool], *, shows_thinking: bool
 ) -> Iterator[Thought]:
     config = request.thinking
     if config is UNSET or isinstance(config, ThinkingDisabled):
@@ -240,7 +303,7 @@ def _thoughts(
     display = config.display if isinstance(config, ThinkingEnabled | ThinkingAdaptive) else None
     shown = shows_thinking if display is None else display != "omitted"
     body = f"The last turn has {len(asked.blocks)} blocks, {results} of them results of tools. I should {plan}."
-    yield Thought(body=body, shown=shown, prefix=prefix)
+    yield Thought(body=body, shown=shown)
 
 
 # ---------------------------------------------------------------- limits
@@ -264,6 +327,6 @@ def _limited(parts: list[Part], max_tokens: int) -> tuple[list[Part], bool]:
     for index, part in enumerate(parts):
         if tokens(part.body) > left:
             cut = msgspec.structs.replace(part, body=part.body[: left * CHARACTERS], complete=False)
-            return [*parts[:index], *([cut] if left else [])], True
+            return [*parts[:index], *([cut] if left and not isinstance(part, Ran) else [])], True
         left -= tokens(part.body)
     return parts, False

@@ -4,15 +4,17 @@ Cache breakpoints do not count. Earlier thinking does, so a tool loop must come 
 """
 
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET, Struct
 from msgspec.json import encode
 
-from chatcompat.simulator.blocks import Cacheable, Text, TextOnly, Thinking, ToolResult
+from chatcompat.simulator.blocks import Block, Cacheable, Text, TextOnly, Thinking, ToolResult
 from chatcompat.simulator.catalogue import Model
 from chatcompat.simulator.errors import invalid
+from chatcompat.simulator.events import to_block
+from chatcompat.simulator.model import Part, Thought
 from chatcompat.simulator.reply import Dropped
 from chatcompat.simulator.signature import is_bound
 from chatcompat.simulator.turns import Placed, Turn
@@ -25,10 +27,29 @@ _MISMATCH: Final = (
 )
 
 
+_decode_block = msgspec.json.Decoder(Block).decode
+
+
+class Prefix:
+    """All that stands before a reply, as a digest; None for a model that does not bind its thinking."""
+
+    def __init__(self, digest: Any = None) -> None:
+        self._digest = digest
+
+    def bind(self, parts: list[Part]) -> None:
+        """Bind each thought of a reply to what stands before it."""
+        if self._digest is None:
+            return
+        for index, part in enumerate(parts):
+            if isinstance(part, Thought):
+                parts[index] = msgspec.structs.replace(part, prefix=self._digest.digest())
+            self._digest.update(plain(_decode_block(encode(to_block(parts[index])))))
+
+
 class Binding(Struct, frozen=True):
     """The prefix that new thinking is bound to, and what was dropped from the request."""
 
-    prefix: bytes = b""
+    prefix: Prefix
     dropped: list[Dropped] = []
 
 
@@ -37,7 +58,7 @@ def check_binding(prompt: Prompt, tools: list[Tool], turns: list[Turn], model: M
     thinking = prompt.thinking
     asked = thinking.block_binding if isinstance(thinking, ThinkingEnabled | ThinkingAdaptive) else None
     if not model.binds_thinking:
-        return Binding()
+        return Binding(Prefix())
     digest = sha256(model.id.encode())
     system = [TextOnly("text", prompt.system)] if isinstance(prompt.system, str) else prompt.system
     for item in [*(() if system is UNSET else system), *tools]:
@@ -56,7 +77,7 @@ def check_binding(prompt: Prompt, tools: list[Tool], turns: list[Turn], model: M
         dropped += [Dropped(placed.path) for placed in failing]
         turn.blocks[:] = [placed for placed in turn.blocks if placed not in failing]
     digest.update(b"assistant")  # the turn of the reply; a model that binds takes no prefill
-    return Binding(digest.digest(), dropped)
+    return Binding(Prefix(digest), dropped)
 
 
 def plain(item: Struct) -> bytes:

@@ -7,11 +7,14 @@ from typing import Literal
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from chatcompat.simulator.server_tools import Container
 
-class TextBlock(Struct, tag_field="type", tag="text"):
+
+class TextBlock(Struct, tag_field="type", tag="text", omit_defaults=True):
     """Text."""
 
     text: str
+    citations: list[dict[str, object]] | None = None
 
 
 class ThinkingBlock(Struct, tag_field="type", tag="thinking"):
@@ -29,7 +32,7 @@ class ToolUseBlock(Struct, tag_field="type", tag="tool_use"):
     input: Raw
 
 
-ContentBlock = TextBlock | ThinkingBlock | ToolUseBlock
+ContentBlock = TextBlock | ThinkingBlock | ToolUseBlock | dict[str, object]  # a dict: a block of the service's tools
 
 
 class StopDetails(Struct, frozen=True):
@@ -88,6 +91,7 @@ class Message(Struct, kw_only=True):
     stop_reason: str | None = None
     stop_sequence: str | None = None
     stop_details: StopDetails | None = None
+    container: Container | UnsetType = UNSET
     input_transformations: list[Dropped] | UnsetType = UNSET
     usage: Usage
 

@@ -11,6 +11,8 @@ from chatcompat.simulator.cache import is_deferred, present, system_blocks
 from chatcompat.simulator.catalogue import Model
 from chatcompat.simulator.errors import invalid
 from chatcompat.simulator.schema import Schema
+from chatcompat.simulator.server_tools import check_signed
+from chatcompat.simulator.strict import check_compiled
 from chatcompat.simulator.turns import TOOL_NAME, Turn, check_conversation, check_pattern, check_text
 from chatcompat.simulator.wire import (
     CustomTool,
@@ -55,11 +57,14 @@ def check_prompt(prompt: Prompt, tools: list[Tool], model: Model, version: str) 
     """Check the fields that both requests share. Returns the conversation as turns."""
     _check_system(prompt)
     turns = check_conversation(prompt.messages, latest=version == LATEST, system_role=model.system_role)
+    for placed in (placed for turn in turns for placed in turn.blocks):
+        check_signed(placed)
     _check_tools(tools)
     _check_tool_choice(prompt, tools, model)
     if not tools and any(isinstance(p.block, ToolUse | ToolResult) for turn in turns for p in turn.blocks):
         raise invalid("tools: Requests which have `tool_use` or `tool_result` blocks in `messages` must define tools.")
     _check_output_format(prompt)
+    check_compiled(prompt, tools)
     _check_prefill(prompt, turns, model)
     _check_thinking(prompt, turns, model)
     _check_breakpoints(prompt, tools, turns)

@@ -12,8 +12,11 @@ from chatcompat.simulator.blocks import (
     Base64Image,
     Base64Pdf,
     Block,
+    Compaction,
     Document,
     Image,
+    MCPToolResult,
+    MCPToolUse,
     Message,
     RedactedThinking,
     SearchResult,
@@ -33,6 +36,7 @@ MAX_MESSAGES: Final = 100_000
 TOOL_NAME: Final = "^[a-zA-Z0-9_-]{1,128}$"
 TOOL_ID: Final = "^[a-zA-Z0-9_-]+$"
 SERVER_TOOL_ID: Final = "^srvtoolu_[a-zA-Z0-9_]+$"
+MCP_TOOL_ID: Final = "^mcptoolu_[a-zA-Z0-9_]+$"
 
 # Blocks that only one role may use. Since version 2026-10-21, documents are for users only too.
 FIRST_BYTES: Final = {
@@ -51,6 +55,9 @@ ROLES: Final[dict[type[Wire], str]] = {
     ToolUse: "assistant",
     ServerToolUse: "assistant",
     ServerToolResult: "assistant",
+    MCPToolUse: "assistant",
+    MCPToolResult: "assistant",
+    Compaction: "assistant",
 }
 
 
@@ -230,19 +237,22 @@ def _check_calls(turns: list[Turn]) -> None:
 
 def _check_server_tools(turn: Turn) -> None:
     """Check that each call of a server tool has its result behind it in the same turn, and each result its call."""
-    waiting: dict[str, Placed] = {}
+    waiting: dict[tuple[str, str], Placed] = {}
     for placed in turn.blocks:
         block = placed.block
-        if isinstance(block, ServerToolUse):
-            check_pattern(block.id, SERVER_TOOL_ID, f"{placed.path}.id")
-            waiting[block.id] = placed
-        elif isinstance(block, ServerToolResult) and waiting.pop(block.tool_use_id, None) is None:
-            raise invalid(
-                f"{placed.path}: unexpected `tool_use_id` found in `{block.__struct_config__.tag}` blocks: "
-                f"{block.tool_use_id}. Each block must have a corresponding `server_tool_use` block before it."
-            )
-    for call_id, placed in waiting.items():
-        raise invalid(f"{placed.path}: `server_tool_use` with id {call_id} was found without its result block.")
+        if isinstance(block, ServerToolUse | MCPToolUse):
+            pattern = SERVER_TOOL_ID if isinstance(block, ServerToolUse) else MCP_TOOL_ID
+            check_pattern(block.id, pattern, f"{placed.path}.id")
+            waiting[str(block.__struct_config__.tag), block.id] = placed
+        elif isinstance(block, ServerToolResult | MCPToolResult):
+            called = "server_tool_use" if isinstance(block, ServerToolResult) else "mcp_tool_use"
+            if waiting.pop((called, block.tool_use_id), None) is None:
+                raise invalid(
+                    f"{placed.path}: unexpected `tool_use_id` found in `{block.__struct_config__.tag}` blocks: "
+                    f"{block.tool_use_id}. Each block must have a corresponding `{called}` block before it."
+                )
+    for (called, call_id), placed in waiting.items():
+        raise invalid(f"{placed.path}: `{called}` with id {call_id} was found without its result block.")
 
 
 def _check_results(turn: Turn, called: list[str]) -> None:

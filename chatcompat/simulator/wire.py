@@ -8,7 +8,7 @@ from typing import Literal
 from msgspec import UNSET, Raw, UnsetType
 
 from chatcompat.simulator.beta_wire import BlockBinding, ContextManagement, MCPServer, MCPToolset, TaskBudget
-from chatcompat.simulator.blocks import Cacheable, Message, TextOnly, Wire
+from chatcompat.simulator.blocks import Cacheable, CitationsConfig, Message, TextOnly, Wire
 
 # ---------------------------------------------------------------- tools
 
@@ -38,7 +38,7 @@ class UserLocation(Wire):
 
 
 class WebSearch(Cacheable):
-    """The service's web search. It is accepted, but never runs."""
+    """The service's web search."""
 
     type: Literal["web_search_20250305", "web_search_20260209", "web_search_20260318"]
     name: Literal["web_search"]
@@ -52,7 +52,52 @@ class WebSearch(Cacheable):
     user_location: UserLocation | None = None
 
 
-Tool = CustomTool | WebSearch | MCPToolset
+class WebFetch(Cacheable):
+    """The service's access to pages."""
+
+    type: Literal["web_fetch_20250910", "web_fetch_20260209", "web_fetch_20260309", "web_fetch_20260318"]
+    name: Literal["web_fetch"]
+    allowed_callers: list[str] | UnsetType = UNSET
+    allowed_domains: list[str] | None = None
+    blocked_domains: list[str] | None = None
+    citations: CitationsConfig | None = None
+    defer_loading: bool = False
+    max_content_tokens: int | None = None
+    max_uses: int | None = None
+    response_inclusion: Literal["full", "excluded"] | UnsetType = UNSET
+    strict: bool = False
+    use_cache: bool | UnsetType = UNSET
+
+
+class CodeExecution(Cacheable):
+    """The service's container, in which it runs commands."""
+
+    type: Literal[
+        "code_execution_20250522", "code_execution_20250825", "code_execution_20260120", "code_execution_20260521"
+    ]
+    name: Literal["code_execution"]
+    allowed_callers: list[str] | UnsetType = UNSET
+    defer_loading: bool = False
+    strict: bool = False
+
+
+class ToolSearch(Cacheable):
+    """The service's search among deferred tools. It is accepted, but never runs."""
+
+    type: Literal[
+        "tool_search_tool_bm25",
+        "tool_search_tool_bm25_20251119",
+        "tool_search_tool_regex",
+        "tool_search_tool_regex_20251119",
+    ]
+    name: Literal["tool_search_tool_bm25", "tool_search_tool_regex"]
+    allowed_callers: list[str] | UnsetType = UNSET
+    defer_loading: bool = False
+    strict: bool = False
+
+
+ServerTool = WebSearch | WebFetch | CodeExecution
+Tool = CustomTool | ServerTool | ToolSearch | MCPToolset
 
 
 class ToolChoiceAuto(Wire, tag="auto"):

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
-from chatcompat.wire.messages import CacheControl
+from chatcompat.wire.messages import CacheControl, Caller
 
 # ---------------------------------------------------------------- sources of images and documents
 
@@ -43,6 +43,8 @@ class ToolUsePart(Struct, tag_field="type", tag="tool_use", forbid_unknown_field
     id: str
     name: str
     input: Raw | UnsetType = UNSET
+    caller: Caller | None = None
+    toolset_name: str | None = None
     cache_control: CacheControl | None = None
 
 

@@ -81,6 +81,7 @@ class ToolResultPart(Struct, tag_field="type", tag="tool_result", forbid_unknown
     tool_use_id: str
     content: str | list[ResultPart] | None = None
     is_error: bool | None = None
+    toolset_name: str | None = None  # that of the call
     cache_control: CacheControl | None = None
 
 

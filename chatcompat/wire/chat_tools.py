@@ -78,13 +78,19 @@ class AllowedTool(Struct, forbid_unknown_fields=True):
     name: str | None = None
 
 
+AllowedMode = Literal["auto", "required"]
+AllowedList = Annotated[list[AllowedTool], Meta(min_length=1)]
+
+
 class AllowedTools(Struct, forbid_unknown_fields=True):
-    mode: Literal["auto", "required"]
-    tools: Annotated[list[AllowedTool], Meta(min_length=1)]
+    mode: AllowedMode
+    tools: AllowedList
 
 
 class AllowedToolsChoice(Struct, tag_field="type", tag="allowed_tools", forbid_unknown_fields=True):
-    allowed_tools: AllowedTools
+    allowed_tools: AllowedTools | None = None
+    mode: AllowedMode | None = None  # these two: directly, as in the vendor's newer API
+    tools: AllowedList | None = None
 
 
 ToolChoice = NamedFunctionChoice | NamedCustomChoice | AllowedToolsChoice | native.NativeChoice

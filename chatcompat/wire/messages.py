@@ -23,6 +23,12 @@ class TextBlockParam(Struct, tag_field="type", tag="text", omit_defaults=True, g
     cache_control: CacheControl | None = None
 
 
+class CitedTextParam(TextBlockParam, tag="text", gc=False):
+    """Text of an earlier reply, with its citations as the service wrote them."""
+
+    citations: Raw | UnsetType = UNSET
+
+
 class Base64Source(Struct, tag_field="type", tag="base64", gc=False):
     media_type: str
     data: Raw
@@ -75,11 +81,18 @@ class SearchResultBlockParam(Struct, tag_field="type", tag="search_result", omit
 ContentBlockParam = TextBlockParam | ImageBlockParam | DocumentBlockParam | SearchResultBlockParam
 
 
+class Caller(Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
+    """Who called a tool. Chat clients send it in the same shape."""
+
+    type: str
+    tool_id: str | None = None
+
+
 class ToolUseBlockParam(Struct, tag_field="type", tag="tool_use", omit_defaults=True, gc=False):
     id: str
     name: str
     input: dict[str, Any]
-    caller: Raw | UnsetType = UNSET
+    caller: Raw | Caller | UnsetType = UNSET  # raw: as the service wrote it
     toolset_name: str | UnsetType = UNSET
     cache_control: CacheControl | None = None
 

@@ -74,6 +74,9 @@ def events(message: Any) -> list[Any]:
         made += [{"type": "content_block_delta", "index": index, "delta": delta} for delta in deltas]
         made.append({"type": "content_block_stop", "index": index})
     end = {"stop_reason": message["stop_reason"], "stop_sequence": None}
+    if "container" in message:
+        end["container"] = message["container"]
+        del start["container"]
     usage = {"output_tokens": 10, "input_tokens": None, "credits_consumed": 100}
     return [*made, {"type": "message_delta", "delta": end, "usage": usage}, {"type": "message_stop"}]
 
@@ -169,6 +172,33 @@ async def test_the_client_sees_one_reply(streams: bool, stream: bool, size: int)
         ]
 
 
+SKILLS = [{"type": "anthropic", "skill_id": "pdf"}]
+CONTAINER = {"id": "c_1", "expires_at": "2026-10-21T00:00:00Z"}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("asked", "goes_on_in"),
+    [(None, "c_1"), ("c_0", "c_1"), ({"id": None, "skills": SKILLS}, {"id": "c_1", "skills": SKILLS})],
+)
+async def test_a_turn_goes_on_in_its_container(asked: Any, goes_on_in: Any, stream: bool) -> None:
+    first, last = part(1, [text("a ")]), part(2, [text("b")], "end_turn")
+    inner = Pausing([{**first, "container": CONTAINER}, last], stream=stream)
+    reply = await call(ChatCompatMiddleware(inner), chat(tools=TOOLS, stream=stream, container=asked))
+    assert inner.bodies[1]["container"] == goes_on_in
+    told = [chunk.get("container") for chunk in reply.data()[:-1]] if stream else [reply.json()["container"]]
+    assert told[-1] == CONTAINER
+
+
+@pytest.mark.parametrize("container", [None, {}, "c_1", {"id": None}])
+@pytest.mark.parametrize("streams", [False, True])
+async def test_a_part_without_a_container_keeps_that_of_the_request(container: Any, streams: bool) -> None:
+    parts = [{**part(number, [text("a")]), "container": container} for number in (1, 2)]
+    inner = Pausing(parts, stream=streams)
+    await call(ChatCompatMiddleware(inner, max_continuations=1), chat(tools=TOOLS, container="c_0"))
+    assert [body["container"] for body in inner.bodies] == ["c_0", "c_0"]
+
+
 @pytest.mark.parametrize("stream", [False, True])
 async def test_at_the_limit_the_reply_is_seen_as_cut_off(stream: bool) -> None:
     inner = Pausing([part(number, [text("a ")]) for number in (1, 2, 3)], stream=stream)
@@ -244,6 +274,8 @@ LATER = {
     "a bad event": answer(200, b"data: nope\n\n", b"text/event-stream"),
     "a large event": answer(200, b"data: " + b"x" * 2000 + b"\n\n", b"text/event-stream"),
     "half a stream": answer(200, b"".join(map(frame, events(PARTS[1])[:5])), b"text/event-stream", more_body=True),
+    "an empty start": answer(200, frame({"type": "message_start"}), b"text/event-stream"),
+    "an end of nothing": answer(200, frame({"type": "message_delta"}), b"text/event-stream"),
     "half a reply": answer(200, b'{"id"', more_body=True),
     "nothing": answer(200, b""),
 }

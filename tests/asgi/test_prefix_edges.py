@@ -101,8 +101,36 @@ async def test_a_turn_too_large_to_keep_is_a_hole(large: int, expected: list[str
         message = await client.ask(messages, called(f"s{number}", given))
         messages += [message, *results(message)]
     assert await client.signatures(messages) == expected
+    assert await reported(client, messages)
+
+
+async def reported(client: Client, messages: list[Any]) -> bool:
+    """Whether the reply says that thinking was lost."""
     reply = await call(client.app, chat(messages=messages, **WANTED), headers=KEY)
-    assert (LOST in reply.headers.get("x-chatcompat-ignored", "")) == (large > 0)
+    return LOST in reply.headers.get("x-chatcompat-ignored", "")
+
+
+@pytest.mark.parametrize("large", [0, 1, 2])
+async def test_thinking_too_large_to_keep_is_left_out_and_reported(large: int) -> None:
+    client = Client(dialect=EFFORT)
+    messages: list[Any] = [user("hi")]
+    for number in range(3):
+        assert await reported(client, messages) == (number > large)
+        thinking, *rest = called(f"s{number}", {})
+        thinking["thinking"] = "x" * MAX_ENTRY_BYTES if number == large else "hm"
+        message = await client.ask(messages, [thinking, *rest])
+        messages += [message, *results(message)]
+    assert await client.signatures(messages) == [None if number == large else f"s{number}" for number in range(3)]
+    assert await reported(client, messages)
+
+
+async def test_a_turn_with_too_many_ids_to_keep_is_not_kept() -> None:
+    client = Client(dialect=EFFORT)
+    blocks = called("s", *[{}] * 2)
+    for block in blocks[1:]:
+        block["id"] = "x" * MAX_ENTRY_BYTES
+    message = await client.ask([user("hi")], blocks)
+    assert await client.signatures([user("hi"), message, *results(message)]) == [None]
 
 
 def digest(result: Any, *, marked: bool) -> bytes:
@@ -130,6 +158,34 @@ PARTS = [[{"type": "text", "text": word} for word in words] for words in (["r"],
 @pytest.mark.parametrize("result", ["r", *PARTS])
 def test_a_breakpoint_on_any_block_leaves_the_digest(result: Any) -> None:
     assert digest(result, marked=True) == digest(result, marked=False)
+
+
+SAID = {"type": "text", "text": "x"}
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "search_result", "source": "s", "title": "t", "content": [SAID]},
+        {"type": "document", "source": {"type": "content", "content": [SAID, SAID]}},
+        {"type": "document", "source": {"type": "url", "url": "https://x"}},
+    ],
+)
+def test_a_breakpoint_at_any_depth_leaves_the_digest(part: Any) -> None:
+    text = json.dumps({"model": "m", "messages": [{"role": "user", "content": [part]}]})
+    marked = text.replace('"text": "x"', '"text": "x", "cache_control": {"type": "ephemeral"}')
+    marked = marked.replace('"title": "t"', '"title": "t", "cache_control": {"type": "ephemeral"}')
+    marked = marked.replace('"https://x"}', '"https://x"}, "cache_control": {"type": "ephemeral", "ttl": "1h"}')
+    bodies = [translate(each.encode()).body for each in (text, marked)]
+    assert b"cache_control" in bodies[1]
+    assert len({digest_of_request(body) for body in bodies}) == 1
+
+
+def test_a_block_of_any_form_has_a_digest() -> None:
+    block = {"type": "hologram", "content": [5, "x"], "source": None, "cache_control": None}
+    messages = [{"role": "assistant", "content": [block]}]
+    digests = [digest_of_request(json.dumps({"model": "m", "messages": messages}).encode()) for _ in range(2)]
+    assert digests[0] == digests[1]
 
 
 @pytest.mark.parametrize("marked", [False, True])

@@ -248,13 +248,14 @@ async def test_thinking_that_is_damaged_counts_as_a_miss(value: bytes) -> None:
     ids=["thinking", "arguments"],
 )
 @each_form
-async def test_no_store_is_given_a_turn_that_is_too_large(
+async def test_no_store_is_given_the_thinking_of_a_turn_too_large(
     shared: bool, block: Any, stream: bool, streams: bool
 ) -> None:
     store = Faulty() if shared else MemoryStore()
     app = ChatCompatMiddleware(Thinker(stream=streams, blocks=[*BLOCKS, block]), store=store)
     assert is_whole(await call(app, chat(stream=stream, **WANTED)), stream=stream)
-    assert not store._entries
+    values = [value for _, value in store._entries.values()]
+    assert [json.loads(value)["details"] for value in values] == ([[]] if block["type"] == "thinking" else [])
 
 
 @pytest.mark.parametrize("wanted", [Dialect(reasoning="none"), lambda model: Dialect(reasoning="none")])

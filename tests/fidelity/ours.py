@@ -116,6 +116,7 @@ def read_chunks(chunks: list[JSON], *, error: bool) -> JSON:
             given = one.get("function") or {}
             call["name"] += given.get("name") or ""
             call["arguments"] += given.get("arguments") or ""
+    joined["error_code"] = None
     for chunk in chunks:
         joined["usage"] = chunk.get("usage") or joined["usage"]
         joined["error"] = joined["error"] or "error" in chunk
@@ -157,7 +158,9 @@ class Ours:
         raw = b"".join(map(frame, named(events, json.loads(translation.body))))
         out = (stream.feed(raw) + stream.close()).decode()
         chunks = [json.loads(line[6:]) for line in out.split("\n\n") if line.startswith("data: {")]
-        return read_chunks([chunk for chunk in chunks if "error" not in chunk], error=stream.error is not None)
+        read = read_chunks([chunk for chunk in chunks if "error" not in chunk], error=stream.error is not None)
+        codes = [chunk["error"]["code"] for chunk in chunks if "error" in chunk]
+        return read | {"error_code": codes[0] if codes else None}
 
 
 def frame(event: JSON) -> bytes:

@@ -124,4 +124,4 @@ async def test_a_compaction_goes_back_when_a_turn_is_resumed(encrypted: str | No
     assert inner.bodies[1]["messages"][-1] == {"role": "assistant", "content": [compaction, cited]}
     message = read_stream(reply.body)["message"]
     assert message["content"] == "xy"
-    assert sent_back(message)[0] == [compaction, text("x"), text("y")]
+    assert sent_back(message)[0] == [compaction, cited, text("y")]

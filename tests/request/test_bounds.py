@@ -33,6 +33,22 @@ def with_calls(count: int) -> bytes:
     return ask([HI, {"role": "assistant", "tool_calls": [call] * count}, *results])
 
 
+def with_native_call(value: Any) -> bytes:
+    """A native call, behind all that may have free JSON and has none."""
+    uses = [{"type": "tool_use", "id": "a", "name": "f"}, {"type": "tool_use", "id": "b", "name": "f", "input": value}]
+    calls = [
+        {"id": "c", "type": "custom", "custom": {"name": "c", "input": "[[[["}},
+        {"id": "d", "type": "function", "function": {"name": "f"}},
+    ]
+    turn = {"role": "assistant", "content": [{"type": "text", "text": "t"}, *uses], "tool_calls": calls}
+    results = [{"role": "tool", "tool_call_id": name, "content": "r"} for name in "abcd"]
+    tools = [{"type": "function", "function": {"name": "f"}}, {"type": "custom", "custom": {"name": "c"}}]
+    wanted = {"type": "json_schema", "json_schema": {"name": "n"}}
+    legacy = [{"role": "function", "name": "f", "content": "r"}]
+    messages = [HI, {**turn, "function_call": {"name": "f"}}, *results, *legacy]
+    return ask(messages, tools=tools, response_format=wanted)
+
+
 def with_parts(count: int) -> list[dict[str, str]]:
     return [{"type": "text", "text": "a"}] * count
 
@@ -128,9 +144,16 @@ CASES: dict[str, tuple[RequestBounds, bytes, bytes, str | None, str]] = {
     ),
     "objects of functions": (
         RequestBounds(objects=3),
-        ask(functions=[{"name": "f", "parameters": {}}, {"name": "g", "parameters": {"a": {}}}]),
+        ask(functions=[{"name": "f"}, {"name": "g", "parameters": {"a": [{}]}}]),
         ask(functions=[{"name": "f", "parameters": {"a": {}}}, {"name": "g", "parameters": {"a": {}}}]),
         "functions[1].parameters",
+        "too_many_objects",
+    ),
+    "objects of a native call": (
+        RequestBounds(objects=3),
+        with_native_call({"a": [{}]}),
+        with_native_call({"a": [{}, {}]}),
+        "messages[1].content[2].input",
         "too_many_objects",
     ),
     "objects of a native tool": (

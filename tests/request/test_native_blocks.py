@@ -71,6 +71,20 @@ def test_calls_and_results_in_native_blocks_are_paired() -> None:
     assert ignored == ()
 
 
+def test_the_caller_and_the_toolset_of_a_native_call_pass() -> None:
+    caller = {"type": "code_execution_20260120", "tool_id": "srvtoolu_1"}
+    call, result = {**USE, "caller": caller, "toolset_name": "s"}, {**RESULT, "toolset_name": "s"}
+    turns, ignored = ask(assistant(call), user(result))
+    assert (turns[1]["content"], turns[2]["content"], ignored) == ([call], [result], ())
+    direct = {**USE, "caller": {"type": "direct"}, "toolset_name": None}
+    assert ask(assistant(direct), user(RESULT))[0][1]["content"] == [{**USE, "caller": {"type": "direct"}}]
+
+
+def test_the_toolset_of_a_result_that_its_call_lacks_is_reported() -> None:
+    turns, ignored = ask(assistant(USE), user({**RESULT, "toolset_name": "s"}))
+    assert (turns[2]["content"], ignored) == ([RESULT], ("messages[].content[].toolset_name",))
+
+
 def test_native_calls_pair_with_tool_messages_and_the_reverse() -> None:
     chat_call = {"id": "t1", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}
     tool = {"role": "tool", "tool_call_id": "t1", "content": "r"}

@@ -188,6 +188,39 @@ def test_a_choice_without_a_name_is_refused(kind: str) -> None:
     assert refused(tools=[FUNCTION], tool_choice={"type": kind}) == missing
 
 
+LISTED = {"mode": "auto", "tools": [{"type": "function", "name": "f"}]}
+
+
+@pytest.mark.parametrize("missing", [("mode",), ("tools",), ("mode", "tools")])
+def test_a_flat_list_of_allowed_tools_must_be_whole(missing: Any) -> None:
+    choice = {"type": "allowed_tools", **{name: value for name, value in LISTED.items() if name not in missing}}
+    path = "allowed_tools" if len(missing) > 1 else missing[0]
+    assert refused(tools=[FUNCTION], tool_choice=choice) == (f"tool_choice.{path}", "missing_required_parameter")
+
+
+def test_a_flat_list_of_allowed_tools_is_the_same_as_a_nested_one() -> None:
+    for mode in ("auto", "required"):
+        listed = {**LISTED, "mode": mode}
+        nested = sent(tools=[FUNCTION], tool_choice={"type": "allowed_tools", "allowed_tools": listed})
+        assert sent(tools=[FUNCTION], tool_choice={"type": "allowed_tools", **listed}) == nested
+    unknown = {"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "name": "zz"}]}
+    assert refused(tools=[FUNCTION], tool_choice=unknown) == ("tool_choice.tools[0]", "unknown_tool")
+
+
+@pytest.mark.parametrize(
+    ("choice", "ignored"),
+    [
+        ({"type": "function", "function": {"name": "f"}, "name": "f"}, ()),
+        ({"type": "function", "function": {"name": "f"}, "name": "g"}, ("tool_choice.name",)),
+        ({"type": "allowed_tools", "allowed_tools": LISTED, **LISTED}, ()),
+        ({"type": "allowed_tools", "allowed_tools": LISTED, "mode": "required"}, ("tool_choice.mode",)),
+        ({"type": "allowed_tools", "allowed_tools": LISTED, "tools": [{"name": "f"}]}, ("tool_choice.tools",)),
+    ],
+)
+def test_what_stands_directly_in_a_choice_and_differs_is_reported(choice: Any, ignored: Any) -> None:
+    assert ask(tools=[FUNCTION], tool_choice=choice).ignored == ignored
+
+
 # ---------------------------------------------------------------- blocks
 
 
@@ -200,6 +233,14 @@ def test_a_native_turn_leaves_out_blank_text_and_refusals() -> None:
     told = {"type": "refusal", "refusal": "no"}
     turn = sent(messages=answered(*blank, told, USE))["messages"][1]["content"]
     assert turn == [{"type": "text", "text": "no"}, USE]
+
+
+def test_of_two_marks_at_one_block_the_longer_stays() -> None:
+    short, long = {"type": "ephemeral"}, {"type": "ephemeral", "ttl": "1h"}
+    for outer, inner in ((short, long), (long, short)):
+        part = {"type": "text", "text": "r", "cache_control": inner}
+        answer = {**RESULT, "content": [part], "cache_control": outer}
+        assert sent(messages=answered(USE, answer=answer))["messages"][2]["content"][0]["cache_control"] == long
 
 
 def test_a_result_without_content_is_empty() -> None:

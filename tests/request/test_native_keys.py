@@ -107,6 +107,35 @@ def test_a_forced_call_and_lost_thinking_win_over_native_thinking() -> None:
     assert ask(tools=[tool], messages=messages, thinking=KEYS["thinking"]).ignored == ("thinking",)
 
 
+BUDGET_LOST = ("thinking.budget_tokens",)
+
+
+@pytest.mark.parametrize(
+    ("fields", "effort", "ignored"),
+    [
+        ({}, "low", BUDGET_LOST),
+        ({"thinking": {"type": "enabled", "budget_tokens": 20_000}}, "high", BUDGET_LOST),
+        ({"output_config": {"effort": "max"}}, "max", BUDGET_LOST),
+        ({"reasoning_effort": "max"}, "max", BUDGET_LOST),
+        ({"reasoning_effort": "none"}, "low", ("reasoning_effort", "thinking")),
+    ],
+)
+def test_a_budget_is_the_nearest_effort_where_only_efforts_are_taken(fields: Any, effort: str, ignored: Any) -> None:
+    translation = ask(NATIVE_2026, **{"thinking": {"type": "enabled", "budget_tokens": 2_500}, **fields})
+    body = json.loads(translation.body)
+    assert body["output_config"] == {"effort": effort}
+    assert body.get("thinking") == (None if fields.get("reasoning_effort") == "none" else {"type": "adaptive"})
+    assert sorted(translation.ignored) == sorted(ignored)
+
+
+def test_a_budget_without_an_effort_leaves_the_rest_of_thinking() -> None:
+    thinking = {"type": "enabled", "budget_tokens": 2_500, "display": "summarized"}
+    translation = ask(Dialect(reasoning="effort", efforts={}), thinking=thinking)
+    body = json.loads(translation.body)
+    assert body["thinking"] == {"type": "adaptive", "display": "summarized"}
+    assert "output_config" not in body
+
+
 def test_native_thinking_wins_over_sampling() -> None:
     translation = ask(thinking=KEYS["thinking"], temperature=0.5, top_k=5)
     assert translation.ignored == ("temperature", "top_k")
@@ -245,8 +274,9 @@ def test_native_fields_of_a_function_pass_from_either_place() -> None:
 def test_native_tools_without_a_date_pass() -> None:
     toolset = {"type": "mcp_toolset", "mcp_server_name": "n"}
     mixed = {"type": "function", "name": "f", "input_schema": SCHEMA}
-    translation = ask(tools=[toolset, mixed])
-    assert json.loads(translation.body)["tools"] == [toolset, {**mixed, "type": "custom"}]
+    search = {"type": "tool_search_tool_bm25", "name": "tool_search_tool_bm25"}
+    translation = ask(tools=[toolset, mixed, search])
+    assert json.loads(translation.body)["tools"] == [toolset, {**mixed, "type": "custom"}, search]
     assert translation.betas == ("mcp-client-2025-11-20",)
 
 

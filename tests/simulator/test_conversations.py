@@ -25,7 +25,9 @@ from tests.simulator.driver import (
     user,
 )
 
-FORMAT = {"output_config": {"format": {"type": "json_schema", "schema": {"type": "object"}}}}
+FORMAT = {
+    "output_config": {"format": {"type": "json_schema", "schema": {"type": "object", "additionalProperties": False}}}
+}
 SYSTEM = {"role": "system", "content": "Be kind."}
 
 CONVERSATIONS: dict[str, tuple[Any, str]] = {

@@ -163,6 +163,7 @@ def test_every_option_of_the_service_is_taken() -> None:
                 **WEATHER,
                 "type": "custom",
                 "description": "d",
+                "input_schema": {**WEATHER["input_schema"], "additionalProperties": False},
                 "strict": True,
                 "eager_input_streaming": None,
                 **LONG_MARK,

@@ -157,7 +157,7 @@ def test_thinking_can_go_back_as_it_came(display: str) -> None:
 
 
 def test_a_json_format_gives_json_that_fits() -> None:
-    schema = {"type": "object", "properties": {"ok": {"type": "boolean"}}}
+    schema = {"type": "object", "properties": {"ok": {"type": "boolean"}}, "additionalProperties": False}
     reply = ask(output_config={"format": {"type": "json_schema", "schema": schema}})
     assert said(reply) == '{"ok":true}'
 

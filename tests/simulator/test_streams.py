@@ -8,6 +8,7 @@ import pytest
 from tests.simulator.driver import OLD, WEATHER, ask, body, collected, post, stream, tool
 
 THINKING = {"type": "adaptive"}
+CLOSED = {"type": "object", "additionalProperties": False}
 REQUESTS: dict[str, dict[str, Any]] = {
     "text": body(),
     "cut": body(max_tokens=3),
@@ -17,7 +18,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "hidden thinking": body(thinking={**THINKING, "display": "omitted"}),
     "thinking and a call": body(thinking=THINKING, tools=[WEATHER]),
     "cached": body(cache_control={"type": "ephemeral", "ttl": "1h"}),
-    "json": body(output_config={"format": {"type": "json_schema", "schema": {"type": "object"}}, "effort": "low"}),
+    "json": body(output_config={"format": {"type": "json_schema", "schema": CLOSED}, "effort": "low"}),
 }
 
 

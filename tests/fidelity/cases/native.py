@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.fidelity.cases.forms import HI, Case, asks
+from tests.fidelity.cases.sessions import SESSIONS
 
 _USE = {"type": "tool_use", "id": "t1", "name": "f", "input": {"a": 1}}
 _RESULT = {"type": "tool_result", "tool_use_id": "t1", "content": "r"}
@@ -47,4 +48,5 @@ NATIVE = [
         asks(HI, tools=[_FLAT], tool_choice={"type": "any"}),
         (("is", "tool_choice.type", "any"),),
     ),
+    *SESSIONS,
 ]
