@@ -168,7 +168,8 @@ class AssistantTurns:
         if self._dialect.reasoning == "none":
             whole = whole and not (message.reasoning_details and any(entry.is_thinking for entry in kept))
             kept = [entry for entry in kept if not entry.is_thinking]
-        kept, all_kept = without_citations(kept, text), kept
+        length = len(message.content) if isinstance(message.content, str) else sum(len(block.text) for block in text)
+        kept, all_kept = without_citations(kept, length), kept
         if not whole or len(kept) < len(all_kept):
             self._ignored.append("messages[].reasoning_details")
         if message.reasoning_content and not any(entry.is_thinking for entry in kept):

@@ -193,9 +193,8 @@ def _joined(parts: list[ReasoningDetail]) -> ReasoningDetail:
 # ---------------------------------------------------------------- where it stands
 
 
-def without_citations(kept: Sequence[Kept], text: Sequence[TextBlockParam]) -> list[Kept]:
+def without_citations(kept: Sequence[Kept], length: int) -> list[Kept]:
     """Leave out citations if the text is not as long as in the reply: then they may cite for another text."""
-    length = sum(len(block.text) for block in text)
     ends = [number for entry in kept for steps in entry.place for kind, number in read_steps(steps) if kind == "t"]
     if max(ends, default=0) == length:
         return [*kept]
@@ -213,6 +212,7 @@ def place_blocks(
     turn = _Turn("".join(block.text for block in text), calls)
     breakpoint_ = next((block.cache_control for block in reversed(text) if block.cache_control), None)
     for entry in kept:
+        turn.cited = None
         turn.walk(entry.place.before)
         if isinstance(entry.block, ReasoningDetail):
             turn.step_over(entry.block)
@@ -233,11 +233,12 @@ def place_blocks(
 class _Turn:
     """The blocks so far, and how much of the text and the calls they hold."""
 
-    __slots__ = ("_called", "_calls", "_end", "_text", "blocks", "fields")
+    __slots__ = ("_called", "_calls", "_end", "_text", "blocks", "cited", "fields")
 
     def __init__(self, text: str, calls: Sequence[ToolUseBlockParam]) -> None:
         self.blocks: list[BlockParam] = []
         self.fields: CallFields | None = None  # of the next call
+        self.cited: int | None = None  # the index of the text that ends here; None if it is blank
         self._text, self._end = text, 0
         self._calls, self._called = calls, 0
 
@@ -257,9 +258,11 @@ class _Turn:
             self._add_calls(self._called + 1)
 
     def cite(self, citations: Raw) -> None:
-        """Add citations to the text before, which is the last block unless it is blank."""
-        if self.blocks and type(text := self.blocks[-1]) is TextBlockParam:
-            self.blocks[-1] = CitedTextParam(text.text, citations=citations)
+        """Add citations to the text that ends here."""
+        if self.cited is not None:
+            text = self.blocks[self.cited]
+            assert isinstance(text, TextBlockParam)  # noqa: S101 - nothing else is cited
+            self.blocks[self.cited] = CitedTextParam(text.text, citations=citations)
 
     def end(self) -> None:
         """Add what is left."""
@@ -269,6 +272,7 @@ class _Turn:
     def _add_text(self, end: int) -> None:
         text = self._text[self._end : end]
         self._end = max(self._end, end)
+        self.cited = None if is_blank(text) else len(self.blocks)
         if not is_blank(text):
             self.blocks.append(TextBlockParam(text))
 

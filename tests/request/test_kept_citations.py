@@ -68,9 +68,18 @@ def test_citations_of_a_text_that_the_client_changed_are_reported(content: str |
     assert "messages[].reasoning_details" in translation.ignored
 
 
-def test_the_citations_of_blank_text_have_no_block_to_go_to() -> None:
-    message = message_of([text(" ", FOUND), text("b")], streamed=False)
-    assert turn_of(answered(message)) == "b"
+@pytest.mark.parametrize(
+    ("blocks", "sent"),
+    [
+        ([text(" ", FOUND), text("b")], "b"),
+        ([text("b"), text(" ", FOUND)], "b"),
+        ([THINKING, text(" ", FOUND)], [THINKING]),
+        ([text("a", QUOTED), text(" ", FOUND)], [text("a", QUOTED)]),
+    ],
+)
+def test_the_citations_of_blank_text_have_no_block_to_go_to(blocks: Any, sent: Any) -> None:
+    translation = answered(message_of(blocks, streamed=False))
+    assert (turn_of(translation), translation.ignored) == (sent, ())
 
 
 @pytest.mark.parametrize("data", ['{"citations":5}', '{"citations":[],"x":1}', '{"citations":'])
