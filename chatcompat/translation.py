@@ -187,7 +187,7 @@ def translate_decoded(
     ignored = tuple(dict.fromkeys(outcome.ignored)) if outcome.ignored else ()
     if strict and ignored:
         raise InvalidRequest(
-            "This field would be ignored or changed, and strict mode does not allow that. Remove the field.",
+            "This field would be ignored or changed, and strict mode does not allow that. Remove it.",
             param=to_param(ignored[0]),
             code="unsupported_parameter",
         )

@@ -49,5 +49,9 @@ def to_plain_base64(data: memoryview, path: str) -> memoryview:
     padding = others[:-1]
     if len(others) > len(b'=="') or padding not in _PADDING or not text.endswith(others) or (len(text) - 1) % 4:
         require_utf8(text)
-        raise InvalidRequest("The data is not valid base64.", param=path, code="invalid_base64")
+        raise InvalidRequest(
+            "The data is not valid base64. Send it in the standard alphabet of RFC 4648.",
+            param=path,
+            code="invalid_base64",
+        )
     return data

@@ -54,7 +54,7 @@ class RequestBounds:
 def grows_too_much(path: str, bounds: RequestBounds) -> InvalidRequest:
     """The error for a value that rewriting would enlarge by more than the limit."""
     return InvalidRequest(
-        f"Rewriting this value for the messages API would add more than {bounds.growth} bytes; send a simpler one.",
+        f"Rewriting this value for the messages API would add more than {bounds.growth} bytes. Send a simpler one.",
         param=path,
         code="grows_too_much",
     )
@@ -63,9 +63,7 @@ def grows_too_much(path: str, bounds: RequestBounds) -> InvalidRequest:
 def check_count(name: str, count: int, bound: int, path: str) -> None:
     """Raise `InvalidRequest` if a list is too long; `name` is the plural of what it holds."""
     if count > bound:
-        raise InvalidRequest(
-            f"Expected at most {bound} {name}, got {count}.", param=path, code="array_above_max_length"
-        )
+        raise InvalidRequest(f"Send at most {bound} {name}, not {count}.", param=path, code="array_above_max_length")
 
 
 DEFAULT_BOUNDS: Final = RequestBounds()

@@ -23,7 +23,7 @@ def check_objects(chat: ChatCompletionRequest, native_tools: dict[int, Raw], bou
         left -= count_all_brackets(source)
         if left < 0:
             raise InvalidRequest(
-                f"Expected at most {bound} objects and lists in all schemas, arguments and native tools.",
+                f"Send at most {bound} objects and lists in all schemas, arguments and native tools together.",
                 param=path,
                 code="too_many_objects",
             )

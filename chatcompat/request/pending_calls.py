@@ -49,7 +49,7 @@ class PendingCalls:
         if result := self._answer(chat_id, ""):
             return result
         raise InvalidRequest(
-            f"No earlier tool call with {_named(chat_id)} is waiting for a result.",
+            f"No earlier tool call with {_named(chat_id)} is waiting for a result. Send one result for each call.",
             param=path,
             code="unexpected_tool_result",
         )
@@ -63,7 +63,7 @@ class PendingCalls:
         if result := self._answer(None, name):
             return result
         raise InvalidRequest(
-            "No earlier function_call with this name is waiting for a result.",
+            "No earlier function_call with this name is waiting for a result. Send one result for each call.",
             param=f"messages[{index}].name",
             code="unexpected_tool_result",
         )
@@ -87,9 +87,9 @@ class PendingCalls:
         for call in self._calls:
             if call.result is None:
                 raise InvalidRequest(
-                    f"The tool call with {_named(call.chat_id)} has no result; add a tool message with its id."
+                    f"The tool call with {_named(call.chat_id)} has no result. Add a tool message with its id."
                     if call.chat_id is not None
-                    else "The function_call has no result; add a function message with its name.",
+                    else "The function_call has no result. Add a function message with its name.",
                     param=call.path,
                     code="missing_tool_result",
                 )

@@ -12,7 +12,7 @@ import pytest
 import chatcompat
 from chatcompat import Dialect, InvalidRequest, translate
 from chatcompat.errors import to_param
-from chatcompat.request.decode import to_invalid_request
+from chatcompat.request.decode_error import to_invalid_request
 from chatcompat.wire.chat_request import ChatCompletionRequest
 
 GOLDEN = sorted((Path(__file__).parent.parent / "golden" / "requests").glob("*.chat.json"))
