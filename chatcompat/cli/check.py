@@ -2,6 +2,7 @@
 
 import math
 import sys
+from functools import partial
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from rich.text import Text
 
 from chatcompat.check import RULES, Broken, Endpoint, Outcome, Rule, judge
 from chatcompat.check.endpoint import PATH, EndpointReply, quote, read
+from chatcompat.cli.serve_options import ORIGIN
 
 _UNAUTHORIZED: Final = frozenset({401, 403})
 _NOT_FOUND: Final = 404
@@ -49,6 +51,10 @@ def check(
         list[str] | None,
         Parameter(help="Run only the rules with these ids. May be repeated.", consume_multiple=True, negative=""),
     ] = None,
+    cors: Annotated[
+        str | None,
+        Parameter(help="Also check that web pages of this origin, such as https://app.example, are allowed."),
+    ] = None,
     timeout: Annotated[float, Parameter(help="Seconds without data after which a request fails.")] = 60.0,
     json: Annotated[bool, Parameter(help="Print the results as JSON.", negative="")] = False,
     list_: Annotated[bool, Parameter(name="--list", help="Print the rules without running them.", negative="")] = False,
@@ -58,7 +64,7 @@ def check(
     The exit status is 0 if all rules hold, 1 if some fail, and 2 if they could not be run.
     """
     try:
-        rules = _chosen(only or [])
+        rules = _chosen(only or [], has_origin=list_ or cors is not None)
         if list_:
             _print_rules(rules)
             return 0
@@ -66,17 +72,27 @@ def check(
         if not (timeout > 0 and math.isfinite(timeout)):
             raise _CannotRun("--timeout must be a finite number of seconds greater than 0.")  # noqa: TRY301
         report = _print_json if json else _print_table
-        return report(base, *anyio.run(_run, base, model, _sendable(api_key or ""), rules, timeout))
+        run = partial(_run, base, model, _sendable(api_key or ""), rules, patience=timeout, origin=_origin(cors))
+        return report(base, *anyio.run(run))
     except _CannotRun as error:
         print(f"chatcompat check: {error}", file=sys.stderr)
         return 2
 
 
-def _chosen(only: list[str]) -> list[Rule]:
+def _chosen(only: list[str], *, has_origin: bool) -> list[Rule]:
     known = {rule.id for rule in RULES}
     if unknown := [name for name in only if name not in known]:
         raise _CannotRun(f"no such rule: {quote(', '.join(unknown))}. Use --list to print all rules.")
-    return [rule for rule in RULES if not only or rule.id in only]
+    if not has_origin and (missing := [rule.id for rule in RULES if rule.needs_origin and rule.id in only]):
+        raise _CannotRun(f"{', '.join(missing)} needs an origin. Pass one with --cors, such as https://app.example.")
+    return [rule for rule in RULES if (not only or rule.id in only) and (has_origin or not rule.needs_origin)]
+
+
+def _origin(cors: str | None) -> str:
+    """Return the origin, or refuse what no browser would send."""
+    if cors is not None and ORIGIN.fullmatch(cors) is None:
+        raise _CannotRun("--cors must be an origin without a path, such as https://app.example.")
+    return cors or ""
 
 
 def _base(url: str | None) -> str:
@@ -104,10 +120,12 @@ def _sendable(key: str) -> str:
     return key
 
 
-async def _run(base: str, model: str | None, key: str, rules: list[Rule], patience: float) -> tuple[str, list[Outcome]]:
+async def _run(
+    base: str, model: str | None, key: str, rules: list[Rule], *, patience: float, origin: str
+) -> tuple[str, list[Outcome]]:
     async with httpx2.AsyncClient(timeout=patience) as client:
         asked = await _reach(Endpoint(client, base, model or "", key), patience)
-        endpoint = Endpoint(client, base, asked, key)
+        endpoint = Endpoint(client, base, asked, key, origin)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         console = Console(stderr=True)
         with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
