@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from inspect import iscoroutinefunction
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
+from chatcompat._options import check_type, wrong_type
 from chatcompat.capabilities import to_dialect_options
 
 __all__ = [
@@ -78,7 +80,14 @@ _WORDS: Final[Mapping[str, tuple[str | bool | None, ...]]] = MappingProxyType(
 
 
 _LEAST: Final[Mapping[str, int]] = MappingProxyType(
-    {"strict_tools": 0, "strict_optional": 0, "strict_unions": 0, "max_stop_sequences": 1, "max_tokens": 1}
+    {
+        "strict_tools": 0,
+        "strict_optional": 0,
+        "strict_unions": 0,
+        "max_stop_sequences": 1,
+        "max_tokens": 1,
+        "max_tokens_limit": 1,
+    }
 )
 
 
@@ -170,6 +179,7 @@ class Dialect:
         keeps_connections: Keeps connections open as it announces, so they can be reused (see `Upstream`).
 
     Raises:
+        TypeError: A value has the wrong type.
         ValueError: A value is one that no inner app can accept.
     """
 
@@ -208,6 +218,7 @@ class Dialect:
     keeps_connections: bool = True
 
     def __post_init__(self) -> None:
+        self._check_types()
         if not _VERSION.fullmatch(self.version):
             raise ValueError(f"version must be a date like 2023-06-01, not {self.version!r}")
         for name, words in _WORDS.items():
@@ -225,6 +236,11 @@ class Dialect:
         for beta in (*self.betas, *self.key_betas.values()):
             if not BETA.fullmatch(beta):
                 raise ValueError(f"a beta must have letters, digits, '-', '.' and '_' only, not {beta!r}")
+
+    def _check_types(self) -> None:
+        for option in fields(self):
+            if (value := getattr(self, option.name)) is not option.default:
+                check_type(option.name, value, option.type)
 
     @staticmethod
     def from_capabilities(model: Mapping[str, Any], *, base: "Dialect | None" = None) -> "Dialect":
@@ -256,9 +272,22 @@ DialectOption = Dialect | Callable[[str], Dialect]
 """One dialect for all models, or a function from the request's model id to its dialect."""
 
 
+def check_dialect(option: object) -> None:
+    """Raise `TypeError` unless this is a `DialectOption`."""
+    if isinstance(option, type) or not (isinstance(option, Dialect) or callable(option)):
+        raise wrong_type("dialect", "a Dialect, or a function from a model id to a Dialect", option)
+    if iscoroutinefunction(option):
+        raise TypeError("dialect must not be an async function")
+
+
 def to_dialect(option: DialectOption, model: str) -> Dialect:
-    """Return the dialect of a model."""
-    return option(model) if callable(option) else option
+    """Return the dialect of a model. Raises `TypeError` if a function returns something else."""
+    if not callable(option):
+        return option
+    dialect = option(model)
+    if not isinstance(dialect, Dialect):
+        raise wrong_type("the result of the dialect function", "a Dialect", dialect)
+    return dialect
 
 
 DEFAULT_DIALECT: Final = Dialect()

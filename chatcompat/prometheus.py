@@ -5,6 +5,7 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from chatcompat._options import check_number, wrong_type
 from chatcompat._telemetry import (
     DURATION_BUCKETS,
     FIRST_TOKEN_BUCKETS,
@@ -42,10 +43,15 @@ class PrometheusMetrics:
         max_fields: How many distinct ignored fields may have a label (200). Later ones are counted as `other`.
 
     Raises:
+        TypeError: An option has the wrong type.
         ValueError: `registry` already has these metrics.
     """
 
     def __init__(self, *, registry: CollectorRegistry = REGISTRY, max_models: int = 50, max_fields: int = 200) -> None:
+        if not isinstance(registry, CollectorRegistry):
+            raise wrong_type("registry", "a CollectorRegistry", registry)
+        check_number("max_models", max_models, int, least=0)
+        check_number("max_fields", max_fields, int, least=0)
         self._registry = registry
         self._models, self._fields = BoundedLabels(max_models), BoundedLabels(max_fields)
         self._requests = Counter(

@@ -5,7 +5,8 @@ from typing import ClassVar, Final
 
 from msgspec import UNSET, Struct
 
-from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption, to_dialect
+from chatcompat._options import check_number, check_type
+from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption, check_dialect, to_dialect
 from chatcompat.errors import ErrorReply, InvalidRequest, to_param
 from chatcompat.reply.collector import CompletionCollector, to_chat_completion
 from chatcompat.reply.context import ReplyContext
@@ -105,6 +106,8 @@ class Translation(Struct, frozen=True):
             max_held_bytes: How many bytes of the message may be held until it is complete. Signed thinking is held, and
                 text before JSON.
         """
+        check_number("max_event_bytes", max_event_bytes, int, above=0)
+        check_number("max_held_bytes", max_held_bytes, int, above=0)
         return FastChunkStream(self.context, max_event_bytes=max_event_bytes, max_held_bytes=max_held_bytes)
 
     def collector(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> CompletionCollector:
@@ -113,6 +116,7 @@ class Translation(Struct, frozen=True):
         Args:
             max_event_bytes: The largest event, in bytes. A larger one raises `InvalidReply`.
         """
+        check_number("max_event_bytes", max_event_bytes, int, above=0)
         return CompletionCollector(self.context, max_event_bytes=max_event_bytes)
 
     def event_reader(self, *, max_event_bytes: int, max_held_bytes: int) -> ChunkStream | CompletionCollector:
@@ -125,6 +129,11 @@ class Translation(Struct, frozen=True):
         if self.streaming:
             return self.stream(max_event_bytes=max_event_bytes, max_held_bytes=max_held_bytes)
         return self.collector(max_event_bytes=max_event_bytes)
+
+
+# Arguments of these types need no further check: a plain request takes a few microseconds.
+_USUAL: Final = (bytes, Dialect, RequestBounds)
+_TIMES: Final = (type(None), int)
 
 
 def translate(
@@ -150,7 +159,21 @@ def translate(
 
     Raises:
         InvalidRequest: The request cannot be translated.
+        TypeError: An argument has the wrong type.
     """
+    if (
+        (type(body), type(dialect), type(bounds)) != _USUAL
+        or betas != ()
+        or not (strict is False and version is None)
+        or type(created) not in _TIMES
+    ):
+        check_type("body", body, bytes | bytearray)
+        check_dialect(dialect)
+        check_type("created", created, int | None)
+        check_type("version", version, str | None)
+        check_type("strict", strict, bool)
+        check_type("bounds", bounds, RequestBounds)
+        check_type("betas", betas, tuple[str, ...])
     return translate_decoded(
         decode_chat_request(body, bounds),
         dialect=dialect,

@@ -35,11 +35,12 @@ from chatcompat.asgi.http import (
 )
 from chatcompat.asgi.inner_calls import InnerCalls
 from chatcompat.asgi.limits import Limits
-from chatcompat.asgi.models import ModelsApp, ModelsOption, to_model_aliases
+from chatcompat.asgi.models import ModelsApp, ModelsOption
+from chatcompat.asgi.options import DIALECT_FAILED, check_options, choose_dialect
 from chatcompat.asgi.path_hints import PathHints
 from chatcompat.asgi.pause_turn import Continued
 from chatcompat.asgi.thinking import ThinkingCache
-from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption, to_dialect
+from chatcompat.dialect import DEFAULT_DIALECT, DialectOption
 from chatcompat.errors import InvalidReply, InvalidRequest
 from chatcompat.record import ExchangeRecord, OnExchange
 from chatcompat.reply.turn_keys import CREDENTIALS
@@ -51,6 +52,7 @@ from chatcompat.wire.sse import MAX_EVENT_BYTES
 
 _logger: Final = logging.getLogger(__name__)
 
+_OWN_FAULTS: Final[dict[str | None, str]] = {SERVER_SHUTDOWN: SERVER_SHUTDOWN, DIALECT_FAILED: "server_error"}
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
 
@@ -66,7 +68,7 @@ class ChatCompatMiddleware:
     Args:
         app: The ASGI app that serves the native messages API ("the inner app").
         dialect: What the inner app accepts: one `Dialect`, or a function from a model id to its `Dialect`. By default
-            the public native API at version 2023-06-01.
+            the public native API at version 2023-06-01. If the function fails, that is logged, and is a 500.
         path: The endpoint, below `root_path`. By default `/v1/chat/completions`.
         messages_path: The path at which the inner app serves messages, below `root_path`. By default `/v1/messages`.
         models_path: The path of the list of models for chat clients, below `root_path`. By default `/v1/models`; None
@@ -103,9 +105,8 @@ class ChatCompatMiddleware:
             it.
 
     Raises:
-        TypeError: `dialect` is neither a `Dialect` nor callable, `store` is a class, `models` is a string or has an id
-            that is not a string, or `model_aliases` is not a mapping from strings to strings.
-        ValueError: A path does not begin with a slash, `path` and `messages_path` are the same, `disconnect_grace` or
+        TypeError: An option has the wrong type.
+        ValueError: A path does not begin with a slash, two paths are the same, `disconnect_grace` or
             `max_continuations` is below 0, or another size or time is not above 0.
     """
 
@@ -135,15 +136,20 @@ class ChatCompatMiddleware:
         disconnect_grace: float = 0.5,
         store_timeout: float = 1.0,
     ) -> None:
-        if not (isinstance(dialect, Dialect) or callable(dialect)):
-            raise TypeError("dialect must be a Dialect, or a function from a model id to a Dialect")
-        if isinstance(store, type):
-            raise TypeError(f"store must be a store, not a class: {store.__name__}()")
-        for name, value in {"path": path, "messages_path": messages_path, "models_path": models_path or "/"}.items():
-            if not value.startswith("/"):
-                raise ValueError(f"{name} must begin with a slash, not {value!r}")
-        if path == messages_path:
-            raise ValueError("path and messages_path must not be the same")
+        check_options(
+            app=app,
+            dialect=dialect,
+            path=path,
+            messages_path=messages_path,
+            models_path=models_path,
+            models=models,
+            model_aliases=model_aliases,
+            path_hints=path_hints,
+            bounds=bounds,
+            strict=strict,
+            on_exchange=on_exchange,
+            store=store,
+        )
         self.app = app
         self._dialect = dialect
         self._path = path
@@ -152,7 +158,7 @@ class ChatCompatMiddleware:
         self._bounds = bounds
         self._strict = strict
         self._on_exchange = on_exchange
-        self._model_aliases = to_model_aliases(model_aliases)
+        self._model_aliases = dict(model_aliases or {})
         self._store = MemoryStore() if store is ... else store
         self._limits = Limits(
             max_body_bytes=max_body_bytes,
@@ -195,7 +201,7 @@ class ChatCompatMiddleware:
             decoded = decode_chat_request(body, self._bounds)
             if self._model_aliases:
                 decoded.chat.model = self._model_aliases.get(decoded.chat.model, decoded.chat.model)
-            dialect = to_dialect(self._dialect, decoded.chat.model)
+            dialect = choose_dialect(self._dialect, decoded.chat.model)
             thinking_cache = self._thinking_cache(headers, fields, decoded) if dialect.reasoning != "none" else None
             if thinking_cache is not None:
                 await thinking_cache.restore()
@@ -216,7 +222,7 @@ class ChatCompatMiddleware:
         except OSError:  # raised by `receive`
             self._report(_unread(None, "client_disconnected", began))
             raise
-        except Exception:  # raised by `dialect`; the server turns it into a 500
+        except Exception:  # raised by `receive`; the server turns it into a 500
             self._report(_unread(500, "server_error", began))
             raise
         except BaseException:
@@ -250,7 +256,7 @@ class ChatCompatMiddleware:
         record = _unread(None, "cancelled", began)
         try:
             await respond(send, error.status, error.body, [(b"allow", b"POST")] * (error.status == 405))  # noqa: PLR2004
-            error_type = SERVER_SHUTDOWN if error.code == SERVER_SHUTDOWN else "invalid_request_error"
+            error_type = _OWN_FAULTS.get(error.code, "invalid_request_error")
             record = _unread(error.status, error_type, began, error)
         except Exception:  # raised by `send`: the client left
             record = _unread(None, "client_disconnected", began)

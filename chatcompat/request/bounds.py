@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Final
 
+from chatcompat._options import check_number
 from chatcompat.errors import InvalidRequest
 
 
@@ -29,6 +30,7 @@ class RequestBounds:
         unknown_fields: Number of distinct fields that are not part of the API.
 
     Raises:
+        TypeError: If a limit is not an integer.
         ValueError: If a limit is below 1.
     """
 
@@ -47,8 +49,7 @@ class RequestBounds:
     def __post_init__(self) -> None:
         """Check that each limit is at least 1."""
         for field in fields(self):
-            if getattr(self, field.name) < 1:
-                raise ValueError(f"{field.name} must be at least 1, not {getattr(self, field.name)}")
+            check_number(field.name, getattr(self, field.name), int, least=1)
 
 
 def grows_too_much(path: str, bounds: RequestBounds) -> InvalidRequest:
