@@ -27,6 +27,8 @@ def check_number(
     name: str, value: object, kind: type[int | float], *, above: float | None = None, least: float | None = None
 ) -> None:
     """Raise `TypeError` unless `value` is a number of this kind, and `ValueError` unless it is in range. NaN is not."""
+    if value != value:  # noqa: PLR0124 - NaN alone differs from itself
+        raise ValueError(f"{name} must be a number, not nan")
     check_type(name, value, kind)
     assert isinstance(value, int | float)  # noqa: S101 - checked above
     if above is not None and not value > above:

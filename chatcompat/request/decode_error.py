@@ -65,15 +65,17 @@ def to_invalid_request(error: Exception, body: bytes = b"") -> InvalidRequest:
     if sentence.startswith(_QUOTING):
         word = sentence.partition("value ")[2][1:-1]  # without its quotation marks
         named = f" {word!r}" if word in _KNOWN_WORDS else ""
-        allowed = ", ".join(_words_at(body, param))
+        words = _words_at(body, param)
+        message = f"Send one of: {', '.join(words)}." if words else "Change it."
         return InvalidRequest(
-            f"The value{named} is not supported here. " + (f"Send one of: {allowed}." if allowed else "Change it."),
+            f"The value{named} is not supported here. {message}",
             param=param.removesuffix(".type") or None,
             code="unsupported_value",
         )
     # A range error has no ", got".
     code = "invalid_type" if ", got " in sentence else "invalid_value"
-    return InvalidRequest(_to_advice(sentence), param=param or None, code=code)
+    message = _to_advice(sentence)
+    return InvalidRequest(f"{message}", param=param or None, code=code)
 
 
 def _to_advice(sentence: str) -> str:
