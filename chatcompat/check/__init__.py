@@ -1,6 +1,6 @@
 """A conformance suite for live chat-completions endpoints. Each rule is one promise that clients rely on.
 
-Needs the extra `serve` (`pip install 'chatcompat[serve]'`).
+Needs the extra `serve` (`pip install 'chatcompat[serve]'`, or `pip install -e '.[serve]'` in a clone).
 """
 
 from chatcompat.check.connections import RULES as CONNECTIONS
