@@ -36,7 +36,9 @@ try:
     from opentelemetry import metrics, propagate, trace
     from opentelemetry.trace import Span, SpanKind, StatusCode
 except ModuleNotFoundError as _error:
-    raise ModuleNotFoundError(f"{_error}. Install it with: pip install 'chatcompat[otel]', or in a clone: pip install -e '.[otel]'") from _error
+    raise ModuleNotFoundError(
+        f"{_error}. Install it with: pip install 'chatcompat[otel]', or in a clone: pip install -e '.[otel]'"
+    ) from _error
 
 __all__ = ["TracedChatCompatMiddleware"]
 

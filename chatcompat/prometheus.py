@@ -22,7 +22,9 @@ try:
     from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, make_asgi_app
     from prometheus_client.multiprocess import MultiProcessCollector
 except ModuleNotFoundError as _error:
-    raise ModuleNotFoundError(f"{_error}. Install it with: pip install 'chatcompat[prometheus]', or in a clone: pip install -e '.[prometheus]'") from _error
+    raise ModuleNotFoundError(
+        f"{_error}. Install: pip install 'chatcompat[prometheus]', or in a clone: pip install -e '.[prometheus]'"
+    ) from _error
 
 __all__ = ["PrometheusMetrics"]
 

@@ -16,7 +16,9 @@ try:
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
 except ModuleNotFoundError as _error:
-    raise ModuleNotFoundError("chatcompat.redis needs redis: pip install 'chatcompat[redis]', or in a clone: pip install -e '.[redis]'") from _error
+    raise ModuleNotFoundError(
+        "chatcompat.redis needs redis: pip install 'chatcompat[redis]', or in a clone: pip install -e '.[redis]'"
+    ) from _error
 
 __all__ = ["RedisStore"]
 

@@ -25,7 +25,9 @@ try:
     from chatcompat.upstream.pool import new_session
     from chatcompat.upstream.upload import Upload, length_of, to_text
 except ModuleNotFoundError as _error:
-    raise ModuleNotFoundError("chatcompat.upstream needs aiohttp: pip install 'chatcompat[serve]', or in a clone: pip install -e '.[serve]'") from _error
+    raise ModuleNotFoundError(
+        "chatcompat.upstream needs aiohttp: pip install 'chatcompat[serve]', or in a clone: pip install -e '.[serve]'"
+    ) from _error
 
 __all__ = ["Upstream", "UpstreamBroken"]
 

@@ -14,6 +14,5 @@ def no_observer_fails(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     assert [
         record.getMessage()
         for record in caplog.get_records("call")
-        if record.levelname in ("ERROR", "WARNING")
-        and record.name not in _OTHERS
+        if record.levelname in ("ERROR", "WARNING") and record.name not in _OTHERS
     ] == []
