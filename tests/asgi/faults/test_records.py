@@ -153,7 +153,9 @@ async def test_a_client_that_left_before_the_first_byte_got_no_status(app: ASGIA
     assert (outcome.status, outcome.error_type, outcome.finish_reason) == (None, "client_disconnected", None)
 
 
-@pytest.mark.parametrize("app", [app for app in APPS.values() if app is not whole], ids=[*APPS.keys() - {"whole"}])
+@pytest.mark.parametrize(
+    "app", [app for app in APPS.values() if app is not whole], ids=[name for name in APPS if name != "whole"]
+)
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("after", [1, 2, 4])
 async def test_a_client_that_left_a_stream_is_one_whoever_noticed_it(app: ASGIApp, style: Style, after: int) -> None:
