@@ -57,7 +57,14 @@ def test_a_line_of_json_has_the_id_and_the_fields() -> None:
 
 
 def test_a_line_for_people_has_what_has_a_value() -> None:
-    fields = {"status": 200, "model": None, "path": "/a b", "odd": "a\x1b[2J\nb", "usage": {"n": 1}, "streaming": False}
+    fields: dict[str, Any] = {
+        "status": 200,
+        "model": None,
+        "path": "/a b",
+        "odd": "a\x1b[2J\nb",
+        "usage": {"n": 1},
+        "streaming": False,
+    }
     line = ConsoleFormatter().format(record("GET\n/", **fields))
     assert line[8:] == r' INFO    GET\n/ status=200 path="/a b" odd=a\x1b[2J\nb usage="{\"n\": 1}"'
     assert ConsoleFormatter().format(record(error=ValueError("\x1b"))).endswith(r"ValueError: \x1b")
@@ -67,4 +74,4 @@ def test_a_line_for_people_has_what_has_a_value() -> None:
 def test_the_configuration_is_one_that_logging_takes(log_format: Any) -> None:
     config = logging_config(log_format, "debug")
     assert config["loggers"]["chatcompat"] == {"level": "DEBUG"}
-    assert logging.config.DictConfigurator(config).config["version"] == 1  # type: ignore[attr-defined]
+    assert logging.config.DictConfigurator(config).config["version"] == 1

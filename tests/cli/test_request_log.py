@@ -3,7 +3,6 @@
 import logging
 from typing import Any
 
-import anyio
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -14,6 +13,10 @@ from tests.asgi.driver import Inner, call, scope
 
 pytestmark = pytest.mark.anyio
 ERROR = b'{"error":{"type":"odd","param":"stop","code":"stout"}}'
+
+
+async def never() -> Message:
+    raise AssertionError
 
 
 async def line_of(app: ASGIApp, caplog: pytest.LogCaptureFixture, **more: Any) -> Any:
@@ -78,7 +81,7 @@ async def test_an_app_that_raises_is_answered_with_the_id(caplog: pytest.LogCapt
         sent.append(message)
 
     with pytest.raises(LookupError), caplog.at_level(logging.INFO, "chatcompat.access"):
-        await RequestLog(app, enabled=True, client_address=False)(scope(), anyio.sleep_forever, send)
+        await RequestLog(app, enabled=True, client_address=False)(scope(), never, send)
     [line] = caplog.records
     assert (line.status, line.error_type) == (500, "server_error")  # type: ignore[attr-defined]
     assert (b"x-request-id", line.request_id.encode()) in sent[0]["headers"]  # type: ignore[attr-defined]
