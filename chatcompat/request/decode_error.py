@@ -15,7 +15,6 @@ from chatcompat.wire.chat_request import ChatCompletionRequest
 # for a key of the client's. Only the end is read as the path, because a sentence may quote text that looks like one.
 AT: Final = " - at `"
 _PATH: Final = re.compile(r"(?:key in )?\$\.?((?:\.?\w++|\[(?:\d++|\.\.\.)\])*+)`", re.ASCII)
-_STEP: Final = re.compile(r"\w++|\[\d++\]", re.ASCII)
 _MISSING: Final = re.compile(r"Object missing required field `(\w+)`", re.ASCII)
 _QUOTING: Final = ("Invalid value", "Invalid enum value")
 _TYPE: Final = "(?:object|array|str|int|float|bool|null)"
@@ -100,7 +99,9 @@ def _to_advice(sentence: str) -> str:
 def _words_at(body: bytes, path: str) -> list[str]:
     """The words that the field at `path` may have. The body tells which struct of a union an object is."""
     raw, types = Raw(body), (ChatCompletionRequest,)
-    *steps, name = _STEP.findall(path) or [""]
+    if "..." in path:  # below a key of the client's
+        return []
+    *steps, name = path.replace("[", ".[").split(".")
     try:
         for step in steps:
             if step.startswith("["):

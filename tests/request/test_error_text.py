@@ -196,6 +196,7 @@ def test_strict_mode_names_the_field() -> None:
         (msgspec.ValidationError(f"Invalid value 'SECRET'{AT}$.a[3].b`"), "a[3].b: The value is not supported here."),
         (msgspec.ValidationError(f"Invalid value 'SECRET'{AT}$.stop[0]`"), "stop[0]: The value is not supported here."),
         (msgspec.ValidationError(f"Invalid value 'SECRET'{AT}$.messages[0].x.y`"), "messages[0].x.y: The value is not"),
+        (msgspec.ValidationError(f"Invalid value 'SECRET'{AT}$.logit_bias[...]`"), "logit_bias[...]: The value is not"),
         (msgspec.ValidationError(f"Invalid value 'SECRET'{AT}$`"), "The value is not supported here. Change it."),
     ],
 )
