@@ -157,12 +157,14 @@ def to_error_reply(status: int, message: str, error_type: str, code: str | None 
 
 _PLAIN_STEP: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}+(?:\[\d*+\])?+")
 _MAX_STEPS: Final = 8
+_MAX_PARAM: Final = 256  # an error body has the path twice, and stays below 1 KiB
 
 
 def to_param(path: str) -> str:
     """Return a path for `param`: a step that does not look like a field name becomes `*`, since a client made it up."""
-    steps = path.split(".", _MAX_STEPS)
+    steps, size = path.split(".", _MAX_STEPS), 0
     for index, step in enumerate(steps):
-        if index == _MAX_STEPS or _PLAIN_STEP.fullmatch(step) is None:
+        size += len(step) + 1
+        if index == _MAX_STEPS or size > _MAX_PARAM or _PLAIN_STEP.fullmatch(step) is None:
             return ".".join([*steps[:index], "*"])
     return path

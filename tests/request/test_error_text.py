@@ -180,6 +180,17 @@ def test_strict_mode_names_the_field() -> None:
         translate(body, strict=True)
 
 
+@pytest.mark.parametrize("strict", [False, True])
+def test_names_that_a_client_makes_long_and_many_are_cut(strict: bool) -> None:
+    name = "x" * 64
+    nested = f'{{"{name}":' * 12 + '"\\ud800"' + "}" * 12
+    for body in (f'{{"model":"m","messages":[],"{name}":{nested}}}', f'{{"model":"m","messages":[{nested}]}}'):
+        with pytest.raises(InvalidRequest) as raised:
+            translate(body.encode(), strict=strict)
+        assert len(raised.value.body) < MAX_BODY
+        assert (raised.value.param or "").endswith(".*")
+
+
 @pytest.mark.parametrize(
     ("error", "message"),
     [
