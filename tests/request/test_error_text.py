@@ -3,9 +3,12 @@
 The structs are walked: a new field joins the table by itself.
 """
 
+import ast
 import json
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
@@ -13,6 +16,7 @@ import msgspec
 import pytest
 from msgspec import Raw, Struct
 
+import chatcompat
 from chatcompat import InvalidRequest, translate
 from chatcompat.request.decode import decode_chat_request
 from chatcompat.request.decode_error import AT, to_invalid_request
@@ -33,7 +37,7 @@ WRONG: Final[tuple[Any, ...]] = (
     {},
     {"a SECRET": {"a SECRET": 1}},
 )
-ADVICE: Final = ("Send", "Add", "Change", "Remove", "Leave", "Simplify", "Rename")
+ADVICE: Final = ("Send", "Add", "Change", "Remove", "Leave", "Simplify", "Rename", "Use")
 
 
 def members(annotation: Any) -> Iterator[Any]:
@@ -170,6 +174,23 @@ def test_the_message_says_what_to_send(fields: dict[str, Any], message: str) -> 
         translate(body)
     assert raised.value.message.startswith(message)
     check(raised.value)
+
+
+def test_each_sentence_of_a_refusal_says_what_to_do() -> None:
+    """Also those about headers and the body. Statuses other than 400, such as 413, say it themselves."""
+    silent = []
+    for path in Path(chatcompat.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not (isinstance(node, ast.Call) and ast.unparse(node.func) == "InvalidRequest"):
+                continue
+            if any(keyword.arg == "status" for keyword in node.keywords):
+                continue
+            text = ast.unparse(node.args[0])
+            parts = [part for part in ast.walk(node.args[0]) if isinstance(part, ast.Constant)]
+            said = " ".join(str(part.value) for part in parts)
+            if "{message}" not in text and not any(re.search(rf"\b{word}\b", said) for word in ADVICE):
+                silent.append(f"{path.name}: {text}")
+    assert silent == []
 
 
 def test_strict_mode_names_the_field() -> None:
