@@ -46,7 +46,7 @@ def test_each_python_that_is_tested_is_named() -> None:
 
 def test_the_needs_of_development_are_no_extras() -> None:
     assert set(PROJECT["optional-dependencies"]) == {"otel", "prometheus", "ray", "redis", "serve", "test"}
-    assert set(PYPROJECT["dependency-groups"]) == {"bench", "dev", "lint", "package"}
+    assert set(PYPROJECT["dependency-groups"]) == {"bench", "dev", "docs", "lint", "package"}
 
 
 @pytest.mark.parametrize("name", ["README.md", "SECURITY.md", ".github/ISSUE_TEMPLATE/config.yml"])
