@@ -1,5 +1,7 @@
 """The tests on each Python that the machine has, and the checks that need no other: `nox`, or `nox -s tests-3.13`."""
 
+from pathlib import Path
+
 import nox
 
 nox.needs_version = ">=2026.10"
@@ -20,7 +22,7 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style and format."""
-    session.install("-e", ".[lint]")
+    session.install("--group", "lint")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
 
@@ -35,8 +37,17 @@ def docs(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check all types, and that every public name has one."""
-    session.install("-e", ".[lint]")
+    session.install("--group", "lint", "-e", ".[test]")
     session.run("mypy")
     session.run(
         *("pyright", "--verifytypes", "chatcompat", "--ignoreexternal"), env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
     )
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """Build the package, and check what an index shows of it."""
+    session.install("--group", "package")
+    folder = session.create_tmp()
+    session.run("python", "-m", "build", "--outdir", folder)
+    session.run("twine", "check", "--strict", *map(str, Path(folder).iterdir()))

@@ -1,6 +1,6 @@
 """What importing costs: chatcompat, its three dependencies, and the peers that are installed.
 
-    pip install -e '.[bench]' && python benchmarks/imports.py
+    pip install --group bench -e '.[serve]' && python benchmarks/imports.py
 
 Each is imported in fresh interpreters, compiled before, in turns; the table shows medians. "Behind a server" is what is
 added where uvicorn is imported already, with most of the standard library that chatcompat needs.

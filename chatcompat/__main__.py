@@ -10,9 +10,10 @@ def main() -> None:
 
         from chatcompat.cli import app  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        sys.exit(f"chatcompat: {error}. Install the command line with: pip install 'chatcompat[serve]'")
+        hint = "pip install 'chatcompat[serve]', or in a clone: pip install -e '.[serve]'"
+        sys.exit(f"chatcompat: {error}. Install the command line with: {hint}")
     try:
-        app(exit_on_error=False)
+        app(sys.argv[1:], exit_on_error=False)
     except CycloptsError:  # it is printed already
         sys.exit(2)
 

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from inspect import iscoroutinefunction
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
+from chatcompat._options import check_type, wrong_type
 from chatcompat.capabilities import to_dialect_options
 
 __all__ = [
@@ -78,7 +80,14 @@ _WORDS: Final[Mapping[str, tuple[str | bool | None, ...]]] = MappingProxyType(
 
 
 _LEAST: Final[Mapping[str, int]] = MappingProxyType(
-    {"strict_tools": 0, "strict_optional": 0, "strict_unions": 0, "max_stop_sequences": 1, "max_tokens": 1}
+    {
+        "strict_tools": 0,
+        "strict_optional": 0,
+        "strict_unions": 0,
+        "max_stop_sequences": 1,
+        "max_tokens": 1,
+        "max_tokens_limit": 1,
+    }
 )
 
 
@@ -173,6 +182,7 @@ class Dialect:
             Without one within 5 s the options stay as they are, and the next question is a minute later.
 
     Raises:
+        TypeError: A value has the wrong type.
         ValueError: A value is one that no inner app can accept.
     """
 
@@ -212,6 +222,7 @@ class Dialect:
     discover: bool = False
 
     def __post_init__(self) -> None:
+        self._check_types()
         if not _VERSION.fullmatch(self.version):
             raise ValueError(f"version must be a date like 2023-06-01, not {self.version!r}")
         for name, words in _WORDS.items():
@@ -229,6 +240,11 @@ class Dialect:
         for beta in (*self.betas, *self.key_betas.values()):
             if not BETA.fullmatch(beta):
                 raise ValueError(f"a beta must have letters, digits, '-', '.' and '_' only, not {beta!r}")
+
+    def _check_types(self) -> None:
+        for option in fields(self):
+            if (value := getattr(self, option.name)) is not option.default:
+                check_type(option.name, value, option.type)
 
     @staticmethod
     def from_capabilities(model: Mapping[str, Any], *, base: "Dialect | None" = None) -> "Dialect":
@@ -263,18 +279,28 @@ DialectOption = Dialect | Callable[[str], Dialect] | Literal["discover"]
 
 def check_option(option: DialectOption) -> Dialect | Callable[[str], Dialect]:
     """Return the dialect or the function. Raises `TypeError` for anything else."""
-    if option == "discover":
-        return PRESETS[option]
-    if not (isinstance(option, Dialect) or callable(option)):
-        raise TypeError('dialect must be a Dialect, a function from a model id to a Dialect, or "discover"')
-    return option
+    check_dialect(option)
+    return PRESETS[option] if isinstance(option, str) else option
+
+
+def check_dialect(option: object) -> None:
+    """Raise `TypeError` unless this is a `DialectOption`."""
+    if isinstance(option, str) and option == "discover":
+        return
+    if isinstance(option, type) or not (isinstance(option, Dialect) or callable(option)):
+        raise wrong_type("dialect", 'a Dialect, a function from a model id to a Dialect, or "discover"', option)
+    if iscoroutinefunction(option):
+        raise TypeError("dialect must not be an async function")
 
 
 def to_dialect(option: DialectOption, model: str) -> Dialect:
-    """Return the dialect of a model."""
-    if not isinstance(option, Dialect):
-        option = check_option(option)
-    return option if isinstance(option, Dialect) else option(model)
+    """Return the dialect of a model. Raises `TypeError` if a function returns something else."""
+    if isinstance(option, Dialect):
+        return option
+    dialect = option(model) if callable(option) else check_option(option)
+    if not isinstance(dialect, Dialect):
+        raise wrong_type("the result of the dialect function", "a Dialect", dialect)
+    return dialect
 
 
 DEFAULT_DIALECT: Final = Dialect()

@@ -24,21 +24,19 @@ class InvalidRequest(ChatCompatError):
     """The client is at fault: the chat-completions request cannot be translated.
 
     Args:
-        message: What is wrong, for people.
+        message: What is wrong and what to do, for people. `param` is put in front of it, since some clients print
+            nothing else.
         param: The path of the field that is wrong, for instance `messages[3].content[1]`.
         code: A stable name of the error, for programs.
         status: The HTTP status to answer with.
     """
 
     def __init__(self, message: str, *, param: str | None = None, code: str | None = None, status: int = 400) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = f"{param}: {message}" if param else message
+        super().__init__(self.message)
         self.param = param
         self.code = code
         self.status = status
-
-    def __str__(self) -> str:
-        return f"{self.message} (at {self.param})" if self.param else self.message
 
     @property
     def body(self) -> bytes:
@@ -48,7 +46,7 @@ class InvalidRequest(ChatCompatError):
 
 def missing_field(path: str) -> InvalidRequest:
     """The error for a required field that is missing."""
-    return InvalidRequest("A required field is missing.", param=path, code="missing_required_parameter")
+    return InvalidRequest("This field is required. Add it.", param=path, code="missing_required_parameter")
 
 
 class InvalidReply(ChatCompatError):
@@ -159,12 +157,14 @@ def to_error_reply(status: int, message: str, error_type: str, code: str | None 
 
 _PLAIN_STEP: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}+(?:\[\d*+\])?+")
 _MAX_STEPS: Final = 8
+_MAX_PARAM: Final = 256  # an error body has the path twice, and stays below 1 KiB
 
 
 def to_param(path: str) -> str:
     """Return a path for `param`: a step that does not look like a field name becomes `*`, since a client made it up."""
-    steps = path.split(".", _MAX_STEPS)
+    steps, size = path.split(".", _MAX_STEPS), 0
     for index, step in enumerate(steps):
-        if index == _MAX_STEPS or _PLAIN_STEP.fullmatch(step) is None:
+        size += len(step) + 1
+        if index == _MAX_STEPS or size > _MAX_PARAM or _PLAIN_STEP.fullmatch(step) is None:
             return ".".join([*steps[:index], "*"])
     return path

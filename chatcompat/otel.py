@@ -13,6 +13,7 @@ from typing import Final, TypedDict, Unpack
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import chatcompat
+from chatcompat._options import check_number, check_type
 from chatcompat._telemetry import (
     DURATION_BUCKETS,
     FIRST_TOKEN_BUCKETS,
@@ -28,7 +29,7 @@ from chatcompat.asgi.middleware import ChatCompatMiddleware
 from chatcompat.asgi.models import ModelsOption
 from chatcompat.asgi.routes import Route
 from chatcompat.dialect import DialectOption
-from chatcompat.record import ExchangeRecord, OnExchange, Operation, combine_observers
+from chatcompat.record import ExchangeRecord, OnExchange, Operation, check_observer, combine_observers
 from chatcompat.request.bounds import RequestBounds
 from chatcompat.store import ThinkingStore
 
@@ -36,7 +37,9 @@ try:
     from opentelemetry import metrics, propagate, trace
     from opentelemetry.trace import Span, SpanKind, StatusCode
 except ModuleNotFoundError as _error:
-    raise ModuleNotFoundError(f"{_error}. Install it with: pip install 'chatcompat[otel]'") from _error
+    raise ModuleNotFoundError(
+        f"{_error}. Install it with: pip install 'chatcompat[otel]', or in a clone: pip install -e '.[otel]'"
+    ) from _error
 
 __all__ = ["TracedChatCompatMiddleware"]
 
@@ -112,6 +115,15 @@ class TracedChatCompatMiddleware(ChatCompatMiddleware):
         max_models: int = 50,
         **options: Unpack[_Options],
     ) -> None:
+        check_type("provider", provider, str)
+        check_number("max_models", max_models, int, least=0)
+        for name, provided, kind in (
+            ("tracer_provider", tracer_provider, trace.TracerProvider),
+            ("meter_provider", meter_provider, metrics.MeterProvider),
+        ):
+            check_type(name, provided, kind | None)
+        if on_exchange is not None:
+            check_observer("on_exchange", on_exchange)
         observer = self._observe if on_exchange is None else combine_observers(self._observe, on_exchange)
         super().__init__(app, on_exchange=observer, **options)
         version = chatcompat.__version__

@@ -5,6 +5,7 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from chatcompat._options import check_number, wrong_type
 from chatcompat._telemetry import (
     DURATION_BUCKETS,
     FIRST_TOKEN_BUCKETS,
@@ -21,7 +22,9 @@ try:
     from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, make_asgi_app
     from prometheus_client.multiprocess import MultiProcessCollector
 except ModuleNotFoundError as _error:
-    raise ModuleNotFoundError(f"{_error}. Install it with: pip install 'chatcompat[prometheus]'") from _error
+    raise ModuleNotFoundError(
+        f"{_error}. Install: pip install 'chatcompat[prometheus]', or in a clone: pip install -e '.[prometheus]'"
+    ) from _error
 
 __all__ = ["PrometheusMetrics"]
 
@@ -42,10 +45,15 @@ class PrometheusMetrics:
         max_fields: How many distinct ignored fields may have a label (200). Later ones are counted as `other`.
 
     Raises:
+        TypeError: An option has the wrong type.
         ValueError: `registry` already has these metrics.
     """
 
     def __init__(self, *, registry: CollectorRegistry = REGISTRY, max_models: int = 50, max_fields: int = 200) -> None:
+        if not isinstance(registry, CollectorRegistry):
+            raise wrong_type("registry", "a CollectorRegistry", registry)
+        check_number("max_models", max_models, int, least=0)
+        check_number("max_fields", max_fields, int, least=0)
         self._registry = registry
         self._models, self._fields = BoundedLabels(max_models), BoundedLabels(max_fields)
         self._requests = Counter(

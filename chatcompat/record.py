@@ -2,7 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import iscoroutinefunction
 from typing import Any, Literal
+
+from chatcompat._options import wrong_type
 
 __all__ = ["ExchangeRecord", "OnExchange", "combine_observers"]
 
@@ -57,6 +60,14 @@ class ExchangeRecord:
 OnExchange = Callable[[ExchangeRecord], object]
 
 
+def check_observer(name: str, observer: object) -> None:
+    """Raise `TypeError` unless `observer` can be called with a record."""
+    if not callable(observer) or isinstance(observer, type):
+        raise wrong_type(name, "a function of an ExchangeRecord", observer)
+    if iscoroutinefunction(observer):
+        raise TypeError(f"{name} must not be an async function")
+
+
 def combine_observers(*observers: OnExchange) -> OnExchange:
     """Combine several `on_exchange` callbacks into one that calls each in order.
 
@@ -66,8 +77,11 @@ def combine_observers(*observers: OnExchange) -> OnExchange:
         *observers: The callbacks to call.
 
     Raises:
+        TypeError: An observer is not a function.
         ExceptionGroup: The combined callback raises it after the last call, with every exception that was raised.
     """
+    for observer in observers:
+        check_observer("each observer", observer)
 
     def call_all(record: ExchangeRecord) -> None:
         failures: list[Exception] = []

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from anyio import to_thread
 
+from chatcompat._options import check_number, check_type, wrong_type
 from chatcompat.store import MAX_ENTRY_BYTES
 
 try:
@@ -15,7 +16,9 @@ try:
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
 except ModuleNotFoundError as _error:
-    raise ModuleNotFoundError("chatcompat.redis needs redis: pip install 'chatcompat[redis]'") from _error
+    raise ModuleNotFoundError(
+        "chatcompat.redis needs redis: pip install 'chatcompat[redis]', or in a clone: pip install -e '.[redis]'"
+    ) from _error
 
 __all__ = ["RedisStore"]
 
@@ -39,6 +42,7 @@ class RedisStore:
         max_entry_bytes: The largest value, in bytes. A larger one is not stored.
 
     Raises:
+        TypeError: An option has the wrong type.
         ValueError: The URL has another scheme, or a bound is not above 0.
     """
 
@@ -50,10 +54,13 @@ class RedisStore:
         max_age: float = 3600.0,
         max_entry_bytes: int = MAX_ENTRY_BYTES,
     ) -> None:
+        check_type("prefix", prefix, str)
+        check_type("max_age", max_age, float)
+        check_number("max_entry_bytes", max_entry_bytes, int, above=0)
+        if not isinstance(server, str | Redis | RedisCluster):
+            raise wrong_type("server", "a URL or a redis.asyncio client", server)
         if not (math.isfinite(max_age) and round(max_age * 1000) > 0):
             raise ValueError(f"max_age must be finite and at least a millisecond, not {max_age}")
-        if not max_entry_bytes > 0:
-            raise ValueError(f"max_entry_bytes must be above 0, not {max_entry_bytes}")
         self._client: Any = _connect(server) if isinstance(server, str) else server
         self._blocking = redis.Redis.from_url(server) if isinstance(server, str) else None
         self._prefix = prefix.encode()

@@ -10,6 +10,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol, runtime_checkable
 
+from chatcompat._options import check_number, wrong_type
+
 __all__ = ["MAX_ENTRY_BYTES", "BatchThinkingStore", "MemoryStore", "ThinkingStore"]
 
 MAX_ENTRY_BYTES: Final = 1024 * 1024
@@ -65,6 +67,7 @@ class MemoryStore:
         clock: Returns the current time in seconds.
 
     Raises:
+        TypeError: An option has the wrong type.
         ValueError: A bound is not above 0.
     """
 
@@ -77,15 +80,12 @@ class MemoryStore:
         max_age: float = 3600.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        bounds = {
-            "max_entries": max_entries,
-            "max_bytes": max_bytes,
-            "max_entry_bytes": max_entry_bytes,
-            "max_age": max_age,
-        }
-        for name, bound in bounds.items():
-            if not bound > 0:  # also catches NaN
-                raise ValueError(f"{name} must be above 0, not {bound}")
+        check_number("max_entries", max_entries, int, above=0)
+        check_number("max_bytes", max_bytes, int, above=0)
+        check_number("max_entry_bytes", max_entry_bytes, int, above=0)
+        check_number("max_age", max_age, float, above=0)
+        if not callable(clock) or isinstance(clock, type):
+            raise wrong_type("clock", "a function that returns the time in seconds", clock)
         self._max_entries = max_entries
         self._max_bytes = max_bytes
         self._max_entry_bytes = min(max_entry_bytes, max_bytes)

@@ -5,7 +5,8 @@ from typing import ClassVar, Final
 
 from msgspec import UNSET, Struct
 
-from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption, to_dialect
+from chatcompat._options import check_number, check_type
+from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption, check_dialect, to_dialect
 from chatcompat.errors import ErrorReply, InvalidRequest, to_param
 from chatcompat.record import Operation
 from chatcompat.reply.collector import CompletionCollector, to_chat_completion
@@ -110,6 +111,8 @@ class Translation(Struct, frozen=True):
             max_held_bytes: How many bytes of the message may be held until it is complete. Signed thinking is held, and
                 text before JSON.
         """
+        check_number("max_event_bytes", max_event_bytes, int, above=0)
+        check_number("max_held_bytes", max_held_bytes, int, above=0)
         return FastChunkStream(self.context, max_event_bytes=max_event_bytes, max_held_bytes=max_held_bytes)
 
     def collector(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> CompletionCollector:
@@ -118,6 +121,7 @@ class Translation(Struct, frozen=True):
         Args:
             max_event_bytes: The largest event, in bytes. A larger one raises `InvalidReply`.
         """
+        check_number("max_event_bytes", max_event_bytes, int, above=0)
         return CompletionCollector(self.context, max_event_bytes=max_event_bytes)
 
     def event_reader(self, *, max_event_bytes: int, max_held_bytes: int) -> ChunkStream | CompletionCollector:
@@ -218,6 +222,11 @@ class TokenCount(Struct, frozen=True):
         """
 
 
+# Arguments of these types need no further check: a plain request takes a few microseconds.
+_USUAL: Final = (bytes, Dialect, RequestBounds)
+_TIMES: Final = (type(None), int)
+
+
 def translate(
     body: bytes,
     *,
@@ -241,7 +250,21 @@ def translate(
 
     Raises:
         InvalidRequest: The request cannot be translated.
+        TypeError: An argument has the wrong type.
     """
+    if (
+        (type(body), type(dialect), type(bounds)) != _USUAL
+        or betas != ()
+        or not (strict is False and version is None)
+        or type(created) not in _TIMES
+    ):
+        check_type("body", body, bytes | bytearray)
+        check_dialect(dialect)
+        check_type("created", created, int | None)
+        check_type("version", version, str | None)
+        check_type("strict", strict, bool)
+        check_type("bounds", bounds, RequestBounds)
+        check_type("betas", betas, tuple[str, ...])
     return translate_decoded(
         decode_chat_request(body, bounds),
         dialect=dialect,
@@ -278,7 +301,7 @@ def translate_decoded(
     ignored = tuple(dict.fromkeys(outcome.ignored)) if outcome.ignored else ()
     if strict and ignored:
         raise InvalidRequest(
-            "This field would be ignored or changed, and strict mode does not allow that. Remove the field.",
+            "This field would be ignored or changed, and strict mode does not allow that. Remove it.",
             param=to_param(ignored[0]),
             code="unsupported_parameter",
         )

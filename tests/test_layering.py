@@ -18,7 +18,7 @@ MODULES = {
 # From the ground up; what stands on one floor does not import its neighbours. A name is a folder, or a module at the
 # top; `chatcompat` is the package's own `__init__`.
 FLOORS = [
-    {"capabilities", "errors", "simulator"},
+    {"_options", "capabilities", "errors", "simulator"},
     {"dialect"},
     {"record", "store", "wire"},
     {"_telemetry", "check", "redis", "reply", "request"},

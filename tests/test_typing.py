@@ -78,7 +78,7 @@ def errors(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     if importlib.util.find_spec(checker) is None:
         if os.environ.get("CI") == "true":
             pytest.fail(f"needs {checker}")
-        pytest.skip(f"needs {checker}: pip install -e '.[lint]'")
+        pytest.skip(f"needs {checker}: pip install --group lint -e '.[test]'")
     folder = tmp_path_factory.mktemp(checker)
     for name, code in FILES.items():
         (folder / f"{name}.py").write_text(code, encoding="utf-8")

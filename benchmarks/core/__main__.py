@@ -1,6 +1,6 @@
 """What translation costs in process, bytes to bytes: chatcompat, its peers, and the floors.
 
-    pip install -e '.[bench]' && python benchmarks/core
+    pip install --group bench -e '.[serve]' && python benchmarks/core
 
 Every contender gets the same bytes and must give bytes. A peer that is not installed is left out, and so is a peer
 whose output is no translation. "generic" is msgspec decoding and encoding the same bytes without knowing what they

@@ -1,6 +1,6 @@
 """What translation costs over sockets: chatcompat in process, and two gateways in front of the same messages app.
 
-    pip install -e '.[bench]' && python benchmarks/serve --gateways FOLDER
+    pip install --group bench -e '.[serve]' && python benchmarks/serve --gateways FOLDER
 
 Needs `wrk`, and the gateways in FOLDER (README.md says how). uvicorn (uvloop, httptools, no access log) serves a canned
 messages app (`apps.py`): alone ("bare"), decoding its request as a real app must, and behind chatcompat. Each gateway

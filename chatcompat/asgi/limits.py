@@ -1,10 +1,15 @@
 """The size and time limits of one exchange."""
 
+import msgspec
 from msgspec import Struct
+
+from chatcompat._options import check_number
+
+_MAY_BE_ZERO = ("disconnect_grace", "max_continuations")
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """The limits of one exchange, as described for `ChatCompatMiddleware`. Raises `ValueError`."""
+    """The limits of one exchange, as described for `ChatCompatMiddleware`. Raises `TypeError` and `ValueError`."""
 
     max_body_bytes: int
     max_reply_bytes: int
@@ -18,11 +23,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     max_continuations: int
 
     def __post_init__(self) -> None:
-        """Check the limits. NaN is refused too: it compares false."""
-        for name in self.__struct_fields__:
-            bound = getattr(self, name)
-            if name in ("disconnect_grace", "max_continuations"):
-                if not bound >= 0:
-                    raise ValueError(f"{name} must be at least 0, not {bound}")
-            elif not bound > 0:
-                raise ValueError(f"{name} must be above 0, not {bound}")
+        """Check the limits."""
+        for field in msgspec.structs.fields(type(self)):
+            least, above = (0, None) if field.name in _MAY_BE_ZERO else (None, 0)
+            check_number(field.name, getattr(self, field.name), field.type, least=least, above=above)

@@ -21,14 +21,15 @@ from chatcompat.asgi.http import (
 )
 from chatcompat.asgi.inner_calls import InnerCalls
 from chatcompat.asgi.limits import Limits
-from chatcompat.asgi.models import ModelsApp, ModelsOption, to_model_aliases
+from chatcompat.asgi.models import ModelsApp, ModelsOption
+from chatcompat.asgi.options import DIALECT_FAILED, check_options, choose_dialect
 from chatcompat.asgi.path_hints import PathHints
 from chatcompat.asgi.pause_turn import Continued
 from chatcompat.asgi.received_headers import ReceivedHeaders, read_headers
 from chatcompat.asgi.request_reader import check_headers, read_body
 from chatcompat.asgi.routes import Route, to_routes
 from chatcompat.asgi.thinking import ThinkingCache
-from chatcompat.dialect import DEFAULT_DIALECT, DialectOption, check_option, to_dialect
+from chatcompat.dialect import DEFAULT_DIALECT, DialectOption, check_option
 from chatcompat.errors import InvalidReply, InvalidRequest
 from chatcompat.record import ExchangeRecord, OnExchange, Operation
 from chatcompat.reply.turn_keys import CREDENTIALS
@@ -40,6 +41,7 @@ from chatcompat.wire.sse import MAX_EVENT_BYTES
 
 _logger: Final = logging.getLogger(__name__)
 
+_OWN_FAULTS: Final[dict[str | None, str]] = {SERVER_SHUTDOWN: SERVER_SHUTDOWN, DIALECT_FAILED: "server_error"}
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
 
@@ -55,7 +57,8 @@ class ChatCompatMiddleware:
     Args:
         app: The ASGI app that serves the native messages API ("the inner app").
         dialect: What the inner app accepts: one `Dialect`, a function from a model id to its `Dialect`, or "discover"
-            to ask the inner app about each model. By default the public native API at version 2023-06-01.
+            to ask the inner app about each model. By default the public native API at version 2023-06-01. If the
+            function fails, that is logged, and is a 500.
         path: The endpoint, below `root_path`. By default `/v1/chat/completions`.
         messages_path: The path at which the inner app serves messages, below `root_path`. By default `/v1/messages`.
         models_path: The path of the list of models for chat clients, below `root_path`. By default `/v1/models`; None
@@ -94,9 +97,8 @@ class ChatCompatMiddleware:
             it.
 
     Raises:
-        TypeError: `dialect` is none of these, `store` is a class, `models` is a string or has an id that is not a
-            string, or `model_aliases` is not a mapping from strings to strings.
-        ValueError: A path does not begin with a slash, `path` and `messages_path` are the same, `disconnect_grace` or
+        TypeError: An option has the wrong type.
+        ValueError: A path does not begin with a slash, two paths are the same, `disconnect_grace` or
             `max_continuations` is below 0, or another size or time is not above 0.
     """
 
@@ -127,13 +129,21 @@ class ChatCompatMiddleware:
         disconnect_grace: float = 0.5,
         store_timeout: float = 1.0,
     ) -> None:
-        if isinstance(store, type):
-            raise TypeError(f"store must be a store, not a class: {store.__name__}()")
-        for name, value in {"path": path, "messages_path": messages_path, "models_path": models_path or "/"}.items():
-            if not value.startswith("/"):
-                raise ValueError(f"{name} must begin with a slash, not {value!r}")
-        if path == messages_path:
-            raise ValueError("path and messages_path must not be the same")
+        check_options(
+            app=app,
+            dialect=dialect,
+            path=path,
+            messages_path=messages_path,
+            models_path=models_path,
+            models=models,
+            model_aliases=model_aliases,
+            path_hints=path_hints,
+            count_tokens=count_tokens,
+            bounds=bounds,
+            strict=strict,
+            on_exchange=on_exchange,
+            store=store,
+        )
         self.app = app
         self._dialect = check_option(dialect)
         self._discovery = Discovery(app, path, messages_path)
@@ -142,7 +152,7 @@ class ChatCompatMiddleware:
         self._bounds = bounds
         self._strict = strict
         self._on_exchange = on_exchange
-        self._model_aliases = to_model_aliases(model_aliases)
+        self._model_aliases = dict(model_aliases or {})
         self._store = MemoryStore() if store is ... else store
         self._limits = Limits(
             max_body_bytes=max_body_bytes,
@@ -189,7 +199,7 @@ class ChatCompatMiddleware:
         except OSError:  # raised by `receive`
             self._report(unread(None, "client_disconnected"))
             raise
-        except Exception:  # raised by `dialect`; the server turns it into a 500
+        except Exception:  # raised by `receive`; the server turns it into a 500
             self._report(unread(500, "server_error"))
             raise
         except BaseException:
@@ -226,7 +236,7 @@ class ChatCompatMiddleware:
         decoded = decode_chat_request(body, self._bounds)
         if self._model_aliases:
             decoded.chat.model = self._model_aliases.get(decoded.chat.model, decoded.chat.model)
-        dialect = to_dialect(self._dialect, decoded.chat.model)
+        dialect = choose_dialect(self._dialect, decoded.chat.model)
         if dialect.discover:
             dialect = await self._discovery.find(decoded.chat.model, dialect, headers.pairs(), headers.fields, scope)
         thinking_cache = self._thinking_cache(headers, decoded) if dialect.reasoning != "none" else None
@@ -249,7 +259,7 @@ class ChatCompatMiddleware:
         record = unread(None, "cancelled")
         try:
             await respond(send, error.status, error.body, [(b"allow", b"POST")] * (error.status == 405))  # noqa: PLR2004
-            error_type = SERVER_SHUTDOWN if error.code == SERVER_SHUTDOWN else "invalid_request_error"
+            error_type = _OWN_FAULTS.get(error.code, "invalid_request_error")
             record = unread(error.status, error_type, error)
         except Exception:  # raised by `send`: the client left
             record = unread(None, "client_disconnected")

@@ -27,8 +27,9 @@ from chatcompat.asgi.headers import (
 from chatcompat.asgi.http import hide_extensions, replay_body, respond, route_path
 from chatcompat.asgi.inner_calls import InnerCalls
 from chatcompat.asgi.limits import Limits
-from chatcompat.dialect import DialectOption, to_dialect
-from chatcompat.errors import DECODE_ERRORS, ErrorReply, InvalidReply, to_error_body
+from chatcompat.asgi.options import choose_dialect
+from chatcompat.dialect import DialectOption
+from chatcompat.errors import DECODE_ERRORS, ErrorReply, InvalidReply, InvalidRequest, to_error_body
 from chatcompat.reply.errors import to_chat_error
 from chatcompat.reply.summary import ReplySummary
 from chatcompat.wire.decode import place_of, to_native_error
@@ -94,15 +95,6 @@ def _to_list(models: Iterable[Mapping[str, Any]]) -> bytes:
     return _encode({"object": "list", "data": [to_chat_model(model) for model in models]})
 
 
-def to_model_aliases(aliases: Mapping[str, str] | None) -> dict[str, str]:
-    """Native model ids by alias. Raises `TypeError`."""
-    if aliases is None:
-        return {}
-    if not (isinstance(aliases, Mapping) and all(isinstance(name, str) for pair in aliases.items() for name in pair)):
-        raise TypeError("model_aliases must be a mapping from model names to native model ids, all of them strings")
-    return dict(aliases)
-
-
 def _not_found(message: str = "") -> ErrorReply:
     error_type = "invalid_request_error"
     body = to_error_body(message or "This model does not exist.", error_type, param="model", code="model_not_found")
@@ -159,14 +151,12 @@ class ModelsApp:
     A client that sends `anthropic-version` is a native one, and gets the reply of `app` unchanged. `vary` names that
     header for caches. With `models`, replies are built from them, without `app`. Otherwise `app` is called, with the
     timeouts and bounds of the main endpoint. For the list, a `dialect` function is called with an empty model id.
-    Raises `TypeError` if `models` is a string, or has an id that is not a string.
+    Raises `TypeError` if an id is not a string.
     """
 
     def __init__(
         self, app: ASGIApp, *, path: str, models: ModelsOption | None, dialect: DialectOption, limits: Limits
     ) -> None:
-        if isinstance(models, str):
-            raise TypeError("models must be a list of ids or a mapping by id, not a string")
         self._app = app
         self._path = path
         self._dialect = dialect
@@ -211,7 +201,11 @@ class ModelsApp:
 
     async def _ask(self, model_id: str, headers: Headers, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with the models of the inner app."""
-        dialect = to_dialect(self._dialect, model_id)
+        try:
+            dialect = choose_dialect(self._dialect, model_id)
+        except (InvalidRequest, InvalidReply) as error:
+            await respond(send, error.status, error.body)
+            return
         is_conditional = any(name in _CONDITIONS for name, _ in headers)
         served = (_OneModel if model_id else _ModelList)(model_id, may_be_unchanged=is_conditional)
         inner_headers = [

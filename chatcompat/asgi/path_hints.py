@@ -100,7 +100,8 @@ def _to_hints(path: str, root: str, *, from_root: bool) -> dict[str, str]:
         "`chatcompat serve` with --count-tokens."
     )
     for tail in (*_SERVED, *_NOT_SERVED):
-        hints[f"{trimmed}{tail}"] = f"{there}. The base URL already names the whole endpoint. {base}."
+        for doubled in (tail, f"{prefix}{tail}"):
+            hints[f"{trimmed}{doubled}"] = f"{there}. The base URL already names the whole endpoint. {base}."
         if prefix:
             hints[f"{prefix}{last}{tail}"] = f"{there}. This URL has {last} twice. {base}, once."
         if prefix and from_root:

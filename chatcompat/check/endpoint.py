@@ -1,6 +1,6 @@
 """The endpoint under test: sends requests, and reads replies as a client would, up to a size limit."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
@@ -120,11 +120,15 @@ class Endpoint:
         base: The URL without `/chat/completions`, such as `http://127.0.0.1:8000/v1`.
         model: The model to request.
         key: The API key, sent as a bearer token. Outcomes mask it if it has at least 8 characters.
+        origin: The origin of a web page, for the rules that need one.
     """
 
-    def __init__(self, client: httpx2.AsyncClient, base: str, model: str, key: str | None = None) -> None:
+    def __init__(
+        self, client: httpx2.AsyncClient, base: str, model: str, key: str | None = None, origin: str = ""
+    ) -> None:
         self.base = base
         self.model = model
+        self.origin = origin
         self._client = client
         self._key = key
         self._headers = {"authorization": f"Bearer {key}"} if key else {}
@@ -139,9 +143,12 @@ class Endpoint:
         return text
 
     @asynccontextmanager
-    async def open(self, method: str, path: str, body: bytes | None = None) -> AsyncIterator[httpx2.Response]:
+    async def open(
+        self, method: str, path: str, body: bytes | None = None, more: Mapping[str, str] | None = None
+    ) -> AsyncIterator[httpx2.Response]:
         """Send a request, and yield the reply before its body is read."""
-        headers = self._headers | ({"content-type": "application/json"} if body is not None else {})
+        own = {} if method == "OPTIONS" else self._headers  # a browser asks without credentials
+        headers = own | ({"content-type": "application/json"} if body is not None else {}) | dict(more or {})
         request = self._client.build_request(method, self.base + path, content=body, headers=headers)
         try:
             response = await self._client.send(request, stream=True)
@@ -155,26 +162,31 @@ class Endpoint:
         finally:
             await response.aclose()
 
-    async def send(self, method: str, path: str, body: bytes | None = None) -> EndpointReply:
+    async def send(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> EndpointReply:
         """Send a request and read the whole reply. Tries again if the rate limit refuses it.
 
         Args:
             method: The HTTP method.
             path: The path behind the base URL, such as `/models`.
             body: The JSON body, if any.
+            headers: More headers, such as `Origin`.
 
         Raises:
             Broken: The reply is larger than 8 MiB.
         """
         for _ in range(TRIES - 1):
-            reply = await self._send(method, path, body)
+            reply = await self._send(method, path, body, headers)
             if reply.pause is None:
                 return reply
             await anyio.sleep(reply.pause)
-        return await self._send(method, path, body)
+        return await self._send(method, path, body, headers)
 
-    async def _send(self, method: str, path: str, body: bytes | None) -> EndpointReply:
-        async with self.open(method, path, body) as response:
+    async def _send(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str] | None
+    ) -> EndpointReply:
+        async with self.open(method, path, body, headers) as response:
             stream = response.extensions.get("network_stream")
             address = stream.get_extra_info("client_addr") if stream is not None else None
             pieces = bytearray()

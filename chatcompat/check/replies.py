@@ -38,6 +38,11 @@ async def _ids(endpoint: Endpoint) -> None:
     need(ids[0] != ids[1], "wanted two replies with different ids", ids)
 
 
+async def _request_id(endpoint: Endpoint) -> None:
+    ids = [(await endpoint.post(word)).ok().headers.get("x-request-id", "") for word in ("Say one.", "Say two.")]
+    need(all(ids) and ids[0] != ids[1], "wanted a different x-request-id for each of two requests", ids)
+
+
 async def _models(endpoint: Endpoint) -> None:
     reply = (await endpoint.send("GET", "/models")).ok()
     need(read(reply.body, Models).data, "wanted at least one model", reply.body)
@@ -50,5 +55,6 @@ RULES: Final = (
     Rule("reply-finish-reason", "a complete answer finishes with stop", _finish),
     Rule("reply-usage", "the usage counts prompt and completion tokens, and their sum", _usage),
     Rule("reply-ids", "each reply has its own id", _ids),
+    Rule("request-id", "each reply has its own x-request-id, which a user can report", _request_id),
     Rule("models", "GET /models lists the models", _models),
 )

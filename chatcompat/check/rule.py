@@ -20,11 +20,13 @@ class Rule:
         id: The short name of the rule.
         title: The promise, in one sentence.
         probe: Sends requests to the endpoint. Raises `Broken` if the promise is not kept.
+        needs_origin: Whether the rule is about web pages of another origin, which not every endpoint serves.
     """
 
     id: str
     title: str
     probe: Callable[[Endpoint], Awaitable[None]]
+    needs_origin: bool = False
 
 
 @dataclass(frozen=True, slots=True)

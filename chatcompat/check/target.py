@@ -28,12 +28,19 @@ class _Models(msgspec.Struct):
     data: Annotated[list[_Model], msgspec.Meta(min_length=1)]
 
 
-def choose(rules: tuple[Rule, ...], only: list[str]) -> list[Rule]:
-    """The rules with these ids; all of them if there are none. Raises `CannotRun` for an unknown id."""
+def choose(rules: tuple[Rule, ...], only: list[str], *, has_origin: bool = False) -> list[Rule]:
+    """The rules with these ids; all of them if there are none. Some need the origin of a web page.
+
+    Raises `CannotRun` for an unknown id, or for one that needs an origin where there is none.
+    """
     known = {rule.id for rule in rules}
     if unknown := [name for name in only if name not in known]:
         raise CannotRun(f"no such rule: {quote(', '.join(unknown))}. `chatcompat check --list` prints all rules.")
-    return [rule for rule in rules if not only or rule.id in only]
+    if not has_origin and (missing := [rule.id for rule in rules if rule.needs_origin and rule.id in only]):
+        raise CannotRun(
+            f"{', '.join(missing)} needs an origin: `chatcompat check --cors ORIGIN`, such as https://app.example."
+        )
+    return [rule for rule in rules if (not only or rule.id in only) and (has_origin or not rule.needs_origin)]
 
 
 def to_base(url: str) -> str:

@@ -2,6 +2,7 @@
 
 import math
 import sys
+from functools import partial
 from typing import Annotated
 
 import anyio
@@ -16,6 +17,7 @@ from rich.text import Text
 from chatcompat.check import RULES, Endpoint, Outcome, Rule, judge
 from chatcompat.check.endpoint import quote
 from chatcompat.check.target import CannotRun, choose, reach, to_base, to_key
+from chatcompat.cli.serve_options import ORIGIN
 
 
 def check(
@@ -32,6 +34,10 @@ def check(
         list[str] | None,
         Parameter(help="Run only the rules with these ids. May be repeated.", consume_multiple=True, negative=""),
     ] = None,
+    cors: Annotated[
+        str | None,
+        Parameter(help="Also check that web pages of this origin, such as https://app.example, are allowed."),
+    ] = None,
     timeout: Annotated[float, Parameter(help="Seconds without data after which a request fails.")] = 60.0,
     json: Annotated[bool, Parameter(help="Print the results as JSON.", negative="")] = False,
     list_: Annotated[bool, Parameter(name="--list", help="Print the rules without running them.", negative="")] = False,
@@ -41,7 +47,7 @@ def check(
     The exit status is 0 if all rules hold, 1 if some fail, and 2 if they could not be run.
     """
     try:
-        rules = choose(RULES, only or [])
+        rules = choose(RULES, only or [], has_origin=list_ or cors is not None)
         if list_:
             _print_rules(rules)
             return 0
@@ -49,10 +55,18 @@ def check(
         if not (timeout > 0 and math.isfinite(timeout)):
             raise CannotRun("--timeout must be a finite number of seconds greater than 0.")  # noqa: TRY301
         report = _print_json if json else _print_table
-        return report(base, *anyio.run(_run, base, model, to_key(api_key or ""), rules, timeout))
+        run = partial(_run, base, model, to_key(api_key or ""), rules, patience=timeout, origin=_origin(cors))
+        return report(base, *anyio.run(run))
     except CannotRun as error:
         print(f"chatcompat check: {error}", file=sys.stderr)
         return 2
+
+
+def _origin(cors: str | None) -> str:
+    """Return the origin, or refuse what no browser would send."""
+    if cors is not None and ORIGIN.fullmatch(cors) is None:
+        raise CannotRun("--cors must be an origin without a path, such as https://app.example.")
+    return cors or ""
 
 
 def _base(url: str | None) -> str:
@@ -62,10 +76,12 @@ def _base(url: str | None) -> str:
     return base
 
 
-async def _run(base: str, model: str | None, key: str, rules: list[Rule], patience: float) -> tuple[str, list[Outcome]]:
+async def _run(
+    base: str, model: str | None, key: str, rules: list[Rule], *, patience: float, origin: str
+) -> tuple[str, list[Outcome]]:
     async with httpx2.AsyncClient(timeout=patience) as client:
         asked = await reach(Endpoint(client, base, model or "", key), patience)
-        endpoint = Endpoint(client, base, asked, key)
+        endpoint = Endpoint(client, base, asked, key, origin)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         console = Console(stderr=True)
         with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:

@@ -139,7 +139,7 @@ def serve(
         model_aliases=to_aliases(model_alias or ()),
         cors=tuple(cors or ()),
     )
-    check_settings(settings, root_path)
+    check_settings(settings, host, root_path)
     check_workers(settings, workers)
     check_tls(ssl_certfile, ssl_keyfile, ssl_keyfile_password)
     config = ServeConfig(

@@ -13,7 +13,7 @@ from chatcompat.cli.settings import exit_with
 from chatcompat.upstream import Upstream
 
 # A scheme and a host, for instance of an app in a browser: `https://a.example:8443`, `app://obsidian.md`.
-_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]{0,31}+://[^/?#@\s]{1,255}+")
+ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]{0,31}+://[^/?#@\s]{1,255}+")
 _ENDPOINTS: Final = ("/messages", "/chat/completions")
 
 
@@ -46,13 +46,15 @@ def to_aliases(pairs: Iterable[str]) -> dict[str, str]:
     return aliases
 
 
-def check_settings(settings: Settings, root_path: str) -> None:
+def check_settings(settings: Settings, host: str, root_path: str) -> None:
     """Check the values that the command line cannot check, and that what they need is there."""
     for origin in settings.cors:
-        if origin != "*" and _ORIGIN.fullmatch(origin) is None:
+        if origin != "*" and ORIGIN.fullmatch(origin) is None:
             exit_with(f"--cors must be * or an origin without a path, such as https://app.example, not {origin[:99]!r}")
     if root_path and (not root_path.startswith("/") or root_path.endswith("/") or not root_path.isascii()):
         exit_with(f"--root-path must begin with a slash and not end with one, not {root_path[:100]!r}")
+    if not host:
+        exit_with("--host must not be empty. To listen on all addresses, use 0.0.0.0 or ::")
     if any(not model for model in settings.models):
         exit_with("--models must not have an empty name")
     if settings.store is not None:

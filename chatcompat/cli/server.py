@@ -101,11 +101,11 @@ class Worker(multiprocess.Process):
         server = self._server = StoppableServer(self.config, is_worker=True)
         try:
             super().target(sockets)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if server.started:
                 raise
             say_why(error)
-            sys.exit(STARTUP_FAILURE)
+            sys.exit(STARTUP_FAILURE)  # any other status would start the worker again
 
 
 class Supervisor(Multiprocess):
@@ -145,6 +145,9 @@ class Supervisor(Multiprocess):
         super().join_all()
 
 
-def say_why(error: Exception) -> None:
-    """Print why the server could not start."""
-    print(f"chatcompat: cannot start: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+def say_why(error: Exception | SystemExit) -> None:
+    """Print why the server could not start. The text of a `SystemExit` says so already, and uvicorn logs a number."""
+    if not isinstance(error, SystemExit):
+        print(f"chatcompat: cannot start: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+    elif isinstance(error.code, str):
+        print(error.code, file=sys.stderr, flush=True)

@@ -62,6 +62,10 @@ def _to_options(path: Path, tables: dict[str, Any]) -> dict[str, Any]:
     options = tables.get(TABLE, {})
     if not isinstance(options, dict):
         exit_with(f"{path}: {TABLE!r} must be a table, [{TABLE}]")
+    spelled: dict[str, str] = {}
+    for option in options:
+        if (other := spelled.setdefault(option.replace("_", "-"), option)) != option:
+            exit_with(f"{path}: [{TABLE}] has both {other!r} and {option!r}, which are the same option")
     options = dict(options)
     aliases = dict(tables.get(MODELS, {})) if isinstance(tables.get(MODELS, {}), dict) else None
     if aliases is None:
@@ -73,8 +77,10 @@ def _to_options(path: Path, tables: dict[str, Any]) -> dict[str, Any]:
             exit_with(f"{path}: {name!r} in [{MODELS}] must be the name of a native model, not {native!r:.100}")
     if aliases:
         name = "model_alias" if "model_alias" in options else "model-alias"
-        given = options.get(name, [])
-        options[name] = [*([given] if isinstance(given, str) else given), *(f"{a}={b}" for a, b in aliases.items())]
+        pairs = options.get(name, [])
+        if isinstance(pairs, str | list):  # anything else is refused with the other types
+            pairs = [pairs] if isinstance(pairs, str) else pairs
+            options[name] = [*pairs, *(f"{chat}={native}" for chat, native in aliases.items())]
     return options
 
 

@@ -51,7 +51,11 @@ def to_plain_base64(data: memoryview, path: str) -> memoryview:
     is_padded = len(others) <= len(b'=="') and others[:-1] in _PADDING and data[-len(others) :] == others
     if not is_padded or (len(data) - 1) % 4:
         require_utf8(data)
-        raise InvalidRequest("The data is not valid base64.", param=path, code="invalid_base64")
+        raise InvalidRequest(
+            "The data is not valid base64. Send it in the standard alphabet of RFC 4648.",
+            param=path,
+            code="invalid_base64",
+        )
     return data
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Final
 
+from chatcompat._options import check_number
 from chatcompat.errors import InvalidRequest
 
 
@@ -30,6 +31,7 @@ class RequestBounds:
         unknown_fields: Number of distinct fields that are not part of the API.
 
     Raises:
+        TypeError: If a limit is not an integer.
         ValueError: If a limit is below 1.
     """
 
@@ -49,14 +51,13 @@ class RequestBounds:
     def __post_init__(self) -> None:
         """Check that each limit is at least 1."""
         for field in fields(self):
-            if getattr(self, field.name) < 1:
-                raise ValueError(f"{field.name} must be at least 1, not {getattr(self, field.name)}")
+            check_number(field.name, getattr(self, field.name), int, least=1)
 
 
 def grows_too_much(path: str, bounds: RequestBounds) -> InvalidRequest:
     """The error for a value that rewriting would enlarge by more than the limit."""
     return InvalidRequest(
-        f"Rewriting this value for the messages API would add more than {bounds.growth} bytes; send a simpler one.",
+        f"Rewriting this value for the messages API would add more than {bounds.growth} bytes. Send a simpler one.",
         param=path,
         code="grows_too_much",
     )
@@ -65,9 +66,7 @@ def grows_too_much(path: str, bounds: RequestBounds) -> InvalidRequest:
 def check_count(name: str, count: int, bound: int, path: str) -> None:
     """Raise `InvalidRequest` if a list is too long; `name` is the plural of what it holds."""
     if count > bound:
-        raise InvalidRequest(
-            f"Expected at most {bound} {name}, got {count}.", param=path, code="array_above_max_length"
-        )
+        raise InvalidRequest(f"Send at most {bound} {name}, not {count}.", param=path, code="array_above_max_length")
 
 
 DEFAULT_BOUNDS: Final = RequestBounds()

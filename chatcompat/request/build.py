@@ -9,7 +9,8 @@ from chatcompat.request.bounds import RequestBounds, check_count
 from chatcompat.request.cache_marks import MIN_CACHED_BYTES, OWN_MARKS, OwnMarks, set_marks
 from chatcompat.request.context import RequestContext, with_media
 from chatcompat.request.conversation import Conversation, leading_system
-from chatcompat.request.decode import Decoded, to_invalid_request
+from chatcompat.request.decode import Decoded
+from chatcompat.request.decode_error import to_invalid_request
 from chatcompat.request.fields import check_unsent, set_values
 from chatcompat.request.native_keys import set_native_keys, to_betas
 from chatcompat.request.prefix import Place

@@ -103,7 +103,9 @@ class Conversation:
         if turns and turns[-1].role == "assistant":
             self._end_prefill()
         if not turns:
-            raise InvalidRequest("At least one message must have text.", param="messages", code="empty_conversation")
+            raise InvalidRequest(
+                "No message has text. Send one with text.", param="messages", code="empty_conversation"
+            )
         if turns[0].role == "assistant":
             self._ignored.append("messages[0].role")
             turns.insert(0, MessageParam("user", OPENING))
@@ -126,7 +128,7 @@ class Conversation:
             return
         if not blocks and not results:
             raise InvalidRequest(
-                "A user message must have text, an image or a file.",
+                "This user message is empty. Send text, an image or a file.",
                 param=f"messages[{index}].content",
                 code="empty_content",
             )
@@ -246,7 +248,7 @@ class Conversation:
         """Prepare a prefill, a final assistant message. Natively it must not end in whitespace."""
         if not self._dialect.prefill:
             raise InvalidRequest(
-                "The last message must not be an assistant message: this service cannot continue a reply.",
+                "This service cannot continue a reply. Send a user message after this assistant message.",
                 param=f"messages[{self._last}]",
                 code="unsupported_value",
             )

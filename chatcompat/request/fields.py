@@ -117,7 +117,7 @@ def check_unsent(chat: ChatCompletionRequest, dialect: Dialect, ignored: list[st
         if name == "n" and value <= choices:
             continue
         if isinstance(fate, Refused) or (name in _LOGPROBS and dialect.logprobs == "refuse"):
-            raise InvalidRequest(f"Not supported: {fate.why}.", param=name, code="unsupported_parameter")
+            raise InvalidRequest(f"Not supported: {fate.why}. Leave it out.", param=name, code="unsupported_parameter")
         ignored.append(name)
 
 
@@ -142,7 +142,11 @@ def set_values(
         if chat.stream_options is not None and chat.stream_options.include_obfuscation:
             ignored.append("stream_options.include_obfuscation")
     elif chat.stream_options is not None:
-        raise InvalidRequest('stream_options needs "stream": true.', param="stream_options", code="invalid_value")
+        raise InvalidRequest(
+            'This needs "stream": true. Add that, or leave this field out.',
+            param="stream_options",
+            code="invalid_value",
+        )
 
 
 def _to_user_id(user: str) -> str:
@@ -158,7 +162,9 @@ def _set_stop_sequences(stop: str | list[str], request: MessagesRequest, dialect
     sequences = [stop] if isinstance(stop, str) else stop
     bound = dialect.max_stop_sequences
     if bound is not None and len(sequences) > bound:
-        raise InvalidRequest(f"This service takes at most {bound} stop sequences.", param="stop", code="invalid_value")
+        raise InvalidRequest(
+            f"This service takes at most {bound} stop sequences. Send fewer.", param="stop", code="invalid_value"
+        )
     kept = [sequence for sequence in sequences if sequence and not sequence.isspace()]
     if len(kept) < len(sequences):
         ignored.append("stop")

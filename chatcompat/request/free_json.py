@@ -32,7 +32,7 @@ def check_free_json(chat: ChatCompletionRequest, native_tools: dict[int, Raw], b
         left -= count_brackets(source, left)
         if left < 0:
             raise InvalidRequest(
-                f"Expected at most {bound} objects and lists in all schemas, arguments and native tools.",
+                f"Send at most {bound} objects and lists in all schemas, arguments and native tools together.",
                 param=path,
                 code="too_many_objects",
             )

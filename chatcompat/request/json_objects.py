@@ -57,7 +57,11 @@ def read_object(source: Raw | str, path: str, max_depth: int) -> dict[str, Any]:
     except msgspec.ValidationError as error:
         if _OUT_OF_RANGE not in str(error):
             raise
-        raise InvalidRequest("An integer in the JSON has too many digits.", param=path, code="invalid_value") from None
+        raise InvalidRequest(
+            "An integer in the JSON has too many digits. Send a shorter one, or a string.",
+            param=path,
+            code="invalid_value",
+        ) from None
     if may_be_deep:
         check_depth(decoded, path, max_depth)
     return decoded
@@ -111,7 +115,7 @@ def check_depth(value: dict[str, Any], path: str, max_depth: int) -> None:
 
 def _too_deep(path: str, max_depth: int) -> InvalidRequest:
     return InvalidRequest(
-        f"The JSON is nested too deeply: at most {max_depth} levels are allowed.", param=path, code="nested_too_deeply"
+        f"The JSON is nested too deeply. Send at most {max_depth} levels.", param=path, code="nested_too_deeply"
     )
 
 
@@ -120,7 +124,7 @@ def require_object(source: Raw, path: str, max_depth: int) -> dict[str, Any]:
     try:
         return read_object(source, path, max_depth)
     except msgspec.DecodeError:
-        raise InvalidRequest("Expected object.", param=path, code="invalid_type") from None
+        raise InvalidRequest("Send a JSON object.", param=path, code="invalid_type") from None
 
 
 def require_objects(sources: Sequence[Raw], name: str, path: str, bounds: RequestBounds) -> list[dict[str, Any]]:
@@ -134,4 +138,4 @@ def read_schema(source: Raw, path: str, max_depth: int) -> dict[str, Any]:
     try:
         return read_object(source, path, max_depth)
     except msgspec.DecodeError:
-        raise InvalidRequest("Expected a JSON schema as an object.", param=path, code="invalid_type") from None
+        raise InvalidRequest("Send a JSON schema as an object.", param=path, code="invalid_type") from None

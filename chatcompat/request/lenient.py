@@ -52,7 +52,7 @@ def _walk_object(raw: Raw, structs: Structs) -> Raw:
     if memoryview(raw)[0] != _OBJECT:
         return raw
     found = decode_raw_object(raw)
-    struct = _struct_of(found, structs)
+    struct = struct_of(found, structs)
     if struct is None:
         return raw
     whole_numbers, nested = _fields_of(struct)
@@ -71,7 +71,7 @@ def _walk_object(raw: Raw, structs: Structs) -> Raw:
     return raw if whole == found else Raw(_encode(whole))
 
 
-def _struct_of(found: dict[str, Raw], structs: Structs) -> type[Struct] | None:
+def struct_of(found: dict[str, Raw], structs: Structs) -> type[Struct] | None:
     """The struct that an object is decoded to, by its tag."""
     for struct in structs:
         config = struct.__struct_config__
@@ -91,11 +91,11 @@ def _to_integer(value: Raw) -> Raw:
     return Raw(b"%d" % int(number)) if number.is_integer() and abs(number) <= _MAX_EXACT else value
 
 
-def _leaves(annotation: Any) -> Iterator[Any]:
+def leaves(annotation: Any) -> Iterator[Any]:
     """The types that a field may have, directly, annotated or in a list."""
     if get_origin(annotation) in (list, Union, UnionType) or hasattr(annotation, "__metadata__"):
         for part in get_args(annotation):
-            yield from _leaves(part)
+            yield from leaves(part)
     else:
         yield annotation
 
@@ -103,12 +103,12 @@ def _leaves(annotation: Any) -> Iterator[Any]:
 @cache
 def _fields_of(struct: type[Struct]) -> tuple[frozenset[str], dict[str, Structs]]:
     """The integer fields of a struct, and the fields that hold structs."""
-    leaves = {field.encode_name: tuple(_leaves(field.type)) for field in msgspec.structs.fields(struct)}
+    kinds = {field.encode_name: tuple(leaves(field.type)) for field in msgspec.structs.fields(struct)}
     nested = {
         name: tuple(leaf for leaf in found if isinstance(leaf, type) and issubclass(leaf, Struct))
-        for name, found in leaves.items()
+        for name, found in kinds.items()
     }
-    return frozenset(name for name, found in leaves.items() if int in found), {k: v for k, v in nested.items() if v}
+    return frozenset(name for name, found in kinds.items() if int in found), {k: v for k, v in nested.items() if v}
 
 
 def lone_surrogate(body: bytes) -> str | None:

@@ -86,7 +86,7 @@ def to_image(raw: Raw, path: str, context: RequestContext) -> ImageBlockParam | 
         source = URLSource(_decode_str(url))
         return DocumentBlockParam(source) if _is_pdf_url(source.url) else ImageBlockParam(source)
     raise InvalidRequest(
-        "An image URL must be http://, https:// or a base64 data: URL with content.",
+        "This image URL is not supported. Send an http://, https:// or base64 data: URL with content.",
         param=path,
         code="unsupported_value",
     )
@@ -97,7 +97,9 @@ def to_file(file: File, path: str, context: RequestContext) -> ImageBlockParam |
     if file.file_id is not None:
         return DocumentBlockParam(FileSource(file.file_id), title=file.filename)
     if file.file_data is UNSET:
-        raise InvalidRequest("A file needs file_data or file_id.", param=path, code="missing_required_parameter")
+        raise InvalidRequest(
+            "A file needs content. Add file_data or file_id.", param=path, code="missing_required_parameter"
+        )
     data = _to_plain_string(file.file_data, path, _FILE_DATA)
     if found := _split_data_url(data):
         return _to_block(*found, file.filename, path, context, field=_FILE_DATA)
@@ -109,7 +111,7 @@ def to_file(file: File, path: str, context: RequestContext) -> ImageBlockParam |
     media_type = _MEDIA_TYPES_OF_NAMES.get(ending)
     if media_type is None or _NO_BASE64.match(data):
         raise InvalidRequest(
-            "File data must be a base64 data: URL, or plain base64 with a filename whose extension tells its type.",
+            "Send file_data as a base64 data: URL, or as plain base64 with a filename whose extension tells its type.",
             param=path,
             code="unsupported_value",
         )
@@ -127,7 +129,9 @@ def to_base64_block(
     """Convert the base64 source of a native block, whose data is the JSON string `raw`."""
     data = _to_plain_string(raw, path, "source.data")[1:]
     if bytes(data[:1]) == b'"':
-        raise InvalidRequest("Base64 data must not be empty.", param=f"{path}.source.data", code="unsupported_value")
+        raise InvalidRequest(
+            "The base64 data is empty. Send some.", param=f"{path}.source.data", code="unsupported_value"
+        )
     return _to_block(media_type.strip().lower().encode(), data, None, path, context, field="source.data")
 
 
@@ -158,7 +162,7 @@ def _to_plain_string(raw: Raw, path: str, name: str) -> memoryview:
     text = memoryview(raw)
     start = bytes(text[:_MAX_HEAD])
     if not start.startswith(b'"'):
-        raise InvalidRequest("Expected str.", param=f"{path}.{name}", code="invalid_type")
+        raise InvalidRequest("Send a string.", param=f"{path}.{name}", code="invalid_type")
     return memoryview(_encode(_decode_str(text))) if b"\\" in start else text
 
 
@@ -179,7 +183,7 @@ def _to_block(
         return DocumentBlockParam(source, title=title)
     named = f"of type {media_type.decode()!r}" if media_type in _REFUSED_MEDIA_TYPES else "of this type"
     raise InvalidRequest(
-        f"Data {named} is not supported; send image/jpeg, image/png, image/gif, image/webp, "
+        f"Data {named} is not supported. Send image/jpeg, image/png, image/gif, image/webp, "
         "application/pdf, text/plain, text/csv or text/markdown.",
         param=path,
         code="unsupported_value",
@@ -191,7 +195,9 @@ def _to_text(data: memoryview, path: str, context: RequestContext) -> str:
     try:
         text = a2b_base64(to_plain_base64(data, path)[:-1]).decode()
     except ValueError:
-        raise InvalidRequest("A text file must be UTF-8.", param=path, code="unsupported_value") from None
+        raise InvalidRequest(
+            "The text file is not valid UTF-8. Send it in UTF-8.", param=path, code="unsupported_value"
+        ) from None
     if len(_encode(text)) > len(data) + context.bounds.growth:
         raise grows_too_much(path, context.bounds)
     return text

@@ -68,7 +68,9 @@ def _to_image(part: NativeImagePart, path: str, context: RequestContext) -> Imag
             block = to_base64_block(media_type, data, path, context)
             if isinstance(block, ImageBlockParam):
                 return block
-            raise InvalidRequest("An image must be of type image/*.", param=path, code="unsupported_value")
+            raise InvalidRequest(
+                "An image must be of type image/*. Send other data as a document.", param=path, code="unsupported_value"
+            )
         case NativeURL(url):
             return ImageBlockParam(_to_url(url, path))
         case NativeFile(file_id):
@@ -83,7 +85,9 @@ def _to_document(part: DocumentPart, path: str, context: RequestContext) -> Docu
         case NativeBase64(media_type, data):
             block = to_base64_block(media_type, data, path, context)
             if not isinstance(block, DocumentBlockParam):
-                raise InvalidRequest("A document must not be an image.", param=path, code="unsupported_value")
+                raise InvalidRequest(
+                    "A document must not be an image. Send it as an image.", param=path, code="unsupported_value"
+                )
         case NativeURL(url):
             block = DocumentBlockParam(_to_url(url, path))
         case NativeFile(file_id):
@@ -122,7 +126,11 @@ def _to_search_result(part: SearchResultPart, path: str, context: RequestContext
 
 def _to_url(url: str, path: str) -> URLSource:
     if not is_http(url):
-        raise InvalidRequest("A URL must be http:// or https://.", param=f"{path}.source.url", code="unsupported_value")
+        raise InvalidRequest(
+            "This URL is not supported. Send an http:// or https:// URL.",
+            param=f"{path}.source.url",
+            code="unsupported_value",
+        )
     return URLSource(url)
 
 

@@ -172,7 +172,11 @@ def _listed_betas(betas: list[str] | None, dialect: Dialect, ignored: list[str])
     check_count("betas", len(betas), MAX_BETAS, "betas")
     for index, beta in enumerate(betas):
         if not BETA.fullmatch(beta):
-            raise InvalidRequest("This is not the name of a beta.", param=f"betas[{index}]", code="invalid_value")
+            raise InvalidRequest(
+                "Send the name of a beta: letters, digits, '-', '.' and '_', at most 100.",
+                param=f"betas[{index}]",
+                code="invalid_value",
+            )
     if betas and "betas" not in dialect.native_keys:
         ignored.append("betas")
         return []

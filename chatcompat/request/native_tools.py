@@ -59,7 +59,7 @@ def read_native_tool(tool: Raw, path: str, max_depth: int) -> dict[str, Any]:
     """Decode a native tool. Raises `InvalidRequest` if its name is not a string."""
     decoded = read_object(tool, path, max_depth)
     if not isinstance(decoded.get("name", ""), str):
-        raise InvalidRequest("Expected str.", param=f"{path}.name", code="invalid_type")
+        raise InvalidRequest("Send a string.", param=f"{path}.name", code="invalid_type")
     if decoded.get("type") == "function" and "input_schema" in decoded:  # the two shapes mixed: natively "custom"
         decoded["type"] = "custom"
     return decoded

@@ -79,9 +79,9 @@ class PendingCalls:
 def _missing_result(call: _Call) -> InvalidRequest:
     where = call.where if isinstance(call.where, str) else "messages[{}].tool_calls[{}]".format(*call.where)
     return InvalidRequest(
-        f"The tool call with {_named(call.chat_id)} has no result; add a tool message with its id."
+        f"The tool call with {_named(call.chat_id)} has no result. Add a tool message with its id."
         if call.chat_id is not None
-        else "The function_call has no result; add a function message with its name.",
+        else "The function_call has no result. Add a function message with its name.",
         param=where,
         code="missing_tool_result",
     )
@@ -90,7 +90,7 @@ def _missing_result(call: _Call) -> InvalidRequest:
 def unexpected_result(chat_id: str, path: str) -> InvalidRequest:
     """The error for a tool message whose call is not waiting. `path` is the path of its id."""
     return InvalidRequest(
-        f"No earlier tool call with {_named(chat_id)} is waiting for a result.",
+        f"No earlier tool call with {_named(chat_id)} is waiting for a result. Send one result for each call.",
         param=path,
         code="unexpected_tool_result",
     )
@@ -99,7 +99,9 @@ def unexpected_result(chat_id: str, path: str) -> InvalidRequest:
 def unexpected_function(path: str) -> InvalidRequest:
     """The error for a function message whose call is not waiting. `path` is the path of its name."""
     return InvalidRequest(
-        "No earlier function_call with this name is waiting for a result.", param=path, code="unexpected_tool_result"
+        "No earlier function_call with this name is waiting for a result. Send one result for each call.",
+        param=path,
+        code="unexpected_tool_result",
     )
 
 

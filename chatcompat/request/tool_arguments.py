@@ -45,7 +45,9 @@ def to_input(arguments: str | None, path: str, max_depth: int) -> tuple[dict[str
         if _is_cut_off(arguments):
             return {}, False
         raise InvalidRequest(
-            "The arguments of a tool call must be a string with a JSON object.", param=path, code="invalid_json"
+            "These arguments of a tool call are not a JSON object. Send a string with one.",
+            param=path,
+            code="invalid_json",
         ) from None
 
 

@@ -121,7 +121,9 @@ def _to_tool_choice(chat: ChatCompletionRequest, names: ToolNames) -> ToolChoice
             choice = _named(_flat_name(flat), names, "tool_choice")
         case "required" | NativeAny() if not names.offered:
             raise InvalidRequest(
-                "A tool call is required, but the request has no tools.", param="tool_choice", code="unknown_tool"
+                "A tool call is required, but the request has no tools. Send tools, or another tool_choice.",
+                param="tool_choice",
+                code="unknown_tool",
             )
         case NativeAuto() | NativeAny() | NativeNone() as native:
             choice = ToolChoiceParam(_NATIVE_CHOICES[type(native)])
@@ -165,7 +167,11 @@ def _from_function_call(call: Literal["none", "auto"] | Named | None, names: Too
 
 def _named(name: str, names: ToolNames, path: str) -> ToolChoiceParam:
     if name not in names.offered:
-        raise InvalidRequest("The chosen tool is not one of the request's tools.", param=path, code="unknown_tool")
+        raise InvalidRequest(
+            "The chosen tool is not one of the request's tools. Add it to them, or choose one of them.",
+            param=path,
+            code="unknown_tool",
+        )
     return ToolChoiceParam("tool", name=names.to_native(name))
 
 
@@ -178,7 +184,7 @@ def allowed_names(chat: ChatCompletionRequest, names: ToolNames) -> frozenset[st
     for index, name in enumerate(listed):
         if name not in names.offered:
             raise InvalidRequest(
-                "The allowed tool is not one of the request's tools.",
+                "The allowed tool is not one of the request's tools. Add it to them, or leave it out here.",
                 param=f"{path}.tools[{index}]",
                 code="unknown_tool",
             )

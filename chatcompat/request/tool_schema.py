@@ -21,6 +21,7 @@ EMPTY_SCHEMA: Final[Schema] = {"type": "object", "properties": {}}
 
 _COMBINATORS: Final = ("allOf", "anyOf", "oneOf")
 _NULL: Final = Raw(b"null")
+_NO_TARGET: Final = "The schema has a $ref whose target is not in the schema. Add the target, or remove the $ref."
 _MAX_NESTING: Final = 100  # of branches and references; each level takes three calls
 
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,8}")  # RFC 6901, section 4
@@ -54,7 +55,11 @@ def to_input_schema(parameters: Raw | UnsetType, path: str, bounds: RequestBound
     if kind == "object" and not combined:
         return schema
     if kind is not None and kind != "object" and not (isinstance(kind, list) and "object" in kind):
-        raise InvalidRequest('The schema of a function must have "type": "object".', param=path, code="invalid_schema")
+        raise InvalidRequest(
+            'The schema of a function must have "type": "object". Add it.',
+            param=path,
+            code="invalid_schema",
+        )
     if combined:
         schema = _Flattener(schema, memoryview(parameters).nbytes, path, bounds).flatten()
         check_depth(schema, path, bounds.depth)
@@ -115,14 +120,14 @@ class _Flattener:
     def _read(self, schema: Schema, nesting: int) -> _Merged:
         properties, required = schema.get("properties", {}), schema.get("required", [])
         if not isinstance(properties, dict):
-            raise self._invalid('Expected an object in "properties".')
+            raise self._invalid('Send an object as "properties" of the schema.')
         if not (isinstance(required, list) and all(isinstance(name, str) for name in required)):
-            raise self._invalid('Expected a list of names in "required".')
+            raise self._invalid('Send an array of strings as "required" of the schema.')
         merged = _Merged({**properties}, dict.fromkeys(required))
         for word in _COMBINATORS:
             branches = schema.get(word, [])
             if not isinstance(branches, list):
-                raise self._invalid("Expected a list of JSON schemas.")
+                raise self._invalid(f"Send an array of JSON schemas as {word}.")
             needed = [self._merge(merged, word, branch, nesting) for branch in branches]
             if word == "allOf":
                 for names in needed:
@@ -137,11 +142,13 @@ class _Flattener:
         """Merge the properties of a branch, and return its required names. `true` and `false` have neither."""
         self._branches_left -= 1
         if self._branches_left < 0 or nesting == _MAX_NESTING:
-            raise self._invalid("The schema has too many branches at its top level, or refers to itself there.")
+            raise self._invalid(
+                "The schema has too many branches at its top level, or refers to itself there. Simplify it."
+            )
         if isinstance(branch, bool):
             return {}
         if not isinstance(branch, dict):
-            raise self._invalid("Expected a JSON schema as an object.")
+            raise self._invalid(f"Send each JSON schema in {word} as an object.")
         if "$ref" in branch:
             self._has_copies = True
             required = self._merge(merged, word, self._resolve(branch["$ref"]), nesting + 1)
@@ -186,7 +193,7 @@ class _Flattener:
         """Follow a local reference such as `#/$defs/name` (JSON Pointer, RFC 6901)."""
         found: Any = self._root
         if not isinstance(reference, str) or reference[:1] != "#":
-            raise self._invalid("The schema has a $ref whose target is not in the schema.")
+            raise self._invalid(_NO_TARGET)
         for step in reference[1:].split("/")[1:]:
             name = step.replace("~1", "/").replace("~0", "~")
             if isinstance(found, dict) and name in found:
@@ -194,11 +201,11 @@ class _Flattener:
             elif isinstance(found, list) and _INDEX.fullmatch(name) and int(name) < len(found):
                 found = found[int(name)]
             else:
-                raise self._invalid("The schema has a $ref whose target is not in the schema.")
+                raise self._invalid(_NO_TARGET)
         return found
 
     def _too_many_properties(self) -> InvalidRequest:
-        return self._invalid("The branches at the top level of the schema have too many properties.")
+        return self._invalid("The branches at the top level of the schema have too many properties. Simplify it.")
 
     def _invalid(self, message: str) -> InvalidRequest:
         return InvalidRequest(f"{message}", param=self._path, code="invalid_schema")

@@ -45,12 +45,16 @@ def to_tools(
     depend on its bytes. So a tool that is not allowed takes its part of the limits on strict tools.
     """
     if chat.functions is not None and chat.tools:
-        raise InvalidRequest("Send tools or functions, not both.", param="functions", code="invalid_value")
+        raise InvalidRequest(
+            "The request has tools too. Send tools or functions, not both.", param="functions", code="invalid_value"
+        )
     named = _named_tools(chat, native, context.bounds.depth)
     if chat.web_search_options is not None:
         if WEB_SEARCH in named:
             raise InvalidRequest(
-                "Another tool is already named web_search.", param="web_search_options", code="duplicate_tool"
+                "Another tool is already named web_search. Rename it, or leave this field out.",
+                param="web_search_options",
+                code="duplicate_tool",
             )
         named[WEB_SEARCH] = _to_web_search(chat.web_search_options, dialect, context), "web_search_options", None
     names.offered = named.keys()
@@ -76,7 +80,7 @@ def _to_web_search(options: WebSearchOptions, dialect: Dialect, context: Request
     """The service's own web search, which has no equivalent of `search_context_size`."""
     if dialect.web_search is None:
         raise InvalidRequest(
-            "Not supported: this service offers no web search.",
+            "Not supported: this service offers no web search. Leave it out.",
             param="web_search_options",
             code="unsupported_parameter",
         )
@@ -111,10 +115,12 @@ def _named_tools(chat: ChatCompletionRequest, native: dict[int, Raw], max_depth:
             else:
                 name = _name_of(tool, f"{field}[{index}]")
             if not name:
-                raise InvalidRequest("A tool needs a name.", param=f"{field}[{index}]", code="invalid_value")
+                raise InvalidRequest("A tool needs a name. Add one.", param=f"{field}[{index}]", code="invalid_value")
             if name in named:
                 raise InvalidRequest(
-                    "Another tool already has this name.", param=f"{field}[{index}]", code="duplicate_tool"
+                    "Another tool already has this name. Rename one of them.",
+                    param=f"{field}[{index}]",
+                    code="duplicate_tool",
                 )
             assert tool is not None  # noqa: S101 - `_name_of` refuses None
             named[name] = tool, field, index
@@ -128,7 +134,7 @@ def _name_of(tool: Definition | None, path: str) -> str:
         case FunctionDefinition():
             return tool.name
         case None:
-            raise InvalidRequest("Expected object, got null.", param=path, code="invalid_type")
+            raise InvalidRequest("Send a tool as an object, not null.", param=path, code="invalid_type")
         case _:
             return str(tool.get("name", path))
 

@@ -118,7 +118,7 @@ class _Walk:
         self.unknown[f"{path}.{name[:MAX_NAME]}" if path else name[:MAX_NAME]] = None
         if len(self.unknown) > self._bound:
             raise InvalidRequest(
-                f"The request has more than {self._bound} distinct unknown fields.",
+                f"The request has more than {self._bound} distinct unknown fields. Send those of the API only.",
                 param=path or None,
                 code="too_many_unknown_fields",
             )

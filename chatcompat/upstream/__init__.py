@@ -12,6 +12,7 @@ import anyio
 import msgspec
 from starlette.types import Message, Receive, Scope, Send
 
+from chatcompat._options import check_number, check_type, wrong_type
 from chatcompat.asgi.headers import HOP_BY_HOP, Headers, has_control, lowered, named_by_connection, size_of
 from chatcompat.asgi.http import ClientDisconnected, respond, route_path
 from chatcompat.errors import InvalidReply, InvalidRequest, to_native_error_body
@@ -24,7 +25,9 @@ try:
     from chatcompat.upstream.pool import new_session
     from chatcompat.upstream.upload import Upload, length_of, to_text
 except ModuleNotFoundError as _error:
-    raise ModuleNotFoundError("chatcompat.upstream needs aiohttp: pip install 'chatcompat[serve]'") from _error
+    raise ModuleNotFoundError(
+        "chatcompat.upstream needs aiohttp: pip install 'chatcompat[serve]', or in a clone: pip install -e '.[serve]'"
+    ) from _error
 
 __all__ = ["Upstream", "UpstreamBroken"]
 
@@ -93,6 +96,11 @@ class Upstream:
         reuse_connections: bool = True,
         session: Callable[[], aiohttp.ClientSession] | None = None,
     ) -> None:
+        check_type("url", url, str)
+        check_type("reuse_connections", reuse_connections, bool)
+        check_number("max_header_bytes", max_header_bytes, int, above=0)
+        if not (session is None or callable(session)):
+            raise wrong_type("session", "a function that returns a ClientSession, or None", session)
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
             raise ValueError("url must begin with http:// or https://, with a host and without credentials")
@@ -107,8 +115,7 @@ class Upstream:
             "idle": idle_timeout,
         }
         for name, seconds in times.items():
-            if not seconds > 0:  # a comparison with NaN is false
-                raise ValueError(f"{name}_timeout must be above 0, not {seconds}")
+            check_number(f"{name}_timeout", seconds, float, above=0)
         self._url = url.rstrip("/")
         self._parts = parts
         self._connect_timeout = connect_timeout

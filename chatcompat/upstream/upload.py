@@ -112,14 +112,22 @@ class Upload(aiohttp.Payload):
         self._taken += len(self._piece)
         if self._length is not None:
             if self._taken > self._length:
-                raise InvalidRequest(f"The body is longer than its content-length of {self._length} bytes.")
+                raise InvalidRequest(
+                    f"The body is longer than its content-length of {self._length} bytes. Send the true length."
+                )
             if self._taken < self._length and not self._more:
-                raise InvalidRequest(f"The body has {self._taken} bytes, but its content-length is {self._length}.")
+                raise InvalidRequest(
+                    f"The body has {self._taken} bytes, but its content-length is {self._length}. Send the true length."
+                )
 
 
 def too_slow(seconds: float) -> InvalidRequest:
     """The refusal of a client that stopped sending its body."""
-    return InvalidRequest(f"The request's body stopped for {seconds:g} seconds.", code="request_timeout", status=408)
+    return InvalidRequest(
+        f"The request's body stopped for {seconds:g} seconds.",
+        code="request_timeout",
+        status=408,
+    )
 
 
 def length_of(headers: Headers) -> int | None:
@@ -129,12 +137,14 @@ def length_of(headers: Headers) -> int | None:
     if codings and lengths:
         raise InvalidRequest("Send either a content-length or a transfer-encoding, not both.")
     if codings and [coding.strip().lower() for coding in codings] != [b"chunked"]:
-        raise InvalidRequest("The only supported transfer-encoding is chunked.", status=501)
+        raise InvalidRequest(
+            "The only supported transfer-encoding is chunked. Use that, or a content-length.", status=501
+        )
     if len(lengths) > 1:
         raise InvalidRequest("The request has several different content-length headers. Send one.")
     for length in lengths:
         if _LENGTH.fullmatch(length) is None:
-            raise InvalidRequest("The content-length must be a whole number of at most 18 digits.")
+            raise InvalidRequest("The content-length is not valid. Send a whole number of at most 18 digits.")
         return int(length)
     return None
 
@@ -144,9 +154,9 @@ def to_text(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
     text = []
     for name, value in headers:
         if not is_token(name):
-            raise InvalidRequest("The name of a header has an invalid character.")
+            raise InvalidRequest("The name of a header has an invalid character. Remove it.")
         if has_control(value):
-            raise InvalidRequest(f"The header {name.decode()[:64]} has a control character.")
+            raise InvalidRequest(f"The header {name.decode()[:64]} has a control character. Remove it.")
         text.append((name.decode(), value.decode("latin-1")))
     return text
 

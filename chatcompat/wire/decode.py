@@ -338,6 +338,7 @@ def too_large_reply() -> InvalidReply:
 class _LooseError(msgspec.Struct):
     type: Any = None
     message: Any = None
+    code: Any = None  # not native, but other gateways have it
     details: Any = None
 
 
@@ -356,10 +357,20 @@ def decode_native_error(body: bytes) -> NativeError:
     """Decode the error in a JSON body. Fields that are not strings are left empty. Raises `DECODE_ERRORS`."""
     loose = _error_body.decode(body)
     if isinstance(loose.error, _LooseError):
-        details = loose.error.details
-        code = _text(details.get("error_code")) if isinstance(details, dict) else ""
-        return NativeError(_text(loose.error.type), _text(loose.error.message), code)
-    return NativeError("", _text(loose.error) or _text(loose.message) or to_detail_text(loose.detail))
+        return _to_native_error(loose.error, _text(loose.error.message))
+    message = _text(loose.error) or _text(loose.message)
+    if message or not isinstance(loose.detail, dict):
+        return NativeError("", message or to_detail_text(loose.detail))
+    # `HTTPException(429, detail=error)`, where the error is a native body, or its `error` alone.
+    nested = loose.detail.get("error")
+    error = msgspec.convert(nested if isinstance(nested, dict) else loose.detail, _LooseError)
+    return _to_native_error(error, to_detail_text(loose.detail))
+
+
+def _to_native_error(error: _LooseError, message: str) -> NativeError:
+    code = _text(error.details.get("error_code")) if isinstance(error.details, dict) else ""
+    own = _text(error.code)
+    return NativeError(_text(error.type), message, code or ("" if own.isdigit() else own))  # digits repeat the status
 
 
 def _text(value: object) -> str:

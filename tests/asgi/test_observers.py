@@ -185,8 +185,19 @@ async def test_a_dialect_that_raises() -> None:
         raise RuntimeError("SECRET")
 
     records: list[ExchangeRecord] = []
+    await call(ChatCompatMiddleware(Inner(), dialect=dialect, on_exchange=records.append), chat())
+    [record] = records
+    assert (record.status, record.error_type, record.error_code) == (500, "server_error", "dialect_failed")
+
+
+async def test_a_server_that_raises() -> None:
+    async def receive() -> Any:
+        raise RuntimeError("SECRET")
+
+    records: list[ExchangeRecord] = []
+    app = ChatCompatMiddleware(Inner(), on_exchange=records.append)
     with pytest.raises(RuntimeError, match="SECRET"):
-        await call(ChatCompatMiddleware(Inner(), dialect=dialect, on_exchange=records.append), chat())
+        await app(scope(), receive, print)  # type: ignore[arg-type]
     assert [(outcome.status, outcome.error_type) for outcome in records] == [(500, "server_error")]
 
 

@@ -34,6 +34,7 @@ WRONG = [
     "/v1/v1/responses",
     "/v1/chat/completions/chat/completions",
     "/v1/chat/completions/models",
+    "/v1/chat/completions/v1/chat/completions",
     "/v1/chat/completions/",
     "/v1//chat/completions",
     "/v1/responses",

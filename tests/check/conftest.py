@@ -6,18 +6,21 @@ from collections.abc import Iterator
 import pytest
 import uvicorn
 from starlette.applications import Starlette
+from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Mount
 
 from chatcompat import ChatCompatMiddleware
 from chatcompat.cli.serve import url_of
 from chatcompat.simulator import create_app
-from tests.check.table import FAULTS
+from tests.check.table import FAULTS, ORIGIN
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
     """The URL of the good one; with a rule's id behind it, that of the one with its fault."""
-    ours = ChatCompatMiddleware(create_app())
+    ours = CORSMiddleware(
+        ChatCompatMiddleware(create_app()), allow_origins=[ORIGIN], allow_methods=["POST"], allow_headers=["*"]
+    )
     routes = [Mount(f"/{rule}", fault(ours)) for rule, fault in FAULTS.items()]
     app = Starlette(routes=[*routes, Mount("/", ours)])
     config = uvicorn.Config(app, port=0, log_level="critical", lifespan="off", timeout_graceful_shutdown=5)

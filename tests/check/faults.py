@@ -122,6 +122,17 @@ def media(wanted: bytes, *, when: Callable[[int], bool] = lambda status: True) -
     return lambda app: Faulty(app, reply=reply)
 
 
+def headers(edit: Callable[[dict[bytes, bytes]], Any], *, when: Callable[[int], bool] = lambda status: True) -> Wrap:
+    """The headers are other ones."""
+
+    def reply(status: int, found: dict[bytes, bytes], body: bytes) -> tuple[int, bytes]:
+        if when(status):
+            edit(found)
+        return status, body
+
+    return lambda app: Faulty(app, reply=reply)
+
+
 def delta(chunk: Json) -> Json:
     """The delta of a chunk, or an empty one."""
     return chunk["choices"][0]["delta"] if chunk["choices"] else {}

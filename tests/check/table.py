@@ -15,6 +15,7 @@ from tests.check.faults import (
     calls,
     chooses,
     delta,
+    headers,
     ignores,
     media,
     read_body,
@@ -22,6 +23,8 @@ from tests.check.faults import (
     replies,
     streams,
 )
+
+ORIGIN = "https://app.example"
 
 
 def finishes(reason: str) -> Wrap:
@@ -214,12 +217,20 @@ FAULTS: dict[str, Wrap] = {
     "role-unknown": answers(422, when=lambda status: status == 400),
     "wrong-type": replies(lambda reply: reply["error"].update(param=None)),
     "wrong-range": ignores("temperature"),
+    "error-message": replies(lambda reply: reply["error"].update(message="Send a number.")),
     "error-content-type": media(b"text/html", when=lambda status: status == 400),
     "error-before-stream": REFUSED,
     "unknown-path": answers(200, when=lambda status: status == 404),
+    "doubled-path": answers(404, b"Not Found", when=lambda status: status == 404),
     "wrong-method": answers(404, when=lambda status: status == 405),
     "keep-alive": Closes,
     "head": answers(500, when=lambda status: status == 405),
     "client-leaves": BreaksBehindStream,
     "at-once": Mixes,
+    "cors-preflight": headers(lambda found: found.update({b"access-control-allow-headers": b"*"})),
+    "cors-reply": headers(lambda found: found.pop(b"access-control-allow-origin", None)),
+    "cors-error": headers(
+        lambda found: found.pop(b"access-control-allow-origin", None), when=lambda status: status == 400
+    ),
+    "request-id": headers(lambda found: found.update({b"x-request-id": b"req_1"})),
 }

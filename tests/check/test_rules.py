@@ -7,7 +7,7 @@ import pytest
 from chatcompat.check import RULES, Endpoint, Outcome, Rule, judge
 from chatcompat.check.endpoint import MAX_BYTES, MAX_PAUSE, MAX_QUOTE, Broken, quote
 from chatcompat.check.rule import MAX_WHY
-from tests.check.table import FAULTS
+from tests.check.table import FAULTS, ORIGIN
 
 pytestmark = pytest.mark.anyio
 KEY = "cai_api_test"
@@ -21,7 +21,7 @@ def anyio_backend() -> str:
 
 async def tried(rule: Rule, base: str) -> Outcome:
     async with httpx2.AsyncClient(timeout=60) as client:
-        return await judge(rule, Endpoint(client, f"{base}/v1", "caicaini/auto", KEY))
+        return await judge(rule, Endpoint(client, f"{base}/v1", "caicaini/auto", KEY, ORIGIN))
 
 
 async def test_all_rules_hold_for_ours(server: str) -> None:
@@ -55,6 +55,14 @@ def endpoint(body: bytes, *, key: str | None = None) -> Endpoint:
     headers = {"content-type": "text/event-stream"}
     transport = httpx2.MockTransport(lambda request: httpx2.Response(200, headers=headers, content=body))
     return Endpoint(httpx2.AsyncClient(transport=transport), "http://x/v1", "m", key)
+
+
+async def test_a_refusal_of_log_probabilities_is_as_good_as_a_reply() -> None:
+    body = b'{"error":{"message":"No.","type":"invalid_request_error","param":"logprobs","code":null}}'
+    transport = httpx2.MockTransport(lambda request: httpx2.Response(400, content=body))
+    rule = next(rule for rule in RULES if rule.id == "logprobs")
+    async with httpx2.AsyncClient(transport=transport) as client:
+        assert (await judge(rule, Endpoint(client, "http://x/v1", "m"))).why is None
 
 
 async def why(asked: Endpoint) -> str:

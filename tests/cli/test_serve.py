@@ -72,7 +72,7 @@ def served(folder: Path, *options: str, **environment: str) -> Iterator[Served]:
             line = process.stdout.readline()
             assert line, errors.read_text()
             banner += line
-            found = re.search(r"http://127\.0\.0\.1:\d+", line)
+            found = re.search(r"https?://127\.0\.0\.1:\d+", line)
         try:
             yield Served(found[0], process, errors, banner)
         finally:

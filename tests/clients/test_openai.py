@@ -187,6 +187,7 @@ def test_a_request_that_is_refused_here_names_its_place(client: OpenAI) -> None:
     with client, pytest.raises(openai.BadRequestError) as raised:
         client.chat.completions.create(model=MODEL, messages=HELLO, temperature=3)
     assert raised.value.param == "temperature"
+    assert "temperature: Send a number of at most 2." in str(raised.value)  # all that many programs print
 
 
 def test_an_unknown_model_is_not_found(client: OpenAI) -> None:

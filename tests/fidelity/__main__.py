@@ -1,6 +1,6 @@
 """How many cases each translator gets right: chatcompat, litellm and llm-rosetta, side by side.
 
-    pip install -e '.[bench]' && python -m tests.fidelity
+    pip install --group bench -e '.[serve]' && python -m tests.fidelity
 
 All three are judged by the same checks. `README.md` says how each peer is run.
 """

@@ -290,6 +290,32 @@ def test_detail_that_is_an_object_gives_its_message(detail: object) -> None:
     assert error(422, json.dumps({"detail": detail}).encode())["message"] == "Bad"
 
 
+NATIVE: Json = {"type": "rate_limit_error", "message": "Slow down.", "details": {"error_code": "burst"}}
+
+
+@pytest.mark.parametrize("detail", [{"type": "error", "error": NATIVE}, {"error": NATIVE}, NATIVE])
+@pytest.mark.parametrize("status", [429, 400, 500])
+def test_native_error_as_the_detail_of_a_web_framework_keeps_its_type(detail: Json, status: int) -> None:
+    fields = error(status, json.dumps({"detail": detail}).encode())
+    assert fields == error(status, json.dumps({"type": "error", "error": NATIVE}).encode())
+    assert (fields["message"], fields["type"]) == ("Slow down.", "rate_limit_error")
+
+
+def test_code_in_the_detail_of_a_web_framework_is_kept() -> None:
+    for fields in (
+        {"message": "No.", "code": "no_credits"},
+        {"message": "No.", "details": {"error_code": "no_credits"}},
+    ):
+        for body in ({"detail": fields}, {"detail": {"error": fields}}, {"error": fields}):
+            assert error(402, json.dumps(body).encode())["code"] == "insufficient_quota"  # the chat name of a 402
+            assert error(418, json.dumps(body).encode())["code"] == "no_credits"
+
+
+@pytest.mark.parametrize("code", [429, "429", None, ["SECRET"]])
+def test_code_that_repeats_the_status_is_left_out(code: object) -> None:
+    assert error(418, json.dumps({"error": {"message": "No.", "code": code}}).encode())["code"] is None
+
+
 def refused(**details: object) -> tuple[Json, Json]:
     """The choice of a refusal, whole and as the last chunk of a stream with its refusal."""
     stop = {"stop_reason": "refusal", "stop_sequence": None, "stop_details": details or None}

@@ -12,7 +12,7 @@ import pytest
 import chatcompat
 from chatcompat import Dialect, InvalidRequest, translate
 from chatcompat.errors import to_param
-from chatcompat.request.decode import to_invalid_request
+from chatcompat.request.decode_error import to_invalid_request
 from chatcompat.wire.chat_request import ChatCompletionRequest
 
 GOLDEN = sorted((Path(__file__).parent.parent / "golden" / "requests").glob("*.chat.json"))
@@ -128,7 +128,9 @@ def test_of_ids_and_media_types_plain_ones_are_repeated() -> None:
     assert b"'toolu_1-A'" in refused(asked)
     for chat_id in ("x" * 65, "a b", "\u00e9", ""):
         error = json.loads(refused(asked.replace(b"toolu_1-A", chat_id.encode())))["error"]
-        assert error["message"] == "The tool call with this id has no result; add a tool message with its id."
+        assert error["message"] == (
+            "messages[1].tool_calls[0]: The tool call with this id has no result. Add a tool message with its id."
+        )
         assert error["param"] == "messages[1].tool_calls[0]"
     for media, named in (("image/svg+xml", True), ("image/x-canary", False)):
         image = {"type": "image_url", "image_url": {"url": f"data:{media};base64,AAAA"}}
@@ -157,7 +159,8 @@ def test_a_place_is_named_as_far_as_it_is_plain(path: str, param: str) -> None:
 INTERPOLATED = {
     "count": "a count",
     "name": "a plural of our own",
-    "message": "a sentence of the schema's flattener",
+    "message": "a sentence of our own about a schema or a type",
+    "word": "a keyword of JSON schema",
     "bound": "an option",
     "seconds": "an option",
     "self._length": "a count",
@@ -170,7 +173,6 @@ INTERPOLATED = {
     "max_body_bytes": "an option",
     "fate.why": "our own words",
     "named": "a known word or media type, or nothing",
-    "sentence.replace('`', '')": "a known form of the decoder's",
     "_named(chat_id)": "a plain id, or nothing",
     "_named(call.chat_id)": "a plain id, or nothing",
 }

@@ -199,7 +199,8 @@ def test_the_code_tells_a_type_from_a_range(field: dict[str, object], code: str)
 def test_the_place_is_named(body: bytes | dict[str, Any], param: str) -> None:
     error = refuse(body)
     assert (error.status, error.param) == (400, param)
-    assert str(error).endswith(f"(at {param})")
+    assert str(error) == error.message
+    assert error.message.startswith(f"{param}: ")
 
 
 @pytest.mark.parametrize(
@@ -208,12 +209,15 @@ def test_the_place_is_named(body: bytes | dict[str, Any], param: str) -> None:
         (part("video", video={}), "'video'"),
         (part("input_audio", input_audio={}), "'input_audio'"),
         (image("data:image/svg+xml;base64,AAAA"), "'image/svg+xml'"),
-        ({"messages": [{"role": "robot", "content": "x"}]}, "The value is not supported here."),
+        (
+            {"messages": [{"role": "robot", "content": "x"}]},
+            "messages[0].role: The value is not supported here. Send one of: system, ",
+        ),
         ({"messages": [*HI, ASKED]}, "'c1'"),
         ({"messages": [*HI, {"role": "tool", "tool_call_id": "c9", "content": "x"}]}, "'c9'"),
         ({"messages": [*HI, {"role": "tool", "tool_call_id": "x" * 999, "content": "x"}]}, "with this id"),
-        ({"max_tokens": "5"}, "Expected int"),
-        ({"temperature": 3}, "<= 2"),
+        ({"max_tokens": "5"}, "Send an integer or null, not a string."),
+        ({"temperature": 3}, "of at most 2"),
     ],
 )
 def test_the_sentence_says_what_is_wrong(body: dict[str, Any], fragment: str) -> None:

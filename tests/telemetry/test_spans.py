@@ -225,11 +225,13 @@ async def test_an_inner_app_and_a_dialect_that_raise() -> None:
     def dialect(model: str) -> Any:
         raise RuntimeError("SECRET")
 
-    for options in ({"app": inner}, {"dialect": dialect}):
-        recorded = Recorded()
-        with pytest.raises(RuntimeError, match="SECRET"):
-            await call(recorded.around(**options), chat())
-        assert failed(recorded) == ("server_error", 500)
+    recorded = Recorded()
+    with pytest.raises(RuntimeError, match="SECRET"):
+        await call(recorded.around(inner), chat())
+    assert failed(recorded) == ("server_error", 500)
+    recorded = Recorded()
+    assert (await call(recorded.around(dialect=dialect), chat())).status == 500
+    assert failed(recorded) == ("server_error", 500)
 
 
 async def test_a_client_that_leaves_while_it_sends_and_while_it_waits() -> None:

@@ -154,9 +154,7 @@ async def test_a_client_that_left_before_the_first_byte_got_no_status(app: ASGIA
 
 
 @pytest.mark.parametrize(
-    "app",
-    [app for app in APPS.values() if app is not whole],
-    ids=[name for name, app in APPS.items() if app is not whole],
+    "app", [app for app in APPS.values() if app is not whole], ids=[name for name in APPS if name != "whole"]
 )
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("after", [1, 2, 4])
