@@ -190,7 +190,7 @@ class ChatCompatMiddleware:
             if scope["method"] != "POST":
                 raise InvalidRequest("Use POST for this endpoint.", code="method_not_allowed", status=405)  # noqa: TRY301
             _check_headers(headers, fields, self._limits)
-            body = await _read_body(receive, self._limits.max_body_bytes)
+            body = await read_body(receive, self._limits.max_body_bytes)
             version = fields.get(b"anthropic-version")
             decoded = decode_chat_request(body, self._bounds)
             if self._model_aliases:
@@ -318,12 +318,13 @@ def _check_headers(headers: Headers, fields: HeaderMap, limits: Limits) -> None:
     if is_encoded(fields):
         raise InvalidRequest("Send the request without a content-encoding.", code="unsupported_encoding", status=415)
     length = fields.get(b"content-length") or b""
-    # Only to refuse early. The bytes are counted in `_read_body`, whatever the header says.
+    # Only to refuse early. The bytes are counted in `read_body`, whatever the header says.
     if length.isdigit() and (len(length) > 18 or int(length) > limits.max_body_bytes):  # noqa: PLR2004
         raise _body_too_large(limits.max_body_bytes)
 
 
-async def _read_body(receive: Receive, max_body_bytes: int) -> bytes:
+async def read_body(receive: Receive, max_body_bytes: int) -> bytes:
+    """Read a whole body. Raises `InvalidRequest` if it is too large, and `ClientDisconnected`."""
     pieces: list[bytes] = []
     size, more_body = 0, True
     while more_body:
