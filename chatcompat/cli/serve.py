@@ -13,7 +13,14 @@ import chatcompat
 from chatcompat.asgi.middleware import MIB
 from chatcompat.cli.log import LogFormat, LogLevel, logging_config
 from chatcompat.cli.serve_app import INSPECTOR_PATH, Settings
-from chatcompat.cli.serve_options import check_inspector, check_settings, check_tls, check_workers, to_aliases, to_upstream
+from chatcompat.cli.serve_options import (
+    check_inspector,
+    check_settings,
+    check_tls,
+    check_workers,
+    to_aliases,
+    to_upstream,
+)
 from chatcompat.cli.server import ServeConfig, StoppableServer, Supervisor, say_why
 from chatcompat.cli.settings import config_file, exit_with
 

@@ -4,6 +4,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.resources import files
 from typing import Any, Final
 
@@ -94,19 +95,20 @@ class Inspector:
 
         async def serve(scope: Scope, receive: Receive, send: Send) -> None:
             headers = lowered(scope["headers"])
-            try:
-                await self._serve(server, {**scope, "headers": headers}, to_header_map(headers), receive, send)
-            except (InvalidRequest, InvalidReply) as error:  # an `InvalidReply`: the server stops
-                await respond(send, error.status, error.body, HEADERS)
-            except ClientDisconnected:
-                pass
+            with suppress(ClientDisconnected):
+                try:
+                    await self._serve(server, {**scope, "headers": headers}, to_header_map(headers), receive, send)
+                except (InvalidRequest, InvalidReply) as error:  # an `InvalidReply`: the server stops
+                    await respond(send, error.status, error.body, HEADERS)
 
         return serve
 
     async def _serve(self, server: ASGIApp, scope: Scope, fields: HeaderMap, receive: Receive, send: Send) -> None:
         if not self._anywhere:
             check_host(fields)
-        page = route_path(scope).removeprefix(PATH).removeprefix("/")
+        page = route_path(scope).removeprefix(PATH).removeprefix("/") or (
+            "index.html" if scope["path"].endswith(PATH) else ""
+        )
         is_post = page in ("translate", "run")
         if scope["method"] not in (("POST",) if is_post else ("GET", "HEAD")):
             raise InvalidRequest(f"Use {'POST' if is_post else 'GET'} here.", code="method_not_allowed", status=405)
@@ -121,7 +123,7 @@ class Inspector:
         elif page == "recent":
             await respond(send, 200, _encode({"exchanges": [*self._recent]}), HEADERS)
         else:
-            await self._send_file(page or "index.html", scope, send)
+            await self._send_file(page, scope, send)
 
     async def _run(self, server: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"].removesuffix(f"{PATH}/run") + self._endpoint
@@ -135,7 +137,11 @@ class Inspector:
         body = self._files.get(name)
         if body is None:
             raise InvalidRequest(f"There is no such page. The inspector is at {PATH}.", code="not_found", status=404)
-        headers = [*HEADERS, (b"content-type", _MEDIA_TYPES[name.rpartition(".")[2]]), (b"content-length", b"%d" % len(body))]
+        headers = [
+            *HEADERS,
+            (b"content-type", _MEDIA_TYPES[name.rpartition(".")[2]]),
+            (b"content-length", b"%d" % len(body)),
+        ]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body if scope["method"] == "GET" else b""})
 
@@ -170,6 +176,4 @@ class Inspector:
     def _translate(self, body: bytes) -> tuple[Decoded, Translation]:
         decoded = decode_chat_request(body, self._bounds)
         decoded.chat.model = self._model_aliases.get(decoded.chat.model, decoded.chat.model)
-        return decoded, translate_decoded(
-            decoded, dialect=self._dialect, strict=self._strict, bounds=self._bounds
-        )
+        return decoded, translate_decoded(decoded, dialect=self._dialect, strict=self._strict, bounds=self._bounds)

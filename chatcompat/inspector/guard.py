@@ -53,9 +53,7 @@ def check_origin(fields: HeaderMap) -> None:
     origin, site = fields.get(b"origin"), fields.get(b"sec-fetch-site", b"none")
     is_own = origin is None or (origin.partition(b"://")[2] or b"null") == fields.get(b"host")
     if not is_own or site not in (b"same-origin", b"none"):
-        raise InvalidRequest(
-            "The inspector does not answer pages of other origins.", code="cross_origin", status=403
-        )
+        raise InvalidRequest("The inspector does not answer pages of other origins.", code="cross_origin", status=403)
 
 
 def check_json(fields: HeaderMap) -> None:

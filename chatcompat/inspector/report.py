@@ -1,7 +1,7 @@
 """What becomes of a chat request: the lines of the messages request, their sources and their fates."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, Final, Literal, NamedTuple
 
@@ -130,44 +130,31 @@ class _Row(NamedTuple):
     depth: int
     path: str
     origin: Origin
+    comma: str
+    is_end: bool = False
 
 
 def _rows(native: dict[str, Any], sources: Sources) -> Iterator[_Row]:
     """The lines of indented JSON."""
-    whole = Origin((sources.root,))
-    yield _Row("{", native, 0, "", whole)
-    for name, value, comma in _with_commas(native.items()):
-        yield from _value(f'"{name}": ', value, comma, name, sources.of_field(name), sources)
-    yield _Row("}", native, 0, "", whole)
-
-
-def _value(label: str, value: Any, comma: str, path: str, origin: Origin, sources: Sources) -> Iterator[_Row]:
-    """The lines of one value and of all that is in it."""
-    stack: list[_Row | tuple[str, Any, str, str, Origin, int]] = [(label, value, comma, path, origin, 1)]
+    stack = [_Row("", native, 0, "", Origin((sources.root,)), "")]
     while stack:
-        item = stack.pop()
-        if isinstance(item, _Row):  # the end of a list or object
-            yield item
-            continue
-        label, value, comma, path, origin, depth = item
-        if not isinstance(value, dict | list) or not value:
-            yield _Row(f"{label}{_json(value)}{comma}", value, depth, path, origin)
-            continue
+        row = stack.pop()
+        value, path, comma = row.value, row.path, row.comma
         is_list = isinstance(value, list)
-        yield _Row(f"{label}{'[' if is_list else '{'}", value, depth, path, origin)
-        stack.append(_Row(f"{']' if is_list else '}'}{comma}", value, depth, path, origin))
-        inside = []
-        for key, inner, following in _with_commas(enumerate(value) if is_list else value.items()):
-            below = f"{path}[{key}]" if is_list else f"{path}.{key}"
-            child = sources.of_child(origin, below, key)
-            inside.append(("" if is_list else f"{_json(key)}: ", inner, following, below, child, depth + 1))
+        if row.is_end or not (is_list or isinstance(value, dict)) or not value:
+            yield row._replace(text=f"{row.text}{'' if row.is_end else _json(value)}{comma}")
+            continue
+        yield row._replace(text=f"{row.text}{'[' if is_list else '{'}")
+        stack.append(row._replace(text="]" if is_list else "}", is_end=True))
+        inside: list[_Row] = []
+        items: Iterable[tuple[Any, Any]] = enumerate(value) if isinstance(value, list) else value.items()
+        for key, item in items:
+            below = f"{path}[{key}]" if is_list else f"{path}.{key}" if path else key
+            origin = sources.of_child(row.origin, below, key) if path else sources.of_field(key)
+            label = "" if is_list else f"{_json(key)}: "
+            comma = "," if len(inside) < len(value) - 1 else ""
+            inside.append(_Row(label, item, row.depth + 1, below, origin, comma))
         stack += reversed(inside)
-
-
-def _with_commas(items: Any) -> Iterator[tuple[Any, Any, str]]:
-    listed = [*items]
-    for number, (key, value) in enumerate(listed, 1):
-        yield key, value, "," if number < len(listed) else ""
 
 
 def _json(value: Any) -> str:
@@ -180,7 +167,13 @@ def shown(text: str) -> str:
         text = f"{text[:MAX_TEXT]}\u2026 {len(text) - MAX_TEXT:,} more characters"
     if text.isprintable():
         return text
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+    return "".join(char if char.isprintable() else _escape(char) for char in text)
+
+
+def _escape(char: str) -> str:
+    """A character as JSON escapes it."""
+    code = char.encode("utf-16-be").hex()
+    return "".join(f"\\u{code[at : at + 4]}" for at in range(0, len(code), 4))
 
 
 # ---------------------------------------------------------------- fates

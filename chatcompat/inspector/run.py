@@ -34,7 +34,8 @@ class Run:
         self._send = send
         self._lock = anyio.Lock()
         self._began = time.perf_counter()
-        self._translated: float | None = None  # seconds from the start to the first call of the inner app
+        self._received = self._began  # when the request was complete
+        self._translated: float | None = None  # seconds from then to the first call of the inner app
         self._inside = 0.0  # seconds in the middleware, while it handled what the inner app sent
         self._outside = 0.0  # seconds of those in which it waited for the browser
         self._calls = 0  # of the inner app
@@ -45,9 +46,16 @@ class Run:
 
     async def serve(self, app: ASGIApp, scope: Scope, receive: Receive) -> None:
         """Send the frames of a request. `app` is the server with the middleware."""
+
+        async def receive_body() -> Message:
+            message = await receive()
+            if message["type"] == "http.request" and not message.get("more_body", False):
+                self._received = time.perf_counter()
+            return message
+
         token = current.set(self)
         try:
-            await app(scope, receive, self._take_reply)
+            await app(scope, receive_body, self._take_reply)
         finally:
             current.reset(token)
             await self._emit({"side": "end", **self._summary()}, more_body=False)
@@ -57,7 +65,7 @@ class Run:
     async def call(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Call the inner app, and show what it sends before the middleware gets it."""
         if self._translated is None:
-            self._translated = time.perf_counter() - self._began
+            self._translated = time.perf_counter() - self._received
         self._shared = self._shared or bool(self._open)
         self._calls += 1
         self._open += 1

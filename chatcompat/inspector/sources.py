@@ -161,7 +161,9 @@ class Sources:
         """Whether a tool must be called since the reply must be JSON, not since the client asked for a call."""
         choice = self.root.step("tool_choice")
         forced = self._native["tool_choice"]["type"] in ("any", "tool")
-        return forced and (choice is None or choice.value in ("auto", "none")) and "function_call" not in self.root.value
+        return (
+            forced and (choice is None or choice.value in ("auto", "none")) and "function_call" not in self.root.value
+        )
 
     def of_child(self, origin: Origin, path: str, key: str | int) -> Origin:
         """The origin of a field or item at the native `path`, inside a value with the origin `origin`."""

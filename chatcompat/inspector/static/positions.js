@@ -60,9 +60,9 @@ export function positionsIn(text) {
 }
 
 export function nearest(positions, path) {
-  for (let shorter = path; shorter; shorter = shorter.replace(/(\.[^.[\]]*|\[\d*\])$|^[^.[\]]+$/, "")) {
-    if (positions.has(shorter)) return positions.get(shorter);
-    if (!/[.[]/.test(shorter)) break;
+  for (let end = path.length; end > 0; end = Math.max(path.lastIndexOf(".", end - 1), path.lastIndexOf("[", end - 1))) {
+    const found = positions.get(path.slice(0, end));
+    if (found) return found;
   }
   return null;
 }

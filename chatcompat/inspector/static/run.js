@@ -1,8 +1,9 @@
 // A run: native events and chunks side by side as they stream, and what they come to.
 
 import { find, make, milliseconds, visible } from "./dom.js";
-import * as editor from "./editor.js";
 import { Answer } from "./answer.js";
+import * as editor from "./editor.js";
+import { cost } from "./translation.js";
 
 const MAX_ROWS = 400;
 const MAX_SHOWN = 4_000; // characters of one event
@@ -113,12 +114,13 @@ class View {
       ["first byte", record?.first_byte == null ? null : milliseconds(record.first_byte)],
       ["first token", record?.first_token == null ? null : milliseconds(record.first_token)],
       ["duration", record ? milliseconds(record.duration) : null],
-      ["prompt tokens", record?.prompt_tokens],
-      ["completion tokens", record?.completion_tokens],
-      ["tokens a second", record?.tokens_per_second?.toFixed(record.tokens_per_second < 100 ? 1 : 0)],
+      ["tokens in", record?.prompt_tokens],
+      ["tokens out", record?.completion_tokens],
+      ["tokens a second", record?.tokens_per_second?.toLocaleString("en", { maximumSignificantDigits: 3 })],
       ["credits", record?.credits],
-      ["request through the middleware", request === null ? null : `${Math.round(request)} \u00b5s`],
-      ["reply through the middleware", reply === null ? null : `${Math.round(reply)} \u00b5s`],
+      ["translation", cost === null ? null : `${cost} \u00b5s`],
+      ["middleware, request", request === null ? null : `${Math.round(request)} \u00b5s`],
+      ["middleware, reply", reply === null ? null : `${Math.round(reply)} \u00b5s`],
     ];
     const known = figures.filter(([, value]) => value !== null && value !== undefined);
     find("facts").replaceChildren(...known.map(([name, value]) => make("div", "", make("dt", "", name), make("dd", "", value))));
@@ -135,5 +137,8 @@ function describe({ status, stream, data }) {
   }
   if (typeof parsed !== "object" || parsed === null) return ["", data.slice(0, 300)];
   const delta = parsed.delta ?? parsed.content_block ?? parsed.choices?.[0]?.delta ?? parsed.error ?? parsed.usage ?? {};
-  return [String(parsed.type ?? (parsed.error ? "error" : parsed.choices?.[0]?.finish_reason ?? "")).slice(0, 60), JSON.stringify(delta).slice(0, 300)];
+  const title = parsed.type ?? (parsed.error ? "error" : parsed.choices?.[0]?.finish_reason ?? "");
+  const fields = Object.entries(delta).filter(([name]) => name !== "type");
+  const short = fields.map(([name, value]) => `${name} ${JSON.stringify(value)}`).join("  ");
+  return [String(title).slice(0, 60), short.slice(0, 300)];
 }

@@ -9,6 +9,8 @@ let shown = [];
 let current = -1;
 let asked = null;
 
+export let cost = null; // microseconds of the last translation
+
 export async function translate() {
   asked?.abort();
   asked = new AbortController();
@@ -29,13 +31,12 @@ export async function translate() {
 function show({ refusal, request, report }) {
   find("refusal").hidden = !refusal;
   lines.classList.toggle("stale", Boolean(refusal));
-  lines.dataset.stale = refusal ? "true" : "false";
   if (refusal) {
     showRefusal(refusal);
     return;
   }
-  const microseconds = request.microseconds < 100 ? request.microseconds.toFixed(1) : Math.round(request.microseconds);
-  find("translated").textContent = `${request.bytes.toLocaleString("en")} bytes \u00b7 ${microseconds} \u00b5s`;
+  cost = request.microseconds < 100 ? request.microseconds.toFixed(1) : String(Math.round(request.microseconds));
+  find("translated").textContent = `${request.bytes.toLocaleString("en")} bytes \u00b7 translated in ${cost} \u00b5s`;
   showLines(report);
   showUnsent(report.fields.filter((field) => !field.sent));
   editor.colour(report.fields);
@@ -44,10 +45,11 @@ function show({ refusal, request, report }) {
 function showRefusal({ status, message, param, code, why }) {
   const place = param ? [" at ", make("code", "", param)] : [];
   const head = make("strong", "", `refused${status ? ` ${status}` : ""}`);
-  const reason = why ? make("p", "", why) : "";
+  const reason = why && !message.includes(why) ? make("p", "", why) : "";
   find("refusal").replaceChildren(head, " \u00b7 ", message ?? "", ...place, code ? ` (${code})` : "", reason);
   find("translated").textContent = "nothing is sent; below is the last request that was";
   find("unsent").replaceChildren();
+  cost = null;
   editor.colour(param ? [{ fate: "refused", places: [param] }] : []);
 }
 
@@ -56,9 +58,10 @@ function showLines(report) {
   let before = null;
   const rows = shown.map((line, index) => {
     const from = line.sources.join(", ") || (line.fate === "added" ? line.why : "");
-    const isSame = from !== "" && from === before;
-    before = from || before;
-    const source = make("span", isSame ? "from same" : "from", make("bdi", "", isSame ? "\u2033" : from));
+    const isEnd = /^[\]}]/.test(line.text); // its beginning has the source
+    const isSame = !isEnd && from !== "" && from === before;
+    before = isEnd ? before : from;
+    const source = make("span", isSame || isEnd ? "from same" : "from", make("bdi", "", isEnd ? "" : isSame ? "\u2033" : from));
     source.title = from;
     const row = make("div", `line ${line.fate} d${Math.min(line.depth, 8)}`, source, make("span", "json", line.text));
     row.id = `line-${index}`;
@@ -79,6 +82,7 @@ function showUnsent(fields) {
     row.addEventListener("click", () => editor.point(places));
     return row;
   });
+  if (rows.length) rows.unshift(make("h3", "", "Not in the messages request"));
   find("unsent").replaceChildren(...rows);
 }
 
