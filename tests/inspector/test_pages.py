@@ -28,7 +28,7 @@ POLICY = {
 
 async def ask(path: str, method: str = "GET", body: bytes = b"", **options: Any) -> Reply:
     headers = {name.encode(): value for name, value in options.pop("headers", {}).items()} or JSON
-    more = {"path": path, "method": method, "headers": [*headers.items()]}
+    more: Any = {"path": path, "method": method, "headers": [*headers.items()]}
     return await call(around(upstream, **options), body, **more)
 
 
@@ -37,7 +37,7 @@ async def receive_nothing() -> dict[str, Any]:
 
 
 async def with_headers(path: str, method: str, headers: dict[bytes, bytes], **options: Any) -> Reply:
-    more = {"path": path, "method": method, "headers": [*(JSON | headers).items()]}
+    more: Any = {"path": path, "method": method, "headers": [*(JSON | headers).items()]}
     return await call(around(upstream, **options), chat() if method == "POST" else b"", **more)
 
 

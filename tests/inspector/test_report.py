@@ -213,12 +213,27 @@ BY_PART: list[tuple[str, list[Json], dict[str, str]]] = [
         },
     ),
     (
-        "thinking of other gateways, and thinking as a part",
+        "signed thinking as a part",
         [
             {"role": "user", "content": "hi"},
             {
                 "role": "assistant",
-                "content": [{"type": "thinking", "thinking": "unsigned"}, {"type": "text", "text": "so"}],
+                "content": [
+                    {"type": "thinking", "thinking": "hm", "signature": "c2ln"},
+                    {"type": "text", "text": "so"},
+                ],
+            },
+            {"role": "user", "content": "go"},
+        ],
+        {"messages[1].content[0].signature": "messages[1].content[0].signature"},
+    ),
+    (
+        "thinking of other gateways",
+        [
+            {"role": "user", "content": "hi"},
+            {
+                "role": "assistant",
+                "content": "so",
                 "thinking_blocks": [{"type": "thinking", "thinking": "hm", "signature": "c2ln"}],
             },
             {"role": "user", "content": "go"},
