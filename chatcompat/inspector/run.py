@@ -41,7 +41,7 @@ class Run:
         self._calls = 0  # of the inner app
         self._open = 0  # of these
         self._shared = False  # whether several were open at once, so that the seconds cannot be told apart
-        self._events = 0  # of the inner app
+        self._pieces = 0  # of what the inner app sent; one may hold several events
         self._chat = _Pieces()
 
     async def serve(self, app: ASGIApp, scope: Scope, receive: Receive) -> None:
@@ -72,9 +72,11 @@ class Run:
         number, pieces = self._calls, _Pieces()
 
         async def show(message: Message) -> None:
-            for frame in pieces.read(message):
-                self._events += 1
-                await self._emit({"side": "native", "call": number, "number": self._events, **frame})
+            frames = pieces.read(message)
+            self._pieces += bool(frames)
+            piece = self._pieces
+            for frame in frames:
+                await self._emit({"side": "native", "call": number, "piece": piece, **frame})
             began, outside = time.perf_counter(), self._outside
             await send(message)
             self._inside += time.perf_counter() - began - (self._outside - outside)
@@ -89,7 +91,7 @@ class Run:
     async def _take_reply(self, message: Message) -> None:
         began = time.perf_counter()
         for frame in self._chat.read(message):
-            await self._emit({"side": "chat", "after": self._events, **frame})
+            await self._emit({"side": "chat", "piece": self._pieces, **frame})
         self._outside += time.perf_counter() - began
 
     async def _emit(self, frame: dict[str, Any], *, more_body: bool = True) -> None:

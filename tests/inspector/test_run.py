@@ -56,14 +56,21 @@ def whole(message: dict[str, Any]) -> Any:
 async def test_events_and_chunks_are_tied_as_they_stream() -> None:
     found = await run(around(streaming(*HELLO)), chat(**STREAM))
     native = [frame for frame in found if frame["side"] == "native"]
-    assert [frame["number"] for frame in native] == list(range(1, len(HELLO) + 2))
+    assert [frame["piece"] for frame in native] == list(range(1, len(HELLO) + 2))
     assert [json.loads(frame["data"]) for frame in native[1:]] == HELLO
     chunks = [frame for frame in found if frame["side"] == "chat"]
-    texts = {json.loads(frame["data"])["choices"][0]["delta"].get("content"): frame["after"] for frame in chunks[1:4]}
+    texts = {json.loads(frame["data"])["choices"][0]["delta"].get("content"): frame["piece"] for frame in chunks[1:4]}
     assert texts == {"": 2, "Hel": 4, "lo": 5}
     assert chunks[-1]["data"] == "[DONE]"
     assert [frame["t"] for frame in found] == sorted(frame["t"] for frame in found)
     assert found[-1]["side"] == "end"
+
+
+async def test_events_that_come_together_are_one_piece() -> None:
+    found = await run(around(streaming(*HELLO, pieces=3)), chat(**STREAM))
+    assert [frame["piece"] for frame in found if frame["side"] == "native"] == [1, 2, 2, 2, 3, 3, 3, 4]
+    (hel,) = [frame for frame in found if frame["side"] == "chat" and "Hel" in frame.get("data", "")]
+    assert hel["piece"] == 2
 
 
 async def test_the_end_has_usage_credits_times_and_costs() -> None:

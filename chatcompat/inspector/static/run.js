@@ -62,12 +62,9 @@ class View {
   }
 
   take(frame) {
-    if (frame.side === "native") this.add(this.row(frame.number, frame.t), 1, frame);
-    if (frame.side === "chat") {
-      this.add(this.row(frame.after, frame.t), 2, frame);
-      this.answer.take(frame);
-    }
     if (frame.side === "end") this.end(frame);
+    else this.add(this.row(frame.piece, frame.t), frame.side === "native" ? 1 : 2, frame);
+    if (frame.side === "chat") this.answer.take(frame);
     if (!this.isDrawing) {
       this.isDrawing = true;
       requestAnimationFrame(() => this.draw());
@@ -80,6 +77,7 @@ class View {
     find("left-out").textContent = this.leftOut ? `${this.leftOut.toLocaleString("en")} further frames are not shown.` : "";
   }
 
+  // A row is one piece that the inner app sent, and what the client got for it.
   row(number, time) {
     let row = this.rows.get(number);
     if (row === undefined && this.rows.size < MAX_ROWS) {
@@ -97,9 +95,9 @@ class View {
       return;
     }
     const [title, short] = describe(frame);
-    const summary = make("summary", "", make("b", "", title), " ", visible(short));
-    if (column === 2 && frame.after) {
-      summary.append(make("span", "after", `  +${frame.t - this.starts.get(frame.after)} \u00b5s`));
+    const summary = make("summary", "", make("span", "short", make("b", "", title), title ? " " : "", visible(short)));
+    if (column === 2 && frame.piece) {
+      summary.append(make("span", "after", `+${(frame.t - this.starts.get(frame.piece)).toLocaleString("en")} \u00b5s`));
     }
     const whole = frame.data ?? JSON.stringify({ status: frame.status, ignored: frame.ignored }, null, 1);
     const cut = whole.length > MAX_SHOWN || frame.cut ? "\n\u2026 the rest is not shown" : "";
