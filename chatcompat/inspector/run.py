@@ -156,7 +156,9 @@ def to_entry(record: ExchangeRecord) -> dict[str, Any]:
         "first_token": first,
         "duration": record.duration,
         "prompt_tokens": amount(usage, "prompt_tokens"),
+        "cached_tokens": amount(usage, "prompt_tokens_details", "cached_tokens"),
         "completion_tokens": written,
+        "reasoning_tokens": amount(usage, "completion_tokens_details", "reasoning_tokens"),
         "credits": amount(usage, "credits_consumed"),
         "tokens_per_second": written / seconds if written and seconds > 0 else None,
     }

@@ -91,6 +91,19 @@ def test_typing_shows_each_fate_and_its_reason(page: Page) -> None:
     expect(page.locator("#backdrop > .source")).to_contain_text('"temperature": 1.5')
 
 
+def test_the_whole_request_is_shown_and_can_be_edited(page: Page) -> None:
+    """The text area is as high as the coloured lines behind it, and both wrap in the same places."""
+    for name in EXAMPLES:
+        page.get_by_role("button", name=name).click()
+        area, lines = "document.querySelector('#request')", "document.querySelector('#backdrop')"
+        assert page.evaluate(f"[{area}.scrollHeight - {area}.clientHeight, {area}.scrollTop]") == [0, 0]
+        heights = page.evaluate(f"[{area}.clientHeight, {lines}.clientHeight, {lines}.parentElement.clientHeight]")
+        assert heights[0] == heights[2] >= heights[1]
+    page.locator("#request").press("Control+End")
+    page.keyboard.type(" ")
+    expect(page.locator("#backdrop > div").last).to_be_in_viewport()
+
+
 def test_a_refused_request_says_why_and_where(page: Page) -> None:
     type_in(page, modalities=["audio"])
     refusal = page.locator("#refusal")

@@ -3,7 +3,7 @@
 import { draw, find, make, milliseconds, visible } from "./dom.js";
 
 const INTERVAL = 4_000; // milliseconds
-const SHOWN = 20;
+const SHOWN = 15;
 let newest = -1;
 
 export async function refresh() {
