@@ -61,7 +61,8 @@ async def upstream(scope: Scope, receive: Receive, send: Send) -> None:
 def serving(app: ASGIApp) -> Iterator[str]:
     """Serve an app in a thread, and give its URL."""
     port = free_port()
-    server = uvicorn.Server(uvicorn.Config(app, host=HOST, port=port, log_level="warning", lifespan="off"))
+    options: dict[str, Any] = {"log_level": "critical", "lifespan": "off", "timeout_graceful_shutdown": 1}
+    server = uvicorn.Server(uvicorn.Config(app, host=HOST, port=port, **options))
     thread = Thread(target=server.run)
     thread.start()
     try:

@@ -191,7 +191,7 @@ def test_text_of_a_request_or_a_model_is_never_html(page: Page) -> None:
     expect(page.locator("#timeline")).to_contain_text("\\u202eevil")
     expect(page.locator("#exchanges tr").first).to_contain_text("<img src=x")
     page.locator(".line").nth(3).click()
-    page.locator("#unsent > .ignored").first.click()
+    page.locator("#unsent > .ignored > button").first.click()
     assert page.evaluate("document.querySelectorAll('img, script').length") == elements
 
 
@@ -228,6 +228,10 @@ def test_all_of_it_can_be_done_with_the_keyboard(page: Page) -> None:
     expect(page.locator(".line.current .json")).to_have_text('"max_tokens": 16000,')
     expect(page.locator("#lines")).to_have_attribute("aria-activedescendant", "line-3")
     expect(page.locator("#detail")).to_contain_text("default of the dialect")
+    page.keyboard.press("Tab")
+    expect(page.locator("#unsent button").first).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#backdrop > .source")).to_contain_text("seed")
 
 
 def test_a_broken_text_does_not_stop_the_page(page: Page) -> None:

@@ -18,6 +18,7 @@ from tests.cli.test_serve import served
 from tests.cli.test_settings import run
 from tests.inspector.test_run import HEADERS, STREAM, frames
 
+DOCS = Path(__file__).parent.parent.parent / "docs"
 OPEN = ["0.0.0.0", "::", "10.0.0.1", "example.com", "localhost.evil.example", ""]
 
 
@@ -148,3 +149,12 @@ def test_the_page_is_small_and_has_no_build() -> None:
     sizes = {file.name: len(file.read_bytes()) for file in (files("chatcompat.inspector") / "static").iterdir()}
     assert {name.rpartition(".")[2] for name in sizes} == {"css", "html", "js", "json", "svg"}
     assert sum(sizes.values()) < 64 * 1024
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_docs_show_it_light_and_dark(scheme: str) -> None:
+    """Made by `python docs/screenshots.py`."""
+    picture = DOCS / "img" / f"inspector-{scheme}.webp"
+    assert picture.read_bytes()[8:12] == b"WEBP"
+    assert picture.stat().st_size < 200_000
+    assert f"](img/{picture.name})" in (DOCS / "inspector.md").read_text()

@@ -30,6 +30,7 @@ export async function run(done) {
   view.draw();
   if (running === own) find("stop").disabled = true;
   done();
+  setTimeout(done, 1_000); // a run that was stopped is on the list a moment later
 }
 
 export const stop = () => running?.abort();

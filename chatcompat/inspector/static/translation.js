@@ -78,9 +78,10 @@ function showLines(report) {
 
 function showUnsent(fields) {
   const rows = fields.map(({ path, fate, why, places }) => {
-    const row = make("div", fate, make("span", "from", path), make("span", "", fate), make("span", "why", why));
-    row.addEventListener("click", () => editor.point(places));
-    return row;
+    const name = make("button", "from", path);
+    name.type = "button";
+    name.addEventListener("click", () => editor.point(places));
+    return make("div", fate, name, make("span", "", fate), make("span", "why", why));
   });
   if (rows.length) rows.unshift(make("h3", "", "Not in the messages request"));
   find("unsent").replaceChildren(...rows);
