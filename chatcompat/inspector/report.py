@@ -9,8 +9,9 @@ import msgspec
 from msgspec import Struct
 
 from chatcompat.errors import InvalidRequest
+from chatcompat.inspector.parts import Node
 from chatcompat.inspector.reasons import REASONS, UNKNOWN
-from chatcompat.inspector.sources import DEFAULT, Node, Origin, Sources
+from chatcompat.inspector.sources import DEFAULT, Origin, Sources
 from chatcompat.request.fields import FATES, Mapped, Refused
 
 MAX_LINES: Final = 2_000

@@ -5,54 +5,16 @@ keeps, and results belong to their calls. All else is found by `_FIELDS`, the ta
 """
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
+from chatcompat.inspector.parts import NOWHERE, Node, Part, first_text, parts_of_content, parts_of_messages, plain
 from chatcompat.request.tool_names import ToolNames
 
 DEFAULT: Final = "default of the dialect"
 OPENING: Final = "added: the first turn must be the user's"
 
-_WRAPPED: Final = ("<system>\n", "\n</system>")  # around an instruction within a user turn
 _MAX_NODES: Final = 8  # messages that are named as the source of one turn
-
-
-class Node(NamedTuple):
-    """A place in the chat request.
-
-    Attributes:
-        path: The path, such as `messages[0].content`.
-        general: The path without indexes, such as `messages[].content`. Ignored fields are reported so.
-        value: The value there.
-    """
-
-    path: str
-    general: str
-    value: Any
-
-    def step(self, key: str | int) -> "Node | None":
-        """The field or item of this name or index, unless it is missing or null."""
-        value = self.value
-        if isinstance(key, int):
-            found = value[key] if isinstance(value, list) and key < len(value) else None
-            return None if found is None else Node(f"{self.path}[{key}]", f"{self.general}[]", found)
-        found = value.get(key) if isinstance(value, dict) else None
-        if found is None:
-            return None
-        dot = "." if self.path else ""
-        return Node(f"{self.path}{dot}{key}", f"{self.general}{dot}{key}", found)
-
-    def find(self, path: str) -> "Node | None":
-        """The place at a path of field names below this one. The empty path is this place."""
-        node: Node | None = self
-        for key in filter(None, path.split(".")):
-            node = node and node.step(key)
-        return node
-
-    def items(self) -> Iterator["Node"]:
-        """The items of a list. Nothing for any other value."""
-        if isinstance(self.value, list):
-            yield from filter(None, map(self.step, range(len(self.value))))
 
 
 class Origin(NamedTuple):
@@ -122,14 +84,6 @@ _FIELDS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
 }
 _MARKS: Final = ("cache_control", "prompt_cache_breakpoint")
 _CACHING: Final = ("prompt_cache_options", "prompt_cache_retention")
-
-
-class Part(NamedTuple):
-    """A part of a chat that becomes a block. A `key` finds it; parts without one are found by their order."""
-
-    kind: str
-    key: str | None
-    node: Node
 
 
 class Sources:
@@ -203,7 +157,7 @@ class Sources:
     # ------------------------------------------------------------ messages
 
     def _place_blocks(self) -> None:
-        parts = [*_parts_of_messages(self.root)]
+        parts = [*parts_of_messages(self.root)]
         blocks = [*_blocks_of(self._native)]
         calls = [part for part in parts if part.kind == "tool_use"]
         uses = [block for _, block in blocks if block.get("type") == "tool_use"]
@@ -256,25 +210,25 @@ class Sources:
         if block.get("type") == "tool_result" and isinstance(content, list) and source is not None:
             self._places[f"{path}.content"] = Origin((source,))
             inside = [(f"{path}.content[{index}]", item) for index, item in enumerate(content)]
-            self._pair(inside, [*_parts_of_content(source)])
+            self._pair(inside, [*parts_of_content(source)])
 
     def _key_of(self, block: dict[str, Any]) -> str | None:
         match block.get("type"):
             case "text":
-                return _plain(block["text"])
+                return plain(block["text"])
             case "tool_result":
                 return self._ids.get(block["tool_use_id"])
             case "image" | "document":
                 source = block["source"]
-                return _first(source, "data", "url", "file_id")
+                return first_text(source, "data", "url", "file_id")
             case _:
-                return _first(block, "thinking", "data")
+                return first_text(block, "thinking", "data")
 
     # ------------------------------------------------------------ tools
 
     def _place_tools(self) -> None:
         names, parts = ToolNames(), {}
-        listed = [node for field in ("tools", "functions") for node in (self.root.step(field) or _NOWHERE).items()]
+        listed = [node for field in ("tools", "functions") for node in (self.root.step(field) or NOWHERE).items()]
         named = [(self._name_of(node), node) for node in listed]
         names.offered = [name for name, _ in named]
         for name, node in named:
@@ -282,7 +236,7 @@ class Sources:
         if (search := self.root.step("web_search_options")) is not None:
             parts.setdefault("web_search", Origin((search,)))
         called: dict[str, Node] = {}
-        for part in _parts_of_messages(self.root):
+        for part in parts_of_messages(self.root):
             if part.kind == "tool_use":
                 called.setdefault(names.to_native(self._name_of(part.node)), part.node)
         output = self.root.step("response_format")
@@ -296,7 +250,7 @@ class Sources:
 
     def _place_stops(self) -> None:
         """Blank stop sequences are left out, so the others are found by their value."""
-        items = {node.value: node for node in (self.root.step("stop") or _NOWHERE).items()}
+        items = {node.value: node for node in (self.root.step("stop") or NOWHERE).items()}
         for index, stop in enumerate(self._native.get("stop_sequences", ())):
             if stop in items:
                 self._places[f"stop_sequences[{index}]"] = Origin((items[stop],))
@@ -305,12 +259,6 @@ class Sources:
         """The name of a tool or a call. Its path, if it has none."""
         found = (node.find(path) for path in _FIELDS["tool"]["name"])
         return next((str(name.value) for name in found if name is not None), node.path)
-
-
-_NOWHERE: Final = Node("", "", None)
-
-
-# ---------------------------------------------------------------- blocks and parts
 
 
 def _blocks_of(native: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -325,78 +273,6 @@ def _blocks_of(native: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             yield from ((f"{path}[{index}]", block) for index, block in enumerate(content))
 
 
-def _first(value: dict[str, Any], *names: str) -> str | None:
-    """The first of these fields that is a text."""
-    return next((found for name in names if isinstance(found := value.get(name), str) and found), None)
-
-
 def _kind_of(block: dict[str, Any]) -> str:
     kind = str(block.get("type"))
     return kind if kind in ("text", "image", "document", "search_result", "tool_use", "tool_result") else "raw"
-
-
-def _plain(text: str) -> str:
-    """Text without what the translation may put around it or take off."""
-    return text.removeprefix(_WRAPPED[0]).removesuffix(_WRAPPED[1]).strip()
-
-
-def _parts_of_messages(root: Node) -> Iterator[Part]:
-    for message in (root.step("messages") or _NOWHERE).items():
-        match message.value.get("role"):
-            case "tool":
-                yield Part("tool_result", _first(message.value, "tool_call_id"), message)
-            case "function":
-                yield Part("tool_result", None, message)
-            case role:
-                yield from _parts_of_reasoning(message)
-                yield from _parts_of_content(message.step("content") or _NOWHERE)
-                if role == "assistant":
-                    yield from _parts_of_calls(message)
-
-
-def _parts_of_content(content: Node) -> Iterator[Part]:
-    """The parts of a content, without blank text."""
-    if isinstance(content.value, str):
-        yield from _text(content)
-    for part in content.items():
-        kind = part.value.get("type")
-        match kind:
-            case "text" | "refusal":
-                yield from _text(part.step(kind), part)
-            case "image_url":
-                url = part.find("image_url.url") or part.step("image_url")
-                yield Part("image", _payload(url), part)
-            case "file":
-                yield Part("document", _payload(part.find("file.file_data") or part.find("file.file_id")), part)
-            case "image" | "document" | "search_result":
-                yield Part(kind, _payload(part.find("source.data") or part.find("source.url")), part)
-            case "tool_use" | "tool_result":
-                yield Part(kind, _first(part.value, "id", "tool_use_id"), part)
-            case _:
-                yield Part("raw", _first(part.value, "thinking", "data"), part)
-
-
-def _text(node: Node | None, part: Node | None = None) -> Iterable[Part]:
-    text = "" if node is None or not isinstance(node.value, str) else _plain(node.value)
-    return [Part("text", text, part or node)] if text and node is not None else []
-
-
-def _payload(node: Node | None) -> str | None:
-    """A URL, an id, or the data of a data URL."""
-    if node is None or not isinstance(node.value, str):
-        return None
-    return node.value.partition(";base64,")[2] or node.value
-
-
-def _parts_of_reasoning(message: Node) -> Iterator[Part]:
-    for field in ("reasoning_details", "thinking_blocks"):
-        for detail in (message.step(field) or _NOWHERE).items():
-            yield Part("raw", _first(detail.value, "text", "thinking", "data"), detail)
-
-
-def _parts_of_calls(message: Node) -> Iterator[Part]:
-    yield from _text(message.step("refusal"))
-    for call in (message.step("tool_calls") or _NOWHERE).items():
-        yield Part("tool_use", _first(call.value, "id"), call)
-    if (function := message.step("function_call")) is not None:
-        yield Part("tool_use", None, function)

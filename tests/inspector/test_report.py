@@ -19,7 +19,7 @@ from chatcompat.inspector.sources import DEFAULT
 from chatcompat.request.fields import FATES, Mapped
 from tests.inspector.service import inspector, report
 from tests.request.test_golden_requests import GOLDEN, NAMES, expected
-from tests.strategies.requests import as_body, taken_requests
+from tests.strategies.requests import any_requests, as_body, taken_requests
 from tests.vendor import Json
 
 EXAMPLES = json.loads((files("chatcompat.inspector") / "static" / "examples.json").read_bytes())
@@ -122,12 +122,15 @@ def test_text_and_names_come_from_where_they_are(body: bytes, dialect: Dialect, 
 
 
 @settings(max_examples=40)
-@given(taken_requests())
+@given(taken_requests() | any_requests())
 def test_any_request_that_is_translated_is_described(request: Json) -> None:
-    body = as_body(request)
-    made = report(body)
+    answer = json.loads(inspector().translate(as_body(request)))
+    if answer["refusal"] is not None:
+        return
+    made = answer["report"]
     assert made["lines"][1]["text"] == "{"
     assert {line["fate"] for line in made["lines"]} <= {"mapped", "adjusted", "added"}
+    assert [line for line in made["lines"] if line["path"] and not (line["sources"] or line["fate"] == "added")] == []
     assert {field["path"] for field in made["fields"]} >= {"model", "messages"}
 
 

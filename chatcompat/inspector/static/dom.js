@@ -24,8 +24,14 @@ export function later(milliseconds, call) {
 }
 
 export const milliseconds = (seconds) =>
-  seconds === null ? "\u2013" : seconds >= 10 ? `${seconds.toFixed(1)} s` : `${(seconds * 1000).toFixed(seconds < 0.1 ? 1 : 0)} ms`;
+  seconds === null
+    ? "\u2013"
+    : seconds >= 10
+      ? `${seconds.toFixed(1)} s`
+      : `${(seconds * 1000).toFixed(seconds < 0.1 ? 1 : 0)} ms`;
 
 // Controls and marks that change the order of text are shown as escapes.
 export const visible = (text) =>
-  text.replace(/[\p{Cc}\p{Cf}]/gu, (char) => (char === "\n" || char === "\t" ? char : `\\u${char.codePointAt(0).toString(16).padStart(4, "0")}`));
+  text.replace(/[\p{Cc}\p{Cf}]/gu, (char) =>
+    char === "\n" || char === "\t" ? char : `\\u${char.codePointAt(0).toString(16).padStart(4, "0")}`,
+  );

@@ -32,7 +32,9 @@ function toText(value, indent = "") {
   const inside = `${indent}  `;
   if (typeof value !== "object" || value === null) return JSON.stringify(value);
   const isList = Array.isArray(value);
-  const items = isList ? value.map((item) => toText(item, inside)) : Object.entries(value).map(([key, item]) => `${JSON.stringify(key)}: ${toText(item, inside)}`);
+  const items = isList
+    ? value.map((item) => toText(item, inside))
+    : Object.entries(value).map(([key, item]) => `${JSON.stringify(key)}: ${toText(item, inside)}`);
   const short = `${isList ? "[" : "{"}${items.join(", ")}${isList ? "]" : "}"}`;
   if (short.length + indent.length <= 64 && !short.includes("\n")) return short;
   return `${isList ? "[" : "{"}\n${items.map((item) => inside + item).join(",\n")}\n${indent}${isList ? "]" : "}"}`;

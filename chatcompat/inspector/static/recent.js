@@ -19,7 +19,10 @@ export async function refresh() {
 }
 
 function toRow(record) {
-  const tokens = record.completion_tokens === null ? "\u2013" : `${record.prompt_tokens ?? "\u2013"} \u2192 ${record.completion_tokens}`;
+  const tokens =
+    record.completion_tokens === null
+      ? "\u2013"
+      : `${record.prompt_tokens ?? "\u2013"} \u2192 ${record.completion_tokens}`;
   const end = record.finish_reason ?? record.error_code ?? record.error_type ?? "\u2013";
   return make(
     "tr",
@@ -47,7 +50,11 @@ function showLatency(exchanges) {
   const svg = draw("svg", { viewBox: "0 0 100 29", preserveAspectRatio: "none", role: "img" });
   const summary = `${durations.length} exchanges, ${milliseconds(Math.min(...durations))} to ${milliseconds(most)}`;
   svg.setAttribute("aria-label", `Latency: ${summary}`);
-  svg.append(draw("polyline", { points: durations.map((value, index) => `${x(index).toFixed(2)},${y(value).toFixed(2)}`).join(" ") }));
+  svg.append(
+    draw("polyline", {
+      points: durations.map((value, index) => `${x(index).toFixed(2)},${y(value).toFixed(2)}`).join(" "),
+    }),
+  );
   find("latency").replaceChildren(svg, make("figcaption", "", summary));
 }
 

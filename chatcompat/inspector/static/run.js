@@ -75,14 +75,22 @@ class View {
   draw() {
     this.isDrawing = false;
     this.answer.draw(find("answer"));
-    find("left-out").textContent = this.leftOut ? `${this.leftOut.toLocaleString("en")} further frames are not shown.` : "";
+    find("left-out").textContent = this.leftOut
+      ? `${this.leftOut.toLocaleString("en")} further frames are not shown.`
+      : "";
   }
 
   // A row is one piece that the inner app sent, and what the client got for it.
   row(number, time) {
     let row = this.rows.get(number);
     if (row === undefined && this.rows.size < MAX_ROWS) {
-      row = make("li", "row", make("span", "at", (time / 1000).toFixed(1)), make("div", "native"), make("div", "chunks"));
+      row = make(
+        "li",
+        "row",
+        make("span", "at", (time / 1000).toFixed(1)),
+        make("div", "native"),
+        make("div", "chunks"),
+      );
       this.rows.set(number, row);
       this.starts.set(number, time);
       timeline.append(row);
@@ -98,11 +106,15 @@ class View {
     const [title, short] = describe(frame);
     const summary = make("summary", "", make("span", "short", make("b", "", title), title ? " " : "", visible(short)));
     if (column === 2 && frame.piece) {
-      summary.append(make("span", "after", `+${(frame.t - this.starts.get(frame.piece)).toLocaleString("en")} \u00b5s`));
+      summary.append(
+        make("span", "after", `+${(frame.t - this.starts.get(frame.piece)).toLocaleString("en")} \u00b5s`),
+      );
     }
     const whole = frame.data ?? JSON.stringify({ status: frame.status, ignored: frame.ignored }, null, 1);
     const cut = whole.length > MAX_SHOWN || frame.cut ? "\n\u2026 the rest is not shown" : "";
-    row.children[column].append(make("details", "", summary, make("pre", "", visible(whole.slice(0, MAX_SHOWN)) + cut)));
+    row.children[column].append(
+      make("details", "", summary, make("pre", "", visible(whole.slice(0, MAX_SHOWN)) + cut)),
+    );
   }
 
   end({ record, request_us: request, reply_us: reply }) {
@@ -124,7 +136,9 @@ class View {
       ["middleware, reply", reply === null ? null : `${Math.round(reply)} \u00b5s`],
     ];
     const known = figures.filter(([, value]) => value !== null && value !== undefined);
-    find("facts").replaceChildren(...known.map(([name, value]) => make("div", "", make("dt", "", name), make("dd", "", value))));
+    find("facts").replaceChildren(
+      ...known.map(([name, value]) => make("div", "", make("dt", "", name), make("dd", "", value))),
+    );
   }
 }
 
@@ -137,8 +151,9 @@ function describe({ status, stream, data }) {
     return ["", data.slice(0, 300)];
   }
   if (typeof parsed !== "object" || parsed === null) return ["", data.slice(0, 300)];
-  const delta = parsed.delta ?? parsed.content_block ?? parsed.choices?.[0]?.delta ?? parsed.error ?? parsed.usage ?? {};
-  const title = parsed.type ?? (parsed.error ? "error" : parsed.choices?.[0]?.finish_reason ?? "");
+  const delta =
+    parsed.delta ?? parsed.content_block ?? parsed.choices?.[0]?.delta ?? parsed.error ?? parsed.usage ?? {};
+  const title = parsed.type ?? (parsed.error ? "error" : (parsed.choices?.[0]?.finish_reason ?? ""));
   const fields = Object.entries(delta).filter(([name]) => name !== "type");
   const short = fields.map(([name, value]) => `${name} ${JSON.stringify(value)}`).join("  ");
   return [String(title).slice(0, 60), short.slice(0, 300)];

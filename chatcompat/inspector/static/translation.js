@@ -61,7 +61,11 @@ function showLines(report) {
     const isEnd = /^[\]}]/.test(line.text); // its beginning has the source
     const isSame = !isEnd && from !== "" && from === before;
     before = isEnd ? before : from;
-    const source = make("span", isSame || isEnd ? "from same" : "from", make("bdi", "", isEnd ? "" : isSame ? "\u2033" : from));
+    const source = make(
+      "span",
+      isSame || isEnd ? "from same" : "from",
+      make("bdi", "", isEnd ? "" : isSame ? "\u2033" : from),
+    );
     source.title = from;
     const row = make("div", `line ${line.fate} d${Math.min(line.depth, 8)}`, source, make("span", "json", line.text));
     row.id = `line-${index}`;
@@ -99,7 +103,8 @@ function select(index, { quietly = false } = {}) {
   lines.setAttribute("aria-activedescendant", row.id);
   const { path, sources, fate, why } = shown[index];
   const name = NAMES[fate] ?? fate;
-  find("detail").textContent = `${path || "the whole request"} \u2190 ${sources.join(", ") || "added"} \u00b7 ${name}${why ? `: ${why}` : ""}`;
+  find("detail").textContent =
+    `${path || "the whole request"} \u2190 ${sources.join(", ") || "added"} \u00b7 ${name}${why ? `: ${why}` : ""}`;
   if (quietly) return;
   row.scrollIntoView({ block: "nearest" });
   editor.point(sources);
