@@ -29,7 +29,7 @@ function toRow(record) {
     "",
     make("td", "", new Date(record.at * 1000).toLocaleTimeString("en-GB")),
     make("td", "", visible(record.model ?? "\u2013")),
-    make("td", record.error_type ? "failed" : "", record.status ?? "\u2013"),
+    make("td", record.error_type ? "wide failed" : "wide", record.status ?? "\u2013"),
     make("td", record.error_type ? "failed" : "", end),
     make("td", "number", tokens),
     make("td", "number wide", record.credits ?? "\u2013"),
