@@ -163,6 +163,17 @@ def test_a_slow_stream_is_shown_as_it_comes_and_can_be_stopped(page: Page) -> No
     expect(page.locator("#exchanges tr").first).to_contain_text("client_disconnected")
 
 
+def test_a_new_run_takes_the_place_of_one_that_goes_on(page: Page) -> None:
+    type_in(page, messages=[{"role": "user", "content": "slow"}])
+    page.click("#run")
+    expect(page.locator("#answer .text")).to_contain_text("HelHel")
+    type_in(page)
+    run(page)
+    expect(page.locator("#answer .text")).to_contain_text("I have read your message.")
+    expect(page.locator("#answer .text")).not_to_contain_text("HelHel")
+    expect(page.locator("#stop")).to_be_disabled()
+
+
 def test_a_refused_run_shows_the_error(page: Page) -> None:
     type_in(page, modalities=["audio"])
     run(page)

@@ -6,6 +6,7 @@ import * as editor from "./editor.js";
 import { cost } from "./translation.js";
 
 const MAX_ROWS = 400;
+const MAX_FRAMES = 2_000; // in these rows
 const MAX_SHOWN = 4_000; // characters of one event
 const timeline = find("timeline");
 let running = null;
@@ -14,21 +15,24 @@ export async function run(done) {
   running?.abort();
   const own = new AbortController();
   running = own;
-  const view = new View();
+  const view = new View(own);
   find("stop").disabled = false;
   find("run-status").textContent = "running";
+  let outcome = "";
   try {
-    const key = find("key").value;
+    const key = find("key").value.trim();
     const headers = { "content-type": "application/json", ...(key ? { authorization: `Bearer ${key}` } : {}) };
     const reply = await fetch("inspect/run", { method: "POST", headers, body: editor.text(), signal: own.signal });
     if (!reply.ok) throw new Error((await reply.json()).error.message);
     for await (const frame of frames(reply.body)) view.take(frame);
-    find("run-status").textContent = view.ended ? "done" : "the connection broke";
+    outcome = view.ended ? "done" : "the connection broke";
   } catch (error) {
-    find("run-status").textContent = own.signal.aborted ? "stopped" : `failed: ${error.message}`;
+    outcome = own.signal.aborted ? "stopped" : `failed: ${error.message}`;
   }
+  if (running !== own) return; // another run has taken its place
   view.draw();
-  if (running === own) find("stop").disabled = true;
+  find("run-status").textContent = outcome;
+  find("stop").disabled = true;
   done();
   setTimeout(done, 1_000); // a run that was stopped is on the list a moment later
 }
@@ -48,13 +52,15 @@ async function* frames(body) {
 }
 
 class View {
-  constructor() {
+  constructor(own) {
+    this.own = own;
     this.rows = new Map();
     this.starts = new Map();
     this.leftOut = 0;
     this.ended = false;
     this.answer = new Answer();
     this.isDrawing = false;
+    this.frames = 0;
     timeline.replaceChildren();
     find("facts").replaceChildren();
     find("left-out").textContent = "";
@@ -68,7 +74,7 @@ class View {
     if (frame.side === "chat") this.answer.take(frame);
     if (!this.isDrawing) {
       this.isDrawing = true;
-      requestAnimationFrame(() => this.draw());
+      requestAnimationFrame(() => running === this.own && this.draw());
     }
   }
 
@@ -99,7 +105,8 @@ class View {
   }
 
   add(row, column, frame) {
-    if (row === undefined) {
+    this.frames += 1;
+    if (row === undefined || this.frames > MAX_FRAMES) {
       this.leftOut += 1;
       return;
     }
