@@ -24,7 +24,7 @@ FLOORS = [
     {"_telemetry", "check", "redis", "reply", "request"},
     {"translation"},
     {"asgi"},
-    {"chatcompat", "prometheus", "upstream"},
+    {"chatcompat", "inspector", "prometheus", "upstream"},
     {"cli", "otel"},
     {"__main__"},
 ]
@@ -108,7 +108,7 @@ def test_importing_translation_loads_no_event_loop(module: str) -> None:
 
 
 def test_what_translates_or_describes_imports_no_starlette() -> None:
-    apart = {"asgi", "check", "cli", "otel", "prometheus", "redis", "simulator", "upstream"}
+    apart = {"asgi", "check", "cli", "inspector", "otel", "prometheus", "redis", "simulator", "upstream"}
     users = {
         place_of(module)
         for module, found in IMPORTS.items()

@@ -8,7 +8,7 @@ import pytest
 
 import chatcompat
 
-PRIVATE = {"__main__", "_options", "_telemetry", "asgi", "capabilities", "cli", "reply", "request", "wire"}
+PRIVATE = {"__main__", "_options", "_telemetry", "asgi", "capabilities", "cli", "inspector", "reply", "request", "wire"}
 
 SURFACE = {
     "chatcompat": [

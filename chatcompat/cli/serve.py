@@ -12,8 +12,15 @@ from cyclopts import Parameter, validators
 import chatcompat
 from chatcompat.asgi.middleware import MIB
 from chatcompat.cli.log import LogFormat, LogLevel, logging_config
-from chatcompat.cli.serve_app import Settings
-from chatcompat.cli.serve_options import check_settings, check_tls, check_workers, to_aliases, to_upstream
+from chatcompat.cli.serve_app import INSPECTOR_PATH, Settings
+from chatcompat.cli.serve_options import (
+    check_inspector,
+    check_settings,
+    check_tls,
+    check_workers,
+    to_aliases,
+    to_upstream,
+)
 from chatcompat.cli.server import ServeConfig, StoppableServer, Supervisor, say_why
 from chatcompat.cli.settings import config_file, exit_with
 
@@ -110,6 +117,12 @@ def serve(
         bool,
         Parameter(name=["--otel", "--traces"], help="Create an OpenTelemetry span for each exchange.", negative=""),
     ] = False,
+    inspect: Annotated[
+        bool, Parameter(help="Serve the inspector at /inspect: a page for developers.", negative="")
+    ] = False,
+    inspect_anywhere: Annotated[
+        bool, Parameter(help="Serve the inspector to other machines too, without any access control.", negative="")
+    ] = False,
 ) -> None:
     """Serve chat completions alongside the native messages endpoint.
 
@@ -138,9 +151,12 @@ def serve(
         models=tuple(models or ()),
         model_aliases=to_aliases(model_alias or ()),
         cors=tuple(cors or ()),
+        inspect=inspect,
+        inspect_anywhere=inspect_anywhere,
     )
     check_settings(settings, host, root_path)
     check_workers(settings, workers)
+    check_inspector(settings, host)
     check_tls(ssl_certfile, ssl_keyfile, ssl_keyfile_password)
     config = ServeConfig(
         settings,
@@ -165,6 +181,8 @@ def _run(config: ServeConfig, inner: str) -> None:
         path = config_file()
         config_line = "" if path is None else f"  configuration     {path}\n"
         url = url_of(listener, "https" if config.is_ssl else "http") + config.root_path
+        if config.settings.inspect:
+            config_line += f"  inspector         {url}{INSPECTOR_PATH}\n"
         welcome = _WELCOME.format(version=chatcompat.__version__, inner=inner, config=config_line, url=url)
         if config.workers > 1:
             supervisor = Supervisor(config, [listener], welcome)  # handles signals from here on

@@ -4,7 +4,7 @@ import math
 import sys
 from dataclasses import replace
 from importlib import import_module
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 from starlette.middleware.cors import CORSMiddleware
@@ -17,15 +17,19 @@ from chatcompat.cli.open_requests import OpenRequests, Stoppable
 from chatcompat.cli.patience import PatientApp
 from chatcompat.cli.request_log import RequestLog, log_exchange
 from chatcompat.cli.start_page import StartPage
-from chatcompat.dialect import PRESETS
+from chatcompat.dialect import PRESETS, Dialect
 from chatcompat.record import OnExchange, combine_observers
 from chatcompat.request.bounds import RequestBounds
 from chatcompat.simulator import create_app as create_simulator
 from chatcompat.store import MemoryStore
 from chatcompat.upstream import Upstream
 
+if TYPE_CHECKING:
+    from chatcompat.inspector import Inspector
+
 HEALTH_PATH: Final = "/healthz"
 ENDPOINT: Final = "/v1/chat/completions"
+INSPECTOR_PATH: Final = "/inspect"
 
 # What scripts of a web page may read, besides the body.
 _EXPOSED: Final = ("retry-after", "x-chatcompat-ignored", "x-request-id", "request-id")
@@ -55,11 +59,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     models: tuple[str, ...] = ()
     model_aliases: dict[str, str] = {}
     cors: tuple[str, ...] = ()
+    inspect: bool = False
+    inspect_anywhere: bool = False
 
 
 def create_app(settings: Settings, requests: OpenRequests) -> ASGIApp:
     """Create the app of one process."""
-    app = _create_middleware(settings)
+    inspector = _create_inspector(settings) if settings.inspect else None
+    app = _create_middleware(settings, inspector)
     if settings.path_hints:
         app = PathHints(app, ENDPOINT, from_root=True, count_tokens=settings.count_tokens)
     app = Healthy(StartPage(PatientApp(app, settings.request_timeout)))
@@ -73,13 +80,32 @@ def create_app(settings: Settings, requests: OpenRequests) -> ASGIApp:
             allow_private_network=True,
         )
     app = Stoppable(app, requests)
-    return RequestLog(app, enabled=settings.access_log, client_address=settings.log_client)
+    app = RequestLog(app, enabled=settings.access_log, client_address=settings.log_client)
+    if inspector is None:
+        return app
+    return InspectorBeside(app, PatientApp(inspector.pages(app), settings.request_timeout))
 
 
-def _create_middleware(settings: Settings) -> ASGIApp:
+def _create_inspector(settings: Settings) -> "Inspector":
+    inspector: Inspector = load("chatcompat.inspector").Inspector(
+        dialect=_to_dialect(settings),
+        bounds=RequestBounds(choices=settings.choices),
+        strict=settings.strict,
+        model_aliases=settings.model_aliases,
+        max_body_bytes=settings.max_body_bytes,
+        endpoint=ENDPOINT,
+        anywhere=settings.inspect_anywhere,
+    )
+    return inspector
+
+
+def _to_dialect(settings: Settings) -> Dialect:
     dialect = PRESETS[settings.dialect]
-    if settings.api_key_header:
-        dialect = replace(dialect, api_key_header=True)
+    return replace(dialect, api_key_header=True) if settings.api_key_header else dialect
+
+
+def _create_middleware(settings: Settings, inspector: "Inspector | None") -> ASGIApp:
+    dialect = _to_dialect(settings)
     inner: ASGIApp = create_simulator()
     if settings.upstream is not None:
         inner = Upstream(
@@ -91,6 +117,9 @@ def _create_middleware(settings: Settings) -> ASGIApp:
             reuse_connections=dialect.keeps_connections,
         )
     observers: list[OnExchange] = [log_exchange]
+    if inspector is not None:
+        inner = inspector.tap(inner)
+        observers.append(inspector.observe)
     metrics = load("chatcompat.prometheus").PrometheusMetrics() if settings.metrics else None
     if metrics is not None:
         observers.append(metrics)
@@ -120,6 +149,20 @@ def load(module: str) -> Any:
         return import_module(module)
     except ModuleNotFoundError as error:
         sys.exit(f"chatcompat: {error}")
+
+
+class InspectorBeside:
+    """Serves the inspector's pages. Passes all other requests to the app."""
+
+    def __init__(self, app: ASGIApp, pages: ASGIApp) -> None:
+        self._app = app
+        self._pages = pages
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request. The inspector's own are not logged, but the requests that it runs are."""
+        path = route_path(scope) if scope["type"] == "http" else ""
+        is_page = path == INSPECTOR_PATH or path.startswith(f"{INSPECTOR_PATH}/")
+        await (self._pages if is_page else self._app)(scope, receive, send)
 
 
 class Healthy:

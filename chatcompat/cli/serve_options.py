@@ -71,9 +71,24 @@ def check_settings(settings: Settings, host: str, root_path: str) -> None:
 
 
 def check_workers(settings: Settings, workers: int) -> None:
-    """Several workers need a folder for their metrics."""
+    """Several workers need a folder for their metrics, and have no common inspector."""
     if settings.metrics and workers > 1 and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         exit_with("--metrics with --workers: set PROMETHEUS_MULTIPROC_DIR to an empty directory")
+    if settings.inspect and workers > 1:
+        exit_with("--inspect with --workers: the inspector shows the exchanges of one process. Leave out --workers")
+
+
+def check_inspector(settings: Settings, host: str) -> None:
+    """The inspector has no access control, so other machines get it only if the command says so."""
+    if settings.inspect_anywhere and not settings.inspect:
+        exit_with("--inspect-anywhere needs --inspect")
+    if not settings.inspect or settings.inspect_anywhere:
+        return
+    if not load("chatcompat.inspector.guard").is_loopback(host):
+        exit_with(
+            f"--inspect with --host {host[:100]}: the inspector would be open to other machines. "
+            "Listen on 127.0.0.1, or allow that with --inspect-anywhere"
+        )
 
 
 def check_tls(certificate: Path | None, key: Path | None, password: str | None) -> None:

@@ -1,0 +1,466 @@
+"""Each line of a messages request has its true source, its fate and the reason."""
+
+import json
+import re
+from copy import deepcopy
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+
+import chatcompat.request
+from chatcompat import Dialect, InvalidRequest, translate
+from chatcompat.dialect import NATIVE_2026
+from chatcompat.inspector.reasons import REASONS, UNKNOWN
+from chatcompat.inspector.report import MAX_FIELDS, MAX_LINES, MAX_TEXT, reason, to_report
+from chatcompat.inspector.sources import DEFAULT
+from chatcompat.request.fields import FATES, Mapped
+from tests.inspector.service import inspector, report
+from tests.request.test_golden_requests import GOLDEN, NAMES, expected
+from tests.strategies.requests import any_requests, as_body, taken_requests
+from tests.vendor import Json
+
+EXAMPLES = json.loads((files("chatcompat.inspector") / "static" / "examples.json").read_bytes())
+CASES = [(example["name"], json.dumps(example["request"]).encode(), Dialect(), None) for example in EXAMPLES] + [
+    (name, (GOLDEN / f"{name}.chat.json").read_bytes(), Dialect(**expected(name).get("dialect", {})), expected(name))
+    for name in NAMES
+]
+PARAMETERS = pytest.mark.parametrize(
+    ("body", "dialect", "expect"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
+)
+CHAT: Json = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
+
+
+def described(body: bytes, dialect: Dialect, expect: Json | None) -> tuple[Any, list[Any], list[Any]]:
+    translation = translate(body, dialect=dialect, version=(expect or {}).get("version"))
+    made = to_report(body, translation.body, translation.ignored, [])
+    return json.loads(translation.body), made.lines, made.fields
+
+
+def steps(path: str) -> list[str | int]:
+    """`a[0].b` as `a`, 0 and `b`. Names with a point or a bracket are not in these cases."""
+    found = re.findall(r"([^.\[\]]+)|\[(\d+)\]", path)
+    return [name or int(index) for name, index in found]
+
+
+def at(value: Any, path: str) -> Any:
+    """The value at a path, or None."""
+    for step in steps(path):
+        try:
+            value = value[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return value
+
+
+def without(value: Any, path: str) -> Any:
+    value = deepcopy(value)
+    *before, last = steps(path)
+    inside = value
+    for step in before:
+        inside = inside[step]
+    del inside[last]
+    return value
+
+
+def fields(**more: Any) -> dict[str, tuple[str, str]]:
+    """The fates and reasons of the fields of a request, by path."""
+    found = report(json.dumps(CHAT | more).encode())["fields"]
+    return {field["path"]: (field["fate"], field["why"]) for field in found}
+
+
+# ---------------------------------------------------------------- sources
+
+
+@PARAMETERS
+def test_each_line_has_a_source_or_is_a_default(body: bytes, dialect: Dialect, expect: Json | None) -> None:
+    chat = json.loads(body)
+    native, lines, _ = described(body, dialect, expect)
+    assert json.loads("\n".join(line.text for line in lines)) == native
+    for line in lines:
+        assert line.sources or line.fate == "added" or not line.path, line
+        assert line.fate != "added" or (line.why and not line.sources), line
+        for source in line.sources:
+            assert at(chat, source) is not None, line
+
+
+# Without these the same is sent where they say what is taken anyhow: an empty object, a tool that only a call names.
+TAKEN_ANYHOW = re.compile(r".*\.(?:arguments|parameters|additionalProperties|ttl)|tools(?:\[\d+\])?")
+
+
+@PARAMETERS
+def test_without_its_source_a_line_is_another_or_gone(body: bytes, dialect: Dialect, expect: Json | None) -> None:
+    chat = json.loads(body)
+    native, lines, _ = described(body, dialect, expect)
+    for source in {source for line in lines for source in line.sources if not source.endswith(".type")}:
+        left = json.dumps(without(chat, source)).encode()
+        try:
+            made = json.loads(translate(left, dialect=dialect, version=(expect or {}).get("version")).body)
+        except InvalidRequest:
+            continue
+        same = [line.path for line in lines if source in line.sources and at(made, line.path) == at(native, line.path)]
+        # An item that is left out of a list has the next in its place.
+        same = [path for path in same if made.get(steps(path)[0]) == native[steps(path)[0]]]
+        assert not same or (expect is not None and TAKEN_ANYHOW.fullmatch(source)), (source, same)
+
+
+@PARAMETERS
+def test_text_and_names_come_from_where_they_are(body: bytes, dialect: Dialect, expect: Json | None) -> None:
+    """Texts that the translation makes longer or shorter still share most of their words."""
+    chat = json.loads(body)
+    native, lines, _ = described(body, dialect, expect)
+    for line in lines:
+        value = at(native, line.path)
+        if not (isinstance(value, str) and line.sources and line.path.endswith((".text", ".content", ".user_id"))):
+            continue
+        source = at(chat, line.sources[0])
+        if isinstance(source, str):
+            plain = value.removeprefix("<system>\n").removesuffix("\n</system>")
+            assert source.strip() in plain or plain in source or value.startswith("sha256_"), line
+
+
+@settings(max_examples=40)
+@given(taken_requests() | any_requests())
+def test_any_request_that_is_translated_is_described(request: Json) -> None:
+    answer = json.loads(inspector().translate(as_body(request)))
+    if answer["refusal"] is not None:
+        return
+    made = answer["report"]
+    assert made["lines"][1]["text"] == "{"
+    assert {line["fate"] for line in made["lines"]} <= {"mapped", "adjusted", "added"}
+    assert [line for line in made["lines"] if line["path"] and not (line["sources"] or line["fate"] == "added")] == []
+    assert {field["path"] for field in made["fields"]} >= {"model", "messages"}
+
+
+def test_results_find_their_message_in_any_order() -> None:
+    body = (GOLDEN / "parallel-results-out-of-order-with-text-between.chat.json").read_bytes()
+    sources = {line["path"]: line["sources"] for line in report(body)["lines"]}
+    assert sources["messages[2]"] == ["messages[2]", "messages[3]", "messages[4]", "messages[5]"]
+    assert sources["messages[2].content[0].content"] == ["messages[5].content"]
+    assert sources["messages[2].content[1].content"] == ["messages[3].content"]
+
+
+CALL = {"type": "function", "id": "c1", "function": {"name": "f", "arguments": "{}"}}
+THOUGHT = {"type": "reasoning.text", "text": "hm", "signature": "c2ln", "format": "anthropic-claude-v1", "index": 0}
+BY_PART: list[tuple[str, list[Json], dict[str, str]]] = [
+    (
+        "images by their URL, in any order",
+        [{"role": "user", "content": [{"type": "image_url", "image_url": f"https://a.example/{n}"} for n in "ab"]}],
+        {"messages[0].content[1].source.url": "messages[0].content[1].image_url"},
+    ),
+    (
+        "a file by its data",
+        [{"role": "user", "content": [{"type": "file", "file": {"filename": "a.pdf", "file_data": "JVBERi0xLjQ="}}]}],
+        {
+            "messages[0].content[0].source.data": "messages[0].content[0].file.file_data",
+            "messages[0].content[0].title": "messages[0].content[0].file.filename",
+        },
+    ),
+    (
+        "a file by its id",
+        [{"role": "user", "content": [{"type": "file", "file": {"file_id": "file_1"}}]}],
+        {"messages[0].content[0].source.file_id": "messages[0].content[0].file.file_id"},
+    ),
+    (
+        "native blocks",
+        [
+            {"role": "user", "content": [{"type": "text", "text": "hi"}]},
+            {"role": "assistant", "content": [{"type": "tool_use", "id": "t1", "name": "f", "input": {"a": 1}}]},
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": "said"}]},
+        ],
+        {
+            "messages[1].content[0].input.a": "messages[1].content[0].input.a",
+            "messages[2].content[0].content": "messages[2].content[0].content",
+        },
+    ),
+    (
+        "a document in the native shape",
+        [
+            {
+                "role": "user",
+                "content": [{"type": "document", "source": {"type": "url", "url": "https://a.example/a.pdf"}}],
+            }
+        ],
+        {"messages[0].content[0].source.url": "messages[0].content[0].source.url"},
+    ),
+    (
+        "a search result",
+        [
+            {
+                "role": "user",
+                "content": [
+                    {
+                        "type": "search_result",
+                        "source": "s",
+                        "title": "t",
+                        "content": [{"type": "text", "text": "found"}],
+                    }
+                ],
+            }
+        ],
+        {"messages[0].content[0].title": "messages[0].content[0].title"},
+    ),
+    (
+        "signed thinking, and a call of legacy functions",
+        [
+            {"role": "user", "content": "hi"},
+            {"role": "assistant", "reasoning_details": [THOUGHT], "function_call": {"name": "f", "arguments": "{}"}},
+            {"role": "function", "name": "f", "content": "said"},
+        ],
+        {
+            "messages[1].content[0].thinking": "messages[1].reasoning_details[0]",
+            "messages[1].content[1].input": "messages[1].function_call.arguments",
+            "messages[2].content[0].content": "messages[2].content",
+        },
+    ),
+    (
+        "signed thinking as a part",
+        [
+            {"role": "user", "content": "hi"},
+            {
+                "role": "assistant",
+                "content": [
+                    {"type": "thinking", "thinking": "hm", "signature": "c2ln"},
+                    {"type": "text", "text": "so"},
+                ],
+            },
+            {"role": "user", "content": "go"},
+        ],
+        {"messages[1].content[0].signature": "messages[1].content[0].signature"},
+    ),
+    (
+        "thinking of other gateways",
+        [
+            {"role": "user", "content": "hi"},
+            {
+                "role": "assistant",
+                "content": "so",
+                "thinking_blocks": [{"type": "thinking", "thinking": "hm", "signature": "c2ln"}],
+            },
+            {"role": "user", "content": "go"},
+        ],
+        {"messages[1].content[0].signature": "messages[1].thinking_blocks[0].signature"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("messages", "expected"), [case[1:] for case in BY_PART], ids=[case[0] for case in BY_PART])
+def test_each_kind_of_part_finds_its_own(messages: list[Json], expected: dict[str, str]) -> None:
+    lines = report(json.dumps(CHAT | {"messages": messages}).encode())["lines"]
+    sources = {line["path"]: line["sources"] for line in lines}
+    assert {path: sources[path] for path in expected} == {path: [source] for path, source in expected.items()}
+
+
+def test_tools_of_each_kind_find_their_own() -> None:
+    tools = [
+        {"type": "custom", "custom": {"name": "free text!", "description": "d"}},
+        {"type": "web_fetch_20250910", "name": "web_fetch"},
+        {"type": "function", "name": "flat", "parameters": {"type": "object", "properties": {}}},
+    ]
+    body = json.dumps(CHAT | {"tools": tools, "web_search_options": {}}).encode()
+    lines = report(body, Dialect(web_search="web_search_20250305"))["lines"]
+    sources = {line["path"]: line["sources"] for line in lines}
+    assert [sources[f"tools[{index}].name"] for index in range(4)] == [
+        ["tools[0].custom.name"],
+        ["tools[1].name"],
+        ["tools[2].name"],
+        ["web_search_options"],
+    ]
+    assert sources["tools[2].input_schema"] == ["tools[2].parameters"]
+
+
+def test_of_two_equal_texts_each_has_its_own_source() -> None:
+    said = [{"role": role, "content": "ok"} for role in ("user", "assistant", "user")]
+    lines = report(json.dumps(CHAT | {"messages": said}).encode())["lines"]
+    sources = {line["path"]: line["sources"] for line in lines}
+    assert [sources[f"messages[{index}].content"] for index in range(3)] == [
+        [f"messages[{index}].content"] for index in range(3)
+    ]
+
+
+def test_what_the_dialect_adds_is_its_default() -> None:
+    body = json.dumps({"model": "m", "messages": CHAT["messages"], "reasoning_effort": "low"}).encode()
+    lines = {
+        line["path"]: line
+        for line in report(body, Dialect(display="summarized", prefix_mismatch="drop_block"))["lines"]
+    }
+    for path in ("max_tokens", "thinking.display", "thinking.block_binding", "anthropic-version", "anthropic-beta"):
+        assert (lines[path]["fate"], lines[path]["sources"], lines[path]["why"]) == ("added", [], DEFAULT)
+    assert lines["thinking.budget_tokens"]["sources"] == ["reasoning_effort"]
+
+
+def test_our_own_cache_marks_are_the_dialects() -> None:
+    body = json.dumps(CHAT | {"messages": [{"role": "user", "content": "hi " * 9_000}]}).encode()
+    marks = [line for line in report(body, NATIVE_2026)["lines"] if "cache_control" in line["path"]]
+    assert marks
+    assert {line["fate"] for line in marks} == {"added"}
+
+
+def test_a_mark_comes_from_the_part_the_message_or_the_options() -> None:
+    mark = {"type": "ephemeral"}
+    parts = [{"type": "text", "text": "a", "cache_control": mark}, {"type": "text", "text": "b"}]
+    messages = [{"role": "user", "content": parts, "cache_control": mark}]
+    lines = report(json.dumps(CHAT | {"messages": messages}).encode())["lines"]
+    sources = {line["path"]: line["sources"] for line in lines}
+    assert sources["messages[0].content[0].cache_control"] == ["messages[0].content[0].cache_control"]
+    assert sources["messages[0].content[1].cache_control"] == ["messages[0].cache_control"]
+
+
+def test_a_tool_that_asks_for_json_comes_from_the_format() -> None:
+    body = json.dumps(
+        CHAT
+        | {"response_format": {"type": "json_object"}, "tool_choice": "auto"}
+        | {"tools": [{"type": "function", "function": {"name": "f"}}]}
+    ).encode()
+    sources = {line["path"]: line["sources"] for line in report(body)["lines"]}
+    assert sources["tools[0].name"] == ["tools[0].function.name"]
+    assert sources["tools[1].name"] == ["response_format"]
+    assert sources["tool_choice"] == ["response_format"]
+
+
+def test_an_instruction_of_ours_comes_from_the_format() -> None:
+    body = json.dumps(CHAT | {"response_format": {"type": "json_object"}}).encode()
+    sources = {line["path"]: line["sources"] for line in report(body, Dialect(forced_tools=False))["lines"]}
+    assert sources["system[0].text"] == ["response_format"]
+
+
+# ---------------------------------------------------------------- fates
+
+
+def test_the_fate_and_the_reason_are_those_of_the_table() -> None:
+    found = fields(seed=1, n=1, store=None, stop="x", stream_options={"include_usage": True}, stream=True)
+    assert found["seed"] == ("ignored", "no native field")
+    assert found["stop"] == ("mapped", "stop_sequences")
+    assert found["n"] == ("neutral", "this value changes nothing")
+    assert found["store"] == ("neutral", "null means not set")
+    assert found["stream_options"] == ("mapped", "a last chunk with the usage")
+    assert "odd" not in fields(odd=None)  # says nothing, so nothing is lost
+
+
+def test_a_value_that_is_sent_changed_is_adjusted() -> None:
+    made = report(json.dumps(CHAT | {"temperature": 1.5}).encode())
+    (line,) = [line for line in made["lines"] if line["path"] == "temperature"]
+    assert (line["text"], line["fate"]) == ('"temperature": 1.0', "adjusted")
+    assert line["why"] == "temperature, capped at the dialect's maximum"
+    assert fields(temperature=1.5)["temperature"][0] == "adjusted"
+    assert fields(temperature=0.5)["temperature"][0] == "mapped"
+
+
+def test_a_mapped_field_that_cannot_be_sent_is_ignored() -> None:
+    fate, why = fields(temperature=0.2, reasoning_effort="low", max_tokens=9_000)["temperature"]
+    assert (fate, why) == ("ignored", "not in this request; usually temperature, capped at the dialect's maximum")
+
+
+def test_of_several_places_only_the_changed_ones_are_named() -> None:
+    tools = [
+        {
+            "type": "function",
+            "function": {"name": name, "parameters": {"type": "object", "properties": {"n": schema}}, "strict": True},
+        }
+        for name, schema in (("a", {"type": "integer", "minimum": 1}), ("b", {"type": "integer"}))
+    ]
+    tools[1]["function"]["parameters"]["additionalProperties"] = False  # type: ignore[index]
+    made = report(json.dumps(CHAT | {"tools": tools}).encode())
+    (field,) = [field for field in made["fields"] if field["path"] == "tools[].function.parameters"]
+    assert (field["fate"], field["places"]) == ("adjusted", ["tools[0].function.parameters"])
+    adjusted = {line["sources"][0] for line in made["lines"] if line["fate"] == "adjusted"}
+    assert all(source.startswith("tools[0].") for source in adjusted)
+
+
+def test_an_unknown_field_is_ignored_at_its_place() -> None:
+    message = {"role": "user", "content": "hi", "mood": "good"}
+    made = report(json.dumps(CHAT | {"messages": [message], "odd.name": 1}).encode())
+    found = {field["path"]: field for field in made["fields"]}
+    assert (found["messages[].mood"]["why"], found["messages[].mood"]["places"]) == (UNKNOWN, ["messages[0].mood"])
+    assert found["odd.name"]["fate"] == "ignored"
+
+
+def test_a_first_turn_that_is_added_adjusts_the_role() -> None:
+    made = report(
+        json.dumps(CHAT | {"messages": [{"role": "assistant", "content": "hello"}, *CHAT["messages"]]}).encode()
+    )
+    found = {field["path"]: field["fate"] for field in made["fields"]}
+    assert found["messages[0].role"] == "adjusted"
+    assert made["lines"][5]["why"] == "added: the first turn must be the user's"
+
+
+def test_a_model_that_has_an_alias_is_adjusted() -> None:
+    made = report(json.dumps(CHAT).encode(), model_aliases={"m": "caicaini/auto"})
+    (line,) = [line for line in made["lines"] if line["path"] == "model"]
+    assert (line["text"], line["fate"], line["why"]) == (
+        '"model": "caicaini/auto",',
+        "adjusted",
+        "an alias of this server",
+    )
+
+
+def test_a_refusal_has_the_reason_of_the_table() -> None:
+    answer = json.loads(inspector().translate(json.dumps(CHAT | {"modalities": ["audio"]}).encode()))
+    refusal = answer["refusal"]
+    assert (refusal["status"], refusal["param"], refusal["code"]) == (400, "modalities", "unsupported_parameter")
+    assert refusal["why"] == "replies are text"
+    assert json.loads(inspector().translate(b"{"))["refusal"] == {
+        "status": 400,
+        "message": "The request is not valid JSON.",
+        "param": None,
+        "code": "invalid_json",
+        "why": "",
+    }
+
+
+def test_strict_mode_refuses_here_too() -> None:
+    answer = json.loads(inspector(strict=True).translate(json.dumps(CHAT | {"seed": 1}).encode()))
+    assert answer["refusal"]["param"] == "seed"
+
+
+def test_each_path_that_is_reported_has_a_reason() -> None:
+    """The paths are read from the code, so that a new one is not forgotten."""
+    code = "".join(path.read_text() for path in Path(chatcompat.request.__path__[0]).glob("*.py"))
+    told = set(re.findall(r'ignored(?:\.append\(| \+= \[)f?"([a-z_.\[\]]+)"', code))
+    assert len(told) > 30
+    assert {path for path in told if reason(path) == UNKNOWN} == set()
+    assert all(REASONS.values())
+
+
+def test_each_field_has_the_fate_of_the_table() -> None:
+    assert {name for name in FATES if reason(name) == UNKNOWN} == set()
+    assert all(isinstance(FATES[name], Mapped) or reason(name) == FATES[name].why for name in FATES)  # type: ignore[union-attr]
+
+
+# ---------------------------------------------------------------- bounds
+
+
+def test_a_long_text_is_cut_and_says_so() -> None:
+    lines = report(json.dumps(CHAT | {"messages": [{"role": "user", "content": "x" * 5_000}]}).encode())["lines"]
+    (line,) = [line for line in lines if line["path"] == "messages[0].content"]
+    assert len(line["text"]) < MAX_TEXT + 50
+    assert line["text"].endswith("more characters")
+
+
+def test_what_would_not_be_seen_is_written_as_an_escape() -> None:
+    said = "a\u202eb\u200bc\u0007\ud83d\ude00"
+    lines = report(json.dumps(CHAT | {"messages": [{"role": "user", "content": said}]}).encode())["lines"]
+    (line,) = [line for line in lines if line["path"] == "messages[0].content"]
+    assert line["text"] == '"content": "a\\u202eb\\u200bc\\u0007\U0001f600"'
+
+
+def test_numbers_are_shown_as_they_are_sent() -> None:
+    schema = b'{"type":"object","properties":{"n":{"const":1.50e3}}}'
+    tool = b'{"type":"function","function":{"name":"f","parameters":%b}}' % schema
+    body = b'{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"hi"}],"tools":[%b]}' % tool
+    sent = translate(body).body
+    (line,) = [line for line in report(body)["lines"] if line["path"].endswith(".const")]
+    assert line["text"].removeprefix('"const": ').encode() in sent
+
+
+def test_a_large_request_has_a_bounded_report() -> None:
+    said = [{"role": "user" if index % 2 == 0 else "assistant", "content": f"{index}"} for index in range(1_001)]
+    said[0]["name"] = "ann"
+    made = report(json.dumps(CHAT | {"messages": said, "temperature": 1.5, "seed": 1}).encode())
+    assert made["more"]
+    assert len(made["lines"]) == MAX_LINES + 1  # and a header
+    assert len(made["fields"]) <= MAX_FIELDS
+    found = {field["path"]: field["fate"] for field in made["fields"]}
+    assert (found["temperature"], found["seed"]) == ("adjusted", "ignored")
