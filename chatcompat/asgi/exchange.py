@@ -146,8 +146,7 @@ class Exchange:
             piece, more_body = bytes(message.get("body", b"")), message.get("more_body", False)
             stream = self._stream
             if stream is None:
-                answer = self._collect(piece, more_body)
-                if answer is not None:
+                if (answer := self._collect(piece, more_body)) is not None:
                     await self._answer(answer)
                 return
             if stream.ended:
@@ -169,17 +168,13 @@ class Exchange:
             else:
                 await self._forward(stream, out, more_body)
         elif kind == "http.response.start":
-            refusal = self._take_start(message)
-            if refusal is not None:
+            if (refusal := self._take_start(message)) is not None:
                 await self._answer(refusal)
         elif kind != "http.response.trailers":  # trailers describe the original body
             await self._client.send(message)
 
     def _take_start(self, message: Message) -> Answer | None:
-        """Choose how to read the body, by its actual type, not the requested one. A second start is dropped.
-
-        Returns the client's reply if the start is invalid.
-        """
+        """Choose how to read the body, by its actual type. A second start is dropped, an invalid one answered."""
         if self._status or self._phase is Phase.DONE:
             return None
         status, headers = message["status"], lowered(message.get("headers", ()))
@@ -269,10 +264,10 @@ class Exchange:
         """Send a complete reply."""
         if answer.stream is not None:
             await self._begin_stream(answer.stream)
-        elif answer.summary.said is None:  # nothing to keep
+        if answer.stream is None and answer.summary.said is None:  # nothing to keep
             await self._reply(answer)
-            return
-        await self._finish(answer)
+        else:
+            await self._finish(answer)
 
     async def _finish(self, answer: Answer) -> None:
         """Keep the thinking, then send the reply or the end of the stream.
@@ -302,8 +297,7 @@ class Exchange:
         elif failure is None or isinstance(failure, InvalidReply):  # an inner app may raise one itself
             await self.fail(failure or incomplete_reply())
         else:
-            error = to_error_reply(500, "The messages service failed.", "server_error")
-            await self._answer(to_answer(error))
+            await self._answer(to_answer(to_error_reply(500, "The messages service failed.", "server_error")))
 
     async def _reply(self, answer: Answer) -> None:
         self._task_scope.set_timeout(math.inf)
