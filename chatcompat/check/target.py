@@ -37,9 +37,7 @@ def choose(rules: tuple[Rule, ...], only: list[str], *, has_origin: bool = False
     if unknown := [name for name in only if name not in known]:
         raise CannotRun(f"no such rule: {quote(', '.join(unknown))}. `chatcompat check --list` prints all rules.")
     if not has_origin and (missing := [rule.id for rule in rules if rule.needs_origin and rule.id in only]):
-        raise CannotRun(
-            f"{', '.join(missing)} needs an origin: `chatcompat check --cors ORIGIN`, such as https://app.example."
-        )
+        raise CannotRun(f"{', '.join(missing)} needs an origin. Pass one with --cors, such as https://app.example.")
     return [rule for rule in rules if (not only or rule.id in only) and (has_origin or not rule.needs_origin)]
 
 

@@ -25,6 +25,7 @@ REASONS: dict[str, str] = {
     "messages[].content[].prompt_cache_breakpoint.ttl": "an hour is the longest",
     "messages[].content[].source.data": "the bytes tell another type",
     "messages[].content[].thinking": _THINKING,
+    "messages[].content[].toolset_name": "a result has the toolset of its call",
     "messages[].name": _NO_FIELD,
     "messages[].reasoning_content": "text without a signature is not sent back",
     "messages[].reasoning_details": _THINKING,

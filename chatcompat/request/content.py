@@ -94,8 +94,7 @@ def to_unmarked_blocks(
                 continue
             case _:
                 assert_never(part)
-        mark = to_mark(part, context) if isinstance(part, TextPart | ImagePart | FilePart) else part.cache_control
-        if mark is not None:
+        if (mark := to_mark(part, context)) is not None:
             marks.append((len(blocks) - 1, mark))
     return blocks, marks
 

@@ -59,7 +59,7 @@ class RequestContext:
             msgspec.convert(mark, CacheControl)
         except msgspec.ValidationError:
             raise InvalidRequest(
-                'Expected {"type": "ephemeral"}, with a "ttl" of "5m" or "1h" or without.',
+                'Send {"type": "ephemeral"}, with a "ttl" of "5m" or "1h" or without.',
                 param=f"{path}.cache_control",
                 code="invalid_value",
             ) from None

@@ -23,7 +23,7 @@ def check_free_json(chat: ChatCompletionRequest, native_tools: dict[int, Raw], b
         left -= len(source) if isinstance(source, str) else memoryview(source).nbytes
         if left < 0:
             raise InvalidRequest(
-                f"Expected at most {bound} bytes in all schemas, arguments and native tools.",
+                f"Send at most {bound} bytes in all schemas, arguments and native tools together.",
                 param=path,
                 code="json_too_large",
             )

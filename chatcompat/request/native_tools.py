@@ -32,8 +32,9 @@ def take_native_tools(body: bytes) -> tuple[bytes, dict[int, Raw]]:
 
     `body` must be well-formed JSON. Leaves `tools` alone if it is not a list: the decoder of the request reports it.
     """
+    listed = _decode_tools(body).tools
     try:
-        tools = decode_raw_list(_decode_tools(body).tools)
+        tools = decode_raw_list(listed)
     except DECODE_ERRORS:
         return body, {}
     native = {index: tool for index, tool in enumerate(tools) if _is_native(tool)}

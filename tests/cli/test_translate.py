@@ -174,7 +174,7 @@ def test_a_count_that_fails_is_the_error_that_a_client_gets(arguments: list[str]
 def test_a_refused_request_is_not_counted() -> None:
     status, out, stderr = run(chat(temperature=9), "--count", "--upstream", "http://127.0.0.1:1")
     assert (status, out, len(stderr)) == (1, b"", 1)
-    assert "(at temperature)" in stderr[0]
+    assert "temperature: Send a number" in stderr[0]
 
 
 @pytest.mark.parametrize("key", ["", "line\nbreak", "caf\u00e9"])

@@ -251,6 +251,7 @@ def test_what_is_not_run_is_known() -> None:
     not_run = {(name, one.not_run) for name, page in PAGES.items() for one in snippets(page) if one.not_run}
     assert not_run == {
         ("README.md", "runs this test"),
+        ("caching.md", "a test compares each row with the command"),
         ("clients.md", "makes seven environments; CI runs it"),
         ("commands.md", "asks a remote service; tests/cli/test_translate.py does so with one of its own"),
         ("commands.md", "runs pytest within pytest; tests/check/test_pytest_plugin.py does so"),

@@ -107,7 +107,9 @@ def test_the_whole_request_is_shown_and_can_be_edited(page: Page) -> None:
 def test_a_refused_request_says_why_and_where(page: Page) -> None:
     type_in(page, modalities=["audio"])
     refusal = page.locator("#refusal")
-    expect(refusal).to_contain_text("refused 400 \u00b7 Not supported: replies are text. at modalities")
+    expect(refusal).to_contain_text(
+        "refused 400 \u00b7 modalities: Not supported: replies are text. Leave it out. at modalities"
+    )
     expect(page.locator("#lines")).to_have_class(re.compile("stale"))
     expect(page.locator("#backdrop > .refused").first).to_contain_text("modalities")
     page.fill("#request", "{")
@@ -177,7 +179,9 @@ def test_a_new_run_takes_the_place_of_one_that_goes_on(page: Page) -> None:
 def test_a_refused_run_shows_the_error(page: Page) -> None:
     type_in(page, modalities=["audio"])
     run(page)
-    expect(page.locator("#answer .problem")).to_have_text("Not supported: replies are text. (unsupported_parameter)")
+    expect(page.locator("#answer .problem")).to_have_text(
+        "modalities: Not supported: replies are text. Leave it out. (unsupported_parameter)"
+    )
     expect(page.locator("#timeline")).to_contain_text("HTTP 400")
     expect(page.locator("#facts")).not_to_contain_text("credits")
 

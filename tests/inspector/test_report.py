@@ -403,7 +403,7 @@ def test_a_refusal_has_the_reason_of_the_table() -> None:
     assert refusal["why"] == "replies are text"
     assert json.loads(inspector().translate(b"{"))["refusal"] == {
         "status": 400,
-        "message": "The request is not valid JSON.",
+        "message": "The request is not valid JSON. Send a JSON object.",
         "param": None,
         "code": "invalid_json",
         "why": "",

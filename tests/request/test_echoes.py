@@ -158,6 +158,8 @@ def test_a_place_is_named_as_far_as_it_is_plain(path: str, param: str) -> None:
 # The values that messages of `InvalidRequest` may interpolate, and why none is the client's text. Add new ones here.
 INTERPOLATED = {
     "count": "a count",
+    "PATH": "a path of our own",
+    "'POST' if is_post else 'GET'": "a method of our own",
     "name": "a plural of our own",
     "message": "a sentence of our own about a schema or a type",
     "word": "a keyword of JSON schema",

@@ -221,7 +221,7 @@ def test_memory_is_bounded_and_what_was_used_last_is_kept() -> None:
 TOOLS = [tool("a", **{f"p{number}": {"type": "string"} for number in range(200)})]
 MARKED_TOOLS = [{**TOOLS[0], **MARK}]
 BASE: Json = {"tools": MARKED_TOOLS, "system": system(), "tool_choice": {"type": "auto"}}
-FORMAT = {"format": {"type": "json_schema", "schema": {"type": "object"}}}
+FORMAT = {"format": {"type": "json_schema", "schema": {"type": "object", "additionalProperties": False}}}
 IMAGE = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PIXEL}}
 
 # Each change, and what is read in spite of it: all, up to the system prompt, up to the tools, or nothing.

@@ -60,11 +60,6 @@ def test_a_tool_with_a_schema_of_its_own_gets_that() -> None:
     assert given(asks(WANTED), tools=[OPEN | {"input_schema": OTHER}]) == {"other": True}
 
 
-def test_an_open_format_gets_what_the_prompt_describes() -> None:
-    form = {"type": "json_schema", "schema": {"type": "object"}}
-    assert json.loads(said(ask(asks(WANTED), output_config={"format": form}))) == EXAMPLE
-
-
 def test_a_code_block_has_the_json_where_the_user_wants_one() -> None:
     assert (
         said(ask("Answer in a ```json codeblock.", system=asks(WANTED)))
