@@ -37,7 +37,7 @@ from chatcompat.record import ExchangeRecord
 from chatcompat.reply.stream import ChunkStream
 from chatcompat.reply.summary import ReplySummary
 from chatcompat.reply.turn_keys import Turn
-from chatcompat.wire.decode import incomplete_reply, incomplete_stream, silent_for_too_long, too_large_reply
+from chatcompat.wire.invalid_reply import incomplete_reply, incomplete_stream, silent_for_too_long, too_large_reply
 
 EVENT_STREAM: Final = b"text/event-stream"
 _MIN_STATUS, _MAX_STATUS = 200, 599  # of a final response (RFC 9110, section 15)

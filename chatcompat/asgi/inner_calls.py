@@ -6,7 +6,7 @@ from anyio.lowlevel import checkpoint
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chatcompat.asgi.exchange import Exchange
-from chatcompat.wire.decode import too_large_reply
+from chatcompat.wire.invalid_reply import too_large_reply
 
 _ROUNDS: Final = 8
 """Turns of the event loop that other tasks get. An app that never waits would give them none."""

@@ -12,7 +12,7 @@ from chatcompat.asgi.limits import Limits
 from chatcompat.errors import InvalidReply
 from chatcompat.reply.pause_turn import PausedTurn, StreamPart, continued_body, not_continued
 from chatcompat.reply.usage import readable_usage
-from chatcompat.wire.decode import too_large_event
+from chatcompat.wire.invalid_reply import too_large_event
 
 _OK: Final = 200
 

@@ -31,8 +31,8 @@ from chatcompat.reply.text_digest import KeptText
 from chatcompat.reply.turn_keys import SaidTurn
 from chatcompat.reply.usage import to_chat_usage
 from chatcompat.wire.chat_reply import Annotation, CitedSpan
-from chatcompat.wire.decode import too_large_reply
 from chatcompat.wire.ids import UniqueIds, to_chat_id
+from chatcompat.wire.invalid_reply import too_large_reply
 from chatcompat.wire.message_reply import (
     Block,
     Citation,

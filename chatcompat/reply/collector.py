@@ -7,7 +7,8 @@ from chatcompat.reply.errors import status_of, to_chat_error
 from chatcompat.reply.message_reader import MessageReader, write_message
 from chatcompat.reply.stream import StreamError
 from chatcompat.reply.summary import ReplySummary
-from chatcompat.wire.decode import incomplete_stream, read_events
+from chatcompat.wire.decode import read_events
+from chatcompat.wire.invalid_reply import incomplete_stream
 from chatcompat.wire.message_reply import Message
 from chatcompat.wire.sse import MAX_EVENT_BYTES, EventDecoder
 

@@ -10,7 +10,8 @@ from chatcompat.reply.context import ReplyContext
 from chatcompat.reply.errors import status_of, to_chat_error, to_stream_error
 from chatcompat.reply.message_reader import MessageReader, write_message
 from chatcompat.reply.summary import ReplySummary
-from chatcompat.wire.decode import StreamEvent, decode_message, incomplete_stream, read_events
+from chatcompat.wire.decode import StreamEvent, decode_message, read_events
+from chatcompat.wire.invalid_reply import incomplete_stream
 from chatcompat.wire.sse import MAX_EVENT_BYTES, EventDecoder, encode_data
 
 MAX_HELD_BYTES: Final = 32 * 1024 * 1024

@@ -15,8 +15,8 @@ from chatcompat.reply.context import ReplyContext
 from chatcompat.reply.summary import ReplySummary
 from chatcompat.reply.usage import to_chat_usage
 from chatcompat.wire.chat_reply import ReplyFunction, ReplyMessage, ReplyToolCall
-from chatcompat.wire.decode import FEW_BLOCKS
 from chatcompat.wire.ids import to_chat_id
+from chatcompat.wire.invalid_reply import FEW_BLOCKS
 from chatcompat.wire.message_reply import Usage
 from chatcompat.wire.utf8 import require_utf8
 

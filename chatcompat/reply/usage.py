@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from chatcompat.errors import DECODE_ERRORS, InvalidReply
-from chatcompat.wire.decode import MAX_USAGE_FIELDS, too_large_usage
+from chatcompat.wire.invalid_reply import MAX_USAGE_FIELDS, too_large_usage
 from chatcompat.wire.message_reply import Usage
 
 CHAT_SERVICE_TIERS: Final[dict[str, str]] = {"standard": "default", "priority": "priority"}

@@ -273,7 +273,7 @@ async def test_a_model_without_thinking_costs_no_store(wanted: Any) -> None:
 
 @pytest.mark.parametrize("seconds", [0, -1, math.nan])
 async def test_the_time_of_a_store_is_checked(seconds: float) -> None:
-    with pytest.raises(ValueError, match="store_timeout must be (above 0|a number)"):
+    with pytest.raises(ValueError, match=r"store_timeout must be (above 0|a number)"):
         ChatCompatMiddleware(Thinker(), store_timeout=seconds)
 
 

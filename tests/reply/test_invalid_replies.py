@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chatcompat import InvalidReply, translate
-from chatcompat.wire.decode import BLOCK_BYTES, FEW_BLOCKS, MAX_BLOCKS, MAX_USAGE_FIELDS
+from chatcompat.wire.invalid_reply import BLOCK_BYTES, FEW_BLOCKS, MAX_BLOCKS, MAX_USAGE_FIELDS
 from tests.reply.support import AS_JSON, CHAT, STREAMED, WITH_USAGE, Json, read_completion, translation
 from tests.vendor import chat_error, chat_sse
 

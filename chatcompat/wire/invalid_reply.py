@@ -1,0 +1,59 @@
+"""The errors for replies that are not whole, late or too large, and the limits that they name."""
+
+from typing import Final
+
+from chatcompat.errors import InvalidReply
+
+MAX_BLOCKS: Final = 16_384
+"""The highest number of blocks in a whole reply. No model has the tokens for so many, and each takes microseconds."""
+
+FEW_BLOCKS: Final = 1_024
+"""A reply may have so many blocks whatever their size. Those of a larger one must have `BLOCK_BYTES` on average."""
+
+BLOCK_BYTES: Final = 256
+"""Blocks that models send are larger: a call with its id and input, a text with its citation, a signature."""
+
+MAX_USAGE_FIELDS: Final = 1_000
+"""The highest number of fields in a usage. Services send about ten, and operators add some."""
+
+
+def check_blocks(count: int, size: int) -> None:
+    """Raise `InvalidReply` if a reply of `size` bytes has too many blocks. Each takes far longer than its decoding."""
+    if count > MAX_BLOCKS:
+        raise InvalidReply(f"The messages service sent a reply of more than {MAX_BLOCKS} blocks.")
+    if count > FEW_BLOCKS and size < count * BLOCK_BYTES:
+        raise InvalidReply(
+            f"The messages service sent more than {FEW_BLOCKS} blocks with less than {BLOCK_BYTES} bytes each."
+        )
+
+
+def incomplete_stream() -> InvalidReply:
+    """The error for a stream that ends before `message_stop`."""
+    return InvalidReply(
+        "The messages service ended its stream before the message was complete.", code="incomplete_stream"
+    )
+
+
+def incomplete_reply() -> InvalidReply:
+    """The error for a reply that ends early, or never begins."""
+    return InvalidReply("The messages service ended before its reply was complete.")
+
+
+def silent_for_too_long() -> InvalidReply:
+    """The error for a reply that does not begin or go on in time."""
+    return InvalidReply("The messages service was silent for too long.", code="timeout", status=504)
+
+
+def too_large_usage() -> InvalidReply:
+    """The error for a usage with too many fields."""
+    return InvalidReply(f"The messages service sent a usage of more than {MAX_USAGE_FIELDS} fields.")
+
+
+def too_large_event() -> InvalidReply:
+    """The error for an event that exceeds its size limit."""
+    return InvalidReply("The messages service sent an event that is too large.")
+
+
+def too_large_reply() -> InvalidReply:
+    """The error for a reply that exceeds its size limit."""
+    return InvalidReply("The messages service sent a reply that is too large.")
