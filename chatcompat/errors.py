@@ -32,7 +32,7 @@ class InvalidRequest(ChatCompatError):
     """
 
     def __init__(self, message: str, *, param: str | None = None, code: str | None = None, status: int = 400) -> None:
-        self.message = f"{param}: {message}" if param else message
+        self.message: str = f"{param}: {message}" if param else message
         super().__init__(self.message)
         self.param = param
         self.code = code

@@ -124,7 +124,7 @@ class PausedTurn:
 
     def __init__(self, *, max_bytes: int) -> None:
         self.content: list[Raw] = []
-        self.container = NULL
+        self.container: Raw = NULL
         self.usage: Usage = {}
         self.streams = False  # whether its first part was a stream
         self._message_id = NULL
