@@ -87,6 +87,9 @@ def structured_output() -> None:
 def abort() -> None:
     name, headers = observed()
     command = [COMMAND, "-m", "ours", USER]
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # what a shell starts with `&` ignores it, and its children too
     with subprocess.Popen(command, env=settings(OBSERVED_URL, headers), stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.read(1)
