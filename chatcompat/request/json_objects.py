@@ -26,9 +26,16 @@ def decode_with_surrogates(body: bytes) -> Any:
     return json.loads(body)
 
 
-def _keep_digits(digits: str) -> Raw:
-    """The digits of a number that is no integer, as the client wrote them. Integers always keep theirs."""
-    return Raw(digits)
+_encode = msgspec.json.Encoder().encode
+
+
+def _keep_digits(digits: str) -> float | Raw:
+    """A float if the encoder writes the same digits, else the digits: a `Raw` takes three times the memory of a float.
+
+    Integers always keep theirs.
+    """
+    number = float(digits)
+    return number if _encode(number) == digits.encode() else Raw(digits)
 
 
 decode_object: Final[Callable[[Raw | str], dict[str, Any]]] = msgspec.json.Decoder(
