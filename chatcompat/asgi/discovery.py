@@ -9,7 +9,6 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from hashlib import sha256
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import quote
 
@@ -33,6 +32,8 @@ from chatcompat.asgi.headers import (
 from chatcompat.asgi.http import hide_extensions
 from chatcompat.dialect import Dialect
 from chatcompat.errors import DECODE_ERRORS
+from chatcompat.reply.turn_keys import to_credential
+from chatcompat.wire.digests import blake2b
 
 _logger: Final = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ _NO_STEPS: Final = frozenset({"", ".", ".."})  # an id such as `../files` would 
 _NOT_ASKED: Final = NOT_POSTED | {b"accept"}
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
+_encode = msgspec.json.Encoder().encode
 
 Value = TypeVar("Value")
 
@@ -127,8 +129,8 @@ class Discovery:
             _logger.warning("The model id is not plain, so the dialect is the default one.")
             return base
         prefix = scope["path"].removesuffix(self._path)
-        credential = fields.get(b"authorization"), fields.get(b"x-api-key")
-        key = _digest(credential, fields.get(b"host"), prefix, model)
+        credential = to_credential(headers)
+        key = blake2b(_encode((credential, fields.get(b"host"), prefix, model)), digest_size=32).digest()
         found = self._find(key, base)
         if found is not None:
             return found
@@ -137,7 +139,7 @@ class Discovery:
                 await asked.wait()  # if the one who asked is cancelled, another one who waits asks again
         found = self._find(key, base)
         is_free = key not in self._pending and not wait.cancelled_caught
-        if found is None and is_free and self._may_ask(_digest(credential)):
+        if found is None and is_free and self._may_ask(credential):
             asks = to_inner_headers(headers, fields, dialect=base, version=base.version, length=0, left_out=_NOT_ASKED)
             found = await self._ask(key, model, base, self._to_question(prefix, model, asks, scope))
         return base if found is None else found
@@ -250,8 +252,3 @@ class _Answer:
             return _decode(self._body)
         except DECODE_ERRORS:
             raise ValueError("the answer is not a JSON object") from None
-
-
-def _digest(*parts: object) -> bytes:
-    """A key that tells nothing of the credential."""
-    return sha256(repr(parts).encode()).digest()

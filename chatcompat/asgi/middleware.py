@@ -168,7 +168,9 @@ class ChatCompatMiddleware:
         )
         self._other = PathHints(app, path) if path_hints else app
         if models_path is not None:
-            self._other = ModelsApp(self._other, path=models_path, models=models, dialect=dialect, limits=self._limits)
+            self._other = ModelsApp(
+                self._other, path=models_path, models=models, dialect=self._dialect, limits=self._limits
+            )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve requests for the endpoint, and pass others through unchanged."""
