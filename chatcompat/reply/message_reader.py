@@ -6,15 +6,8 @@ from typing import Any, Final, assert_never
 
 from chatcompat.reply.blocks import OpenBlock, StreamedReply, Writer, open_block
 from chatcompat.reply.context import ReplyContext
-from chatcompat.wire.decode import (
-    OpaqueBlockStart,
-    OpaqueDelta,
-    StreamEvent,
-    merge_usage,
-    missing_start,
-    second_start,
-    unopened_block,
-)
+from chatcompat.wire.decode import OpaqueBlockStart, OpaqueDelta, StreamEvent, merge_usage
+from chatcompat.wire.invalid_reply import missing_start, second_start, unopened_block
 from chatcompat.wire.message_reply import (
     CitationsDelta,
     ContentBlockDelta,

@@ -270,21 +270,6 @@ IN_MESSAGE: Final = (
 """The events that are invalid before `message_start`."""
 
 
-def missing_start() -> InvalidReply:
-    """The error for content before `message_start`."""
-    return InvalidReply("The messages service sent content before the start of its message.")
-
-
-def second_start() -> InvalidReply:
-    """The error for a second `message_start`, which would repeat the content so far."""
-    return InvalidReply("The messages service began a second message in one stream.")
-
-
-def unopened_block() -> InvalidReply:
-    """The error for tool input outside of any block."""
-    return InvalidReply("The messages service sent a part of a block that it had not begun.")
-
-
 class _LooseError(msgspec.Struct):
     type: Any = None
     message: Any = None

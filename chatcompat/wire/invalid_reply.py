@@ -1,4 +1,4 @@
-"""The errors for replies that are not whole, late or too large, and the limits that they name."""
+"""The errors for replies that are out of order, not whole, late or too large, and the limits that they name."""
 
 from typing import Final
 
@@ -25,6 +25,21 @@ def check_blocks(count: int, size: int) -> None:
         raise InvalidReply(
             f"The messages service sent more than {FEW_BLOCKS} blocks with less than {BLOCK_BYTES} bytes each."
         )
+
+
+def missing_start() -> InvalidReply:
+    """The error for content before `message_start`."""
+    return InvalidReply("The messages service sent content before the start of its message.")
+
+
+def second_start() -> InvalidReply:
+    """The error for a second `message_start`, which would repeat the content so far."""
+    return InvalidReply("The messages service began a second message in one stream.")
+
+
+def unopened_block() -> InvalidReply:
+    """The error for tool input outside of any block."""
+    return InvalidReply("The messages service sent a part of a block that it had not begun.")
 
 
 def incomplete_stream() -> InvalidReply:
