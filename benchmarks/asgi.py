@@ -53,7 +53,7 @@ def make_scope(body: bytes) -> Message:
     }
 
 
-async def exchange(app: Any, body: bytes, take: Callable[[bytes], object]) -> None:
+async def exchange(app: Any, body: bytes, take: Callable[[bytes], object], scope: Message | None = None) -> None:
     """Run one exchange. `take` gets each piece of the reply's body. The client stays until the end."""
     received, forever = False, asyncio.Event()
 
@@ -68,7 +68,7 @@ async def exchange(app: Any, body: bytes, take: Callable[[bytes], object]) -> No
         if message["type"] == "http.response.body":
             take(message["body"])
 
-    await app(make_scope(body), receive, send)
+    await app(scope or make_scope(body), receive, send)
 
 
 async def exchanges(app: Any, body: bytes, count: int) -> None:

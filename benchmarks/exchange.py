@@ -19,7 +19,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.asgi import make_scope
+from benchmarks.asgi import exchange, make_scope
 from benchmarks.report import headline, make_parser, markdown, number
 from benchmarks.timing import keep_freed_memory
 from benchmarks.workloads import Workload, make_workloads
@@ -70,26 +70,10 @@ def inner_app(reply: bytes) -> Any:
 
 async def sample(app: Any, body: bytes, headers: Headers, path: str) -> float:
     """CPU microseconds an exchange."""
-    gone = asyncio.Event()
-
-    async def exchange() -> None:
-        received = False
-
-        async def receive() -> Any:
-            nonlocal received
-            if received:
-                await gone.wait()
-            received = True
-            return {"type": "http.request", "body": body, "more_body": False}
-
-        async def send(message: Any) -> None:
-            pass
-
-        await app({**make_scope(body), "path": path, "raw_path": path.encode(), "headers": [*headers]}, receive, send)
-
+    scope = {**make_scope(body), "path": path, "raw_path": path.encode()}
     began = process_time()
     for _ in range(CALLS):
-        await exchange()
+        await exchange(app, body, len, {**scope, "headers": [*headers]})
     taken = process_time() - began
     await asyncio.sleep(0)
     return taken / CALLS * 1e6

@@ -12,7 +12,7 @@ from cyclopts import Parameter, validators
 import chatcompat
 from chatcompat.asgi.middleware import MIB
 from chatcompat.cli.log import LogFormat, LogLevel, logging_config
-from chatcompat.cli.serve_app import INSPECTOR_PATH, Settings
+from chatcompat.cli.serve_app import Settings, load
 from chatcompat.cli.serve_options import (
     check_inspector,
     check_settings,
@@ -182,7 +182,7 @@ def _run(config: ServeConfig, inner: str) -> None:
         config_line = "" if path is None else f"  configuration     {path}\n"
         url = url_of(listener, "https" if config.is_ssl else "http") + config.root_path
         if config.settings.inspect:
-            config_line += f"  inspector         {url}{INSPECTOR_PATH}\n"
+            config_line += f"  inspector         {url}{load('chatcompat.inspector').PATH}\n"
         welcome = _WELCOME.format(version=chatcompat.__version__, inner=inner, config=config_line, url=url)
         if config.workers > 1:
             supervisor = Supervisor(config, [listener], welcome)  # handles signals from here on

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 HEALTH_PATH: Final = "/healthz"
 ENDPOINT: Final = "/v1/chat/completions"
-INSPECTOR_PATH: Final = "/inspect"
 
 # What scripts of a web page may read, besides the body.
 _EXPOSED: Final = ("retry-after", "x-chatcompat-ignored", "x-request-id", "request-id")
@@ -83,7 +82,7 @@ def create_app(settings: Settings, requests: OpenRequests) -> ASGIApp:
     app = RequestLog(app, enabled=settings.access_log, client_address=settings.log_client)
     if inspector is None:
         return app
-    return InspectorBeside(app, PatientApp(inspector.pages(app), settings.request_timeout))
+    return InspectorBeside(app, PatientApp(inspector.pages(app), settings.request_timeout), inspector.path)
 
 
 def _create_inspector(settings: Settings) -> "Inspector":
@@ -154,14 +153,15 @@ def load(module: str) -> Any:
 class InspectorBeside:
     """Serves the inspector's pages. Passes all other requests to the app."""
 
-    def __init__(self, app: ASGIApp, pages: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, pages: ASGIApp, path: str) -> None:
         self._app = app
         self._pages = pages
+        self._path = path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request. The inspector's own are not logged, but the requests that it runs are."""
         path = route_path(scope) if scope["type"] == "http" else ""
-        is_page = path == INSPECTOR_PATH or path.startswith(f"{INSPECTOR_PATH}/")
+        is_page = path == self._path or path.startswith(f"{self._path}/")
         await (self._pages if is_page else self._app)(scope, receive, send)
 
 

@@ -75,6 +75,7 @@ class Inspector:
         self._max_body_bytes = max_body_bytes
         self._endpoint = endpoint
         self._anywhere = anywhere
+        self.path: str = PATH
         self._count = 0
         self._recent: deque[dict[str, Any]] = deque(maxlen=MAX_RECENT)
         self._files = {file.name: file.read_bytes() for file in (files(__name__) / "static").iterdir()}

@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from typing import Final
 
 from chatcompat.asgi.headers import HeaderMap, is_json, media_type
+from chatcompat.asgi.request_reader import unsupported_media_type
 from chatcompat.errors import InvalidRequest
 
 HEADERS: Final = (
@@ -60,6 +61,4 @@ def check_json(fields: HeaderMap) -> None:
     """Refuse a body that is not declared as JSON, which other origins can send without asking."""
     media = media_type(fields)
     if media is None or not is_json(media):
-        raise InvalidRequest(
-            "Send the request as content-type: application/json.", code="unsupported_media_type", status=415
-        )
+        raise unsupported_media_type()

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
-_WRAPPED: Final = ("<system>\n", "\n</system>")  # around an instruction within a user turn
+from chatcompat.request.conversation import SYSTEM_TAGS
 
 
 class Node(NamedTuple):
@@ -62,7 +62,7 @@ def first_text(value: dict[str, Any], *names: str) -> str | None:
 
 def plain(text: str) -> str:
     """Text without what the translation may put around it or take off."""
-    return text.removeprefix(_WRAPPED[0]).removesuffix(_WRAPPED[1]).strip()
+    return text.removeprefix(SYSTEM_TAGS[0]).removesuffix(SYSTEM_TAGS[1]).strip()
 
 
 def parts_of_messages(root: Node) -> Iterator[Part]:

@@ -216,7 +216,7 @@ class _Fates:
             above = {path for node in nodes for at in (node.general, node.path) for path in _above(at)}
             if why := [text for path, text in self._reported.items() if path in above]:
                 return "adjusted", "; ".join(why)
-        field = FATES.get(_top(nodes[0]))
+        field = FATES.get(_top(nodes[0].path))
         return "mapped", field.to if isinstance(field, Mapped) else ""
 
     def fields(self, *, more: bool) -> Iterator[Field]:
@@ -232,7 +232,7 @@ class _Fates:
                 yield self._field(path, more=more)
 
     def _field(self, path: str, *, more: bool) -> Field:
-        fate = FATES.get(path.partition(".")[0].partition("[")[0])
+        fate = FATES.get(_top(path))
         unseen = more and isinstance(fate, Mapped)
         places = [node.path for node in islice(_places(self._root, path), MAX_PLACES)]
         unsent = [] if unseen else [place for place in places if place not in self._sent]
@@ -257,9 +257,9 @@ def _above(path: str) -> Iterator[str]:
             yield path[:index]
 
 
-def _top(node: Node) -> str:
-    """The field of the request that a place is in."""
-    return node.path.partition(".")[0].partition("[")[0]
+def _top(path: str) -> str:
+    """The field of the request that a path is in."""
+    return path.partition(".")[0].partition("[")[0]
 
 
 def _places(root: Node, path: str) -> Iterator[Node]:

@@ -13,6 +13,7 @@ import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chatcompat._telemetry import amount
+from chatcompat.asgi.exchange import EVENT_STREAM
 from chatcompat.asgi.headers import lowered, media_type, to_header_map
 from chatcompat.record import ExchangeRecord
 from chatcompat.wire.sse import EventDecoder, EventTooLarge, encode_data
@@ -23,7 +24,6 @@ current: Final[ContextVar["Run | None"]] = ContextVar("chatcompat_run", default=
 """The run that the current task serves."""
 
 _encode = msgspec.json.Encoder().encode
-_EVENT_STREAM: Final = b"text/event-stream"
 
 
 class Run:
@@ -120,7 +120,7 @@ class _Pieces:
         """The frames of one message."""
         if message["type"] == "http.response.start":
             fields = to_header_map(lowered(message.get("headers", ())))
-            self._decoder = EventDecoder() if media_type(fields) == _EVENT_STREAM else None
+            self._decoder = EventDecoder() if media_type(fields) == EVENT_STREAM else None
             ignored = fields.get(b"x-chatcompat-ignored", b"").decode("latin-1")
             return [{"status": message["status"], "stream": self._decoder is not None, "ignored": ignored}]
         piece = bytes(message.get("body", b"")) if message["type"] == "http.response.body" else b""

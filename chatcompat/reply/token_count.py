@@ -3,10 +3,11 @@
 from typing import Annotated, Final
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import Meta, Struct
 
 from chatcompat.errors import DECODE_ERRORS, ErrorReply, InvalidReply, to_error_reply
 from chatcompat.reply.errors import to_chat_error
+from chatcompat.reply.raw_blocks import decode_fields
 from chatcompat.wire.decode import place_of, to_native_error
 from chatcompat.wire.utf8 import require_utf8
 
@@ -20,7 +21,6 @@ class _TokensCount(Struct):
 
 
 _decode = msgspec.json.Decoder(_TokensCount).decode
-_decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -31,7 +31,7 @@ def to_chat_count(body: bytes) -> bytes:
     """
     try:
         require_utf8(body)
-        tokens, fields = _decode(body).input_tokens, _decode_fields(body)
+        tokens, fields = _decode(body).input_tokens, decode_fields(body)
     except DECODE_ERRORS as error:
         message = "The messages service sent a reply that is not a count of tokens."
         raise InvalidReply(message, place=place_of(error)) from None

@@ -41,6 +41,9 @@ from chatcompat.wire.messages import BlockParam, MessageParam, TextBlockParam
 # The first native turn must be the user's, but a chat may begin with a greeting from the assistant.
 OPENING: Final = "(The conversation begins with the assistant's message.)"
 
+SYSTEM_TAGS: Final = ("<system>\n", "\n</system>")
+"""What stands around an instruction within a user turn."""
+
 
 class _Instruction(Struct):
     """A system message within the conversation, at its position in the user turn."""
@@ -158,8 +161,7 @@ class Conversation:
             _check_calls(calls, index, self._context)
         if not calls and (not content or content.isspace()):
             return  # an empty message: the user turn continues
-        if self._user or self._calls.answered:
-            self._end_user_turn()
+        self._begin_assistant_turn()
         self._say(self._assistant.to_usual_blocks(content, calls, index))
 
     def _add_rare_assistant(self, message: AssistantMessage, index: int) -> None:
@@ -167,21 +169,24 @@ class Conversation:
         _check_calls(message.tool_calls or (), index, self._context)
         _check_rare_lists(message, index, self._context)
         self._report_name(message)
-        if has_calls(message) and (self._user or self._calls.answered):
-            self._end_user_turn()
+        if has_calls(message):
+            self._begin_assistant_turn()
         blocks = self._assistant.to_blocks(message, index)
         if message.cache_control is not None:
             mark_last(blocks, message.cache_control, self._context)
         if not blocks:
             return  # an empty message: the user turn continues
-        if self._user or self._calls.answered:
-            self._end_user_turn()
+        self._begin_assistant_turn()
         continues = bool(self.messages) and self.messages[-1].role == "assistant"
         if message.reasoning_details:
             self.places[index] = (
                 (len(self.messages) - 1, len(self.messages[-1].content)) if continues else (len(self.messages), 0)
             )
         self._say(blocks)
+
+    def _begin_assistant_turn(self) -> None:
+        if self._user or self._calls.answered:
+            self._end_user_turn()
 
     def _say(self, blocks: list[BlockParam]) -> None:
         """Add blocks to the assistant's turn."""
@@ -289,5 +294,5 @@ def _check_rare_lists(message: AssistantMessage, index: int, context: RequestCon
 def _marked(instruction: _Instruction) -> list[BlockParam]:
     """Mark the blocks in place: `RequestContext` may still drop their breakpoints, which it would miss in a copy."""
     for block in instruction.blocks:
-        block.text = f"<system>\n{block.text}\n</system>"
+        block.text = block.text.join(SYSTEM_TAGS)
     return [*instruction.blocks]

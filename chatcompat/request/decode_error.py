@@ -4,11 +4,11 @@ import re
 from typing import Any, Final, Literal, get_args, get_origin
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw
 
 from chatcompat.errors import DECODE_ERRORS, InvalidRequest, missing_field
 from chatcompat.request.json_objects import decode_raw_list, decode_raw_object
-from chatcompat.request.lenient import leaves, struct_of
+from chatcompat.request.lenient import leaves, struct_of, structs_of
 from chatcompat.wire.chat_request import ChatCompletionRequest
 
 # msgspec's messages have the form "SENTENCE - at `$.PATH`". A path holds names of struct fields, indexes, and `[...]`
@@ -118,7 +118,7 @@ def _words_at(body: bytes, path: str) -> list[str]:
 def _field_of(raw: Raw, types: tuple[Any, ...], name: str) -> tuple[Raw, tuple[Any, ...]]:
     """The value of a field, and the types that it may have. Raises `LookupError`."""
     found = decode_raw_object(raw)
-    struct = struct_of(found, tuple(kind for kind in types if isinstance(kind, type) and issubclass(kind, Struct)))
+    struct = struct_of(found, structs_of(types))
     if struct is None:
         raise LookupError(name)
     fields = {field.encode_name: field.type for field in msgspec.structs.fields(struct)}
@@ -126,7 +126,7 @@ def _field_of(raw: Raw, types: tuple[Any, ...], name: str) -> tuple[Raw, tuple[A
 
 
 def _tags(types: tuple[Any, ...], name: str) -> list[str]:
-    configs = [kind.__struct_config__ for kind in types if isinstance(kind, type) and issubclass(kind, Struct)]
+    configs = [kind.__struct_config__ for kind in structs_of(types)]
     return [str(config.tag) for config in configs if config.tag_field == name]
 
 

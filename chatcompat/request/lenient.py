@@ -4,7 +4,7 @@ The typed decoder refuses them, so a request in the vendor's form costs nothing 
 here, once, along the struct types.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from types import UnionType
 from typing import Any, Final, Union, get_args, get_origin
@@ -100,14 +100,16 @@ def leaves(annotation: Any) -> Iterator[Any]:
         yield annotation
 
 
+def structs_of(types: Iterable[Any]) -> Structs:
+    """The structs among some types."""
+    return tuple(kind for kind in types if isinstance(kind, type) and issubclass(kind, Struct))
+
+
 @cache
 def _fields_of(struct: type[Struct]) -> tuple[frozenset[str], dict[str, Structs]]:
     """The integer fields of a struct, and the fields that hold structs."""
     kinds = {field.encode_name: tuple(leaves(field.type)) for field in msgspec.structs.fields(struct)}
-    nested = {
-        name: tuple(leaf for leaf in found if isinstance(leaf, type) and issubclass(leaf, Struct))
-        for name, found in kinds.items()
-    }
+    nested = {name: structs_of(found) for name, found in kinds.items()}
     return frozenset(name for name, found in kinds.items() if int in found), {k: v for k, v in nested.items() if v}
 
 

@@ -3,7 +3,8 @@
 from typing import Final
 
 import msgspec
-from msgspec import Raw
+
+from chatcompat.request.json_objects import decode_raw_object
 
 # https://platform.claude.com/docs/en/api/messages-count-tokens, and the types of the vendor's Python package.
 COUNTED: Final = frozenset(
@@ -26,7 +27,6 @@ COUNTED: Final = frozenset(
 UNCOUNTED_PROMPT: Final = "container"
 """A field that adds to the prompt, by the skills in it, and that the service does not count."""
 
-_decode = msgspec.json.Decoder(dict[str, Raw]).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -35,6 +35,6 @@ def to_count_request(body: bytes) -> tuple[bytes, tuple[str, ...]]:
 
     `max_tokens`, `stream` and sampling are left out silently: they add no tokens to the prompt.
     """
-    fields = _decode(body)
+    fields = decode_raw_object(body)
     counted = {name: value for name, value in fields.items() if name in COUNTED}
     return _encode(counted), (UNCOUNTED_PROMPT,) * (UNCOUNTED_PROMPT in fields)

@@ -22,7 +22,7 @@ def to_short_input(arguments: str | None, max_depth: int) -> dict[str, Any] | No
 
     It needs no path for an error.
     """
-    if arguments is None or (len(arguments) > 2 * max_depth and may_be_deeper(arguments, max_depth)):
+    if arguments is None or may_be_deeper(arguments, max_depth):
         return None
     try:
         return decode_object(arguments)
