@@ -119,7 +119,7 @@ def answer(
         parts.append(Said(body="I have found a page.", citations=[found_page()]))
     parts += _words(request, turns, asked, chosen)
     parts += [
-        Call(body=_json(tool.input_schema, request, asked), id=call_id(key, index), name=tool.name)
+        Call(body=_input(tool.input_schema, request, asked), id=call_id(key, index), name=tool.name)
         for index, tool in enumerate(chosen)
     ]
     if faults.refuse:
@@ -231,15 +231,15 @@ def _words(request: MessagesRequest, turns: list[Turn], asked: Turn, chosen: lis
         if request.tool_choice is UNSET or not isinstance(request.tool_choice, ToolChoiceAny | ToolChoiceTool):
             yield Said(body=f"I will call {' and '.join(tool.name for tool in chosen)}.")
     elif config is not UNSET and config.format is not None:
-        yield Said(body=_json(config.format.schema, request, asked))
+        yield Said(body=encode(example(config.format.schema)).decode())
     elif FENCE in "\n".join(_texts(asked)) and (prompted := prompted_example(request, asked)) is not UNSET:
         yield Said(body=f"{FENCE}\n{encode(prompted).decode()}\n```")
     else:
         yield Said(body=" ".join(_sentences(turns, asked)))
 
 
-def _json(schema: dict[str, object], request: MessagesRequest, asked: Turn) -> str:
-    """An example for a schema. Where it takes any object, for the schema in the prompt, if there is one."""
+def _input(schema: dict[str, object], request: MessagesRequest, asked: Turn) -> str:
+    """An input for a tool's schema. Where it takes any object, for the schema in the prompt, if there is one."""
     prompted = prompted_example(request, asked) if is_open(schema) else UNSET
     return encode(example(schema) if prompted is UNSET else prompted).decode()
 

@@ -60,6 +60,11 @@ def test_a_tool_with_a_schema_of_its_own_gets_that() -> None:
     assert given(asks(WANTED), tools=[OPEN | {"input_schema": OTHER}]) == {"other": True}
 
 
+def test_a_format_has_a_schema_of_its_own() -> None:
+    form = {"type": "json_schema", "schema": {"type": "object", "additionalProperties": False}}
+    assert json.loads(said(ask(asks(WANTED), output_config={"format": form}))) == {}
+
+
 def test_a_code_block_has_the_json_where_the_user_wants_one() -> None:
     assert (
         said(ask("Answer in a ```json codeblock.", system=asks(WANTED)))
