@@ -191,6 +191,13 @@ CASES: dict[str, tuple[RequestBounds, bytes, bytes, str | None, str]] = {
         SCHEMA,
         "invalid_schema",
     ),
+    "properties of branches in branches": (
+        RequestBounds(schema_properties=6),
+        with_schema({"anyOf": [{"allOf": [{"properties": {"a": {}, "b": {}, "c": {}}}]}]}),
+        with_schema({"anyOf": [{"allOf": [{"properties": {"a": {}, "b": {}, "c": {}, "d": {}}}]}]}),
+        SCHEMA,
+        "invalid_schema",
+    ),
     "required names of branches": (
         RequestBounds(schema_properties=2),
         with_schema({"anyOf": [{"required": ["a", "b"]}]}),
