@@ -16,7 +16,7 @@ def described(model_id: str) -> Any:
 def test_the_dialect_has_what_the_service_says() -> None:
     dialect = Dialect.from_capabilities(described("sim-2"))
     assert (dialect.reasoning, dialect.adaptive_thinking, dialect.json_schema) == ("effort", True, True)
-    assert (dialect.thinking_off, dialect.web_search, dialect.max_tokens) == (True, None, 16_000)
+    assert (dialect.thinking_off, dialect.web_search, dialect.max_tokens) == (True, "web_search_20250305", 16_000)
 
 
 def test_efforts_that_the_model_lacks_are_left_out() -> None:

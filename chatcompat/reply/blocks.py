@@ -25,7 +25,7 @@ from chatcompat.reply.context import ReplyContext
 from chatcompat.reply.held_text import HeldText
 from chatcompat.reply.prefill import PrefillFilter
 from chatcompat.reply.raw_blocks import GrowingBlock, decode_fields
-from chatcompat.reply.reasoning_details import ReasoningDetailsBuilder
+from chatcompat.reply.reasoning_details import ReasoningDetailsBuilder, without_thinking
 from chatcompat.reply.summary import ReplySummary
 from chatcompat.reply.text_digest import KeptText
 from chatcompat.reply.turn_keys import SaidTurn
@@ -127,8 +127,8 @@ class StreamedReply:
             if self.held_annotations:
                 writer.annotate(self.held_annotations)
         details = self.details.build(summary.model, positions=not self.json_seen)
-        if details and not self.context.hides_reasoning:
-            writer.detail(details)
+        if shown := without_thinking(details) if self.context.hides_reasoning else details:
+            writer.detail(shown)
         if details or self.context.keeps_turn:
             summary.said = SaidTurn(writer.content, writer.said_calls, details, self.native_ids)
         if refusal := to_refusal(stop):

@@ -17,7 +17,7 @@ class ReplyContext(Struct, frozen=True, kw_only=True):
         json_wrapped: Whether that JSON is in the tool's property `value`.
         service_tier: Whether the request named a service tier. Only then does the reply name one.
         keeps_turn: Whether a turn with calls is kept even if it has no thinking, since earlier ones of its loop have.
-        hides_reasoning: Whether the reply has no reasoning. Its signed copy is still kept for the store.
+        hides_reasoning: Whether the reply shows no thinking. Its signed copy is still kept for the store.
     """
 
     created: int

@@ -8,7 +8,7 @@ from msgspec import UNSET, Raw, Struct
 from chatcompat.wire.chat_request import ReasoningDetail
 from chatcompat.wire.message_reply import Citation, ToolUseBlock
 from chatcompat.wire.messages import RedactedThinkingBlockParam
-from chatcompat.wire.reasoning import NATIVE_FORMAT, Step, to_entry_id
+from chatcompat.wire.reasoning import NATIVE_FORMAT, Step, holds_thinking, to_entry_id
 
 _NULL: Final = Raw(b"null")
 _DIRECT: Final = b'{"type":"direct"}'  # the caller of a call of the model's own, which is also the default
@@ -105,6 +105,11 @@ class ReasoningDetailsBuilder:
             entry.id = to_entry_id(entry, before, after if index == len(entries) - 1 else ())
             entry.index, entry.format, entry.model = index, NATIVE_FORMAT, model
         return entries
+
+
+def without_thinking(entries: list[ReasoningDetail]) -> list[ReasoningDetail]:
+    """The entries of blocks and fields that the service wants back, for a client that wants no reasoning."""
+    return [entry for entry in entries if not holds_thinking(entry)]
 
 
 def _extra_fields(block: ToolUseBlock) -> str | None:

@@ -36,6 +36,7 @@ from chatcompat.wire.chat_request import (
     UserMessage,
 )
 from chatcompat.wire.digests import blake2b
+from chatcompat.wire.reasoning import holds_thinking
 
 MAX_LOOKUPS: Final = 1_024
 """The most turns of a tool loop that are looked up. Of a longer loop none are, since a part would be refused."""
@@ -254,5 +255,5 @@ def _is_turn(message: Message) -> bool:
 def _is_lost(turn: AssistantMessage) -> bool:
     kinds = set(map(type, _parts(turn.content)))
     has_calls = turn.tool_calls or turn.function_call or ToolUsePart in kinds
-    has_thinking = turn.reasoning_details or turn.thinking_blocks or kinds & {ThinkingPart, RedactedThinkingPart}
-    return bool(has_calls) and not has_thinking
+    has_thinking = turn.thinking_blocks or kinds & {ThinkingPart, RedactedThinkingPart}
+    return bool(has_calls) and not has_thinking and not any(map(holds_thinking, turn.reasoning_details or ()))

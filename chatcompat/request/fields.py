@@ -160,14 +160,14 @@ def _to_user_id(user: str) -> str:
 
 def _set_stop_sequences(stop: str | list[str], request: MessagesRequest, dialect: Dialect, ignored: list[str]) -> None:
     sequences = [stop] if isinstance(stop, str) else stop
-    bound = dialect.max_stop_sequences
-    if bound is not None and len(sequences) > bound:
-        raise InvalidRequest(
-            f"This service takes at most {bound} stop sequences. Send fewer.", param="stop", code="invalid_value"
-        )
     kept = [sequence for sequence in sequences if sequence and not sequence.isspace()]
     if len(kept) < len(sequences):
         ignored.append("stop")
+    bound = dialect.max_stop_sequences
+    if bound is not None and len(kept) > bound:
+        raise InvalidRequest(
+            f"This service takes at most {bound} stop sequences. Send fewer.", param="stop", code="invalid_value"
+        )
     if kept:
         request.stop_sequences = kept
 

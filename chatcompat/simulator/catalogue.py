@@ -71,12 +71,12 @@ NO: Final = Support(False)
 
 
 class ContextManagement(Struct, frozen=True):
-    """Edits of the context by the service."""
+    """Edits of the context by the service: those that `context_management` takes."""
 
-    supported: bool = False
-    clear_thinking_20251015: Support = NO
-    clear_tool_uses_20250919: Support = NO
-    compact_20260112: Support = NO
+    supported: bool = True
+    clear_thinking_20251015: Support = YES
+    clear_tool_uses_20250919: Support = YES
+    compact_20260112: Support = YES
 
 
 class Effort(Struct, frozen=True):
@@ -91,11 +91,11 @@ class Effort(Struct, frozen=True):
 
 
 class ServerTools(Struct, frozen=True):
-    """Tools that the service runs: none, though web search is accepted."""
+    """Tools that the service runs."""
 
-    supported: bool = False
-    code_execution: Support = NO
-    web_search: Support = NO
+    supported: bool = True
+    code_execution: Support = YES
+    web_search: Support = YES
 
 
 class ThinkingTypes(Struct, frozen=True):

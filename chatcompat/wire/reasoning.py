@@ -26,6 +26,7 @@ NATIVE_FORMAT: Final = "anthropic-claude-v1"
 Step = tuple[str, int]
 """`("t", offset)` or `("c", number)`."""
 
+_REDACTED: Final = '{"type":"redacted_thinking"'
 _STEPS: Final = r"((?:[tc][0-9]{1,10})*+)"
 _ID: Final = re.compile(rf"cc1_([0-9a-f]{{12}})_{_STEPS}_{_STEPS}")
 _STEP: Final = re.compile(r"([tc])([0-9]{1,10})")
@@ -65,6 +66,12 @@ def to_place(entry: ReasoningDetail) -> Place | None:
 def read_steps(steps: str) -> Iterator[Step]:
     """The steps that an id holds, one by one: a client can write very many."""
     return ((found[1], int(found[2])) for found in _STEP.finditer(steps))
+
+
+def holds_thinking(entry: ReasoningDetail) -> bool:
+    """Whether an entry holds thinking. All others hold a block, or fields, that chat completions cannot express."""
+    data = entry.data or "{"
+    return not data.startswith("{") or data.startswith(_REDACTED) or entry.type != "reasoning.encrypted"
 
 
 def _written(steps: Iterable[Step]) -> str:

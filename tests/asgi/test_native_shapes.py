@@ -9,6 +9,7 @@ from chatcompat import ChatCompatMiddleware, Dialect
 from chatcompat.simulator import create_app
 from tests.asgi.driver import Inner, call, chat
 from tests.asgi.test_thinking import BLOCKS, TOOLS, WANTED, Thinker, answered, credential
+from tests.strategies.client import read_stream
 
 pytestmark = pytest.mark.anyio
 
@@ -41,6 +42,26 @@ async def test_excluded_reasoning_is_in_no_reply_but_in_the_loop(stream: bool, f
     assert b"hm" not in reply.body
     await call(app, answered(), headers=credential(b"key"))
     assert inner.bodies[1]["messages"][1]["content"] == BLOCKS
+
+
+@pytest.mark.parametrize("store", [True, False])
+@pytest.mark.parametrize("stream", [False, True])
+async def test_what_chat_cannot_express_is_shown_without_the_reasoning(stream: bool, store: bool) -> None:
+    search = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "q"}}
+    found = {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": []}
+    redacted = {"type": "redacted_thinking", "data": "{r"}
+    blocks = [redacted, BLOCKS[0], search, found, *BLOCKS[1:]]
+    inner = Thinker(stream=stream, blocks=blocks)
+    app = ChatCompatMiddleware(inner) if store else ChatCompatMiddleware(inner, store=None)
+    reply = await call(app, chat(stream=stream, **WANTED, reasoning={"exclude": True}), headers=credential(b"key"))
+    assert b"hm" not in reply.body
+    assert b"{r" not in reply.body
+    message = read_stream(reply.body)["message"] if stream else json.loads(reply.body)["choices"][0]["message"]
+    assert [json.loads(entry["data"]) for entry in message["reasoning_details"]] == [search, found]
+    body = json.loads(answered())
+    body["messages"][1]["reasoning_details"] = message["reasoning_details"]
+    await call(app, json.dumps(body).encode(), headers=credential(b"key"))
+    assert inner.bodies[1]["messages"][1]["content"] == (blocks if store else blocks[2:])
 
 
 async def test_a_native_history_gets_its_lost_thinking_back() -> None:

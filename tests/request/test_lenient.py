@@ -141,6 +141,9 @@ def test_stop_takes_as_many_strings_as_the_dialect_says() -> None:
     with pytest.raises(InvalidRequest, match="at most 4") as raised:
         run(stop=five, dialect=Dialect(max_stop_sequences=4))
     assert raised.value.param == "stop"
+    blank = run(stop=[*five[:4], "\n", ""], dialect=Dialect(max_stop_sequences=4))
+    assert sent(blank)["stop_sequences"] == five[:4]
+    assert blank.ignored == ("stop",)
 
 
 @pytest.mark.parametrize("field", ["user", "safety_identifier"])
