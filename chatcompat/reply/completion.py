@@ -246,21 +246,31 @@ class _Cited(Struct, gc=False):
 
 
 _cited = msgspec.json.Decoder(_Cited).decode
+_WEB_SEARCH: Final = "web_search_result_location"
+_OF_URLS: Final = (b'"web_search_result_location"', b'"search_result_location"')
 
 
 def by_form(found: list[Annotation | CitedSpan]) -> tuple[list[Annotation], list[CitedSpan]]:
     """Split citations into those that chat has a form for, and all others."""
-    annotations = [item for item in found if isinstance(item, Annotation)]
-    return annotations, [item for item in found if isinstance(item, CitedSpan)]
+    annotations: list[Annotation] = []
+    spans: list[CitedSpan] = []
+    for item in found:
+        if isinstance(item, Annotation):
+            annotations.append(item)
+        else:
+            spans.append(item)
+    return annotations, spans
 
 
 def to_annotation(citation: Citation, start: int, end: int) -> Annotation | CitedSpan:
     """Return a citation of the characters `start` to `end`: of a URL as chat has it, any other in the native form."""
+    if bytes(citation.get("type", b"")) not in _OF_URLS:
+        return CitedSpan(start, end, citation)
     try:
         cited = _cited(_encode(citation))
     except DECODE_ERRORS:  # a newer form
         return CitedSpan(start, end, citation)
-    url = {"web_search_result_location": cited.url, "search_result_location": cited.source}.get(cited.type) or ""
-    if url.lower().startswith(("http://", "https://")) or (url and cited.type == "web_search_result_location"):
+    url = (cited.url if cited.type == _WEB_SEARCH else cited.source) or ""
+    if url.lower().startswith(("http://", "https://")) or (url and cited.type == _WEB_SEARCH):
         return Annotation(URLCitation(start_index=start, end_index=end, title=cited.title or "", url=url))
     return CitedSpan(start, end, citation)

@@ -12,7 +12,7 @@ MAX_EVENT_BYTES: Final = 8 * 1024 * 1024
 _BOM: Final = b"\xef\xbb\xbf"
 
 _match_event: Final = re.compile(rb"(?:event: [^\r\n]*+\n)?+data: ([^\r\n]*+)\n\n").fullmatch
-_SHORT: Final = 1024  # bytes; up to here, matching takes half of the time of searching
+_SHORT: Final = 1024  # bytes; up to here, matching takes half of the time of searching, and a slice less than a view
 
 
 class EventTooLarge(ValueError):
@@ -76,8 +76,9 @@ class EventDecoder:
                 continue
             if len(data) + len(line) > bound:
                 raise EventTooLarge(bound, events)
-            if line.startswith(b"data:"):
-                data += memoryview(line)[6 if line.startswith(b" ", 5) else 5 :]  # a view, since a line may be large
+            if line[:5] == b"data:":
+                start = 6 if line[5:6] == b" " else 5
+                data += line[start:] if len(line) <= _SHORT else memoryview(line)[start:]  # a view copies it once
                 data += b"\n"
             elif line == b"data":
                 data += b"\n"
