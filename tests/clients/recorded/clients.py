@@ -21,6 +21,21 @@ PYTHON_CLIENTS = {
     "llm": ("llm",),
     "haystack": ("haystack-ai",),
     "litellm": ("litellm>=1.110",),
+    "smolagents": ("smolagents[openai]",),
+    "strands": ("strands-agents[openai]",),
+    "any_llm": ("any-llm-sdk[openai]",),
+    "aisuite": ("aisuite", "openai"),
+    "magentic": ("magentic",),
+    "mirascope": ("mirascope[openai]",),
+    "dspy": ("dspy",),
+    "semantic_kernel": ("semantic-kernel",),
+    "autogen": ("autogen-agentchat", "autogen-ext[openai]"),
+    "ag2": ("ag2[openai]",),
+    "agent_framework": ("agent-framework-openai", "agent-framework-core"),
+    "google_adk": ("google-adk", "litellm>=1.110"),
+    "crewai": ("crewai",),
+    "camel": ("camel-ai",),
+    "agentscope": ("agentscope",),
 }
 """The packages of each script `python/use_NAME.py`, the client first."""
 

@@ -12,7 +12,7 @@ from tests.clients.recorded.clients import CLIENTS, command, make, remove, versi
 from tests.clients.recorded.recorder import serving
 from tests.clients.recorded.recording import Recording, save
 
-_TIMEOUT = 300.0  # seconds
+_TIMEOUT = 120.0  # seconds
 _FOREIGN = ("OPENAI_", "ANTHROPIC_", "COVERAGE_", "VIRTUAL_ENV", "PYTHONPATH")
 
 

@@ -2,27 +2,11 @@
 
 from openai import OpenAI, pydantic_function_tool
 from pydantic import BaseModel
-from support import (
-    DESCRIBE,
-    HELLO,
-    HISTORY,
-    IMAGE_URL,
-    JSON_PROMPT,
-    KEY,
-    MODEL,
-    PDF_URL,
-    PIXEL_URL,
-    URL,
-    USE_TOOLS,
-    USER,
-    Answer,
-    get_time,
-    get_weather,
-    run,
-)
+import support
+from support import HELLO, HISTORY, MODEL, USER
 
-completions = OpenAI(base_url=URL, api_key=KEY, max_retries=0).chat.completions
-FUNCTIONS = {"get_weather": get_weather, "get_time": get_time}
+completions = OpenAI(base_url=support.URL, api_key=support.KEY, max_retries=0).chat.completions
+
 parameters = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 TOOLS = [
     {"type": "function", "function": {"name": "get_weather", "description": "The weather.", "parameters": parameters}},
@@ -47,12 +31,12 @@ def create(messages=HELLO, **more):
 
 
 def say(*parts):
-    return [{"role": "user", "content": [{"type": "text", "text": DESCRIBE}, *parts]}]
+    return [{"role": "user", "content": [{"type": "text", "text": support.DESCRIBE}, *parts]}]
 
 
 def loop(ask):
     """Call tools until there is a text, with the message as the client gave it."""
-    messages = [{"role": "user", "content": USE_TOOLS}]
+    messages = [{"role": "user", "content": support.USE_TOOLS}]
     while (message := ask(messages)).tool_calls:
         messages.append(message)
         for call in message.tool_calls:
@@ -89,14 +73,14 @@ def forced_tool():
 
 
 def schema():
-    completion = completions.parse(model=MODEL, messages=HELLO, response_format=Answer)
+    completion = completions.parse(model=MODEL, messages=HELLO, response_format=support.Answer)
     again = [*HELLO, completion.choices[0].message, {"role": "user", "content": USER}]
-    completions.parse(model=MODEL, messages=again, response_format=Answer)
+    completions.parse(model=MODEL, messages=again, response_format=support.Answer)
 
 
 def image():
-    create(say({"type": "image_url", "image_url": {"url": PIXEL_URL}}))
-    create(say({"type": "image_url", "image_url": {"url": IMAGE_URL, "detail": "auto"}}))
+    create(say({"type": "image_url", "image_url": {"url": support.PIXEL_URL}}))
+    create(say({"type": "image_url", "image_url": {"url": support.IMAGE_URL, "detail": "auto"}}))
 
 
 def reasoning():
@@ -127,7 +111,7 @@ def hints():
     create(verbosity="low", metadata={"topic": "greeting"}, store=True)
 
 
-run(
+support.run(
     {
         "plain": create,
         "history": lambda: create(HISTORY),
@@ -138,10 +122,10 @@ run(
         "one call at a time": lambda: create(tools=TOOLS, parallel_tool_calls=False),
         "schema": schema,
         "json": lambda: create(
-            [*HELLO, {"role": "user", "content": JSON_PROMPT}], response_format={"type": "json_object"}
+            [*HELLO, {"role": "user", "content": support.JSON_PROMPT}], response_format={"type": "json_object"}
         ),
         "image": image,
-        "file": lambda: create(say({"type": "file", "file": {"filename": "a.pdf", "file_data": PDF_URL}})),
+        "file": lambda: create(say({"type": "file", "file": {"filename": "a.pdf", "file_data": support.PDF_URL}})),
         "reasoning": reasoning,
         "settings": settings,
         "hints": hints,
