@@ -1,6 +1,7 @@
 """The clients that are recorded, and an environment for each of them."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -34,7 +35,7 @@ PYTHON_CLIENTS = {
     "agent_framework": ("agent-framework-openai", "agent-framework-core"),
     "google_adk": ("google-adk", "litellm>=1.110"),
     "crewai": ("crewai",),
-    "camel": ("camel-ai",),
+    "camel": ("camel-ai", "mcp<2"),
     "agentscope": ("agentscope",),
 }
 """The packages of each script `python/use_NAME.py`, the client first."""
@@ -78,7 +79,7 @@ def versions(client: str) -> dict[str, str]:
         return {name: json.loads(path.read_bytes())["version"] for name, path in files.items()}
     listed = _run("uv", "pip", "list", "--quiet", "--format", "json", "--python", FOLDER / client)
     there = {package["name"]: package["version"] for package in json.loads(listed)}
-    names = tuple(name.partition("[")[0].partition(">")[0] for name in PYTHON_CLIENTS[client])
+    names = tuple(re.match(r"[\w-]+", name)[0] for name in PYTHON_CLIENTS[client])
     return {name: there[name] for name in dict.fromkeys((*names, "openai")) if name in there}
 
 

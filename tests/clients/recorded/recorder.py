@@ -32,13 +32,17 @@ class Recorder:
         if scope["type"] != "http" or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
-        request = HTTPRequest(scope, receive)
-        body = await request.body()
+        request, scenario = HTTPRequest(scope, receive), self._scenario
+        body: bytes | None = await request.body()
+        assert body is not None
         if scope["path"] == "/scenario":
             self._scenario = body.decode()
             await Response(status_code=204)(scope, receive, send)
             return
-        scenario = self._scenario
+        if not scope["path"].endswith("/chat/completions"):
+            self.failed.append(f"{scenario}: a request for {scope['path']}")
+            await Response(status_code=404)(scope, receive, send)
+            return
         headers = {name: request.headers[name] for name in HEADERS if name in request.headers}
         self.requests.append(Request(scenario, scope["method"], scope["path"], headers, Raw(body)))
 
