@@ -9,7 +9,6 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 FOLDER = HERE.parent.parent.parent / "build" / "recorded"
-NODE = HERE / "node"
 
 PYTHON_CLIENTS = {
     "openai_python": ("openai",),
@@ -42,44 +41,57 @@ PYTHON_CLIENTS = {
 
 NODE_CLIENTS = {
     "openai_node": ("openai", "zod"),
+    "ai_sdk": ("@ai-sdk/openai-compatible", "ai", "zod"),
+    "langchain_js": ("@langchain/openai", "langchain", "@langchain/core", "zod"),
+    "openai_agents_js": ("@openai/agents", "zod"),
+    "multi_llm": ("multi-llm-ts", "zod"),
+    "continue": ("@continuedev/openai-adapters",),
+    "pi_ai": ("@mariozechner/pi-ai",),
 }
-"""The packages of each script `node/use_NAME.js`, the client first. `node/package.json` has them all."""
+"""The packages of each script `node/use_NAME.js`, the client first."""
 
 CLIENTS = (*PYTHON_CLIENTS, *NODE_CLIENTS)
 
 
 def make(client: str) -> None:
     """Install the newest releases of a client's packages, unless they are there."""
+    folder = FOLDER / client
+    if folder.is_dir():
+        return
     if client in NODE_CLIENTS:
-        if not (NODE / "node_modules").is_dir():
-            _run("npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", NODE)
-    elif not (FOLDER / client).is_dir():
-        _run("uv", "venv", "--quiet", "--python", sys.executable, FOLDER / client)
-        _run("uv", "pip", "install", "--quiet", "--python", FOLDER / client, *PYTHON_CLIENTS[client])
+        folder.mkdir(parents=True)
+        (folder / "package.json").write_text('{"private": true, "type": "module"}')
+        options = ("--ignore-scripts", "--no-audit", "--no-fund", "--silent")
+        _run("npm", "install", *options, "--prefix", folder, *NODE_CLIENTS[client])
+    else:
+        _run("uv", "venv", "--quiet", "--python", sys.executable, folder)
+        _run("uv", "pip", "install", "--quiet", "--python", folder, *PYTHON_CLIENTS[client])
 
 
 def remove(client: str) -> None:
     """Remove what was installed for a client."""
-    shutil.rmtree(NODE / "node_modules" if client in NODE_CLIENTS else FOLDER / client, ignore_errors=True)
+    shutil.rmtree(FOLDER / client, ignore_errors=True)
 
 
 def command(client: str) -> list[str | Path]:
-    """The command that runs a client's script."""
+    """The command that runs a client's script. Node finds packages beside a script only, so that is copied there."""
+    folder = FOLDER / client
     if client in NODE_CLIENTS:
-        return ["node", NODE / f"use_{client}.js"]
-    folder = "Scripts" if sys.platform == "win32" else "bin"
-    return [FOLDER / client / folder / "python", HERE / "python" / f"use_{client}.py"]
+        for name in ("support.js", f"use_{client}.js"):
+            shutil.copy(HERE / "node" / name, folder)
+        return ["node", folder / f"use_{client}.js"]
+    return [folder / ("Scripts" if sys.platform == "win32" else "bin") / "python", HERE / "python" / f"use_{client}.py"]
 
 
 def versions(client: str) -> dict[str, str]:
     """The versions of a client's packages, and of `openai` if it has that too."""
+    folder = FOLDER / client
     if client in NODE_CLIENTS:
-        names = NODE_CLIENTS[client]
-        files = {name: NODE / "node_modules" / name / "package.json" for name in names}
-        return {name: json.loads(path.read_bytes())["version"] for name, path in files.items()}
-    listed = _run("uv", "pip", "list", "--quiet", "--format", "json", "--python", FOLDER / client)
-    there = {package["name"]: package["version"] for package in json.loads(listed)}
-    names = tuple(re.match(r"[\w-]+", name)[0] for name in PYTHON_CLIENTS[client])
+        files = {name: folder / "node_modules" / name / "package.json" for name in (*NODE_CLIENTS[client], "openai")}
+        return {name: json.loads(path.read_bytes())["version"] for name, path in files.items() if path.is_file()}
+    listed = json.loads(_run("uv", "pip", "list", "--quiet", "--format", "json", "--python", folder))
+    there = {package["name"]: package["version"] for package in listed}
+    names = [re.sub(r"[^\w-].*", "", package) for package in PYTHON_CLIENTS[client]]
     return {name: there[name] for name in dict.fromkeys((*names, "openai")) if name in there}
 
 
