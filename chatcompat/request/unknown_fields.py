@@ -28,6 +28,12 @@ _decode_raw_objects = msgspec.json.Decoder(list[dict[str, Raw]]).decode
 
 Structs = tuple[type[Struct], ...]
 
+_COPIES: Final = {
+    ("messages[]", "parsed"): "content",
+    ("messages[].tool_calls[].function", "parsed_arguments"): "arguments",
+}
+"""What the vendor's own client adds to a message that it has parsed, and the field that it was parsed from."""
+
 
 def without_unknown(body: bytes, bounds: RequestBounds) -> tuple[bytes, list[str]]:
     """Return `body` without its unknown fields, and their paths without indexes (`messages[].name`).
@@ -100,7 +106,7 @@ class _Walk:
             structs = fields.nested.get(name)
             if structs is None:
                 value = bytes(found.pop(name))
-                if value != b"null" and not self._repeats(value):
+                if value != b"null" and _COPIES.get((path, name)) not in found and not self._repeats(value):
                     self._report(name, path)
             elif memoryview(found[name])[0] in _CONTAINERS:
                 found[name] = self.value(found[name], structs, f"{path}.{name}" if path else name)

@@ -11,9 +11,7 @@ from ag2.events import BinaryInput, ImageInput
 
 def ask(*prompts, tools=(), schema=None, **config):
     async def go():
-        made = OpenAIConfig(
-            model=support.MODEL, api_key=support.KEY, base_url=support.URL, max_retries=0, **config
-        )
+        made = OpenAIConfig(model=support.MODEL, api_key=support.KEY, base_url=support.URL, max_retries=0, **config)
         agent = Agent("helper", prompt=support.SYSTEM, config=made, tools=list(tools))
         first, *others = prompts
         more = {} if schema is None else {"response_schema": schema}
@@ -42,7 +40,13 @@ support.run(
         ],
         "reasoning": lambda: ask(support.USE_TOOLS, support.LAST_USER, tools=TOOLS, reasoning_effort="low"),
         "settings": lambda: ask(
-            support.USER, temperature=0.2, top_p=0.9, max_completion_tokens=256, stop=["END"], user="user-1", store=False
+            support.USER,
+            temperature=0.2,
+            top_p=0.9,
+            max_completion_tokens=256,
+            stop=["END"],
+            user="user-1",
+            store=False,
         ),
         "hints": lambda: ask(support.USER, seed=7, verbosity="low"),
     }

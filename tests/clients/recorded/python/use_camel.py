@@ -13,7 +13,6 @@ from camel.utils import BaseTokenCounter
 from PIL import Image
 
 
-
 class Counter(BaseTokenCounter):
     """Counts characters: the usual counter downloads its table."""
 
@@ -62,8 +61,8 @@ support.run(
         "schema": lambda: new_agent().step(support.USER, response_format=support.Answer),
         "image": image,
         "reasoning": lambda: again(support.USE_TOOLS, *TOOLS, reasoning_effort="low"),
-        "settings": lambda: new_agent(temperature=0.2, top_p=0.9, max_tokens=256, stop=["END"], user="user-1", n=1).step(
-            support.USER
-        ),
+        "settings": lambda: new_agent(
+            temperature=0.2, top_p=0.9, max_tokens=256, stop=["END"], user="user-1", n=1
+        ).step(support.USER),
     }
 )

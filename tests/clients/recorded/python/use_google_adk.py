@@ -42,9 +42,7 @@ support.run(
         "streamed tool loop": lambda: ask(support.USE_TOOLS, tools=TOOLS, streamed=True),
         "schema": lambda: ask(support.USER, output_schema=support.Answer),
         "image": lambda: describe(support.PIXEL, "image/png"),
-        "reasoning": lambda: ask(
-            support.USE_TOOLS, support.LAST_USER, tools=TOOLS, model={"reasoning_effort": "low"}
-        ),
+        "reasoning": lambda: ask(support.USE_TOOLS, support.LAST_USER, tools=TOOLS, model={"reasoning_effort": "low"}),
         "settings": lambda: ask(support.USER, generate_content_config=SETTINGS),
     }
 )

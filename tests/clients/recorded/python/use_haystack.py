@@ -59,9 +59,7 @@ support.run(
             [*HELLO, ChatMessage.from_user(support.JSON_PROMPT)]
         ),
         "image": lambda: describe(ImageContent(base64_image=support.PIXEL, mime_type="image/png")),
-        "file": lambda: describe(
-            FileContent(base64_data=support.PDF, mime_type="application/pdf", filename="a.pdf")
-        ),
+        "file": lambda: describe(FileContent(base64_data=support.PDF, mime_type="application/pdf", filename="a.pdf")),
         "reasoning": lambda: loop(reasoning_effort="low"),
         "settings": lambda: new_generator(
             temperature=0.2, top_p=0.9, max_completion_tokens=256, stop=["END"], user="user-1", n=1

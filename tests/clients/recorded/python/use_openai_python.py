@@ -66,9 +66,7 @@ def forced_tool():
     create(tools=TOOLS, tool_choice="required")
     create(tools=TOOLS, tool_choice={"type": "function", "function": {"name": "get_time"}})
     tool = {"type": "function", "function": {"name": "get_time"}}
-    create(
-        tools=TOOLS, tool_choice={"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": [tool]}}
-    )
+    create(tools=TOOLS, tool_choice={"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": [tool]}})
     completions.parse(model=MODEL, messages=HELLO, tools=[pydantic_function_tool(GetWeather)], tool_choice="required")
 
 
