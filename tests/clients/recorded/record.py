@@ -43,4 +43,5 @@ if __name__ == "__main__":
     if "--upgrade" in sys.argv[1:]:
         for name in names:
             remove(name)
-    sys.exit(not all([record(name) for name in names]))
+    worked = [record(name) for name in names]
+    sys.exit(not all(worked))

@@ -1,5 +1,6 @@
 // LangChain.js: `ChatOpenAI`, and an agent.
 
+import { HumanMessage } from "@langchain/core/messages";
 import { ChatOpenAI } from "@langchain/openai";
 import { createAgent, tool } from "langchain";
 import { z } from "zod";
@@ -22,7 +23,8 @@ const tools = [
     schema: z.object({ zone: z.enum(["utc", "local"]) }),
   }),
 ];
-const describe = (part) => model.invoke([{ role: "user", content: [{ type: "text", text: s.DESCRIBE }, part] }]);
+const describe = (part) =>
+  model.invoke([new HumanMessage({ contentBlocks: [{ type: "text", text: s.DESCRIBE }, part] })]);
 const loop = async (made, streamed) => {
   const agent = createAgent({ model: made, tools, systemPrompt: s.SYSTEM });
   const asked = { messages: [["user", s.USE_TOOLS]] };
@@ -47,7 +49,7 @@ await s.run({
   json: () => newModel({ modelKwargs: { response_format: { type: "json_object" } } }).invoke([...hello, ["user", s.JSON_PROMPT]]),
   image: async () => {
     await describe({ type: "image", mimeType: "image/png", data: s.PIXEL });
-    await describe({ type: "image_url", image_url: { url: s.IMAGE_URL } });
+    await describe({ type: "image", url: s.IMAGE_URL });
   },
   file: () => describe({ type: "file", mimeType: "application/pdf", data: s.PDF, metadata: { filename: "a.pdf" } }),
   reasoning: () => loop(newModel({ reasoning: { effort: "low" }, useResponsesApi: false })),

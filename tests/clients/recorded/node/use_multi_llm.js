@@ -1,10 +1,11 @@
 // multi-llm-ts, with its engine for compatible services.
 
-import { Attachment, LlmModelBuilder, Message, MultiToolPlugin, Plugin, igniteEngine } from "multi-llm-ts";
+import multi from "multi-llm-ts";
 import { z } from "zod";
 
 import * as s from "./support.js";
 
+const { Attachment, Message, Plugin, defaultCapabilities, igniteEngine } = multi;
 const config = { apiKey: s.key, baseURL: s.url };
 
 class Weather extends Plugin {
@@ -15,10 +16,9 @@ class Weather extends Plugin {
 }
 
 const model = {
-  ...LlmModelBuilder?.build?.(s.model),
   id: s.model,
   name: s.model,
-  capabilities: { tools: true, vision: true, reasoning: true, caching: false },
+  capabilities: { ...defaultCapabilities.capabilities, tools: true, vision: true, reasoning: true },
 };
 const hello = () => [new Message("system", s.SYSTEM), new Message("user", s.USER)];
 const engine = (plugin) => {
@@ -28,7 +28,7 @@ const engine = (plugin) => {
 };
 const useTools = () => [new Message("system", s.SYSTEM), new Message("user", "Use get_weather.")];
 const describe = () => [new Message("system", s.SYSTEM), new Message("user", s.DESCRIBE, new Attachment(s.PIXEL, "image/png"))];
-const options = { useResponsesApi: false, useOpenAIResponsesApi: false };
+const options = { useResponsesApi: false };
 
 await s.run({
   plain: () => engine().complete(model, hello(), options),
@@ -36,7 +36,6 @@ await s.run({
     engine().complete(model, [...hello(), new Message("assistant", "Hello!"), new Message("user", s.LAST_USER)], options),
   streamed: () => s.all(engine().generate(model, hello(), options)),
   "tool loop": () => engine(true).complete(model, useTools(), options),
-  "streamed tool loop": () => s.all(engine(true).generate(model, useTools(), options)),
   schema: () => engine().complete(model, hello(), { ...options, structuredOutput: { name: "answer", structure: s.answerOf(z) } }),
   image: () => engine().complete(model, describe(), options),
   reasoning: () => engine(true).complete(model, useTools(), { ...options, reasoningEffort: "low" }),

@@ -7,7 +7,7 @@ import os
 import traceback
 import urllib.request
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -69,6 +69,20 @@ def get_time(zone: Literal["utc", "local"]) -> str:
         zone: Which time to tell.
     """
     return f"it is noon in {zone}"
+
+
+def loop(ask: Callable[[list[Any]], Any]) -> list[Any]:
+    """Call tools until there is a text. `ask` returns the message of the client, which goes back as it is."""
+    messages: list[Any] = [{"role": "user", "content": USE_TOOLS}]
+    while (message := ask(messages)).tool_calls:
+        messages += [message, *map(answer, message.tool_calls)]
+    return [*messages, message]
+
+
+def answer(call: Any) -> dict[str, str]:
+    """The result of a call."""
+    name = call.function.name
+    return {"role": "tool", "tool_call_id": call.id, "name": name, "content": f"{name} is fine"}
 
 
 def run(scenarios: dict[str, Callable[[], object]]) -> None:

@@ -6,7 +6,7 @@ import base64
 import support
 from ag2 import Agent
 from ag2.config import OpenAIConfig
-from ag2.events import BinaryInput, ImageInput
+from ag2.events import ImageInput
 
 
 def ask(*prompts, tools=(), schema=None, **config):

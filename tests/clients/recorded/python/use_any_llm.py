@@ -11,14 +11,10 @@ def create(messages=HELLO, **more):
     )
 
 
-def loop(**more):
-    messages = [{"role": "user", "content": support.USE_TOOLS}]
+def tool_loop(**more):
     tools = [support.get_weather, support.get_time]
-    while (message := create(messages, tools=tools, **more).choices[0].message).tool_calls:
-        messages.append(message)
-        for call in message.tool_calls:
-            messages.append({"role": "tool", "tool_call_id": call.id, "content": f"{call.function.name} is fine"})
-    create([*messages, message, {"role": "user", "content": support.LAST_USER}], tools=tools, **more)
+    messages = support.loop(lambda messages: create(messages, tools=tools, **more).choices[0].message)
+    create([*messages, {"role": "user", "content": support.LAST_USER}], tools=tools, **more)
 
 
 def describe(part):
@@ -30,14 +26,14 @@ support.run(
         "plain": create,
         "history": lambda: create(HISTORY),
         "streamed": lambda: list(create(stream=True)),
-        "tool loop": loop,
+        "tool loop": tool_loop,
         "forced tool": lambda: create(tools=[support.get_time], tool_choice="required"),
         "schema": lambda: create(response_format=support.Answer),
         "json": lambda: create(
             [*HELLO, {"role": "user", "content": support.JSON_PROMPT}], response_format={"type": "json_object"}
         ),
         "image": lambda: describe({"type": "image_url", "image_url": {"url": support.PIXEL_URL}}),
-        "reasoning": lambda: loop(reasoning_effort="low"),
+        "reasoning": lambda: tool_loop(reasoning_effort="low"),
         "settings": lambda: create(temperature=0.2, top_p=0.9, max_tokens=256, stop=["END"], user="user-1"),
     }
 )

@@ -1,5 +1,7 @@
 """DSPy: `LM`, `Predict` and `ReAct`, which use LiteLLM."""
 
+from contextlib import suppress
+
 import dspy
 import support
 from dspy.utils.exceptions import AdapterParseError
@@ -39,11 +41,8 @@ class Call(dspy.Signature):
 
 def predict(signature, adapter, lm=lm, **inputs):
     """The simulator does not write what DSPy parses, so that may fail once all is sent."""
-    with dspy.context(lm=lm, adapter=adapter):
-        try:
-            dspy.Predict(signature)(**inputs)
-        except AdapterParseError:
-            pass
+    with dspy.context(lm=lm, adapter=adapter), suppress(AdapterParseError):
+        dspy.Predict(signature)(**inputs)
 
 
 TOOLS = [dspy.Tool(support.get_weather), dspy.Tool(support.get_time)]

@@ -17,19 +17,9 @@ def create(messages=HELLO, **more):
     )
 
 
-def loop(**more):
-    messages = [{"role": "user", "content": support.USE_TOOLS}]
-    while (message := create(messages, tools=TOOLS, **more).choices[0].message).tool_calls:
-        messages.append(message)
-        for call in message.tool_calls:
-            name = call.function.name
-            messages.append({"role": "tool", "tool_call_id": call.id, "name": name, "content": f"{name} is fine"})
-    return messages
-
-
-def reasoning():
-    messages = loop(reasoning_effort="low")
-    create([*messages, {"role": "user", "content": support.LAST_USER}], tools=TOOLS, reasoning_effort="low")
+def tool_loop(**more):
+    messages = support.loop(lambda messages: create(messages, tools=TOOLS, **more).choices[0].message)
+    create([*messages, {"role": "user", "content": support.LAST_USER}], tools=TOOLS, **more)
 
 
 def describe(part):
@@ -41,7 +31,7 @@ support.run(
         "plain": create,
         "history": lambda: create(HISTORY),
         "streamed": lambda: list(create(stream=True, stream_options={"include_usage": True})),
-        "tool loop": loop,
+        "tool loop": tool_loop,
         "forced tool": lambda: [
             create(tools=TOOLS, tool_choice="required"),
             create(tools=TOOLS, tool_choice={"type": "function", "function": {"name": "get_time"}}),
@@ -58,7 +48,7 @@ support.run(
         "file": lambda: describe(
             {"type": "file", "file": {"file_data": support.PDF_URL, "filename": "a.pdf", "format": "application/pdf"}}
         ),
-        "reasoning": reasoning,
+        "reasoning": lambda: tool_loop(reasoning_effort="low"),
         "settings": lambda: create(
             temperature=0.2, top_p=0.9, max_tokens=256, stop=["END"], user="user-1", n=1, metadata={"topic": "greeting"}
         ),

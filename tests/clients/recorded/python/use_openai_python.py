@@ -1,9 +1,9 @@
 """The official `openai` package."""
 
+import support
 from openai import OpenAI, pydantic_function_tool
 from pydantic import BaseModel
-import support
-from support import HELLO, HISTORY, MODEL, USER
+from support import HELLO, HISTORY, MODEL, USER, loop
 
 completions = OpenAI(base_url=support.URL, api_key=support.KEY, max_retries=0).chat.completions
 
@@ -32,16 +32,6 @@ def create(messages=HELLO, **more):
 
 def say(*parts):
     return [{"role": "user", "content": [{"type": "text", "text": support.DESCRIBE}, *parts]}]
-
-
-def loop(ask):
-    """Call tools until there is a text, with the message as the client gave it."""
-    messages = [{"role": "user", "content": support.USE_TOOLS}]
-    while (message := ask(messages)).tool_calls:
-        messages.append(message)
-        for call in message.tool_calls:
-            messages.append({"role": "tool", "tool_call_id": call.id, "content": f"{call.function.name} is fine"})
-    return messages
 
 
 def streamed():
