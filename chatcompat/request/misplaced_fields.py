@@ -4,7 +4,7 @@ LiteLLM keeps what it does not know of a reply in `provider_specific_fields`, si
 JavaScript copies all fields of a reply into the text part that it makes of the content.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import Raw
@@ -12,11 +12,14 @@ from msgspec import Raw
 from chatcompat.wire.chat_request import AssistantMessage, TextPart
 
 _ASSISTANT: Final = b'"assistant"'
-_EMPTY: Final = (b"null", b"{}", b"[]")
+_TEXT: Final = b'"text"'
+_NULL: Final = b"null"
+_EMPTY: Final = (_NULL, b"{}", b"[]")
 _EXTRA: Final = "provider_specific_fields"
 _FIELDS: Final = frozenset({"role", *AssistantMessage.__struct_fields__}) - {"content", *TextPart.__struct_fields__}
 
 _encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.decode
 _decode_object = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_objects = msgspec.json.Decoder(list[dict[str, Raw]]).decode
 
@@ -26,29 +29,42 @@ def gather(message: dict[str, Raw]) -> None:
     if bytes(message.get("role", b"")) != _ASSISTANT:
         return
     content, extra = bytes(message.get("content", b"")), bytes(message.get(_EXTRA, b""))
+    own = _Own(message)
     if content[:1] == b"[":
         try:
             parts = _decode_objects(content)
         except msgspec.ValidationError:  # the decoder reports the part that is no object
             parts = []
-        if sum([_take(part, message) for part in parts]):
+        texts = [part for part in parts if bytes(part.get("type", b"")) == _TEXT]
+        if sum(map(own.take, texts)):
             message["content"] = Raw(_encode(parts))
     if extra[:1] == b"{":
         fields = _decode_object(extra)
-        _take(fields, message)
+        own.take(fields)
         if all(bytes(value) in _EMPTY for value in fields.values()):
             del message[_EXTRA]
         else:
             message[_EXTRA] = Raw(_encode(fields))
 
 
-def _take(holder: dict[str, Raw], message: dict[str, Raw]) -> int:
-    """Move the fields of `message` that are in `holder`, drop those that are copies, and count both."""
-    misplaced = [name for name in holder if name in _FIELDS]
-    for name in misplaced:
-        value, known = bytes(holder[name]), bytes(message.get(name, b"null"))
-        if known == b"null":
-            message[name] = holder.pop(name)
-        elif known == value or msgspec.json.decode(known) == msgspec.json.decode(value):
-            del holder[name]
-    return len(misplaced)
+class _Own:
+    """The fields of a message. Each is decoded once, however often it is repeated."""
+
+    def __init__(self, message: dict[str, Raw]) -> None:
+        self._message = message
+        self._decoded: dict[str, Any] = {}
+
+    def take(self, holder: dict[str, Raw]) -> int:
+        """Move fields from `holder` to the message, drop those that are copies, and count both."""
+        misplaced = [name for name in holder if name in _FIELDS]
+        for name in misplaced:
+            if bytes(self._message.get(name, _NULL)) == _NULL:
+                self._message[name] = holder.pop(name)
+            elif self._value(name) == _decode(holder[name]):
+                del holder[name]
+        return len(misplaced)
+
+    def _value(self, name: str) -> Any:
+        if name not in self._decoded:
+            self._decoded[name] = _decode(self._message[name])
+        return self._decoded[name]

@@ -24,12 +24,13 @@ MAX_NAME: Final = 200
 _encode = msgspec.json.Encoder().encode
 _OBJECT: Final = ord("{")
 _CONTAINERS: Final = b"{["
+_NULL: Final = b"null"
 
 _decode_raw_objects = msgspec.json.Decoder(list[dict[str, Raw]]).decode
 
 Structs = tuple[type[Struct], ...]
 
-_COPIES: Final = {
+_PARSED_FROM: Final = {
     ("messages[]", "parsed"): "content",
     ("messages[].tool_calls[].function", "parsed_arguments"): "arguments",
 }
@@ -109,12 +110,16 @@ class _Walk:
             structs = fields.nested.get(name)
             if structs is None:
                 value = bytes(found.pop(name))
-                if value != b"null" and _COPIES.get((path, name)) not in found and not self._repeats(value):
+                if value != _NULL and not self._is_parsed(name, path, found) and not self._repeats(value):
                     self._report(name, path)
             elif memoryview(found[name])[0] in _CONTAINERS:
                 found[name] = self.value(found[name], structs, f"{path}.{name}" if path else name)
 
         self._around.pop()
+
+    def _is_parsed(self, name: str, path: str, found: dict[str, Raw]) -> bool:
+        source = _PARSED_FROM.get((path, name))
+        return source is not None and bytes(found.get(source, _NULL)) != _NULL
 
     def _repeats(self, value: bytes) -> bool:
         """Whether a list or an object also stands in a known field, here or further out: then nothing is lost.
