@@ -215,6 +215,12 @@ def test_what_a_message_says_otherwise_is_reported(message: Any, paths: tuple[st
     assert run(USER, message, *following, USER)[1] == paths
 
 
+def test_each_text_part_may_repeat_a_field() -> None:
+    parts = [{"type": "text", "text": text, "tool_calls": [{**CALL, "type": "function"}]} for text in "ab"]
+    body, ignored = run(USER, {"role": "assistant", "content": parts, "tool_calls": [CALL]}, ANSWERED, strict=True)
+    assert ([block["type"] for block in body["messages"][1]["content"]], ignored) == (["text", "text", "tool_use"], ())
+
+
 def test_a_native_part_keeps_its_name() -> None:
     used = {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {}, "else": 1}
     result = {"role": "tool", "tool_call_id": "toolu_1", "content": "so"}
