@@ -83,7 +83,7 @@ def to_unmarked_blocks(
                 if not is_blank(part.text):
                     blocks.append(TextBlockParam(part.text))
             case ImagePart():
-                blocks.append(to_image(part.image_url.url, f"{path}[{index}]", context))
+                blocks.append(to_image(part.image_url, f"{path}[{index}]", context))
                 if part.image_url.detail not in (None, "auto"):
                     context.ignored.append("messages[].content[].image_url.detail")
             case FilePart():

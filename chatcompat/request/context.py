@@ -24,7 +24,7 @@ class Cacheable(Protocol):
 class RequestContext:
     """The ignored fields, the client's cache breakpoints, the media, and the limits of one request."""
 
-    __slots__ = ("bounds", "breakpoints", "ignored", "media", "native_ids", "strict")
+    __slots__ = ("bounds", "breakpoints", "ignored", "media", "names", "native_ids", "strict")
 
     def __init__(
         self,
@@ -37,8 +37,18 @@ class RequestContext:
         self.ignored: list[str] = ignored
         self.bounds: RequestBounds = bounds
         self.strict: StrictSchemas = strict
+        self.names: dict[str, str] = {}  # of the messages of each role: the first name
         self.breakpoints: list[Cacheable | dict[str, Any]] = []
         self.media: list[memoryview] = []
+
+    def take_name(self, name: str, role: str) -> None:
+        """Report the name in a message where it is lost: natively, messages have none.
+
+        Frameworks name each message. Nothing is lost where the name is the role, or where all of the assistant's
+        messages, or all instructions, have the one name. A user's name tells the model who asks.
+        """
+        if name.lower() != role and (role == "user" or self.names.setdefault(role, name) != name):
+            self.ignored.append("messages[].name")
 
     def add_breakpoint(self, block: Cacheable, cache_control: CacheControl | None) -> None:
         """Set the breakpoint of a block. Of two at the same block, the one with the longer lifetime stays."""

@@ -59,7 +59,7 @@ def leading_system(messages: list[Message], context: RequestContext) -> list[lis
             break
         _check_parts(message.content, index, context)
         if message.name is not None:
-            context.ignored.append("messages[].name")
+            context.take_name(message.name, "system")
         leading.append(_instruction_blocks(message, context))
     return leading
 
@@ -122,7 +122,8 @@ class Conversation:
 
     def _add_user(self, message: UserMessage, index: int) -> None:
         _check_parts(message.content, index, self._context)
-        self._report_name(message)
+        if message.name is not None:
+            self._context.take_name(message.name, "user")
         path = "" if isinstance(message.content, str) else f"messages[{index}].content"  # of parts
         results = answer_natively(message.content, path, self._calls, self._context)
         blocks = to_blocks(message.content, path, self._context)
@@ -140,13 +141,10 @@ class Conversation:
 
     def _add_system(self, message: SystemMessage, index: int) -> None:
         _check_parts(message.content, index, self._context)
-        self._report_name(message)
+        if message.name is not None:
+            self._context.take_name(message.name, "system")
         if blocks := _instruction_blocks(message, self._context):
             self._user.append(_Instruction(blocks))
-
-    def _report_name(self, message: UserMessage | SystemMessage | AssistantMessage) -> None:
-        if message.name is not None:
-            self._ignored.append("messages[].name")
 
     def say(self, blocks: list[TextBlockParam]) -> None:
         """Add text to the user turn that comes from no user message."""
@@ -168,7 +166,8 @@ class Conversation:
         _check_parts(message.content, index, self._context)
         _check_calls(message.tool_calls or (), index, self._context)
         _check_rare_lists(message, index, self._context)
-        self._report_name(message)
+        if message.name is not None:
+            self._context.take_name(message.name, "assistant")
         if has_calls(message):
             self._begin_assistant_turn()
         blocks = self._assistant.to_blocks(message, index)

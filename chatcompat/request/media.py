@@ -11,7 +11,7 @@ from chatcompat.errors import InvalidRequest
 from chatcompat.request.base64_data import media_type_of, to_plain_base64
 from chatcompat.request.bounds import grows_too_much
 from chatcompat.request.context import RequestContext
-from chatcompat.wire.chat_request import File
+from chatcompat.wire.chat_request import File, ImageURL
 from chatcompat.wire.messages import (
     Base64Source,
     DocumentBlockParam,
@@ -66,6 +66,7 @@ _MEDIA_TYPES_OF_NAMES: Final = {
 }
 
 _FILE_DATA: Final = "file.file_data"
+_FILE_FORMAT: Final = "file.format"
 _HTTP: Final = re.compile(rb'"https?://[^"]', re.IGNORECASE)
 _HTTP_URL: Final = re.compile("https?://.", re.IGNORECASE)
 _NO_BASE64: Final = re.compile(rb'"(?:"|[^"]{0,99}:)')  # empty, or a URL
@@ -77,14 +78,19 @@ _decode_str = msgspec.json.Decoder(str).decode
 _encode = msgspec.json.Encoder().encode
 
 
-def to_image(raw: Raw, path: str, context: RequestContext) -> ImageBlockParam | DocumentBlockParam:
+def to_image(image: ImageURL, path: str, context: RequestContext) -> ImageBlockParam | DocumentBlockParam:
     """Convert an `image_url` to an image, or to a document if its data URL has such a type."""
-    url = _to_plain_string(raw, path, "image_url.url")
+    url = _to_plain_string(image.url, path, "image_url.url")
+    media_type = _read_format(image.format)
     if found := _split_data_url(url):
+        _check_format(media_type, found[0], "image_url.format", context)
         return _to_block(*found, None, path, context, field="image_url.url")
     if _HTTP.match(url):
         source = URLSource(_decode_str(url))
-        return DocumentBlockParam(source) if _is_pdf_url(source.url) else ImageBlockParam(source)
+        is_pdf = media_type == _PDF or _is_pdf_url(source.url)
+        if media_type not in (None, _PDF, *IMAGE_MEDIA_TYPES):
+            context.ignored.append("messages[].content[].image_url.format")
+        return DocumentBlockParam(source) if is_pdf else ImageBlockParam(source)
     raise InvalidRequest(
         "This image URL is not supported. Send an http://, https:// or base64 data: URL with content.",
         param=path,
@@ -94,7 +100,9 @@ def to_image(raw: Raw, path: str, context: RequestContext) -> ImageBlockParam | 
 
 def to_file(file: File, path: str, context: RequestContext) -> ImageBlockParam | DocumentBlockParam:
     """Convert a `file` part, which has the id of an uploaded file or the data itself."""
+    media_type = _read_format(file.format)
     if file.file_id is not None:
+        _check_format(media_type, _PDF, _FILE_FORMAT, context)
         return DocumentBlockParam(FileSource(file.file_id), title=file.filename)
     if file.file_data is UNSET:
         raise InvalidRequest(
@@ -102,13 +110,14 @@ def to_file(file: File, path: str, context: RequestContext) -> ImageBlockParam |
         )
     data = _to_plain_string(file.file_data, path, _FILE_DATA)
     if found := _split_data_url(data):
+        _check_format(media_type, found[0], _FILE_FORMAT, context)
         return _to_block(*found, file.filename, path, context, field=_FILE_DATA)
     ending = (file.filename or "").rpartition(".")[2].lower()
     if _HTTP.match(data):
         source = URLSource(_decode_str(data))
-        if ending == "pdf" or _is_pdf_url(source.url):
+        if media_type == _PDF or ending == "pdf" or _is_pdf_url(source.url):
             return DocumentBlockParam(source, title=file.filename)
-    media_type = _MEDIA_TYPES_OF_NAMES.get(ending)
+    media_type = media_type or _MEDIA_TYPES_OF_NAMES.get(ending)
     if media_type is None or _NO_BASE64.match(data):
         raise InvalidRequest(
             "Send file_data as a base64 data: URL, or as plain base64 with a filename whose extension tells its type.",
@@ -116,6 +125,17 @@ def to_file(file: File, path: str, context: RequestContext) -> ImageBlockParam |
             code="unsupported_value",
         )
     return _to_block(media_type, data[1:], file.filename, path, context, field=_FILE_DATA)
+
+
+def _read_format(name: str | None) -> bytes | None:
+    """The media type that a client writes beside a URL or data."""
+    return name.strip().lower().encode() if name else None
+
+
+def _check_format(named: bytes | None, media_type: bytes, field: str, context: RequestContext) -> None:
+    """Report a media type that differs from that of the data. One that repeats it is no loss."""
+    if named is not None and IMAGE_MEDIA_TYPES.get(named, named) != IMAGE_MEDIA_TYPES.get(media_type, media_type):
+        context.ignored.append(f"messages[].content[].{field}")
 
 
 def _is_pdf_url(url: str) -> bool:

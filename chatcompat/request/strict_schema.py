@@ -48,6 +48,9 @@ _FIXED: Final = frozenset(
 _MAX_DEFINITIONS: Final = 1_000  # no service compiles more, and each costs ten times what it takes to decode it
 _ABOUT_THE_ROOT: Final = frozenset({"$id", "$schema"})
 _NO_MEANING: Final = frozenset({"$comment", "discriminator"})  # the branches of a union tell what a discriminator tells
+# The integers that every JSON parser keeps exact (RFC 8259, section 6): zod gives each of its integers these limits.
+_SAFE_INTEGERS: Final = {"minimum": -(2**53) + 1, "maximum": 2**53 - 1}
+_INTEGERS: Final = ("integer", ["integer"], ["integer", "null"], ["null", "integer"])
 
 # The documented part of regular expressions: groups, classes and simple quantifiers. No look-around, no references to
 # groups, no word boundaries, no large ranges.
@@ -190,6 +193,10 @@ class _Rewriter:
     def _rewrite_node(self, node: Schema) -> None:
         for key in _NO_MEANING & node.keys():
             del node[key]
+        if node.get("type") in _INTEGERS:
+            for key, limit in _SAFE_INTEGERS.items():
+                if node.get(key) == limit:
+                    del node[key]
         self._rewrite_choice(node)
         surplus = [key for key, value in node.items() if not _is_native(key, value)]
         if surplus:

@@ -15,6 +15,7 @@ from msgspec import Raw, Struct
 from chatcompat.errors import InvalidRequest
 from chatcompat.request.bounds import RequestBounds
 from chatcompat.request.json_objects import decode_raw_list, decode_raw_object
+from chatcompat.request.misplaced_fields import gather
 from chatcompat.wire.chat_request import ChatCompletionRequest
 
 MAX_NAME: Final = 200
@@ -23,10 +24,17 @@ MAX_NAME: Final = 200
 _encode = msgspec.json.Encoder().encode
 _OBJECT: Final = ord("{")
 _CONTAINERS: Final = b"{["
+_NULL: Final = b"null"
 
 _decode_raw_objects = msgspec.json.Decoder(list[dict[str, Raw]]).decode
 
 Structs = tuple[type[Struct], ...]
+
+_PARSED_FROM: Final = {
+    ("messages[]", "parsed"): "content",
+    ("messages[].tool_calls[].function", "parsed_arguments"): "arguments",
+}
+"""What the vendor's own client adds to a message that it has parsed, and the field that it was parsed from."""
 
 
 def without_unknown(body: bytes, bounds: RequestBounds) -> tuple[bytes, list[str]]:
@@ -93,6 +101,8 @@ class _Walk:
         return Raw(_encode(found))
 
     def _clean(self, found: dict[str, Raw], fields: _Fields, path: str) -> None:
+        if path == "messages[]":
+            gather(found)
         self._around.append(_Known([value for name, value in found.items() if name in fields]))
         for name in tuple(found):
             if name in fields.plain:
@@ -100,12 +110,16 @@ class _Walk:
             structs = fields.nested.get(name)
             if structs is None:
                 value = bytes(found.pop(name))
-                if value != b"null" and not self._repeats(value):
+                if value != _NULL and not self._is_parsed(name, path, found) and not self._repeats(value):
                     self._report(name, path)
             elif memoryview(found[name])[0] in _CONTAINERS:
                 found[name] = self.value(found[name], structs, f"{path}.{name}" if path else name)
 
         self._around.pop()
+
+    def _is_parsed(self, name: str, path: str, found: dict[str, Raw]) -> bool:
+        source = _PARSED_FROM.get((path, name))
+        return source is not None and bytes(found.get(source, _NULL)) != _NULL
 
     def _repeats(self, value: bytes) -> bool:
         """Whether a list or an object also stands in a known field, here or further out: then nothing is lost.

@@ -34,6 +34,7 @@ class RefusalPart(Struct, tag_field="type", tag="refusal", forbid_unknown_fields
 class ImageURL(Struct, forbid_unknown_fields=True, gc=False):
     url: Raw  # a JSON string; images are large, so it is never decoded to a `str`
     detail: str | None = None
+    format: str | None = None  # extension: the media type, as LiteLLM and its users write it
 
 
 class ImagePart(Struct, tag_field="type", tag="image_url", forbid_unknown_fields=True, gc=False):
@@ -46,6 +47,7 @@ class File(Struct, forbid_unknown_fields=True, gc=False):
     file_data: Raw | UnsetType = UNSET  # a JSON string: a data URL, or bare base64
     file_id: str | None = None
     filename: str | None = None
+    format: str | None = None  # extension: the media type
 
 
 class FilePart(Struct, tag_field="type", tag="file", forbid_unknown_fields=True, gc=False):

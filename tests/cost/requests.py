@@ -188,6 +188,23 @@ KNOWN: Final[dict[str, tuple[Make, int]]] = {
     ),
     "unknown fields of many messages": (_messages('{"role":"user","content":"hi","u#":0}'), MIB),
     "unknown fields in many parts": (_parts('{"type":"text","text":"hi","u#":0}'), 4 * MIB),
+    "copies of a message's field in many parts": (
+        lambda size: chat(
+            f'{USER},{{"role":"assistant","refusal":"{"r" * (size // 2)}","content":['
+            + many('{"type":"text","text":"hi","refusal":"r"}', size // 2).decode()
+            + "]}"
+        ),
+        4 * MIB,
+    ),
+    "fields of a message in another": (
+        lambda size: chat(
+            f'{USER},{{"role":"assistant","provider_specific_fields":{{"reasoning_details":['
+            + many('{"type":"reasoning.text","text":"t","signature":"s"}', size).decode()
+            + "]}}"
+        ),
+        4 * MIB,
+    ),
+    "messages whose names differ": (_messages('{"role":"system","name":"n#","content":"hi"}'), MIB),
     "unknown fields beside lists of depth 100": (_unknown(nested("[", "]", 100)), 4 * MIB),
     "unknown field beside parts": (
         lambda size: chat(

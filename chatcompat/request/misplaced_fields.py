@@ -1,0 +1,70 @@
+"""Fields of an assistant's message that client libraries send back elsewhere in it.
+
+LiteLLM keeps what it does not know of a reply in `provider_specific_fields`, signed thinking too. The Agents SDK for
+JavaScript copies all fields of a reply into the text part that it makes of the content.
+"""
+
+from typing import Any, Final
+
+import msgspec
+from msgspec import Raw
+
+from chatcompat.wire.chat_request import AssistantMessage, TextPart
+
+_ASSISTANT: Final = b'"assistant"'
+_TEXT: Final = b'"text"'
+_NULL: Final = b"null"
+_EMPTY: Final = (_NULL, b"{}", b"[]")
+_EXTRA: Final = "provider_specific_fields"
+_FIELDS: Final = frozenset({"role", *AssistantMessage.__struct_fields__}) - {"content", *TextPart.__struct_fields__}
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.decode
+_decode_object = msgspec.json.Decoder(dict[str, Raw]).decode
+_decode_objects = msgspec.json.Decoder(list[dict[str, Raw]]).decode
+
+
+def gather(message: dict[str, Raw]) -> None:
+    """Move such fields to the message, unless it has them. What remains elsewhere is left for the report."""
+    if bytes(message.get("role", b"")) != _ASSISTANT:
+        return
+    content, extra = bytes(message.get("content", b"")), bytes(message.get(_EXTRA, b""))
+    own = _Own(message)
+    if content[:1] == b"[":
+        try:
+            parts = _decode_objects(content)
+        except msgspec.ValidationError:  # the decoder reports the part that is no object
+            parts = []
+        texts = [part for part in parts if bytes(part.get("type", b"")) == _TEXT]
+        if sum(map(own.take, texts)):
+            message["content"] = Raw(_encode(parts))
+    if extra[:1] == b"{":
+        fields = _decode_object(extra)
+        own.take(fields)
+        if all(bytes(value) in _EMPTY for value in fields.values()):
+            del message[_EXTRA]
+        else:
+            message[_EXTRA] = Raw(_encode(fields))
+
+
+class _Own:
+    """The fields of a message. Each is decoded once, however often it is repeated."""
+
+    def __init__(self, message: dict[str, Raw]) -> None:
+        self._message = message
+        self._decoded: dict[str, Any] = {}
+
+    def take(self, holder: dict[str, Raw]) -> int:
+        """Move fields from `holder` to the message, drop those that are copies, and count both."""
+        misplaced = [name for name in holder if name in _FIELDS]
+        for name in misplaced:
+            if bytes(self._message.get(name, _NULL)) == _NULL:
+                self._message[name] = holder.pop(name)
+            elif self._value(name) == _decode(holder[name]):
+                del holder[name]
+        return len(misplaced)
+
+    def _value(self, name: str) -> Any:
+        if name not in self._decoded:
+            self._decoded[name] = _decode(self._message[name])
+        return self._decoded[name]
