@@ -8,6 +8,7 @@ from chatcompat.wire.utf8 import require_utf8
 
 _ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _PADDING: Final = (b"", b"=", b"==")
+_MOST_OTHERS: Final = len(b'=="')
 _SLICE: Final = 32_768  # bytes
 _FIRST: Final = 16  # characters, for the 12 bytes that are compared
 
@@ -48,7 +49,7 @@ def to_plain_base64(data: memoryview, path: str) -> memoryview:
             text = text.replace(escape, meant)
         data = memoryview(text)
         others = _outside_alphabet(data)
-    is_padded = len(others) <= len(b'=="') and others[:-1] in _PADDING and data[-len(others) :] == others
+    is_padded = len(others) <= _MOST_OTHERS and others[:-1] in _PADDING and data[-len(others) :] == others
     if not is_padded or (len(data) - 1) % 4:
         require_utf8(data)
         raise InvalidRequest(
@@ -60,6 +61,13 @@ def to_plain_base64(data: memoryview, path: str) -> memoryview:
 
 
 def _outside_alphabet(data: memoryview) -> bytes:
-    """The bytes that are not of the alphabet. Slices stay in the cache of the processor, and take little memory."""
-    slices = [bytes(data[start : start + _SLICE]).translate(None, _ALPHABET) for start in range(0, len(data), _SLICE)]
-    return b"".join(slices)
+    """The bytes that are not of the alphabet, or the first of them if these are more than a valid ending has.
+
+    Slices stay in the cache of the processor, and take little memory.
+    """
+    others = b""
+    for start in range(0, len(data), _SLICE):
+        others += bytes(data[start : start + _SLICE]).translate(None, _ALPHABET)
+        if len(others) > _MOST_OTHERS:
+            break
+    return others
