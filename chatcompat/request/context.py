@@ -24,7 +24,7 @@ class Cacheable(Protocol):
 class RequestContext:
     """The ignored fields, the client's cache breakpoints, the media, and the limits of one request."""
 
-    __slots__ = ("bounds", "breakpoints", "ignored", "media", "native_ids", "strict")
+    __slots__ = ("bounds", "breakpoints", "files", "ignored", "media", "native_ids", "strict")
 
     def __init__(
         self,
@@ -38,7 +38,8 @@ class RequestContext:
         self.bounds: RequestBounds = bounds
         self.strict: StrictSchemas = strict
         self.breakpoints: list[Cacheable | dict[str, Any]] = []
-        self.media: list[memoryview] = []
+        self.files: int = 0
+        self.media: list[bytes | memoryview] = []
 
     def add_breakpoint(self, block: Cacheable, cache_control: CacheControl | None) -> None:
         """Set the breakpoint of a block. Of two at the same block, the one with the longer lifetime stays."""
@@ -65,7 +66,18 @@ class RequestContext:
             ) from None
         self.breakpoints.append(tool)
 
-    def splice(self, data: memoryview) -> Raw:
+    def count_file(self, path: str) -> None:
+        """Count an image, a file or a document. Raises `InvalidRequest` if there are more than the limit."""
+        self.files += 1
+        bound = self.bounds.files
+        if self.files > bound:
+            raise InvalidRequest(
+                f"Send at most {bound} images, files and documents in a request.",
+                param=path,
+                code="array_above_max_length",
+            )
+
+    def splice(self, data: bytes | memoryview) -> Raw:
         """Return a placeholder for the rest of a string; `with_media` replaces it after encoding. Short ones stay."""
         if len(data) <= _SHORT and (whole := b'"' + data).isascii():
             return Raw(whole)
@@ -73,7 +85,7 @@ class RequestContext:
         return Raw(b'"\0%d\0' % (len(self.media) - 1))
 
 
-def with_media(encoded: bytes, media: list[memoryview]) -> list[bytes | memoryview]:
+def with_media(encoded: bytes, media: list[bytes | memoryview]) -> list[bytes | memoryview]:
     """The pieces of an encoded request, with the media in place of their placeholders. Joined, they are copied once.
 
     A placeholder is a number between zero bytes, which JSON never contains.

@@ -219,6 +219,14 @@ KNOWN: Final[dict[str, tuple[Make, int]]] = {
     "data parts": (_parts('{"type":"image_url","image_url":{"url":"data:image/png;base64,A"}}'), 4 * MIB),
     "escaped data parts": (_parts('{"type":"image_url","image_url":{"url":"data:image\\/png;base64,A"}}'), 4 * MIB),
     "file parts": (_parts('{"type":"file","file":{"file_id":"f"}}'), 4 * MIB),
+    "images of three bytes": (
+        _parts('{"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}}'),
+        4 * MIB,
+    ),
+    "messages of one text file": (
+        _messages('{"role":"user","content":[{"type":"file","file":{"file_data":"data:text/plain;base64,YQ=="}}]}'),
+        4 * MIB,
+    ),
     "text files": (_parts('{"type":"file","file":{"file_data":"data:text/plain;base64,YQ=="}}'), 4 * MIB),
     "user messages": (_messages(USER), 2 * MIB),
     "system messages": (_messages('{"role":"system","content":"hi"}'), 2 * MIB),

@@ -53,6 +53,17 @@ def with_parts(count: int) -> list[dict[str, str]]:
     return [{"type": "text", "text": "a"}] * count
 
 
+def with_files(*last: dict[str, Any]) -> bytes:
+    """Six images, files and documents, of each kind and in each place that takes one, before the last."""
+    data = {"type": "base64", "media_type": "image/png", "data": "AAAA"}
+    image, link = {"type": "image", "source": data}, {"type": "image_url", "image_url": {"url": "https://x.test/a.png"}}
+    result = {"role": "tool", "tool_call_id": "c", "content": [link, {"type": "text", "text": "a"}]}
+    document = {"type": "document", "source": {"type": "content", "content": [image]}}
+    calls = [{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
+    asked = [{"role": "user", "content": [image, link]}, {"role": "assistant", "tool_calls": calls}, result]
+    return ask([*asked, {"role": "user", "content": [{"type": "file", "file": {"file_id": "f"}}, document, *last]}])
+
+
 def thought(count: int) -> dict[str, Any]:
     return {"role": "assistant", "content": "abc", "reasoning_details": [{"type": "content", "length": 1}] * count}
 
@@ -98,6 +109,13 @@ CASES: dict[str, tuple[RequestBounds, bytes, bytes, str | None, str]] = {
         ask([HI, thought(2), HI]),
         ask([HI, thought(3), HI]),
         "messages[1].reasoning_details",
+        "array_above_max_length",
+    ),
+    "files of all messages": (
+        RequestBounds(files=6),
+        with_files(),
+        with_files({"type": "image_url", "image_url": {"url": "https://x.test/a.png"}}),
+        "messages[3].content[2]",
         "array_above_max_length",
     ),
     "unknown fields": (
