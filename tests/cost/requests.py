@@ -308,6 +308,17 @@ KNOWN: Final[dict[str, tuple[Make, int]]] = {
     "prediction": (_field("prediction", OBJECTS["empty objects"]), 4 * MIB),
     "audio": (_field("audio", OBJECTS["deep lists"]), 4 * MIB),
     "a role": (lambda size: chat('{"role":"' + "a" * size + '"}'), 4 * MIB),
+    "a role beside an unknown field": (
+        lambda size: b'{"zz":1,' + chat('{"role":"' + "a" * size + '"}')[1:],
+        4 * MIB,
+    ),
+    "a type of a part": (_parts('{"type":"#"}'), 4 * MIB),
+    "a long type of a part": (
+        lambda size: chat('{"role":"user","content":[{"type":"' + "a" * size + '"}]}'),
+        4 * MIB,
+    ),
+    "a type of a tool": (lambda size: chat(USER, ',"tools":[{"type":"' + "a" * size + '"}]'), 4 * MIB),
+    "a tool choice": (_field("tool_choice", STRINGS["letters"]), 4 * MIB),
     "a role of error places": (lambda size: chat('{"role":"' + " - at `$." * (size // 9) + '"}'), 4 * MIB),
     "not JSON": (lambda size: b"{" * size, 4 * MIB),
     "not UTF-8": (lambda size: b'{"model":"' + b"\xff" * size + b'"}', 4 * MIB),
