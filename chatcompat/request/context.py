@@ -24,7 +24,7 @@ class Cacheable(Protocol):
 class RequestContext:
     """The ignored fields, the client's cache breakpoints, the media, and the limits of one request."""
 
-    __slots__ = ("bounds", "breakpoints", "files", "ignored", "media", "native_ids", "strict")
+    __slots__ = ("bounds", "breakpoints", "files", "ignored", "media", "native_ids", "places", "strict")
 
     def __init__(
         self,
@@ -39,6 +39,7 @@ class RequestContext:
         self.strict: StrictSchemas = strict
         self.breakpoints: list[Cacheable | dict[str, Any]] = []
         self.files: int = 0
+        self.places: int = 0
         self.media: list[bytes | memoryview] = []
 
     def add_breakpoint(self, block: Cacheable, cache_control: CacheControl | None) -> None:
@@ -73,6 +74,17 @@ class RequestContext:
         if self.files > bound:
             raise InvalidRequest(
                 f"Send at most {bound} images, files and documents in a request.",
+                param=path,
+                code="array_above_max_length",
+            )
+
+    def count_places(self, count: int, path: str) -> None:
+        """Count further places in the ids of entries. Raises `InvalidRequest` if there are more than the limit."""
+        self.places += count
+        bound = self.bounds.places
+        if self.places > bound:
+            raise InvalidRequest(
+                f"The ids of all entries name more than {bound} further places. Leave reasoning_details out here.",
                 param=path,
                 code="array_above_max_length",
             )

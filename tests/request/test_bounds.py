@@ -9,6 +9,8 @@ import pytest
 
 from chatcompat import InvalidRequest, RequestBounds, translate
 from chatcompat.dialect import NATIVE_2026
+from chatcompat.wire.chat_request import ReasoningDetail
+from chatcompat.wire.reasoning import to_entry_id
 
 HI = {"role": "user", "content": "hi"}
 ANSWER = {"role": "function", "name": "f", "content": "r"}
@@ -64,6 +66,15 @@ def with_files(*last: dict[str, Any]) -> bytes:
     return ask([*asked, {"role": "user", "content": [{"type": "file", "file": {"file_id": "f"}}, document, *last]}])
 
 
+def with_places(*messages: list[str]) -> bytes:
+    """Assistant messages, each with an entry for each of its places."""
+    start = to_entry_id(ReasoningDetail("reasoning.encrypted", data="d"), [])[:-1]
+    turns = [
+        [{"type": "reasoning.encrypted", "data": "d", "id": f"{start}{each}_"} for each in turn] for turn in messages
+    ]
+    return ask([HI, *({"role": "assistant", "content": "abc", "reasoning_details": turn} for turn in turns), HI])
+
+
 def thought(count: int) -> dict[str, Any]:
     return {"role": "assistant", "content": "abc", "reasoning_details": [{"type": "content", "length": 1}] * count}
 
@@ -116,6 +127,13 @@ CASES: dict[str, tuple[RequestBounds, bytes, bytes, str | None, str]] = {
         with_files(),
         with_files({"type": "image_url", "image_url": {"url": "https://x.test/a.png"}}),
         "messages[3].content[2]",
+        "array_above_max_length",
+    ),
+    "places of entries": (
+        RequestBounds(places=2),
+        with_places(["t1c1", "t1c1t2c2"], [""]),
+        with_places(["t1c1", "t1c1t2c2"], ["", "t1t2t3"]),
+        "messages[2].reasoning_details",
         "array_above_max_length",
     ),
     "unknown fields": (
