@@ -5,7 +5,7 @@ body walked here: object by object along the struct types, on raw values, so tha
 """
 
 from collections.abc import Callable
-from functools import cache, cached_property
+from functools import cache
 from types import UnionType
 from typing import Any, Final, NamedTuple, Union, get_args, get_origin
 
@@ -23,6 +23,7 @@ MAX_NAME: Final = 200
 
 _encode = msgspec.json.Encoder().encode
 _OBJECT: Final = ord("{")
+_NULL: Final = ord("n")  # how no other value begins
 _CONTAINERS: Final = b"{["
 
 _decode_raw_objects = msgspec.json.Decoder(list[dict[str, Raw]]).decode
@@ -50,19 +51,12 @@ class _Fields(Struct, frozen=True):
     nested: dict[str, Structs]
 
 
-class _Known:
-    """The values of the known fields of an object, as bytes once they are asked for."""
+class _Around(Struct, gc=False):
+    """An object that is cleaned, or one around it, and the lists and objects in its known fields once asked for."""
 
-    def __init__(self, found: dict[str, Raw], fields: _Fields) -> None:
-        self._found = {**found}
-        self._fields = fields
-
-    @cached_property
-    def values(self) -> frozenset[bytes]:
-        """The lists and objects among them."""
-        fields = self._fields
-        known = [value for name, value in self._found.items() if name in fields.plain or name in fields.nested]
-        return frozenset(bytes(value) for value in known if memoryview(value)[0] in _CONTAINERS)
+    found: dict[str, Raw]
+    fields: _Fields
+    known: frozenset[bytes] | None = None
 
 
 class _Walk:
@@ -70,7 +64,7 @@ class _Walk:
 
     def __init__(self, bound: int) -> None:
         self.unknown: dict[str, None] = {}
-        self._around: list[_Known] = []  # the object that is cleaned, and those around it
+        self._around: list[_Around] = []  # from the outermost to the one that is cleaned
         self._bound = bound
 
     def clean(self, found: dict[str, Raw], fields: _Fields, path: str) -> bool:
@@ -78,20 +72,29 @@ class _Walk:
         others = [name for name in found if name not in fields.plain]
         if not others:
             return False
-        changed = False
-        self._around.append(_Known(found, fields))
+        unknown = [name for name in others if name not in fields.nested]
+        cleaned: dict[str, Raw] = {}
+        level = len(self._around)
         for name in others:
-            structs = fields.nested.get(name)
-            if structs is None:
-                value, changed = bytes(found.pop(name)), True
-                if value != b"null" and not self._repeats(value):
-                    self._report(name, path)
-            elif memoryview(raw := found[name])[0] in _CONTAINERS:
-                cleaned = self._value(raw, structs, f"{path}.{name}" if path else name)
-                if cleaned is not raw:
-                    found[name], changed = cleaned, True
-        self._around.pop()
-        return changed
+            value, structs = found[name], fields.nested.get(name)
+            view = memoryview(value)
+            if view[0] in _CONTAINERS:
+                if len(self._around) == level:
+                    self._around.append(_Around(found, fields))
+                if structs is None:
+                    if not self._repeats(bytes(value)):
+                        self._report(name, path)
+                elif len(view) > len("[]"):
+                    inner = self._value(value, structs, f"{path}.{name}" if path else name)
+                    if inner is not value:
+                        cleaned[name] = inner
+            elif structs is None and view[0] != _NULL:
+                self._report(name, path)
+        del self._around[level:]
+        for name in unknown:  # only now: what stands around is compared as it came
+            del found[name]
+        found.update(cleaned)
+        return bool(unknown or cleaned)
 
     def _value(self, raw: Raw, structs: Structs, path: str) -> Raw:
         """Clean an object, or a list of objects, of one of `structs`. The same `raw` if nothing is removed."""
@@ -127,10 +130,25 @@ class _Walk:
 
         Some clients copy the calls of a message into its parts. A number or a word may be equal by chance.
         """
-        return value[0] in _CONTAINERS and any(value in known.values for known in self._around)
+        for around in self._around:
+            if around.known is None:
+                plain, nested = around.fields.plain, around.fields.nested
+                around.known = frozenset(
+                    [
+                        bytes(raw)
+                        for name, raw in around.found.items()
+                        if (name in nested or name in plain) and memoryview(raw)[0] in _CONTAINERS
+                    ]
+                )
+            if value in around.known:
+                return True
+        return False
 
     def _report(self, name: str, path: str) -> None:
-        self.unknown[f"{path}.{name[:MAX_NAME]}" if path else name[:MAX_NAME]] = None
+        reported = f"{path}.{name[:MAX_NAME]}" if path else name[:MAX_NAME]
+        if reported in self.unknown:
+            return
+        self.unknown[reported] = None
         if len(self.unknown) > self._bound:
             raise InvalidRequest(
                 f"The request has more than {self._bound} distinct unknown fields. Send those of the API only.",

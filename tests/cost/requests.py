@@ -195,6 +195,16 @@ KNOWN: Final[dict[str, tuple[Make, int]]] = {
         18 * MIB,
     ),
     "unknown fields of many messages": (_messages('{"role":"user","content":"hi","u#":0}'), MIB),
+    "an unknown field of many messages": (_messages('{"role":"user","content":"hi","u":0}'), 2 * MIB),
+    "an unknown field of many calls": (
+        lambda size: chat(
+            f'{USER},{{"role":"assistant","tool_calls":['
+            + many(CALL % "c#" + "", size).decode().replace('"type"', '"u":[],"type"')
+            + "]}"
+        ),
+        MIB,
+    ),
+    "an unknown list of many messages": (_messages('{"role":"user","content":[],"u":[1]}'), 2 * MIB),
     "unknown fields in many parts": (_parts('{"type":"text","text":"hi","u#":0}'), 4 * MIB),
     "unknown fields beside lists of depth 100": (_unknown(nested("[", "]", 100)), 4 * MIB),
     "unknown field beside parts": (
