@@ -91,7 +91,8 @@ def to_kept(details: Sequence[ReasoningDetail], path: str, context: RequestConte
         elif place is None or place is NOWHERE:
             kept.append(Kept(block))
         else:
-            if len(place[0]) + len(place[1]) > _SHORT and (steps := count_steps(place)) > _USUAL_STEPS:
+            before, after = place
+            if len(before) + len(after) > _SHORT and (steps := count_steps(place)) > _USUAL_STEPS:
                 context.count_places(steps - _USUAL_STEPS, path)
             kept.append(Kept(block, place))
     return kept, not lost
@@ -113,8 +114,10 @@ def from_thinking_blocks(blocks: Iterable[ThinkingBlock]) -> tuple[list[Kept], b
 
 
 def _is_native(detail: ReasoningDetail, place: Place | None) -> bool:
-    if detail.format is not None or place is not None:
-        return detail.format in (None, NATIVE_FORMAT)
+    if detail.format is not None:
+        return detail.format == NATIVE_FORMAT
+    if place is not None:
+        return True
     if detail.type == "reasoning.encrypted":
         return detail.id is None and not (detail.data or "").startswith(_FOREIGN_DATA)
     return True
@@ -203,7 +206,7 @@ def _joined(parts: list[ReasoningDetail]) -> ReasoningDetail:
 
 def without_citations(kept: list[Kept], length: int) -> list[Kept]:
     """Leave out citations if the text is not as long as in the reply: then they may cite for another text."""
-    if not any(isinstance(entry.block, TextFields) for entry in kept):
+    if TextFields not in {type(entry.block) for entry in kept}:
         return kept
     ends = [number for entry in kept for steps in entry.place for kind, number in read_steps(steps) if kind == "t"]
     if max(ends, default=0) == length:
@@ -260,7 +263,7 @@ class _Turn:
         for kind, number in read_steps(steps):
             if kind == "c":
                 self._add_calls(number)
-            elif number > self._end:
+            elif kind == "t" and number > self._end:
                 self._add_text(number)
             else:
                 self.cited = None

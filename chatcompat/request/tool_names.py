@@ -5,7 +5,7 @@ from collections.abc import Collection
 from itertools import count
 from typing import Final
 
-from chatcompat.wire.digests import blake2b
+from chatcompat.wire import digests
 
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 _OUTSIDE: Final = re.compile(r"[^a-zA-Z0-9_-]")
@@ -34,7 +34,7 @@ class ToolNames:
     def _replacement(self, name: str) -> str:
         cleaned = _OUTSIDE.sub("_", name[:100])
         for salt in count():
-            digest = blake2b(name.encode(), digest_size=6, salt=salt.to_bytes(4)).hexdigest()
+            digest = digests.blake2b(name.encode(), digest_size=6, salt=salt.to_bytes(4)).hexdigest()
             native = f"{cleaned}_{digest}"
             if native not in self.offered and native not in self.restored:
                 break

@@ -13,7 +13,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from chatcompat.errors import DECODE_ERRORS, InvalidRequest
 from chatcompat.request.bounds import RequestBounds, grows_too_much
 from chatcompat.request.json_objects import check_depth, decode_object, may_be_deeper, read_schema
-from chatcompat.wire.digests import blake2b
+from chatcompat.wire import digests
 
 Schema = dict[str, Any]
 
@@ -239,7 +239,7 @@ class _Flattener:
 
 
 def _digest(text: bytes) -> bytes:
-    return b"\0" + blake2b(text, digest_size=16).digest()
+    return b"\0" + digests.blake2b(text, digest_size=16).digest()
 
 
 def _count_names(branch: Schema) -> int:

@@ -17,8 +17,8 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from chatcompat.wire import digests
 from chatcompat.wire.chat_request import ReasoningDetail
-from chatcompat.wire.digests import blake2b
 
 NATIVE_FORMAT: Final = "anthropic-claude-v1"
 """The name that gateways share for signed thinking of the native API."""
@@ -27,8 +27,9 @@ Step = tuple[str, int]
 """`("t", offset)` or `("c", number)`."""
 
 _MARK: Final = "cc1_"
+_START: Final = len("cc1_0123456789ab_")
 _STEP: Final = re.compile(r"([tc])([0-9]{1,10})")
-_ONE_STEP: Final = 11  # characters at most
+_DIGITS: Final = 10
 
 
 Place = tuple[str, str]
@@ -45,7 +46,7 @@ def digest_of_entry(entry: ReasoningDetail) -> str:
         + ("\0" if signature is None else f"\1{len(signature)}:{signature}")
         + ("\0" if data is None else f"\1{len(data)}:{data}")
     )
-    return blake2b(written.encode(), digest_size=6).hexdigest()
+    return digests.blake2b(written.encode(), digest_size=6).hexdigest()
 
 
 def to_entry_id(entry: ReasoningDetail, before: Iterable[Step], after: Iterable[Step] = ()) -> str:
@@ -58,16 +59,13 @@ def to_place(entry: ReasoningDetail) -> Place | None:
     entry_id = entry.id
     if entry_id is None or not entry_id.startswith(_MARK):
         return None
-    start = f"{_MARK}{digest_of_entry(entry)}_"
-    if not entry_id.startswith(start):
-        if entry_id[len(start) - 1 : len(start)] != "_":
-            return None
+    start, steps = entry_id[:_START], entry_id[_START:]
+    if not start.endswith("_"):
+        return None
+    if start[len(_MARK) : -1] != digest_of_entry(entry):
         raise ValueError("the entry was changed")
-    steps = entry_id[len(start) :]
-    if steps == "_":
-        return NOWHERE
     before, _, after = steps.partition("_")
-    return before, after
+    return (before, after) if before or after else NOWHERE
 
 
 def count_steps(place: Place) -> int:
@@ -77,9 +75,10 @@ def count_steps(place: Place) -> int:
 
 
 def read_steps(steps: str) -> Iterable[Step]:
-    """The steps that an id holds before or after its entry. What is none is left out."""
-    if len(steps) <= _ONE_STEP and steps[:1] in ("t", "c") and steps[1:].isdecimal():
-        return [(steps[0], int(steps[1:]))]
+    """The steps that an id holds before or after its entry. A client may have written others than `t` and `c`."""
+    number = steps[1:]
+    if number.isdecimal() and len(number) <= _DIGITS:  # one step, as most
+        return ((steps[0], int(number)),)
     return ((found[1], int(found[2])) for found in _STEP.finditer(steps))
 
 
