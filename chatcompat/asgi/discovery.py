@@ -33,7 +33,7 @@ from chatcompat.asgi.http import hide_extensions
 from chatcompat.dialect import Dialect
 from chatcompat.errors import DECODE_ERRORS
 from chatcompat.reply.turn_keys import to_credential
-from chatcompat.wire.digests import blake2b
+from chatcompat.wire import digests
 
 _logger: Final = logging.getLogger(__name__)
 
@@ -130,7 +130,7 @@ class Discovery:
             return base
         prefix = scope["path"].removesuffix(self._path)
         credential = to_credential(headers)
-        key = blake2b(_encode((credential, fields.get(b"host"), prefix, model)), digest_size=32).digest()
+        key = digests.blake2b(_encode((credential, fields.get(b"host"), prefix, model)), digest_size=32).digest()
         found = self._find(key, base)
         if found is not None:
             return found

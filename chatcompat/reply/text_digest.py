@@ -4,7 +4,7 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from chatcompat.wire.digests import blake2b
+from chatcompat.wire import digests
 
 BATCH: Final = 8 * 1024
 """Bytes of text that are digested at once. Digesting each delta alone would be slower."""
@@ -38,7 +38,7 @@ def _is_blank(text: str | bytes | bytearray) -> bool:
 
 def digest_of(text: str) -> bytes:
     """Return the digest of a text. A `TextDigest` of its pieces has the same. Blank text counts as none."""
-    return blake2b(b"" if _is_blank(text) else text.encode(), digest_size=32).digest()
+    return digests.blake2b(b"" if _is_blank(text) else text.encode(), digest_size=32).digest()
 
 
 class TextDigest:
@@ -55,7 +55,7 @@ class TextDigest:
         self.unread: bytearray = bytearray()
         self._length = 0
         self._blank = True
-        self._digest = blake2b(digest_size=32)
+        self._digest = digests.blake2b(digest_size=32)
 
     def read(self) -> None:
         """Count and digest the unread pieces."""

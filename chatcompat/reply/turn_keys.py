@@ -19,6 +19,7 @@ from msgspec import UNSET, Raw, Struct
 
 from chatcompat.errors import DECODE_ERRORS
 from chatcompat.reply.text_digest import CALL_BYTES, MAX_SAID_BYTES, Call, KeptText, TextDigest, digest_of
+from chatcompat.wire import digests
 from chatcompat.wire.chat_native import NativeImagePart, RedactedThinkingPart, ThinkingPart, ToolUsePart
 from chatcompat.wire.chat_request import (
     AssistantMessage,
@@ -35,7 +36,6 @@ from chatcompat.wire.chat_request import (
     ToolResultPart,
     UserMessage,
 )
-from chatcompat.wire.digests import blake2b
 from chatcompat.wire.reasoning import holds_thinking
 
 MAX_LOOKUPS: Final = 1_024
@@ -113,7 +113,7 @@ def _input_of(part: ToolUsePart) -> str:
 def to_credential(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     """Return a digest of all credential headers. Clients with the same placeholder in one may differ in another."""
     held = sorted(header for header in headers if header[0] in CREDENTIALS)
-    return blake2b(_encode(held), digest_size=32).digest()
+    return digests.blake2b(_encode(held), digest_size=32).digest()
 
 
 def to_key(credential: bytes, answered: bytes, turn: Turn) -> bytes | None:
@@ -126,12 +126,12 @@ def to_key(credential: bytes, answered: bytes, turn: Turn) -> bytes | None:
     calls = [
         (kind, name, arguments if kind == "custom" else _canonical(arguments)) for kind, name, arguments in turn.calls
     ]
-    return blake2b(_encode((answered, turn.text, calls)), key=credential, digest_size=32).digest()
+    return digests.blake2b(_encode((answered, turn.text, calls)), key=credential, digest_size=32).digest()
 
 
 def to_link(key: bytes, turn: Turn) -> bytes:
     """Return what the keys of later turns in the loop contain of this one. Its arguments count as they are written."""
-    return blake2b(_encode(turn.calls), key=key, digest_size=32).digest()
+    return digests.blake2b(_encode(turn.calls), key=key, digest_size=32).digest()
 
 
 _decode_json = msgspec.json.Decoder(float_hook=lambda digits: Raw(digits.encode())).decode
@@ -148,7 +148,7 @@ def _canonical(arguments: str) -> str:
 
 def digest_of_run(messages: Iterable[Message]) -> bytes:
     """Return a digest of what a turn answers: user messages and results, without ids, names and instructions."""
-    digest = blake2b(digest_size=32)
+    digest = digests.blake2b(digest_size=32)
     for message in messages:
         if isinstance(message, UserMessage | ToolMessage | FunctionMessage):
             for role, content in _parted(message):

@@ -157,9 +157,7 @@ class AssistantTurns:
             if message.reasoning_content:
                 self._ignored.append("messages[].reasoning_content")
             return [*text, *calls]
-        kept, whole = to_kept(
-            message.reasoning_details or (), f"messages[{index}].reasoning_details", self._context.bounds.depth
-        )
+        kept, whole = to_kept(message.reasoning_details or (), f"messages[{index}].reasoning_details", self._context)
         if message.thinking_blocks and not any(entry.is_thinking for entry in kept):
             blocks, all_blocks = from_thinking_blocks(message.thinking_blocks)
             kept = [*blocks, *kept]

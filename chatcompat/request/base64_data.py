@@ -6,14 +6,20 @@ from typing import Final
 from chatcompat.errors import InvalidRequest
 from chatcompat.wire.utf8 import require_utf8
 
+JSONString = bytes | memoryview
+"""A JSON string, or the end of one. Only short ones are `bytes`, which are handled faster: long ones are not copied."""
+
 _ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-_PADDING: Final = (b"", b"=", b"==")
+_ENDINGS: Final = (b'"', b'="', b'=="')
+_MOST_OTHERS: Final = len(b'=="')
 _SLICE: Final = 32_768  # bytes
 _FIRST: Final = 16  # characters, for the 12 bytes that are compared
 
 # The escapes that encoders write in base64: of a slash, and of the line ends of MIME.
 _ESCAPES: Final = ((rb"\/", b"/"), (rb"\r", b""), (rb"\n", b""))
 
+# What the signatures begin with in base64, `RIFF` included; a slash may be escaped.
+_FIRST_CHARACTERS: Final = frozenset(b"i/RJU\\")
 _SIGNATURES: Final = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -23,8 +29,10 @@ _SIGNATURES: Final = (
 )
 
 
-def media_type_of(data: memoryview) -> str | None:
+def media_type_of(data: JSONString) -> str | None:
     """The media type that the first bytes tell, or None. Only the start of `data` is read."""
+    if data[0] not in _FIRST_CHARACTERS:
+        return None
     start = bytes(data[:_FIRST]).replace(rb"\/", b"/").partition(b'"')[0]
     try:
         first = a2b_base64(start[: len(start) // 4 * 4])
@@ -35,7 +43,7 @@ def media_type_of(data: memoryview) -> str | None:
     return next((media_type for signature, media_type in _SIGNATURES if first.startswith(signature)), None)
 
 
-def to_plain_base64(data: memoryview, path: str) -> memoryview:
+def to_plain_base64(data: JSONString, path: str) -> JSONString:
     """Return `data`, which ends in the closing quote of its JSON string, without escapes and line ends.
 
     Raises `InvalidRequest` with `path` if it is not base64, and `UnicodeDecodeError`. Images are large, so they are
@@ -43,12 +51,11 @@ def to_plain_base64(data: memoryview, path: str) -> memoryview:
     """
     others = _outside_alphabet(data)  # the padding and the quote, if there are no escapes
     if b"\\" in others:
-        text = bytes(data)
+        data = bytes(data)
         for escape, meant in _ESCAPES:
-            text = text.replace(escape, meant)
-        data = memoryview(text)
+            data = data.replace(escape, meant)
         others = _outside_alphabet(data)
-    is_padded = len(others) <= len(b'=="') and others[:-1] in _PADDING and data[-len(others) :] == others
+    is_padded = others in _ENDINGS and bytes(data[-_MOST_OTHERS:]).endswith(others)
     if not is_padded or (len(data) - 1) % 4:
         require_utf8(data)
         raise InvalidRequest(
@@ -59,7 +66,16 @@ def to_plain_base64(data: memoryview, path: str) -> memoryview:
     return data
 
 
-def _outside_alphabet(data: memoryview) -> bytes:
-    """The bytes that are not of the alphabet. Slices stay in the cache of the processor, and take little memory."""
-    slices = [bytes(data[start : start + _SLICE]).translate(None, _ALPHABET) for start in range(0, len(data), _SLICE)]
-    return b"".join(slices)
+def _outside_alphabet(data: JSONString) -> bytes:
+    """The bytes that are not of the alphabet, or the first of them if these are more than a valid ending has.
+
+    Slices stay in the cache of the processor, and take little memory.
+    """
+    if len(data) <= _SLICE:
+        return bytes(data).translate(None, _ALPHABET)
+    others = b""
+    for start in range(0, len(data), _SLICE):
+        others += bytes(data[start : start + _SLICE]).translate(None, _ALPHABET)
+        if len(others) > _MOST_OTHERS:
+            break
+    return others

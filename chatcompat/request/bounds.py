@@ -17,6 +17,9 @@ class RequestBounds:
         messages: Number of messages in a request. The default is the native service's own limit.
         tools: Number of tools, or of functions, in a request.
         parts: Number of content parts, or of entries of `reasoning_details` or `thinking_blocks`, in one message.
+        files: Number of images, files and documents in a request. The default is the native service's limit of images.
+        places: Number of texts and calls that the ids of `reasoning_details` in a request name, to say where each entry
+            stands, beyond two for each entry.
         calls: Number of tool calls in one message.
         depth: Levels of nesting in free JSON (schemas, arguments and native tools), both as received and as sent.
             Schemas in practice stay below 20.
@@ -38,6 +41,8 @@ class RequestBounds:
     messages: int = 100_000
     tools: int = 1_024
     parts: int = 4_096
+    files: int = 600
+    places: int = 2_000
     calls: int = 1_024
     depth: int = 128
     json_bytes: int = 8 * 1024 * 1024

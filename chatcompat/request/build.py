@@ -32,7 +32,7 @@ class TranslatedRequest(msgspec.Struct):
 
     request: MessagesRequest
     ignored: list[str]
-    media: list[memoryview] = []  # large data that `with_media` puts into the encoded request
+    media: list[bytes | memoryview] = []  # large data that `with_media` puts into the encoded request
     names: ToolNames | None = None  # None for a plain text request
     output: Output | None = None
     prefill: str = ""  # prefill text that the reply repeats

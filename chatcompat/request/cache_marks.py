@@ -48,12 +48,12 @@ def to_mark(part: ResultPart, context: RequestContext) -> CacheControl | None:
     A mark within a document or a search result stands on the whole: the service caches nothing that ends inside it.
     """
     match part:
-        case DocumentPart(source=NativeContent(content=list(inner))) | SearchResultPart(content=inner):
-            marks = [(index, mark) for index, item in enumerate(inner) if (mark := to_mark(item, context)) is not None]
-            return part.cache_control or join_marks(marks, context)
         case TextPart() | ImagePart() | FilePart() if part.cache_control is None:
             asked = part.prompt_cache_breakpoint
             return None if asked is None else _to_cache_control(asked, context)
+        case DocumentPart(source=NativeContent(content=list(inner))) | SearchResultPart(content=inner):
+            marks = [(index, mark) for index, item in enumerate(inner) if (mark := to_mark(item, context)) is not None]
+            return part.cache_control or join_marks(marks, context)
         case _:
             return part.cache_control
 

@@ -24,7 +24,7 @@ class Cacheable(Protocol):
 class RequestContext:
     """The ignored fields, the client's cache breakpoints, the media, and the limits of one request."""
 
-    __slots__ = ("bounds", "breakpoints", "ignored", "media", "names", "native_ids", "strict")
+    __slots__ = ("bounds", "breakpoints", "files", "ignored", "media", "names", "native_ids", "places", "strict")
 
     def __init__(
         self,
@@ -39,7 +39,9 @@ class RequestContext:
         self.strict: StrictSchemas = strict
         self.names: dict[str, str] = {}  # of the messages of each role: the first name
         self.breakpoints: list[Cacheable | dict[str, Any]] = []
-        self.media: list[memoryview] = []
+        self.files: int = 0
+        self.places: int = 0
+        self.media: list[bytes | memoryview] = []
 
     def take_name(self, name: str, role: str) -> None:
         """Report the name in a message where it is lost: natively, messages have none.
@@ -75,7 +77,29 @@ class RequestContext:
             ) from None
         self.breakpoints.append(tool)
 
-    def splice(self, data: memoryview) -> Raw:
+    def count_file(self, path: str) -> None:
+        """Count an image, a file or a document. Raises `InvalidRequest` if there are more than the limit."""
+        self.files += 1
+        bound = self.bounds.files
+        if self.files > bound:
+            raise InvalidRequest(
+                f"Send at most {bound} images, files and documents in a request.",
+                param=path,
+                code="array_above_max_length",
+            )
+
+    def count_places(self, count: int, path: str) -> None:
+        """Count further places in the ids of entries. Raises `InvalidRequest` if there are more than the limit."""
+        self.places += count
+        bound = self.bounds.places
+        if self.places > bound:
+            raise InvalidRequest(
+                f"The ids of all entries name more than {bound} further places. Leave reasoning_details out here.",
+                param=path,
+                code="array_above_max_length",
+            )
+
+    def splice(self, data: bytes | memoryview) -> Raw:
         """Return a placeholder for the rest of a string; `with_media` replaces it after encoding. Short ones stay."""
         if len(data) <= _SHORT and (whole := b'"' + data).isascii():
             return Raw(whole)
@@ -83,7 +107,7 @@ class RequestContext:
         return Raw(b'"\0%d\0' % (len(self.media) - 1))
 
 
-def with_media(encoded: bytes, media: list[memoryview]) -> list[bytes | memoryview]:
+def with_media(encoded: bytes, media: list[bytes | memoryview]) -> list[bytes | memoryview]:
     """The pieces of an encoded request, with the media in place of their placeholders. Joined, they are copied once.
 
     A placeholder is a number between zero bytes, which JSON never contains.

@@ -7,7 +7,7 @@ from msgspec import Raw
 
 from chatcompat.errors import DECODE_ERRORS, InvalidRequest
 from chatcompat.request.bounds import DEFAULT_BOUNDS, RequestBounds
-from chatcompat.request.decode_error import AT, to_invalid_request
+from chatcompat.request.decode_error import AT, REFUSED_WORD, to_invalid_request
 from chatcompat.request.free_json import check_free_json
 from chatcompat.request.lenient import lone_surrogate, with_strict_forms
 from chatcompat.request.native_tools import take_native_tools
@@ -18,6 +18,7 @@ from chatcompat.wire.utf8 import require_utf8
 _decode = msgspec.json.Decoder(ChatCompletionRequest).decode
 
 _UNKNOWN_FIELD: Final = "unknown field"  # in the decoder's error
+_LONGEST_TYPE: Final = 1_000  # characters of an error about a tool whose type may be a native one
 
 
 class Decoded(msgspec.Struct):
@@ -51,8 +52,10 @@ def decode_chat_request(body: bytes, bounds: RequestBounds = DEFAULT_BOUNDS) -> 
     """
     try:
         decoded = Decoded(_decode(body))
-    except msgspec.ValidationError:  # an unknown field, a native tool, or a value in another form
-        decoded = _decode_leniently(body, bounds)
+    except msgspec.ValidationError as error:
+        if _is_final(error):
+            raise _why(error, body) from None
+        decoded = _decode_leniently(body, bounds)  # an unknown field, a native tool, or a value in another form
     except DECODE_ERRORS as error:
         raise _why(error, body) from None
     if len(body) > min(bounds.json_bytes, 2 * bounds.objects):  # a smaller one cannot have so much
@@ -60,16 +63,24 @@ def decode_chat_request(body: bytes, bounds: RequestBounds = DEFAULT_BOUNDS) -> 
     return decoded
 
 
+def _is_final(error: msgspec.ValidationError) -> bool:
+    """Whether a word is refused, so that the request is invalid in any form. A tool may be of a native type."""
+    sentence = str(error)
+    if not sentence.startswith(REFUSED_WORD):
+        return False
+    return len(sentence) > _LONGEST_TYPE or not sentence.startswith("$.tools[", sentence.rfind(AT) + len(AT))
+
+
 def _decode_leniently(body: bytes, bounds: RequestBounds) -> Decoded:
     try:
         require_utf8(body)
-        remaining, native_tools = take_native_tools(body)
+        remaining, native_tools = take_native_tools(body.lstrip(b" \t\r\n"))
         known, unknown = without_unknown(remaining, bounds)
         try:
             return Decoded(_decode(known), unknown, native_tools)
         except msgspec.ValidationError as error:
-            rewritten = with_strict_forms(known)
-            if rewritten == known:  # nothing was in another form
+            rewritten = known if _is_final(error) else with_strict_forms(known)
+            if rewritten is known:  # nothing was in another form
                 raise _without_name(error) from None
         try:
             return Decoded(_decode(rewritten), unknown, native_tools)
@@ -91,7 +102,8 @@ def _why(error: Exception, body: bytes) -> InvalidRequest:
         require_utf8(body)
     except UnicodeDecodeError as invalid_utf8:
         error = invalid_utf8
-    if (b"\\ud" in body or b"\\uD" in body) and (path := lone_surrogate(body)) is not None:
+    has_surrogate = b"\\" in body and (b"\\ud" in body or b"\\uD" in body)  # most have no escape, found at once
+    if has_surrogate and (path := lone_surrogate(body)) is not None:
         return InvalidRequest(
             "This text has a lone surrogate, which is half of a character. Remove it.",
             param=path or None,

@@ -16,7 +16,8 @@ from chatcompat.wire.chat_request import ChatCompletionRequest
 AT: Final = " - at `"
 _PATH: Final = re.compile(r"(?:key in )?\$\.?((?:\.?\w++|\[(?:\d++|\.\.\.)\])*+)`", re.ASCII)
 _MISSING: Final = re.compile(r"Object missing required field `(\w+)`", re.ASCII)
-_QUOTING: Final = ("Invalid value", "Invalid enum value")
+REFUSED_WORD: Final = ("Invalid value", "Invalid enum value")  # how a sentence begins that quotes it
+_LONGEST_SENTENCE: Final = 100  # with a word of ours in it
 _TYPE: Final = "(?:object|array|str|int|float|bool|null)"
 _EXPECTING: Final = re.compile(
     rf"Expected `({_TYPE}(?: \| {_TYPE})*+)`(?:, got `({_TYPE})`|( of length)?+ ([<>]=) (-?[\d.]++))?+"
@@ -56,13 +57,13 @@ def to_invalid_request(error: Exception, body: bytes = b"") -> InvalidRequest:
     if not isinstance(error, msgspec.ValidationError):
         return InvalidRequest("The request is not valid JSON. Send a JSON object.", code="invalid_json")
     sentence, param = str(error), ""
-    before, _, path = sentence.rpartition(AT)
-    if found := _PATH.fullmatch(path):
-        sentence, param = before, found[1]
+    end = sentence.rfind(AT)
+    if end >= 0 and (found := _PATH.fullmatch(sentence, end + len(AT))):
+        sentence, param = sentence[:end], found[1]
     if missing := _MISSING.fullmatch(sentence):
         return missing_field(f"{param}.{missing[1]}" if param else missing[1])
-    if sentence.startswith(_QUOTING):
-        word = sentence.partition("value ")[2][1:-1]  # without its quotation marks
+    if sentence.startswith(REFUSED_WORD):
+        word = sentence.partition("value ")[2][1:-1] if len(sentence) < _LONGEST_SENTENCE else ""  # without its quotes
         named = f" {word!r}" if word in _KNOWN_WORDS else ""
         words = _words_at(body, param)
         message = f"Send one of: {', '.join(words)}." if words else "Change it."

@@ -56,7 +56,12 @@ def read_object(source: Raw | str, path: str, max_depth: int) -> dict[str, Any]:
     Raises `InvalidRequest` with `path` if it is nested deeper or has an integer with too many digits, and
     `DECODE_ERRORS` if it is not a JSON object.
     """
-    may_be_deep = may_be_deeper(source, max_depth)
+    return measure_object(source, path, max_depth, max_depth)[0]
+
+
+def measure_object(source: Raw | str, path: str, max_depth: int, least: int) -> tuple[dict[str, Any], int]:
+    """Decode like `read_object`, and return what `check_depth` does, or 0 if it is surely `least` at most."""
+    may_be_deep = may_be_deeper(source, least)
     try:
         decoded = decode_object(source)
     except RecursionError:
@@ -69,9 +74,7 @@ def read_object(source: Raw | str, path: str, max_depth: int) -> dict[str, Any]:
             param=path,
             code="invalid_value",
         ) from None
-    if may_be_deep:
-        check_depth(decoded, path, max_depth)
-    return decoded
+    return decoded, check_depth(decoded, path, max_depth) if may_be_deep else 0
 
 
 def may_be_deeper(source: Raw | str, max_depth: int) -> bool:
@@ -104,8 +107,11 @@ def _count(text: AnyStr, bracket: AnyStr, most: int) -> int:
 _not_empty: Final[Callable[[Iterable[Any]], Iterator[Any]]] = partial(filter, None)
 
 
-def check_depth(value: dict[str, Any], path: str, max_depth: int) -> None:
-    """Raise `InvalidRequest` if objects and lists are nested deeper than `max_depth`. Does not recurse."""
+def check_depth(value: dict[str, Any], path: str, max_depth: int) -> int:
+    """Return how deep objects and lists that are not empty are nested. Does not recurse.
+
+    Raises `InvalidRequest` if any are nested deeper than `max_depth`.
+    """
     level: list[Any] = [value]
     for levels_left in reversed(range(max_depth)):
         kept = _not_empty if levels_left else iter  # an empty object has nothing below it
@@ -116,7 +122,7 @@ def check_depth(value: dict[str, Any], path: str, max_depth: int) -> None:
             if type(child) in CONTAINERS
         ]
         if not level:
-            return
+            return max_depth - levels_left
     raise _too_deep(path, max_depth)
 
 
@@ -142,7 +148,12 @@ def require_objects(sources: Sequence[Raw], name: str, path: str, bounds: Reques
 
 def read_schema(source: Raw, path: str, max_depth: int) -> dict[str, Any]:
     """Decode a JSON schema. Raises `InvalidRequest` if it is not an object, and `UnicodeDecodeError`."""
+    return measure_schema(source, path, max_depth, max_depth)[0]
+
+
+def measure_schema(source: Raw, path: str, max_depth: int, least: int) -> tuple[dict[str, Any], int]:
+    """Decode like `read_schema`, and return the depth like `measure_object`."""
     try:
-        return read_object(source, path, max_depth)
+        return measure_object(source, path, max_depth, least)
     except msgspec.DecodeError:
         raise InvalidRequest("Send a JSON schema as an object.", param=path, code="invalid_type") from None

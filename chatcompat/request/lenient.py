@@ -6,6 +6,7 @@ here, once, along the struct types.
 
 from collections.abc import Iterable, Iterator
 from functools import cache
+from operator import is_
 from types import UnionType
 from typing import Any, Final, Union, get_args, get_origin
 
@@ -30,13 +31,17 @@ Structs = tuple[type[Struct], ...]
 
 
 def with_strict_forms(body: bytes) -> bytes:
-    """Return `body` with the values in the forms that the typed decoder takes. `body` must be well-formed JSON.
+    """Return `body` with the values in the forms that the typed decoder takes: itself, if they are in these already.
+
+    `body` must be well-formed JSON.
 
     - A whole number written as a float (`4096.0`) becomes an integer, for each integer field.
     - The `arguments` of a call that are an object become a string.
     - An `image_url` that is a string becomes an object.
     """
-    return bytes(_walk(Raw(body), (ChatCompletionRequest,)))
+    raw = Raw(body)
+    walked = _walk(raw, (ChatCompletionRequest,))
+    return body if walked is raw else bytes(walked)
 
 
 def _walk(raw: Raw, structs: Structs) -> Raw:
@@ -45,7 +50,7 @@ def _walk(raw: Raw, structs: Structs) -> Raw:
         return _walk_object(raw, structs)
     items = decode_raw_list(raw)
     walked = [_walk_object(item, structs) for item in items]
-    return raw if walked == items else Raw(_encode(walked))
+    return raw if all(map(is_, walked, items)) else Raw(_encode(walked))
 
 
 def _walk_object(raw: Raw, structs: Structs) -> Raw:
@@ -67,8 +72,9 @@ def _walk_object(raw: Raw, structs: Structs) -> Raw:
             rewritten[name] = Raw(b'{"url":%b}' % value)
         elif name in nested:
             rewritten[name] = _walk(value, nested[name])
-    whole = found | rewritten
-    return raw if whole == found else Raw(_encode(whole))
+    if all(found[name] is value for name, value in rewritten.items()):
+        return raw
+    return Raw(_encode(found | rewritten))
 
 
 def struct_of(found: dict[str, Raw], structs: Structs) -> type[Struct] | None:
@@ -88,7 +94,8 @@ def _to_integer(value: Raw) -> Raw:
     if len(digits) > _MAX_DIGITS or digits[:1] not in b"-0123456789":
         return value
     number = float(digits)
-    return Raw(b"%d" % int(number)) if number.is_integer() and abs(number) <= _MAX_EXACT else value
+    written = b"%d" % int(number) if number.is_integer() and abs(number) <= _MAX_EXACT else digits
+    return value if written == digits else Raw(written)
 
 
 def leaves(annotation: Any) -> Iterator[Any]:

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, Raw
 
 from chatcompat.errors import InvalidRequest
-from chatcompat.request.base64_data import media_type_of, to_plain_base64
+from chatcompat.request.base64_data import JSONString, media_type_of, to_plain_base64
 from chatcompat.request.bounds import grows_too_much
 from chatcompat.request.context import RequestContext
 from chatcompat.wire.chat_request import File, ImageURL
@@ -65,6 +65,7 @@ _MEDIA_TYPES_OF_NAMES: Final = {
     "webp": b"image/webp",
 }
 
+_DATA: Final = b'"data:'
 _FILE_DATA: Final = "file.file_data"
 _FILE_FORMAT: Final = "file.format"
 _HTTP: Final = re.compile(rb'"https?://[^"]', re.IGNORECASE)
@@ -74,15 +75,19 @@ _NO_BASE64: Final = re.compile(rb'"(?:"|[^"]{0,99}:)')  # empty, or a URL
 _MAX_HEAD: Final = 1024
 """The size limit of a data URL's header in bytes. Media types with their attributes are shorter."""
 
+_LONGEST_ESCAPE: Final = 6
+"""The most bytes that JSON has for a character, as in `\\u0000`."""
+
 _decode_str = msgspec.json.Decoder(str).decode
 _encode = msgspec.json.Encoder().encode
 
 
 def to_image(image: ImageURL, path: str, context: RequestContext) -> ImageBlockParam | DocumentBlockParam:
     """Convert an `image_url` to an image, or to a document if its data URL has such a type."""
-    url = _to_plain_string(image.url, path, "image_url.url")
+    context.count_file(path)
+    url, start = _to_plain_string(image.url, path, "image_url.url")
     media_type = _read_format(image.format)
-    if found := _split_data_url(url):
+    if found := _split_data_url(url, start):
         _check_format(media_type, found[0], "image_url.format", context)
         return _to_block(*found, None, path, context, field="image_url.url")
     if _HTTP.match(url):
@@ -100,6 +105,7 @@ def to_image(image: ImageURL, path: str, context: RequestContext) -> ImageBlockP
 
 def to_file(file: File, path: str, context: RequestContext) -> ImageBlockParam | DocumentBlockParam:
     """Convert a `file` part, which has the id of an uploaded file or the data itself."""
+    context.count_file(path)
     media_type = _read_format(file.format)
     if file.file_id is not None:
         _check_format(media_type, _PDF, _FILE_FORMAT, context)
@@ -108,8 +114,8 @@ def to_file(file: File, path: str, context: RequestContext) -> ImageBlockParam |
         raise InvalidRequest(
             "A file needs content. Add file_data or file_id.", param=path, code="missing_required_parameter"
         )
-    data = _to_plain_string(file.file_data, path, _FILE_DATA)
-    if found := _split_data_url(data):
+    data, start = _to_plain_string(file.file_data, path, _FILE_DATA)
+    if found := _split_data_url(data, start):
         _check_format(media_type, found[0], _FILE_FORMAT, context)
         return _to_block(*found, file.filename, path, context, field=_FILE_DATA)
     ending = (file.filename or "").rpartition(".")[2].lower()
@@ -140,19 +146,20 @@ def _check_format(named: bytes | None, media_type: bytes, field: str, context: R
 
 def _is_pdf_url(url: str) -> bool:
     """Whether the path of a URL names a PDF. The URL is not fetched, so nothing else tells."""
-    return url.partition("#")[0].partition("?")[0].lower().endswith(".pdf")
+    lowered = url.lower()
+    return ".pdf" in lowered and lowered.partition("#")[0].partition("?")[0].endswith(".pdf")
 
 
 def to_base64_block(
     media_type: str, raw: Raw, path: str, context: RequestContext
 ) -> ImageBlockParam | DocumentBlockParam:
     """Convert the base64 source of a native block, whose data is the JSON string `raw`."""
-    data = _to_plain_string(raw, path, "source.data")[1:]
-    if bytes(data[:1]) == b'"':
+    text, start = _to_plain_string(raw, path, "source.data")
+    if start == b'""':
         raise InvalidRequest(
             "The base64 data is empty. Send some.", param=f"{path}.source.data", code="unsupported_value"
         )
-    return _to_block(media_type.strip().lower().encode(), data, None, path, context, field="source.data")
+    return _to_block(media_type.strip().lower().encode(), text[1:], None, path, context, field="source.data")
 
 
 def is_http(url: str) -> bool:
@@ -160,34 +167,39 @@ def is_http(url: str) -> bool:
     return _HTTP_URL.match(url) is not None
 
 
-def _split_data_url(url: memoryview) -> tuple[bytes, memoryview] | None:
+def _split_data_url(url: JSONString, start: bytes) -> tuple[bytes, JSONString] | None:
     """Split a base64 data URL, quotes included, into media type and data; None for any other string.
 
     RFC 2397: data:[<media type>][;<attribute>=<value>]*;base64,<data>
     """
-    head, comma, data = bytes(url[:_MAX_HEAD]).partition(b",")
+    head, comma, data = start.partition(b",")
     media_type = _USUAL_HEADS.get(head)
     if media_type is None:
-        attributes = head.lower().split(b";")
-        if attributes[-1] != b"base64" or not attributes[0].startswith(b'"data:') or b'"' in head[1:]:
+        if head[: len(_DATA)].lower() != _DATA:
             return None
-        media_type = attributes[0].removeprefix(b'"data:').strip()
+        attributes = head.lower().split(b";")
+        if attributes[-1] != b"base64" or b'"' in head[1:]:
+            return None
+        media_type = attributes[0].removeprefix(_DATA).strip()
     if not comma or data[:1] == b'"':  # no data
         return None
     return media_type, url[len(head) + 1 :]
 
 
-def _to_plain_string(raw: Raw, path: str, name: str) -> memoryview:
-    """Return a JSON string with no escapes at its start. Some encoders escape slashes."""
+def _to_plain_string(raw: Raw, path: str, name: str) -> tuple[JSONString, bytes]:
+    """Return a JSON string with no escapes at its start, and this start. Some encoders escape slashes."""
     text = memoryview(raw)
     start = bytes(text[:_MAX_HEAD])
     if not start.startswith(b'"'):
         raise InvalidRequest("Send a string.", param=f"{path}.{name}", code="invalid_type")
-    return memoryview(_encode(_decode_str(text))) if b"\\" in start else text
+    if b"\\" in start:
+        text = memoryview(_encode(_decode_str(text)))
+        start = bytes(text[:_MAX_HEAD])
+    return (start if len(start) < _MAX_HEAD else text), start
 
 
 def _to_block(
-    media_type: bytes, data: memoryview, title: str | None, path: str, context: RequestContext, *, field: str
+    media_type: bytes, data: JSONString, title: str | None, path: str, context: RequestContext, *, field: str
 ) -> ImageBlockParam | DocumentBlockParam:
     """Convert base64 `data`, which includes the closing quote of its JSON string."""
     true_type = media_type_of(data)
@@ -210,7 +222,7 @@ def _to_block(
     )
 
 
-def _to_text(data: memoryview, path: str, context: RequestContext) -> str:
+def _to_text(data: JSONString, path: str, context: RequestContext) -> str:
     """Decode a text file. JSON escapes may enlarge it, by no more than the limit on growth."""
     try:
         text = a2b_base64(to_plain_base64(data, path)[:-1]).decode()
@@ -218,6 +230,7 @@ def _to_text(data: memoryview, path: str, context: RequestContext) -> str:
         raise InvalidRequest(
             "The text file is not valid UTF-8. Send it in UTF-8.", param=path, code="unsupported_value"
         ) from None
-    if len(_encode(text)) > len(data) + context.bounds.growth:
+    most = len(data) + context.bounds.growth
+    if _LONGEST_ESCAPE * len(text) + 2 > most and len(_encode(text)) > most:
         raise grows_too_much(path, context.bounds)
     return text

@@ -24,27 +24,33 @@ _decode_object = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_objects = msgspec.json.Decoder(list[dict[str, Raw]]).decode
 
 
-def gather(message: dict[str, Raw]) -> None:
-    """Move such fields to the message, unless it has them. What remains elsewhere is left for the report."""
+def gather(message: dict[str, Raw]) -> bool:
+    """Move such fields to the message, unless it has them, and say whether there were any.
+
+    What remains elsewhere is left for the report.
+    """
     if bytes(message.get("role", b"")) != _ASSISTANT:
-        return
+        return False
     content, extra = bytes(message.get("content", b"")), bytes(message.get(_EXTRA, b""))
     own = _Own(message)
+    found = 0
     if content[:1] == b"[":
         try:
             parts = _decode_objects(content)
         except msgspec.ValidationError:  # the decoder reports the part that is no object
             parts = []
         texts = [part for part in parts if bytes(part.get("type", b"")) == _TEXT]
-        if sum(map(own.take, texts)):
+        found = sum(map(own.take, texts))
+        if found:
             message["content"] = Raw(_encode(parts))
     if extra[:1] == b"{":
         fields = _decode_object(extra)
-        own.take(fields)
+        found += own.take(fields)
         if all(bytes(value) in _EMPTY for value in fields.values()):
             del message[_EXTRA]
         else:
             message[_EXTRA] = Raw(_encode(fields))
+    return found > 0
 
 
 class _Own:

@@ -63,6 +63,7 @@ def to_native_block(
 
 
 def _to_image(part: NativeImagePart, path: str, context: RequestContext) -> ImageBlockParam:
+    context.count_file(path)
     match part.source:
         case NativeBase64(media_type, data):
             block = to_base64_block(media_type, data, path, context)
@@ -80,6 +81,7 @@ def _to_image(part: NativeImagePart, path: str, context: RequestContext) -> Imag
 
 
 def _to_document(part: DocumentPart, path: str, context: RequestContext) -> DocumentBlockParam:
+    context.count_file(path)
     block: ImageBlockParam | DocumentBlockParam
     match part.source:
         case NativeBase64(media_type, data):

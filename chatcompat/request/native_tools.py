@@ -24,7 +24,17 @@ class _Tools(Struct):
     tools: Raw = _NULL
 
 
+class _Shape(Struct, gc=False):
+    """What tells a native tool from one of chat completions."""
+
+    type: Raw = _NULL
+    function: Raw = _NULL
+    input_schema: Raw = _NULL
+
+
 _decode_tools = msgspec.json.Decoder(_Tools).decode
+_decode_shapes = msgspec.json.Decoder(list[_Shape | None]).decode
+_decode_shape = msgspec.json.Decoder(_Shape).decode
 
 
 def take_native_tools(body: bytes) -> tuple[bytes, dict[int, Raw]]:
@@ -37,7 +47,11 @@ def take_native_tools(body: bytes) -> tuple[bytes, dict[int, Raw]]:
         tools = decode_raw_list(listed)
     except DECODE_ERRORS:
         return body, {}
-    native = {index: tool for index, tool in enumerate(tools) if _is_native(tool)}
+    try:
+        shapes: list[_Shape | None] = _decode_shapes(listed)
+    except DECODE_ERRORS:  # one of them is no object, which the decoder of the request reports
+        shapes = [*map(_shape_of, tools)]
+    native = {index: tools[index] for index, shape in enumerate(shapes) if shape is not None and _is_native(shape)}
     if not native:
         return body, {}
     request = decode_raw_object(body)
@@ -45,15 +59,20 @@ def take_native_tools(body: bytes) -> tuple[bytes, dict[int, Raw]]:
     return _encode(request), native
 
 
-def _is_native(tool: Raw) -> bool:
+def _shape_of(tool: Raw) -> _Shape | None:
     try:
-        fields = decode_raw_object(tool)
+        return _decode_shape(tool)
     except DECODE_ERRORS:
+        return None
+
+
+def _is_native(shape: _Shape) -> bool:
+    if shape.function is not _NULL:
         return False
-    kind = bytes(fields.get("type", b""))
-    return "function" not in fields and (
-        "input_schema" in fields or kind in _UNDATED or _SERVER_TOOL.fullmatch(kind) is not None
-    )
+    if shape.input_schema is not _NULL:
+        return True
+    kind = bytes(shape.type)
+    return kind in _UNDATED or _SERVER_TOOL.fullmatch(kind) is not None
 
 
 def read_native_tool(tool: Raw, path: str, max_depth: int) -> dict[str, Any]:

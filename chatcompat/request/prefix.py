@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw, Struct
 
-from chatcompat.wire.digests import blake2b
+from chatcompat.wire import digests
 
 Place = tuple[int, int]
 """The index of a native message, and the number of its blocks that stand before the turn."""
@@ -53,7 +53,7 @@ def follows(body: bytes, kept: Mapping[Place, bytes]) -> bool:
 def _digests(body: bytes, places: Iterable[Place]) -> Iterator[bytes]:
     """Yield the digest before each place, in order, and that of the whole request: one pass over the request."""
     request, wanted = _decode_request(body), frozenset(places)
-    digest = blake2b(digest_size=32)
+    digest = digests.blake2b(digest_size=32)
     for content in (request.model, request.system, request.tools):
         digest.update(b"\0")
         for block in _blocks(content):

@@ -8,7 +8,7 @@ from chatcompat.dialect import Dialect
 from chatcompat.errors import missing_field
 from chatcompat.request.bounds import RequestBounds, grows_too_much
 from chatcompat.request.context import RequestContext
-from chatcompat.request.json_objects import CONTAINERS, check_depth, may_be_deeper, read_schema
+from chatcompat.request.json_objects import CONTAINERS, check_depth, measure_schema
 from chatcompat.request.strict_schema import StrictSchema
 from chatcompat.request.tool_names import ToolNames
 from chatcompat.wire.chat_request import ResponseFormat
@@ -25,6 +25,7 @@ _ANY_OBJECT: Final = {"type": "object"}
 
 # A schema that cannot be a tool's input schema becomes the schema of this single property.
 VALUE: Final = "value"
+_WRAPPING: Final = 2  # levels around that property
 
 _MOVED: Final = f"/properties/{VALUE}"
 _NAMED_SCHEMAS: Final = frozenset({"$defs", "definitions", "dependentSchemas", "patternProperties", "properties"})
@@ -65,10 +66,13 @@ def to_output(
         tool.description = f"{_DESCRIPTION} {json_schema.description}" if json_schema.description else _DESCRIPTION
         takes_native = dialect.json_schema and not has_prefill
         if json_schema.schema is not UNSET:
-            schema = read_schema(json_schema.schema, _PATH, context.bounds.depth)
+            most = context.bounds.depth
+            schema, depth = measure_schema(json_schema.schema, _PATH, most, most - _WRAPPING)
             if takes_native and (native := context.strict.for_format(schema)) is not None:
                 return Output(config=OutputConfig(format=JSONOutputFormat(native.schema)))
             output.wrapped = not _is_plain_object(schema)
+            if output.wrapped and depth >= most - _WRAPPING:
+                check_depth(schema, _PATH, most - _WRAPPING)
             tool.input_schema = wrap(schema, json_schema.schema, context.bounds) if output.wrapped else schema
         if json_schema.strict:
             # A schema that is no native format is not compiled for a tool either.
@@ -101,10 +105,8 @@ def _is_plain_object(schema: dict[str, Any]) -> bool:
 def wrap(schema: dict[str, Any], source: Raw, bounds: RequestBounds) -> dict[str, Any]:
     """Make `schema`, decoded from `source`, the schema of a single property, and adjust its references.
 
-    Raises `InvalidRequest` if the result exceeds the limits on depth or growth.
+    Raises `InvalidRequest` if the result exceeds the limit on growth.
     """
-    if may_be_deeper(source, bounds.depth - 2):
-        check_depth(schema, _PATH, bounds.depth - 2)
     text = bytes(source)
     has_references = b'"$ref"' in text or b"\\u" in text  # a key may contain escapes
     if has_references and _move_references(schema) * len(_MOVED) > bounds.growth:

@@ -14,6 +14,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from chatcompat.errors import DECODE_ERRORS
 from chatcompat.request.content import is_blank
+from chatcompat.request.context import RequestContext
 from chatcompat.request.json_objects import decode_raw_object, read_object
 from chatcompat.wire.chat_request import ReasoningDetail, ThinkingBlock
 from chatcompat.wire.messages import (
@@ -24,11 +25,12 @@ from chatcompat.wire.messages import (
     ThinkingBlockParam,
     ToolUseBlockParam,
 )
-from chatcompat.wire.reasoning import NATIVE_FORMAT, Place, read_steps, to_place
+from chatcompat.wire.reasoning import NATIVE_FORMAT, NOWHERE, Place, count_steps, read_steps, to_place
 
 _FOREIGN_DATA: Final = "gAAAA"  # how encrypted reasoning of the chat API begins: it is a Fernet token
+_USUAL_STEPS: Final = 2  # of one entry: a text and the calls behind it
+_SHORT: Final = len("t1c1")
 _OLD_PLACES: Final = frozenset({"content", "tool_call"})
-_NOWHERE: Final = Place("", "")
 # Blocks that the translation makes itself, so a client has no reason to send one back as opaque.
 _TRANSLATED: Final = frozenset(
     {"text", "image", "document", "search_result", "tool_use", "tool_result", "thinking"}  # not `redacted_thinking`
@@ -53,11 +55,11 @@ class TextFields(Struct):
 Entry = ThinkingBlockParam | RedactedThinkingBlockParam | Raw | CallFields | TextFields
 
 
-class Kept(Struct):
+class Kept(Struct, gc=False):
     """An entry that goes back. One of an earlier release may be a place alone: a `ReasoningDetail`."""
 
     block: Entry | ReasoningDetail
-    place: Place = _NOWHERE
+    place: Place = NOWHERE
 
     @property
     def is_thinking(self) -> bool:
@@ -68,10 +70,10 @@ class Kept(Struct):
 # ---------------------------------------------------------------- whose it is
 
 
-def to_kept(details: Sequence[ReasoningDetail], path: str, max_depth: int) -> tuple[list[Kept], bool]:
+def to_kept(details: Sequence[ReasoningDetail], path: str, context: RequestContext) -> tuple[list[Kept], bool]:
     """Return the entries that go back to the service, and whether these are all.
 
-    Raises `InvalidRequest` for a block that is nested too deeply.
+    Raises `InvalidRequest` for a block that is nested too deeply, and for too many places.
     """
     kept: list[Kept] = []
     lost = False
@@ -81,13 +83,18 @@ def to_kept(details: Sequence[ReasoningDetail], path: str, max_depth: int) -> tu
             continue
         try:
             place = to_place(detail)
-            block = _to_block(detail, path, max_depth) if _is_native(detail, place) else None
+            block = _to_block(detail, path, context.bounds.depth) if _is_native(detail, place) else None
         except ValueError:  # the client changed it
             block = None
         if block is None:
             lost = True
+        elif place is None or place is NOWHERE:
+            kept.append(Kept(block))
         else:
-            kept.append(Kept(block, place or _NOWHERE))
+            before, after = place
+            if len(before) + len(after) > _SHORT and (steps := count_steps(place)) > _USUAL_STEPS:
+                context.count_places(steps - _USUAL_STEPS, path)
+            kept.append(Kept(block, place))
     return kept, not lost
 
 
@@ -107,8 +114,10 @@ def from_thinking_blocks(blocks: Iterable[ThinkingBlock]) -> tuple[list[Kept], b
 
 
 def _is_native(detail: ReasoningDetail, place: Place | None) -> bool:
-    if detail.format is not None or place is not None:
-        return detail.format in (None, NATIVE_FORMAT)
+    if detail.format is not None:
+        return detail.format == NATIVE_FORMAT
+    if place is not None:
+        return True
     if detail.type == "reasoning.encrypted":
         return detail.id is None and not (detail.data or "").startswith(_FOREIGN_DATA)
     return True
@@ -154,8 +163,10 @@ class _Fragments(Struct):
     signed: bool
 
 
-def join_fragments(details: Sequence[ReasoningDetail]) -> list[ReasoningDetail]:
+def join_fragments(details: Sequence[ReasoningDetail]) -> Sequence[ReasoningDetail]:
     """Join the fragments of one type and `index`. Text behind a signature, or another `id`, begins a new entry."""
+    if {detail.index for detail in details} == {None}:
+        return details
     found: list[_Fragments] = []
     current: dict[tuple[int, str], _Fragments] = {}
     for detail in details:
@@ -193,11 +204,13 @@ def _joined(parts: list[ReasoningDetail]) -> ReasoningDetail:
 # ---------------------------------------------------------------- where it stands
 
 
-def without_citations(kept: Sequence[Kept], length: int) -> list[Kept]:
+def without_citations(kept: list[Kept], length: int) -> list[Kept]:
     """Leave out citations if the text is not as long as in the reply: then they may cite for another text."""
+    if TextFields not in {type(entry.block) for entry in kept}:
+        return kept
     ends = [number for entry in kept for steps in entry.place for kind, number in read_steps(steps) if kind == "t"]
     if max(ends, default=0) == length:
-        return [*kept]
+        return kept
     return [entry for entry in kept if not isinstance(entry.block, TextFields)]
 
 
@@ -212,17 +225,20 @@ def place_blocks(
     turn = _Turn("".join(block.text for block in text), calls)
     breakpoint_ = next((block.cache_control for block in reversed(text) if block.cache_control), None)
     for entry in kept:
+        block, (before, after) = entry.block, entry.place
         turn.cited = None
-        turn.walk(entry.place.before)
-        if isinstance(entry.block, ReasoningDetail):
-            turn.step_over(entry.block)
-        elif isinstance(entry.block, CallFields):
-            turn.fields = entry.block
-        elif isinstance(entry.block, TextFields):
-            turn.cite(entry.block.citations)
+        if before:
+            turn.walk(before)
+        if isinstance(block, ReasoningDetail):
+            turn.step_over(block)
+        elif isinstance(block, CallFields):
+            turn.fields = block
+        elif isinstance(block, TextFields):
+            turn.cite(block.citations)
         else:
-            turn.blocks.append(entry.block)
-        turn.walk(entry.place.after)
+            turn.blocks.append(block)
+        if after:
+            turn.walk(after)
     turn.end()
     if breakpoint_ is not None:
         last = next(block for block in reversed(turn.blocks) if isinstance(block, TextBlockParam))
@@ -245,17 +261,19 @@ class _Turn:
     def walk(self, steps: str) -> None:
         """Add the text and the calls that stand between two entries."""
         for kind, number in read_steps(steps):
-            if kind == "t":
+            if kind == "c":
+                self._add_calls(number)
+            elif kind == "t" and number > self._end:
                 self._add_text(number)
             else:
-                self._add_calls(number)
+                self.cited = None
 
     def step_over(self, place: ReasoningDetail) -> None:
         """Add the text or the call that an entry of an earlier release stands for."""
-        if place.type == "content":
-            self._add_text(self._end + (place.length or 0))
-        else:
+        if place.type == "tool_call":
             self._add_calls(self._called + 1)
+        elif place.length:
+            self._add_text(self._end + place.length)
 
     def cite(self, citations: Raw) -> None:
         """Add citations to the text that ends here."""
@@ -272,14 +290,17 @@ class _Turn:
     def _add_text(self, end: int) -> None:
         text = self._text[self._end : end]
         self._end = max(self._end, end)
-        self.cited = None if is_blank(text) else len(self.blocks)
+        self.cited = None
         if not is_blank(text):
+            self.cited = len(self.blocks)
             self.blocks.append(TextBlockParam(text))
 
     def _add_calls(self, number: int) -> None:
+        if number <= self._called:
+            return
         for call in self._calls[self._called : number]:
             if self.fields is not None:
                 call.caller, call.toolset_name = self.fields.caller, self.fields.toolset_name
                 self.fields = None
             self.blocks.append(call)
-        self._called = max(self._called, number)
+        self._called = number

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Collection
+from itertools import count
 from typing import Final
 
-from chatcompat.wire.digests import blake2b
+from chatcompat.wire import digests
 
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 _OUTSIDE: Final = re.compile(r"[^a-zA-Z0-9_-]")
@@ -31,10 +32,11 @@ class ToolNames:
         return native
 
     def _replacement(self, name: str) -> str:
-        native, salt = name, 0
-        while not _NAME.fullmatch(native) or native in self.offered or native in self.restored:
-            digest = blake2b(name.encode(), digest_size=6, salt=salt.to_bytes(4)).hexdigest()
-            native = f"{_OUTSIDE.sub('_', name[:100])}_{digest}"
-            salt += 1
+        cleaned = _OUTSIDE.sub("_", name[:100])
+        for salt in count():
+            digest = digests.blake2b(name.encode(), digest_size=6, salt=salt.to_bytes(4)).hexdigest()
+            native = f"{cleaned}_{digest}"
+            if native not in self.offered and native not in self.restored:
+                break
         self.restored[native] = name
         return native

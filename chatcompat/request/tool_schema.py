@@ -13,7 +13,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from chatcompat.errors import DECODE_ERRORS, InvalidRequest
 from chatcompat.request.bounds import RequestBounds, grows_too_much
 from chatcompat.request.json_objects import check_depth, decode_object, may_be_deeper, read_schema
-from chatcompat.wire.digests import blake2b
+from chatcompat.wire import digests
 
 Schema = dict[str, Any]
 
@@ -23,6 +23,7 @@ _COMBINATORS: Final = ("allOf", "anyOf", "oneOf")
 _NULL: Final = Raw(b"null")
 _NO_TARGET: Final = "The schema has a $ref whose target is not in the schema. Add the target, or remove the $ref."
 _MAX_NESTING: Final = 100  # of branches and references; each level takes three calls
+_SHORT: Final = 256  # bytes of JSON; longer ones are compared by a digest
 
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,8}")  # RFC 6901, section 4
 
@@ -34,7 +35,9 @@ def to_plain_schema(parameters: Raw | UnsetType, max_depth: int) -> Schema | Non
 
     It needs no path for an error.
     """
-    if parameters is UNSET or may_be_deeper(parameters, max_depth):
+    if parameters is UNSET:
+        return EMPTY_SCHEMA
+    if may_be_deeper(parameters, max_depth):
         return None
     try:
         schema = decode_object(parameters)
@@ -62,19 +65,18 @@ def to_input_schema(parameters: Raw | UnsetType, path: str, bounds: RequestBound
         )
     if combined:
         schema = _Flattener(schema, memoryview(parameters).nbytes, path, bounds).flatten()
-        check_depth(schema, path, bounds.depth)
     return {"type": "object", **schema} if kind is None else {**schema, "type": "object"}
 
 
-class _Forms(Struct):
+class _Forms(Struct, gc=False):
     """The different schemas of a property in several branches, by key. `word` is the keyword that combines them."""
 
     word: str
     forms: dict[bytes, Any]
 
 
-def _to_schema(form: Any) -> Any:
-    return {form.word: [_to_schema(each) for each in form.forms.values()]} if isinstance(form, _Forms) else form
+def _to_schema(form: _Forms) -> Schema:
+    return {form.word: [_to_schema(each) if type(each) is _Forms else each for each in form.forms.values()]}
 
 
 class _Merged(Struct):
@@ -110,11 +112,17 @@ class _Flattener:
             for form in merged.properties.values():
                 self._key(form)  # raises before anything larger than the limit is built
         flat = {key: value for key, value in self._root.items() if key not in _COMBINATORS}
-        flat["properties"] = {name: _to_schema(form) for name, form in merged.properties.items()}
+        self._keys.clear()
+        flat["properties"] = properties = merged.properties
+        for name, form in properties.items():
+            if type(form) is _Forms:
+                properties[name] = _to_schema(form)  # in place, so that one by one is released
         if merged.required:
             flat["required"] = list(merged.required)
-        if self._has_copies and len(_encode(flat)) > self._size + self._bounds.growth:
-            raise grows_too_much(self._path, self._bounds)
+        if self._has_copies:  # without any, a branch is nested deeper than the choice that it becomes
+            if len(_encode(flat)) > self._size + self._bounds.growth:
+                raise grows_too_much(self._path, self._bounds)
+            check_depth(flat, self._path, self._bounds.depth)
         return flat
 
     def _read(self, schema: Schema, nesting: int) -> _Merged:
@@ -160,33 +168,52 @@ class _Flattener:
         self._properties_left -= len(read.properties) + len(read.required)
         if self._properties_left < 0:
             raise self._too_many_properties()
-        for name, form in read.properties.items():
-            self._add(merged.properties, name, form, "allOf" if word == "allOf" else "anyOf")
+        self._add(merged.properties, read.properties, "allOf" if word == "allOf" else "anyOf")
         return read.required
 
-    def _add(self, properties: dict[str, Any], name: str, form: Any, word: str) -> None:
-        """Add a form of a property, unless the property has that form already."""
-        if name not in properties:
-            properties[name] = form
-            return
-        known = properties[name]
-        if not (isinstance(known, _Forms) and known.word == word):
-            known = _Forms(word, {self._key(known): known})
-        known.forms |= form.forms if isinstance(form, _Forms) and form.word == word else {self._key(form): form}
-        if len(known.forms) > 1:
-            properties[name] = known
+    def _add(self, properties: dict[str, Any], added: dict[str, Any], word: str) -> None:
+        """Add the properties of a branch. One that is known gets a further form, unless it has that form already."""
+        both = [name for name in added if name in properties]
+        known, forms = [properties[name] for name in both], [added[name] for name in both]
+        properties.update({name: form for name, form in added.items() if name not in properties} if both else added)
+        for name, one, its_key, other, key in zip(
+            both, known, self._keys_of(known), forms, self._keys_of(forms), strict=True
+        ):
+            if key is None or its_key is None:
+                properties[name] = self._joined(one, other, word)
+            elif key != its_key:
+                properties[name] = _Forms(word, {its_key: one, key: other})
+
+    def _joined(self, known: Any, form: Any, word: str) -> Any:
+        """Join two forms of a property, of which at least one is `_Forms`."""
+        forms = known.forms if isinstance(known, _Forms) and known.word == word else {self._key(known): known}
+        if isinstance(form, _Forms) and form.word == word:
+            forms |= form.forms
+        else:
+            forms[self._key(form)] = form
+        return _Forms(word, forms) if len(forms) > 1 else known
+
+    def _keys_of(self, forms: list[Any]) -> list[bytes | None]:
+        """The keys of forms; None for `_Forms`, which may get more forms."""
+        keys = [*map(self._keys.get, map(id, forms))]
+        if None not in keys:
+            return keys
+        for form in forms:
+            if id(form) not in self._keys and type(form) is not _Forms:
+                encoded = _encode(form)
+                self._bytes_left -= len(encoded)
+                if self._bytes_left < 0:
+                    raise grows_too_much(self._path, self._bounds)
+                self._keys[id(form)] = encoded if len(encoded) <= _SHORT else _digest(encoded)
+        return [*map(self._keys.get, map(id, forms))]
 
     def _key(self, form: Any) -> bytes:
-        """A digest of 16 bytes, equal for forms with equal JSON."""
+        """Bytes that are equal for forms with equal JSON: short JSON itself, else a digest, which never is JSON."""
         if isinstance(form, _Forms):
-            return blake2b(form.word.encode() + b"".join(map(self._key, form.forms.values())), digest_size=16).digest()
-        key = self._keys.get(id(form))
-        if key is None:
-            encoded = _encode(form)
-            self._bytes_left -= len(encoded)
-            if self._bytes_left < 0:
-                raise grows_too_much(self._path, self._bounds)
-            key = self._keys[id(form)] = blake2b(encoded, digest_size=16).digest()
+            keys = [self._key(each) for each in form.forms.values()]
+            return _digest(form.word.encode() + b"".join([b"%d:%b" % (len(each), each) for each in keys]))
+        (key,) = self._keys_of([form])
+        assert key is not None  # noqa: S101 - only `_Forms` have none
         return key
 
     def _resolve(self, reference: Any) -> Any:
@@ -209,6 +236,10 @@ class _Flattener:
 
     def _invalid(self, message: str) -> InvalidRequest:
         return InvalidRequest(f"{message}", param=self._path, code="invalid_schema")
+
+
+def _digest(text: bytes) -> bytes:
+    return b"\0" + digests.blake2b(text, digest_size=16).digest()
 
 
 def _count_names(branch: Schema) -> int:

@@ -63,12 +63,12 @@ def to_tools(
     tools: Tools = []
     for name, (tool, field, index) in named.items():
         is_sent = allowed is None or name in allowed
-        converted: ToolParam | dict[str, Any] | None = None
-        if isinstance(tool, FunctionTool):
-            converted = _to_usual(tool, names, context.bounds.depth)
-        if converted is None:
-            path = field if index is None else f"{field}[{index}]"
-            converted = _to_tool(tool, path, names, context if is_sent else unsent, dialect)
+        within = context if is_sent else unsent
+        if isinstance(tool, dict):
+            converted: ToolParam | dict[str, Any] = _to_native(tool, index, within)
+        else:
+            usual = _to_usual(tool, names, context.bounds.depth) if isinstance(tool, FunctionTool) else None
+            converted = usual or _to_tool(tool, field if index is None else f"{field}[{index}]", names, within, dialect)
         if is_sent:
             tools.append(converted)
     if unsent.breakpoints:
@@ -109,8 +109,10 @@ def _named_tools(chat: ChatCompletionRequest, native: dict[int, Raw], max_depth:
         for index, listed in enumerate(tools or ()):
             tool: Definition | None = listed
             if native and field == "tools" and index in native:
-                tool = read_native_tool(native[index], f"tools[{index}]", max_depth)
-            if isinstance(tool, FunctionTool) and tool.function is not None:
+                path = f"tools[{index}]"
+                tool = read_native_tool(native[index], path, max_depth)
+                name = str(tool.get("name", path))
+            elif isinstance(tool, FunctionTool) and tool.function is not None:
                 name = tool.function.name
             else:
                 name = _name_of(tool, f"{field}[{index}]")
@@ -133,15 +135,17 @@ def _name_of(tool: Definition | None, path: str) -> str:
             return name_of(tool, path)
         case FunctionDefinition():
             return tool.name
-        case None:
-            raise InvalidRequest("Send a tool as an object, not null.", param=path, code="invalid_type")
         case _:
-            return str(tool.get("name", path))
+            raise InvalidRequest("Send a tool as an object, not null.", param=path, code="invalid_type")
 
 
 def _to_tool(
-    tool: Definition, path: str, names: ToolNames, context: RequestContext, dialect: Dialect
-) -> ToolParam | dict[str, Any]:
+    tool: FunctionTool | CustomTool | FunctionDefinition,
+    path: str,
+    names: ToolNames,
+    context: RequestContext,
+    dialect: Dialect,
+) -> ToolParam:
     match tool:
         case FunctionTool():
             function, within = to_function(tool, path, context)
@@ -154,14 +158,18 @@ def _to_tool(
         case FunctionDefinition():
             native = _to_function(tool, path, "functions[]", names, context)
             set_native_fields(native, ((tool, path),), dialect, context)
-        case dict():
-            context.take_mark(tool, path)
-            if tool.get("strict") is True:
-                _compile_native(tool, context)
-            return tool
         case _:
             assert_never(tool)
     return native
+
+
+def _to_native(tool: dict[str, Any], index: int | None, context: RequestContext) -> dict[str, Any]:
+    """A tool in the native shape, which may be a web search of our own without an index."""
+    if "cache_control" in tool:
+        context.take_mark(tool, f"tools[{index}]")
+    if tool.get("strict") is True:
+        _compile_native(tool, context)
+    return tool
 
 
 def _to_usual(tool: FunctionTool, names: ToolNames, max_depth: int) -> ToolParam | None:

@@ -5,15 +5,16 @@ body walked here: object by object along the struct types, on raw values, so tha
 """
 
 from collections.abc import Callable
-from functools import cache, cached_property
+from functools import cache
 from types import UnionType
-from typing import Any, Final, Union, get_args, get_origin
+from typing import Any, Final, NamedTuple, Union, get_args, get_origin
 
 import msgspec
 from msgspec import Raw, Struct
 
 from chatcompat.errors import InvalidRequest
 from chatcompat.request.bounds import RequestBounds
+from chatcompat.request.decode_error import REFUSED_WORD
 from chatcompat.request.json_objects import decode_raw_list, decode_raw_object
 from chatcompat.request.misplaced_fields import gather
 from chatcompat.wire.chat_request import ChatCompletionRequest
@@ -23,8 +24,8 @@ MAX_NAME: Final = 200
 
 _encode = msgspec.json.Encoder().encode
 _OBJECT: Final = ord("{")
+_NULL: Final = ord("n")  # how no other value begins
 _CONTAINERS: Final = b"{["
-_NULL: Final = b"null"
 
 _decode_raw_objects = msgspec.json.Decoder(list[dict[str, Raw]]).decode
 
@@ -40,11 +41,14 @@ _PARSED_FROM: Final = {
 def without_unknown(body: bytes, bounds: RequestBounds) -> tuple[bytes, list[str]]:
     """Return `body` without its unknown fields, and their paths without indexes (`messages[].name`).
 
-    `body` must be well-formed JSON. Values of the wrong type stay, so that the decoder reports them. Raises
-    `InvalidRequest` if there are more distinct paths than the limit.
+    `body` must be well-formed JSON without a space before it. Values of the wrong type stay, so that the decoder
+    reports them. Raises `InvalidRequest` if there are more distinct paths than the limit.
     """
+    if not body.startswith(b"{"):
+        return body, []
     walk = _Walk(bounds.unknown_fields)
-    return bytes(walk.value(Raw(body), (ChatCompletionRequest,), "")), list(walk.unknown)
+    found = decode_raw_object(body)
+    return _encode(found) if walk.clean(found, _fields_of(ChatCompletionRequest), "") else body, list(walk.unknown)
 
 
 class _Fields(Struct, frozen=True):
@@ -53,20 +57,13 @@ class _Fields(Struct, frozen=True):
     plain: frozenset[str]
     nested: dict[str, Structs]
 
-    def __contains__(self, name: str) -> bool:
-        return name in self.plain or name in self.nested
 
+class _Around(Struct, gc=False):
+    """An object that is cleaned, or one around it, and the lists and objects in its known fields once asked for."""
 
-class _Known:
-    """The values of the known fields of an object, as bytes once they are asked for."""
-
-    def __init__(self, raw: list[Raw]) -> None:
-        self._raw = raw
-
-    @cached_property
-    def values(self) -> frozenset[bytes]:
-        """The lists and objects among them."""
-        return frozenset(bytes(value) for value in self._raw if memoryview(value)[0] in _CONTAINERS)
+    found: dict[str, Raw]
+    fields: _Fields
+    known: frozenset[bytes] | None = None
 
 
 class _Walk:
@@ -74,62 +71,96 @@ class _Walk:
 
     def __init__(self, bound: int) -> None:
         self.unknown: dict[str, None] = {}
-        self._around: list[_Known] = []  # the object that is cleaned, and those around it
+        self._around: list[_Around] = []  # from the outermost to the one that is cleaned
         self._bound = bound
 
-    def value(self, raw: Raw, structs: Structs, path: str) -> Raw:
-        """Clean an object, or a list of objects, of one of `structs`."""
+    def clean(self, found: dict[str, Raw], fields: _Fields, path: str) -> bool:
+        """Remove the unknown fields of a decoded object, and say whether anything was removed."""
+        gathered = path == "messages[]" and gather(found)
+        others = [name for name in found if name not in fields.plain]
+        if not others:
+            return gathered
+        unknown = [name for name in others if name not in fields.nested]
+        cleaned: dict[str, Raw] = {}
+        level = len(self._around)
+        for name in others:
+            value, structs = found[name], fields.nested.get(name)
+            view = memoryview(value)
+            if view[0] in _CONTAINERS:
+                if len(self._around) == level:
+                    self._around.append(_Around(found, fields))
+                if structs is None:
+                    if not self._is_parsed(name, path, found) and not self._repeats(bytes(value)):
+                        self._report(name, path)
+                elif len(view) > len("[]"):
+                    inner = self._value(value, structs, f"{path}.{name}" if path else name)
+                    if inner is not value:
+                        cleaned[name] = inner
+            elif structs is None and view[0] != _NULL and not self._is_parsed(name, path, found):
+                self._report(name, path)
+        del self._around[level:]
+        for name in unknown:  # only now: what stands around is compared as it came
+            del found[name]
+        found.update(cleaned)
+        return bool(gathered or unknown or cleaned)
+
+    def _value(self, raw: Raw, structs: Structs, path: str) -> Raw:
+        """Clean an object, or a list of objects, of one of `structs`. The same `raw` if nothing is removed."""
+        decoders = _decoders(structs)
         if memoryview(raw)[0] == _OBJECT:
-            return self._object(raw, structs, path)
+            return self._object(raw, decoders, path)
         path += "[]"
         try:
-            objects, tags = _decode_raw_objects(raw), _tags_decoder(structs)(raw)
+            decoders.all(raw)
+        except msgspec.ValidationError as error:
+            if str(error).startswith(REFUSED_WORD):  # the decoder reports the same one
+                return raw
+        else:
+            return raw
+        try:
+            objects, tags = _decode_raw_objects(raw), decoders.tags(raw)
         except msgspec.ValidationError:  # the decoder reports the invalid object, once the others are clean
-            return Raw(_encode([self._object(item, structs, path) for item in decode_raw_list(raw)]))
+            return Raw(_encode([self._object(item, decoders, path) for item in decode_raw_list(raw)]))
         for found, tag in zip(objects, tags, strict=True):
-            self._clean(found, _FIELDS[type(tag)], path)
+            self.clean(found, _FIELDS[type(tag)], path)
         return Raw(_encode(objects))
 
-    def _object(self, raw: Raw, structs: Structs, path: str) -> Raw:
+    def _object(self, raw: Raw, decoders: "_Decoders", path: str) -> Raw:
         """Clean one object. Anything else, or an unknown type, stays for the decoder to report."""
         try:
-            (tag,) = _tags_decoder(structs)(b"[%b]" % raw)
-            found = decode_raw_object(raw)
+            tag, found = decoders.tag(raw), decode_raw_object(raw)
         except msgspec.ValidationError:
             return raw
-        self._clean(found, _FIELDS[type(tag)], path)
-        return Raw(_encode(found))
-
-    def _clean(self, found: dict[str, Raw], fields: _Fields, path: str) -> None:
-        if path == "messages[]":
-            gather(found)
-        self._around.append(_Known([value for name, value in found.items() if name in fields]))
-        for name in tuple(found):
-            if name in fields.plain:
-                continue
-            structs = fields.nested.get(name)
-            if structs is None:
-                value = bytes(found.pop(name))
-                if value != _NULL and not self._is_parsed(name, path, found) and not self._repeats(value):
-                    self._report(name, path)
-            elif memoryview(found[name])[0] in _CONTAINERS:
-                found[name] = self.value(found[name], structs, f"{path}.{name}" if path else name)
-
-        self._around.pop()
+        return Raw(_encode(found)) if self.clean(found, _FIELDS[type(tag)], path) else raw
 
     def _is_parsed(self, name: str, path: str, found: dict[str, Raw]) -> bool:
         source = _PARSED_FROM.get((path, name))
-        return source is not None and bytes(found.get(source, _NULL)) != _NULL
+        return source in found and memoryview(found[source])[0] != _NULL
 
     def _repeats(self, value: bytes) -> bool:
         """Whether a list or an object also stands in a known field, here or further out: then nothing is lost.
 
         Some clients copy the calls of a message into its parts. A number or a word may be equal by chance.
         """
-        return value[0] in _CONTAINERS and any(value in known.values for known in self._around)
+        for around in self._around:
+            if around.known is None:
+                plain, nested = around.fields.plain, around.fields.nested
+                around.known = frozenset(
+                    [
+                        bytes(raw)
+                        for name, raw in around.found.items()
+                        if (name in nested or name in plain) and memoryview(raw)[0] in _CONTAINERS
+                    ]
+                )
+            if value in around.known:
+                return True
+        return False
 
     def _report(self, name: str, path: str) -> None:
-        self.unknown[f"{path}.{name[:MAX_NAME]}" if path else name[:MAX_NAME]] = None
+        reported = f"{path}.{name[:MAX_NAME]}" if path else name[:MAX_NAME]
+        if reported in self.unknown:
+            return
+        self.unknown[reported] = None
         if len(self.unknown) > self._bound:
             raise InvalidRequest(
                 f"The request has more than {self._bound} distinct unknown fields. Send those of the API only.",
@@ -142,18 +173,29 @@ _FIELDS: Final[dict[type, _Fields]] = {}
 """For each tag type, the fields of its struct."""
 
 
+class _Decoders(NamedTuple):
+    """Decoders of objects of some structs. Tags are found exactly as the structs' decoder does, duplicates included."""
+
+    all: Callable[[Raw], object]  # a list of them or of nulls, without any unknown field
+    tags: Callable[[Raw], list[Any]]  # only the tags of a list of them
+    tag: Callable[[Raw], Any]  # only the tag of one
+
+
 @cache
-def _tags_decoder(structs: Structs) -> Callable[[bytes | Raw], list[Any]]:
-    """Decode only the tags in a list, exactly as the structs' decoder does, duplicate keys included."""
+def _decoders(structs: Structs) -> _Decoders:
     tags = []
     for struct in structs:
         config = struct.__struct_config__
         tag = msgspec.defstruct(struct.__name__, [], tag_field=config.tag_field, tag=config.tag)
         _FIELDS[tag] = _fields_of(struct)
         tags.append(tag)
+    whole: Any = Union[(*structs, None)]
     union: Any = Union[tuple(tags)]  # noqa: UP007 - built from a list
-    decode: Callable[[bytes | Raw], list[Any]] = msgspec.json.Decoder(list[union]).decode
-    return decode
+    return _Decoders(
+        msgspec.json.Decoder(list[whole]).decode,
+        msgspec.json.Decoder(list[union]).decode,
+        msgspec.json.Decoder(union).decode,
+    )
 
 
 def _structs_in(annotation: Any) -> tuple[type[Struct], ...]:

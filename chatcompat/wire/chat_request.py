@@ -112,7 +112,7 @@ class ToolCall(Struct, forbid_unknown_fields=True, gc=False):
     index: int | None = None  # clients that assemble a call from its deltas keep it
 
 
-class ReasoningDetail(Struct, omit_defaults=True, forbid_unknown_fields=True):
+class ReasoningDetail(Struct, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """Extension: an entry of a reply's thinking, or a block that chat completions cannot express.
 
     `reasoning.text` and `reasoning.encrypted` hold thinking, signed by the service. `reasoning.encrypted` also holds

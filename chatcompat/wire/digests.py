@@ -7,10 +7,11 @@ if TYPE_CHECKING:
 else:
 
     def blake2b(data: bytes = b"", **options: bytes | int) -> "blake2b":
-        """`hashlib.blake2b`."""
-        from hashlib import blake2b as new  # noqa: PLC0415
+        """`hashlib.blake2b`, which takes the place of this function: `digests.blake2b` is called directly from then."""
+        global blake2b  # noqa: PLW0603
+        from hashlib import blake2b  # noqa: PLC0415
 
-        return new(data, **options)
+        return blake2b(data, **options)
 
 
 __all__ = ["blake2b"]

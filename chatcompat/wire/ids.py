@@ -7,7 +7,7 @@ underscores. `to_chat_id` gives an id that they keep, and `to_native_id` turns i
 import re
 from typing import Final
 
-from chatcompat.wire.digests import blake2b
+from chatcompat.wire import digests
 
 _LONGEST: Final = 40  # characters
 _ID: Final = re.compile(r"[a-zA-Z0-9_-]+")
@@ -47,7 +47,7 @@ def to_chat_id(native_id: str) -> str:
 
 
 def _hashed(long_id: str) -> str:
-    return "call_" + blake2b(long_id.encode(), digest_size=12).hexdigest()
+    return "call_" + digests.blake2b(long_id.encode(), digest_size=12).hexdigest()
 
 
 class UniqueIds:

@@ -14,11 +14,11 @@ they have seen.
 """
 
 import re
-from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple
+from collections.abc import Iterable
+from typing import Final
 
+from chatcompat.wire import digests
 from chatcompat.wire.chat_request import ReasoningDetail
-from chatcompat.wire.digests import blake2b
 
 NATIVE_FORMAT: Final = "anthropic-claude-v1"
 """The name that gateways share for signed thinking of the native API."""
@@ -27,44 +27,59 @@ Step = tuple[str, int]
 """`("t", offset)` or `("c", number)`."""
 
 _REDACTED: Final = '{"type":"redacted_thinking"'
-_STEPS: Final = r"((?:[tc][0-9]{1,10})*+)"
-_ID: Final = re.compile(rf"cc1_([0-9a-f]{{12}})_{_STEPS}_{_STEPS}")
+_MARK: Final = "cc1_"
+_START: Final = len("cc1_0123456789ab_")
 _STEP: Final = re.compile(r"([tc])([0-9]{1,10})")
+_DIGITS: Final = 10
 
 
-class Place(NamedTuple):
-    """What stands between an entry and the one before it, and behind the last entry, as written in the id."""
+Place = tuple[str, str]
+"""What stands between an entry and the one before it, and behind the last entry, as written in the id."""
 
-    before: str
-    after: str
+NOWHERE: Final = ("", "")
 
 
 def digest_of_entry(entry: ReasoningDetail) -> str:
     """A digest of what an entry holds."""
-    digest = blake2b(digest_size=6)
-    for value in (entry.text, entry.signature, entry.data):
-        digest.update(b"\0" if value is None else b"\1%d:%b" % (len(value), value.encode()))
-    return digest.hexdigest()
+    text, signature, data = entry.text, entry.signature, entry.data
+    written = (
+        ("\0" if text is None else f"\1{len(text)}:{text}")
+        + ("\0" if signature is None else f"\1{len(signature)}:{signature}")
+        + ("\0" if data is None else f"\1{len(data)}:{data}")
+    )
+    return digests.blake2b(written.encode(), digest_size=6).hexdigest()
 
 
 def to_entry_id(entry: ReasoningDetail, before: Iterable[Step], after: Iterable[Step] = ()) -> str:
     """The id of an entry."""
-    return f"cc1_{digest_of_entry(entry)}_{_written(before)}_{_written(after)}"
+    return f"{_MARK}{digest_of_entry(entry)}_{_written(before)}_{_written(after)}"
 
 
 def to_place(entry: ReasoningDetail) -> Place | None:
     """The place in an entry's id, or None for an id that is not ours. Raises `ValueError` for a changed entry."""
-    found = _ID.fullmatch(entry.id or "")
-    if found is None:
+    entry_id = entry.id
+    if entry_id is None or not entry_id.startswith(_MARK):
         return None
-    digest, before, after = found.groups()
-    if digest != digest_of_entry(entry):
+    start, steps = entry_id[:_START], entry_id[_START:]
+    if not start.endswith("_"):
+        return None
+    if start[len(_MARK) : -1] != digest_of_entry(entry):
         raise ValueError("the entry was changed")
-    return Place(before, after)
+    before, _, after = steps.partition("_")
+    return (before, after) if before or after else NOWHERE
 
 
-def read_steps(steps: str) -> Iterator[Step]:
-    """The steps that an id holds, one by one: a client can write very many."""
+def count_steps(place: Place) -> int:
+    """The number of steps, without reading them: a client can write very many."""
+    before, after = place
+    return before.count("t") + before.count("c") + after.count("t") + after.count("c")
+
+
+def read_steps(steps: str) -> Iterable[Step]:
+    """The steps that an id holds before or after its entry. A client may have written others than `t` and `c`."""
+    number = steps[1:]
+    if number.isdecimal() and len(number) <= _DIGITS:  # one step, as most
+        return ((steps[0], int(number)),)
     return ((found[1], int(found[2])) for found in _STEP.finditer(steps))
 
 

@@ -161,10 +161,10 @@ def _merged_branches(size: int) -> bytes:
     return ('{"type":"object","anyOf":[' + forms + "]}").encode()
 
 
-def _branches_with(member: str) -> Fill:
+def _branches_with(member: str, other: str = "") -> Fill:
     def fill(size: int) -> bytes:
-        half = many(member, size // 2).decode()
-        return ('{"type":"object","anyOf":[{"properties":{' + half + '}},{"properties":{' + half + "}}]}").encode()
+        first, second = (many(each, size // 2).decode() for each in (member, other or member))
+        return ('{"type":"object","anyOf":[{"properties":{' + first + '}},{"properties":{' + second + "}}]}").encode()
 
     return fill
 
@@ -209,6 +209,7 @@ SCHEMAS: Final[dict[str, Fill]] = {
     "references to two large definitions": _merged_references,
     "branches with one property": _merged_branches,
     "two branches of many properties": _branches_with('"k#":{"type":"string"}'),
+    "two branches of many forms": _branches_with('"k#":{"type":"string"}', '"k#":{"type":"number"}'),
     "required in two branches": _required_in_branches,
     "references of many steps": _pointers,
     "definitions that double": _doubling,

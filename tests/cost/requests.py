@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Final
 
+from chatcompat.wire.chat_request import ReasoningDetail
+from chatcompat.wire.reasoning import to_entry_id
 from tests.cost.fills import CUT_OFF, OBJECTS, SCHEMAS, STRINGS, Fill, many, nested, quoted
 from tests.cost.shapes import URLS, Shape
 
@@ -83,6 +85,12 @@ def _details(detail: str, text: str = "a") -> Make:
         return chat(f'{USER},{{"role":"assistant","content":"{content}","reasoning_details":[{details}]}},{USER}')
 
     return make
+
+
+def _entry(steps: str, data: str = "d") -> str:
+    """An entry with an id of ours, for the data `d`."""
+    entry_id = to_entry_id(ReasoningDetail("reasoning.encrypted", data="d"), [])
+    return f'{{"type":"reasoning.encrypted","data":"{data}","id":"{entry_id[:-1]}{steps}_"}}'
 
 
 def _schema(fill: Fill) -> Make:
@@ -187,6 +195,16 @@ KNOWN: Final[dict[str, tuple[Make, int]]] = {
         18 * MIB,
     ),
     "unknown fields of many messages": (_messages('{"role":"user","content":"hi","u#":0}'), MIB),
+    "an unknown field of many messages": (_messages('{"role":"user","content":"hi","u":0}'), 2 * MIB),
+    "an unknown field of many calls": (
+        lambda size: chat(
+            f'{USER},{{"role":"assistant","tool_calls":['
+            + many(CALL % "c#" + "", size).decode().replace('"type"', '"u":[],"type"')
+            + "]}"
+        ),
+        MIB,
+    ),
+    "an unknown list of many messages": (_messages('{"role":"user","content":[],"u":[1]}'), 2 * MIB),
     "unknown fields in many parts": (_parts('{"type":"text","text":"hi","u#":0}'), 4 * MIB),
     "copies of a message's field in many parts": (
         lambda size: chat(
@@ -229,6 +247,47 @@ KNOWN: Final[dict[str, tuple[Make, int]]] = {
     "details of no length": (_details('{"type":"content"}'), 4 * MIB),
     "details of calls": (_details('{"type":"tool_call"}'), 4 * MIB),
     "details of encrypted thinking": (_details('{"type":"reasoning.encrypted","data":"d"}'), 4 * MIB),
+    "details of calls that were not made": (
+        _details(_entry("c9")),
+        MIB,
+    ),
+    "details of thinking in its place": (
+        _details(_entry("t1")),
+        MIB,
+    ),
+    "details that were changed": (
+        _details(_entry("", "e")),
+        MIB,
+    ),
+    "details of different indexes": (
+        _details('{"type":"reasoning.text","text":"t","signature":"s","index":#}'),
+        MIB,
+    ),
+    "details of one index": (_details('{"type":"reasoning.text","text":"t","index":0}'), MIB),
+    "an id of many steps": (
+        lambda size: chat(
+            f'{USER},{{"role":"assistant","content":"{"a" * 100}",'
+            f'"reasoning_details":[{_entry("t1" * (size // 2))}]}},{USER}'
+        ),
+        MIB,
+    ),
+    "ids of many places": (
+        lambda size: chat(
+            f'{USER},{{"role":"assistant","content":"{"a" * (size // 8)}","reasoning_details":['
+            f"{_entry(''.join([f't{number}' for number in range(1, size // 8)]))}]}},{USER}"
+        ),
+        MIB,
+    ),
+    "thinking blocks": (
+        lambda size: chat(
+            USER
+            + ',{"role":"assistant","content":"a","thinking_blocks":['
+            + many('{"type":"redacted_thinking","data":"d"}', size).decode()
+            + "]},"
+            + USER
+        ),
+        MIB,
+    ),
     "text parts": (_parts('{"type":"text","text":"a"}'), 32 * MIB),
     "marked parts": (_parts('{"type":"text","text":"a","cache_control":{"type":"ephemeral"}}'), 4 * MIB),
     "refusal parts": (_parts('{"type":"refusal","refusal":"a"}', "assistant"), 4 * MIB),
@@ -236,6 +295,14 @@ KNOWN: Final[dict[str, tuple[Make, int]]] = {
     "data parts": (_parts('{"type":"image_url","image_url":{"url":"data:image/png;base64,A"}}'), 4 * MIB),
     "escaped data parts": (_parts('{"type":"image_url","image_url":{"url":"data:image\\/png;base64,A"}}'), 4 * MIB),
     "file parts": (_parts('{"type":"file","file":{"file_id":"f"}}'), 4 * MIB),
+    "images of three bytes": (
+        _parts('{"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}}'),
+        4 * MIB,
+    ),
+    "messages of one text file": (
+        _messages('{"role":"user","content":[{"type":"file","file":{"file_data":"data:text/plain;base64,YQ=="}}]}'),
+        4 * MIB,
+    ),
     "text files": (_parts('{"type":"file","file":{"file_data":"data:text/plain;base64,YQ=="}}'), 4 * MIB),
     "user messages": (_messages(USER), 2 * MIB),
     "system messages": (_messages('{"role":"system","content":"hi"}'), 2 * MIB),
@@ -317,6 +384,17 @@ KNOWN: Final[dict[str, tuple[Make, int]]] = {
     "prediction": (_field("prediction", OBJECTS["empty objects"]), 4 * MIB),
     "audio": (_field("audio", OBJECTS["deep lists"]), 4 * MIB),
     "a role": (lambda size: chat('{"role":"' + "a" * size + '"}'), 4 * MIB),
+    "a role beside an unknown field": (
+        lambda size: b'{"zz":1,' + chat('{"role":"' + "a" * size + '"}')[1:],
+        4 * MIB,
+    ),
+    "a type of a part": (_parts('{"type":"#"}'), 4 * MIB),
+    "a long type of a part": (
+        lambda size: chat('{"role":"user","content":[{"type":"' + "a" * size + '"}]}'),
+        4 * MIB,
+    ),
+    "a type of a tool": (lambda size: chat(USER, ',"tools":[{"type":"' + "a" * size + '"}]'), 4 * MIB),
+    "a tool choice": (_field("tool_choice", STRINGS["letters"]), 4 * MIB),
     "a role of error places": (lambda size: chat('{"role":"' + " - at `$." * (size // 9) + '"}'), 4 * MIB),
     "not JSON": (lambda size: b"{" * size, 4 * MIB),
     "not UTF-8": (lambda size: b'{"model":"' + b"\xff" * size + b'"}', 4 * MIB),

@@ -39,7 +39,6 @@ WORST: Final[dict[str, Worst]] = {
     "chatcompat.errors._PLAIN_STEP": repeated("a", after="["),
     "chatcompat.asgi.discovery._PLAIN": repeated("a"),
     "chatcompat.asgi.headers._UNSAFE": lambda size: "\u00e9" * 200,  # of a name that is cut first
-    "chatcompat.wire.reasoning._ID": repeated("t1", "cc1_0123456789ab_", "!"),
     "chatcompat.wire.reasoning._STEP": repeated("t1"),
     "chatcompat.wire.ids._COMMON_ID": repeated("x", "toolu_"),
     "chatcompat.wire.ids._ESCAPED_ID": repeated("-1", "call_-"),

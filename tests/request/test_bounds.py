@@ -9,6 +9,8 @@ import pytest
 
 from chatcompat import InvalidRequest, RequestBounds, translate
 from chatcompat.dialect import NATIVE_2026
+from chatcompat.wire.chat_request import ReasoningDetail
+from chatcompat.wire.reasoning import to_entry_id
 
 HI = {"role": "user", "content": "hi"}
 ANSWER = {"role": "function", "name": "f", "content": "r"}
@@ -51,6 +53,26 @@ def with_native_call(value: Any) -> bytes:
 
 def with_parts(count: int) -> list[dict[str, str]]:
     return [{"type": "text", "text": "a"}] * count
+
+
+def with_files(*last: dict[str, Any]) -> bytes:
+    """Six images, files and documents, of each kind and in each place that takes one, before the last."""
+    data = {"type": "base64", "media_type": "image/png", "data": "AAAA"}
+    image, link = {"type": "image", "source": data}, {"type": "image_url", "image_url": {"url": "https://x.test/a.png"}}
+    result = {"role": "tool", "tool_call_id": "c", "content": [link, {"type": "text", "text": "a"}]}
+    document = {"type": "document", "source": {"type": "content", "content": [image]}}
+    calls = [{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
+    asked = [{"role": "user", "content": [image, link]}, {"role": "assistant", "tool_calls": calls}, result]
+    return ask([*asked, {"role": "user", "content": [{"type": "file", "file": {"file_id": "f"}}, document, *last]}])
+
+
+def with_places(*messages: list[str]) -> bytes:
+    """Assistant messages, each with an entry for each of its places."""
+    start = to_entry_id(ReasoningDetail("reasoning.encrypted", data="d"), [])[:-1]
+    turns = [
+        [{"type": "reasoning.encrypted", "data": "d", "id": f"{start}{each}_"} for each in turn] for turn in messages
+    ]
+    return ask([HI, *({"role": "assistant", "content": "abc", "reasoning_details": turn} for turn in turns), HI])
 
 
 def thought(count: int) -> dict[str, Any]:
@@ -98,6 +120,20 @@ CASES: dict[str, tuple[RequestBounds, bytes, bytes, str | None, str]] = {
         ask([HI, thought(2), HI]),
         ask([HI, thought(3), HI]),
         "messages[1].reasoning_details",
+        "array_above_max_length",
+    ),
+    "files of all messages": (
+        RequestBounds(files=6),
+        with_files(),
+        with_files({"type": "image_url", "image_url": {"url": "https://x.test/a.png"}}),
+        "messages[3].content[2]",
+        "array_above_max_length",
+    ),
+    "places of entries": (
+        RequestBounds(places=2),
+        with_places(["t1c1", "t1c1t2c2"], [""]),
+        with_places(["t1c1", "t1c1t2c2"], ["", "t1t2t3"]),
+        "messages[2].reasoning_details",
         "array_above_max_length",
     ),
     "unknown fields": (

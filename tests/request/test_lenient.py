@@ -230,3 +230,23 @@ def test_unknown_number_or_word_is_reported_even_if_another_is_equal() -> None:
 
 def test_two_equal_unknown_fields_are_both_reported() -> None:
     assert run({**HI, "a": [1], "b": [1]}).ignored == ("messages[].a", "messages[].b")
+
+
+@pytest.mark.parametrize("space", [" ", "\n", "\t\r\n "])
+def test_space_before_a_request_changes_nothing(space: str) -> None:
+    body = space + '{"model":"m","messages":[{"role":"user","content":"hi"}],"max_tokens":9.0,"zz":1}'
+    translation = translate(body.encode())
+    assert translation.ignored == ("zz",)
+    assert sent(translation)["max_tokens"] == 9
+
+
+@pytest.mark.parametrize("place", ["messages[0].role", "tools[0]"])
+def test_refused_word_is_found_beside_unknown_fields(place: str) -> None:
+    fields: Json = {"zz": 1, "messages": [HI]}
+    if place.startswith("tools"):
+        fields["tools"] = [{"type": "w" * 2_000, "function": {"name": "f"}}]
+    else:
+        fields["messages"] = [{"yy": 1, "role": "w", "content": "hi"}, {**HI, "xx": 1}]
+    with pytest.raises(InvalidRequest) as raised:
+        translate(json.dumps({"model": "m", **fields}).encode())
+    assert (raised.value.param, raised.value.code) == (place, "unsupported_value")
