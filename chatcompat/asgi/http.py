@@ -16,17 +16,12 @@ _HIDDEN_EXTENSIONS: Final = frozenset(
 )
 
 
-def start_of(status: int, body: bytes, headers: Iterable[tuple[bytes, bytes]] = ()) -> Message:
-    """The start of a complete JSON response."""
+async def respond(send: Send, status: int, body: bytes, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
+    """Send a complete JSON response."""
     start = [*headers]
     if status != 304:  # noqa: PLR2004 - a 304 has no body
         start += ((b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)))
-    return {"type": "http.response.start", "status": status, "headers": start}
-
-
-async def respond(send: Send, status: int, body: bytes, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
-    """Send a complete JSON response."""
-    await send(start_of(status, body, headers))
+    await send({"type": "http.response.start", "status": status, "headers": start})
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
