@@ -277,12 +277,6 @@ DialectOption = Dialect | Callable[[str], Dialect] | Literal["discover"]
 `discover`: `ChatCompatMiddleware` asks the inner app what each model can do."""
 
 
-def check_option(option: DialectOption) -> Dialect | Callable[[str], Dialect]:
-    """Return the dialect or the function. Raises `TypeError` for anything else."""
-    check_dialect(option)
-    return PRESETS[option] if isinstance(option, str) else option
-
-
 def check_dialect(option: object) -> None:
     """Raise `TypeError` unless this is a `DialectOption`."""
     if isinstance(option, str) and option == "discover":
@@ -297,7 +291,7 @@ def to_dialect(option: DialectOption, model: str) -> Dialect:
     """Return the dialect of a model. Raises `TypeError` if a function returns something else."""
     if isinstance(option, Dialect):
         return option
-    dialect = option(model) if callable(option) else check_option(option)
+    dialect = PRESETS[option] if isinstance(option, str) else option(model)
     if not isinstance(dialect, Dialect):
         raise wrong_type("the result of the dialect function", "a Dialect", dialect)
     return dialect

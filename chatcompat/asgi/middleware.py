@@ -29,7 +29,7 @@ from chatcompat.asgi.received_headers import ReceivedHeaders, read_headers
 from chatcompat.asgi.request_reader import check_headers, read_body
 from chatcompat.asgi.routes import Route, to_routes
 from chatcompat.asgi.thinking import ThinkingCache
-from chatcompat.dialect import DEFAULT_DIALECT, DialectOption, check_option
+from chatcompat.dialect import DEFAULT_DIALECT, DialectOption
 from chatcompat.errors import InvalidReply, InvalidRequest
 from chatcompat.record import ExchangeRecord, OnExchange, Operation
 from chatcompat.reply.turn_keys import CREDENTIALS
@@ -145,7 +145,7 @@ class ChatCompatMiddleware:
             store=store,
         )
         self.app = app
-        self._dialect = check_option(dialect)
+        self._dialect = dialect
         self._discovery = Discovery(app, path, messages_path)
         self._routes = to_routes(path, messages_path, count_tokens=count_tokens)
         self._paths = tuple(self._routes)

@@ -28,7 +28,6 @@ VALUE: Final = "value"
 
 _MOVED: Final = f"/properties/{VALUE}"
 _NAMED_SCHEMAS: Final = frozenset({"$defs", "definitions", "dependentSchemas", "patternProperties", "properties"})
-_LISTS: Final = (list, tuple)  # a tuple only as a default: JSON has none
 _DATA_KEYS: Final = frozenset({"const", "default", "enum", "examples"})
 
 
