@@ -19,8 +19,8 @@ from chatcompat.asgi.discovery import (
     MAX_ANSWER_BYTES,
     MAX_KEPT,
     QUESTIONS_PER_MINUTE,
-    Answers,
     Discovery,
+    ExpiringCache,
 )
 from chatcompat.dialect import DEFAULT_DIALECT, LLAMA_CPP
 from chatcompat.simulator import create_app
@@ -361,7 +361,7 @@ async def test_a_client_that_asks_too_often_is_logged_once(caplog: pytest.LogCap
 
 
 async def test_of_many_answers_those_used_last_are_kept() -> None:
-    kept: Answers[int] = Answers(Clock())
+    kept: ExpiringCache[int] = ExpiringCache(Clock())
     for number in range(2_000):
         kept.put(b"%d" % number, number, 1.0)
         kept.get(b"0")
