@@ -12,7 +12,7 @@ from chatcompat.request.bounds import RequestBounds
 from chatcompat.request.strict_schema import StrictSchemas
 from chatcompat.wire.messages import CacheControl
 
-_SHORT: Final = 256  # bytes; up to here, a copy takes less time than a placeholder
+_SHORT: Final = 256  # bytes; up to this size, a copy is faster than a placeholder
 
 
 class Cacheable(Protocol):
@@ -33,7 +33,7 @@ class RequestContext:
         strict: StrictSchemas,
         native_ids: Mapping[int, list[str]] = MappingProxyType({}),
     ) -> None:
-        self.native_ids: Mapping[int, list[str]] = native_ids  # of the calls in a message, by its index
+        self.native_ids: Mapping[int, list[str]] = native_ids  # ids of the calls in a message, by its index
         self.ignored: list[str] = ignored
         self.bounds: RequestBounds = bounds
         self.strict: StrictSchemas = strict
@@ -41,7 +41,7 @@ class RequestContext:
         self.media: list[memoryview] = []
 
     def add_breakpoint(self, block: Cacheable, cache_control: CacheControl | None) -> None:
-        """Set the breakpoint of a block. Of two at the same block, the one with the longer lifetime stays."""
+        """Set the breakpoint of a block. If it has one already, the longer lifetime wins."""
         if cache_control is None:
             return
         if block.cache_control is None:
@@ -66,7 +66,7 @@ class RequestContext:
         self.breakpoints.append(tool)
 
     def splice(self, data: memoryview) -> Raw:
-        """Return a placeholder for the rest of a string; `with_media` replaces it after encoding. Short ones stay."""
+        """Return a placeholder for the rest of a string, which `with_media` replaces. A short string is returned."""
         if len(data) <= _SHORT and (whole := b'"' + data).isascii():
             return Raw(whole)
         self.media.append(data)
@@ -74,7 +74,7 @@ class RequestContext:
 
 
 def with_media(encoded: bytes, media: list[memoryview]) -> list[bytes | memoryview]:
-    """The pieces of an encoded request, with the media in place of their placeholders. Joined, they are copied once.
+    """The pieces of an encoded request, with the media in place of placeholders. They are copied once, when joined.
 
     A placeholder is a number between zero bytes, which JSON never contains.
     """

@@ -92,7 +92,7 @@ FATES: Final[dict[str, Fate]] = {
 
 NATIVE_SERVICE_TIERS: Final[dict[str, Literal["auto", "standard_only"]]] = {"auto": "auto", "default": "standard_only"}
 
-# The request struct has these fields last and in this order, so that one comparison shows whether any is set.
+# These are the last fields of the request struct, in this order, so that one comparison shows whether any is set.
 _UNSENT: Final = [name for name, fate in FATES.items() if not isinstance(fate, Mapped)]
 _FIRST_UNSENT: Final = len(ChatCompletionRequest.__struct_fields__) - len(_UNSENT)
 _NONE_SET: Final[tuple[UnsetType, ...]] = (UNSET,) * len(_UNSENT)
@@ -150,7 +150,7 @@ def set_values(
 
 
 def _to_user_id(user: str) -> str:
-    """Replace an id that is too long by its hash, which stays the same from request to request."""
+    """Replace an id that is too long with its hash, which is the same in every request."""
     if len(user) <= _MAX_USER_ID:
         return user
     from hashlib import sha256  # noqa: PLC0415 - it loads OpenSSL

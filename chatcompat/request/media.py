@@ -35,7 +35,7 @@ _TEXTS: Final = frozenset(
 )
 _USUAL_HEADS: Final = {b'"data:%b;base64' % name: name for name in (*IMAGE_MEDIA_TYPES, _PDF, _PLAIN_TEXT)}
 
-# Media types that an error may repeat: common ones that the native API does not accept.
+# Media types that an error may repeat: common types that the native API does not accept.
 _REFUSED_MEDIA_TYPES: Final = frozenset(
     {
         *(b"image/svg+xml", b"image/bmp", b"image/tiff", b"image/heic", b"image/heif", b"image/avif", b"image/x-icon"),
@@ -119,7 +119,7 @@ def to_file(file: File, path: str, context: RequestContext) -> ImageBlockParam |
 
 
 def _is_pdf_url(url: str) -> bool:
-    """Whether the path of a URL names a PDF. The URL is not fetched, so nothing else tells."""
+    """Whether the path of a URL names a PDF. URLs are not fetched, so only the path can show it."""
     return url.partition("#")[0].partition("?")[0].lower().endswith(".pdf")
 
 
@@ -136,7 +136,7 @@ def to_base64_block(
 
 
 def is_http(url: str) -> bool:
-    """Whether a URL is one that the service can load."""
+    """Whether the service can load a URL."""
     return _HTTP_URL.match(url) is not None
 
 
@@ -158,7 +158,7 @@ def _split_data_url(url: memoryview) -> tuple[bytes, memoryview] | None:
 
 
 def _to_plain_string(raw: Raw, path: str, name: str) -> memoryview:
-    """Return a JSON string with no escapes at its start. Some encoders escape slashes."""
+    """Return a JSON string without escapes at its start: some encoders escape slashes."""
     text = memoryview(raw)
     start = bytes(text[:_MAX_HEAD])
     if not start.startswith(b'"'):
@@ -172,7 +172,7 @@ def _to_block(
     """Convert base64 `data`, which includes the closing quote of its JSON string."""
     true_type = media_type_of(data)
     if true_type and true_type != IMAGE_MEDIA_TYPES.get(media_type, media_type.decode("latin-1")):
-        context.ignored.append(f"messages[].content[].{field}")  # the bytes tell another type
+        context.ignored.append(f"messages[].content[].{field}")  # the bytes are of another type
         media_type = true_type.encode()
     if media_type in _TEXTS:
         return DocumentBlockParam(TextSource("text/plain", _to_text(data, path, context)), title=title)
@@ -191,7 +191,7 @@ def _to_block(
 
 
 def _to_text(data: memoryview, path: str, context: RequestContext) -> str:
-    """Decode a text file. JSON escapes may enlarge it, by no more than the limit on growth."""
+    """Decode a text file. JSON escapes may enlarge it up to the limit on growth."""
     try:
         text = a2b_base64(to_plain_base64(data, path)[:-1]).decode()
     except ValueError:
