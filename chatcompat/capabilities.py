@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
-# The version of the web search tool that each model with web search takes. The service does not name versions.
+# The version of the web search tool that every model with web search accepts. The service does not name versions.
 _WEB_SEARCH: Final = "web_search_20250305"
 
 
@@ -24,7 +24,7 @@ class Base(Protocol):
 
 
 def to_dialect_options(model: Mapping[str, Any], base: Base) -> dict[str, Any]:
-    """The options that the capabilities of a model decide. Raises `ValueError` if it has none."""
+    """The options that follow from the capabilities of a model. Raises `ValueError` if it has none."""
     capabilities = model.get("capabilities") if isinstance(model, Mapping) else None
     if not isinstance(capabilities, Mapping):
         raise ValueError("expected a model with capabilities, as GET /v1/models/{id} describes it")  # noqa: TRY004 - a document is invalid, not an argument
@@ -44,7 +44,7 @@ def to_dialect_options(model: Mapping[str, Any], base: Base) -> dict[str, Any]:
 
 
 def _reasoning(capabilities: Mapping[str, Any], base: Base) -> dict[str, Any]:
-    """Thinking at an effort where the model decides how much, else by a budget, else no more than an effort."""
+    """The options for thinking: by effort if the model decides how much to think, else by budget, else none."""
     effort = _supported(capabilities, "effort")
     budget = _supported(capabilities, "thinking", "types", "enabled")
     adaptive = _supported(capabilities, "thinking", "types", "adaptive")

@@ -37,7 +37,7 @@ _LONG_BUCKETS: Final = (*DURATION_BUCKETS, 163.84, 327.68, 655.36)
 class PrometheusMetrics:
     """Counts exchanges. Pass it as `on_exchange`, and serve its metrics with `endpoint` or `beside`.
 
-    A model gets a label with its first complete reply, so that invented model names take no labels.
+    A model gets a label with its first complete reply, so that invented model names get none.
 
     Args:
         registry: Where the metrics are registered, once per registry. By default the global one of `prometheus_client`.
@@ -110,7 +110,7 @@ class PrometheusMetrics:
         """Count an exchange."""
         model = label_model(self._models, record.model, record) or OTHER
         status = NONE if record.status is None else str(record.status)
-        if record.operation == "count_tokens":  # it uses no tokens, and is faster than a completion
+        if record.operation == "count_tokens":  # a count uses no tokens, and is faster than a completion
             self._counts.labels(model, status).inc()
             return
         streaming = "true" if record.streaming else "false"
@@ -143,7 +143,7 @@ class PrometheusMetrics:
 
     @property
     def endpoint(self) -> ASGIApp:
-        """An ASGI app that serves the metrics. With `PROMETHEUS_MULTIPROC_DIR` it serves those of all workers."""
+        """An ASGI app that serves the metrics. With `PROMETHEUS_MULTIPROC_DIR`, it serves those of all workers."""
         registry = self._registry
         if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
             registry = CollectorRegistry()
