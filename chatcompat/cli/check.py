@@ -63,7 +63,7 @@ def check(
 
 
 def _origin(cors: str | None) -> str:
-    """Return the origin, or refuse what no browser would send."""
+    """Return the origin. Refuses a value that no browser would send."""
     if cors is not None and ORIGIN.fullmatch(cors) is None:
         raise CannotRun("--cors must be an origin without a path, such as https://app.example.")
     return cors or ""

@@ -1,4 +1,4 @@
-"""`chatcompat translate --count`: sends a chat request to be counted, and returns the answer."""
+"""`chatcompat translate --count`: count the tokens of a chat request."""
 
 from dataclasses import replace
 from typing import Final
@@ -20,7 +20,7 @@ _OK: Final = 200
 def count_tokens(
     body: bytes, dialect: Dialect, *, upstream: str | None, api_key: str, api_key_header: bool
 ) -> tuple[bool, bytes]:
-    """Whether the tokens of a chat request could be counted, and the body that a chat client would get."""
+    """Return whether the tokens could be counted, and the body that a chat client would get."""
     if not (api_key.isascii() and api_key.isprintable() and api_key):
         exit_with("--api-key must be printable ASCII characters. Check it for line breaks.")
     accepted = replace(dialect, api_key_header=True) if api_key_header else dialect

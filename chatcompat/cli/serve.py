@@ -53,7 +53,7 @@ def serve(
     ] = 8000,
     root_path: Annotated[str, Parameter(help="The prefix that a proxy strips from all paths, such as /llm.")] = "",
     ssl_certfile: Annotated[Path | None, Parameter(help="The TLS certificate, as a PEM file.")] = None,
-    ssl_keyfile: Annotated[Path | None, Parameter(help="The key of the certificate, if another file has it.")] = None,
+    ssl_keyfile: Annotated[Path | None, Parameter(help="The key of the certificate, if it is in another file.")] = None,
     ssl_keyfile_password: Annotated[str | None, Parameter(help="The password of the key.", show=False)] = None,
     upstream: Annotated[
         str | None, Parameter(help="The URL of the messages API, without /v1. Defaults to a built-in simulator.")
@@ -201,7 +201,7 @@ def _run(config: ServeConfig, inner: str) -> None:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A socket at the address. The error for a bad one names host and port."""
+    """Open a socket at an address. The error for a bad address names host and port."""
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

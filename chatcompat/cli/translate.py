@@ -24,7 +24,7 @@ _COUNT: Final = Group("Counting tokens")
 
 _DIALECTS: Final = tuple(name for name, dialect in PRESETS.items() if not dialect.discover)
 
-# The request that a reply answers by default: a minimal one that asks for the usage.
+# The request to which a reply belongs by default: a minimal one that asks for the usage.
 _MINIMAL: Final = (
     b'{"model":"any","messages":[{"role":"user","content":"Hello"}],'
     b'"stream":true,"stream_options":{"include_usage":true}}'
@@ -41,7 +41,7 @@ def translate_stdin(
     ] = False,
     request: Annotated[
         ExistingFile | None,
-        Parameter(help="The chat request that was answered. Its tools and formats affect the result."),
+        Parameter(help="The chat request of the reply. Its tools and formats affect the result."),
     ] = None,
     dialect: Annotated[str, Parameter(help="The dialect of the messages API.", choices=_DIALECTS)] = "native",
     strict: Annotated[bool, Parameter(help="Refuse requests with fields that would be ignored.", negative="")] = False,

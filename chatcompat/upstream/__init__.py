@@ -248,7 +248,7 @@ class _Forwarding:
         await self._send_body(response.content)
 
     async def _send_body(self, content: aiohttp.StreamReader) -> None:
-        """Send each piece as it arrives. While none is read, aiohttp's buffer fills and the upstream has to wait."""
+        """Send each piece as it arrives. While none is read, aiohttp's buffer fills up and the upstream must wait."""
         while not content.at_eof():
             piece = content.read_nowait()
             if not piece:
@@ -309,7 +309,7 @@ class _Forwarding:
 
 
 def _to_reply_headers(response: aiohttp.ClientResponse, max_bytes: int) -> Headers:
-    """The headers of a reply that servers can send to the client. Raises `InvalidReply`."""
+    """The headers of a reply that a server can send to the client. Raises `InvalidReply`."""
     if not 200 <= response.status <= 599:  # noqa: PLR2004 - RFC 9110, section 15
         raise InvalidReply("The upstream messages service sent a status outside 200 to 599.")
     headers = to_end_to_end(lowered(response.raw_headers), HOP_BY_HOP)
