@@ -13,14 +13,7 @@ import chatcompat
 from chatcompat.asgi.middleware import MIB
 from chatcompat.cli.log import LogFormat, LogLevel, logging_config
 from chatcompat.cli.serve_app import Settings, load
-from chatcompat.cli.serve_options import (
-    check_inspector,
-    check_settings,
-    check_tls,
-    check_workers,
-    to_aliases,
-    to_upstream,
-)
+from chatcompat.cli.serve_options import check_settings, check_tls, to_aliases, to_upstream
 from chatcompat.cli.server import ServeConfig, StoppableServer, Supervisor, say_why
 from chatcompat.cli.settings import config_file, exit_with
 
@@ -154,9 +147,7 @@ def serve(
         inspect=inspect,
         inspect_anywhere=inspect_anywhere,
     )
-    check_settings(settings, host, root_path)
-    check_workers(settings, workers)
-    check_inspector(settings, host)
+    check_settings(settings, host=host, root_path=root_path, workers=workers)
     check_tls(ssl_certfile, ssl_keyfile, ssl_keyfile_password)
     config = ServeConfig(
         settings,
@@ -168,7 +159,6 @@ def serve(
         ssl_keyfile=ssl_keyfile,
         ssl_keyfile_password=ssl_keyfile_password,
         workers=workers,
-        access_log=False,
         log_config=logging_config(log_format, log_level),
     )
     _run(config, "its simulator, a deterministic messages service" if upstream is None else urlsplit(upstream).netloc)

@@ -46,7 +46,7 @@ def to_aliases(pairs: Iterable[str]) -> dict[str, str]:
     return aliases
 
 
-def check_settings(settings: Settings, host: str, root_path: str) -> None:
+def check_settings(settings: Settings, *, host: str, root_path: str, workers: int) -> None:
     """Check what the command line does not: some values, and that the modules and folders they need exist."""
     for origin in settings.cors:
         if origin != "*" and ORIGIN.fullmatch(origin) is None:
@@ -68,6 +68,8 @@ def check_settings(settings: Settings, host: str, root_path: str) -> None:
     for enabled, module in ((settings.metrics, "chatcompat.prometheus"), (settings.otel, "chatcompat.otel")):
         if enabled:
             load(module)
+    check_workers(settings, workers)
+    check_inspector(settings, host)
 
 
 def check_workers(settings: Settings, workers: int) -> None:

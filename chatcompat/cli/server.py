@@ -30,6 +30,7 @@ class ServeConfig(PatientConfig):
         super().__init__(
             "set in `load`",
             factory=True,
+            access_log=False,  # `RequestLog` writes the log
             request_timeout=settings.request_timeout,
             timeout_graceful_shutdown=shutdown_timeout + _FORCE_AFTER,
             **options,

@@ -26,7 +26,7 @@ BROKEN = Settings(dialect="none")  # the app of this cannot be made
 
 
 def config_of(settings: Settings = Settings(), *, shutdown_timeout: int = 30, **options: Any) -> ServeConfig:  # noqa: B008
-    options = {"host": "127.0.0.1", "port": 0, "log_config": None, "access_log": False} | options
+    options = {"host": "127.0.0.1", "port": 0, "log_config": None} | options
     return ServeConfig(settings, shutdown_timeout=shutdown_timeout, **options)
 
 
