@@ -87,6 +87,20 @@ def test_a_stream_is_waited_for_then_stopped(
     assert [line.getMessage() for line in caplog.records if line.name == "chatcompat.serve"] == logged
 
 
+@pytest.mark.parametrize(("welcome", "printed"), [("Welcome.", "Welcome.\n"), ("", "")])
+def test_a_server_prints_its_welcome_and_a_worker_has_none(
+    welcome: str, printed: str, listener: socket.socket, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = StoppableServer(config_of(shutdown_timeout=0), welcome, is_worker=not welcome)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    wait_until(lambda: server.started)
+    server.handle_exit(signal.SIGTERM, None)
+    thread.join(30)
+    assert not thread.is_alive()
+    assert capsys.readouterr().out == printed
+
+
 def test_a_worker_leaves_the_terminals_signal_to_its_parent() -> None:
     server = StoppableServer(config_of(), is_worker=True)
     server.handle_exit(signal.SIGINT, None)
