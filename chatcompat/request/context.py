@@ -66,7 +66,7 @@ class RequestContext:
         self.breakpoints.append(tool)
 
     def splice(self, data: memoryview) -> Raw:
-        """Return a placeholder for the rest of a string, which `with_media` replaces. A short string is returned."""
+        """Return a placeholder for the rest of a string; `with_media` replaces it after encoding. Short ones stay."""
         if len(data) <= _SHORT and (whole := b'"' + data).isascii():
             return Raw(whole)
         self.media.append(data)
@@ -74,7 +74,7 @@ class RequestContext:
 
 
 def with_media(encoded: bytes, media: list[memoryview]) -> list[bytes | memoryview]:
-    """The pieces of an encoded request, with the media in place of placeholders. They are copied once, when joined.
+    """The pieces of an encoded request, with the media in place of their placeholders. Joined, they are copied once.
 
     A placeholder is a number between zero bytes, which JSON never contains.
     """

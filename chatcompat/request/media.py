@@ -119,7 +119,7 @@ def to_file(file: File, path: str, context: RequestContext) -> ImageBlockParam |
 
 
 def _is_pdf_url(url: str) -> bool:
-    """Whether the path of a URL names a PDF. URLs are not fetched, so only the path can show it."""
+    """Whether the path of a URL names a PDF. The URL is not fetched, so nothing else tells."""
     return url.partition("#")[0].partition("?")[0].lower().endswith(".pdf")
 
 
@@ -158,7 +158,7 @@ def _split_data_url(url: memoryview) -> tuple[bytes, memoryview] | None:
 
 
 def _to_plain_string(raw: Raw, path: str, name: str) -> memoryview:
-    """Return a JSON string without escapes at its start: some encoders escape slashes."""
+    """Return a JSON string with no escapes at its start. Some encoders escape slashes."""
     text = memoryview(raw)
     start = bytes(text[:_MAX_HEAD])
     if not start.startswith(b'"'):
@@ -191,7 +191,7 @@ def _to_block(
 
 
 def _to_text(data: memoryview, path: str, context: RequestContext) -> str:
-    """Decode a text file. JSON escapes may enlarge it up to the limit on growth."""
+    """Decode a text file. JSON escapes may enlarge it, by no more than the limit on growth."""
     try:
         text = a2b_base64(to_plain_base64(data, path)[:-1]).decode()
     except ValueError:

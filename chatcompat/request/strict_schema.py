@@ -47,7 +47,7 @@ _FIXED: Final = frozenset(
 )
 _MAX_DEFINITIONS: Final = 1_000  # no service compiles more, and checking one takes ten times as long as decoding it
 _ABOUT_THE_ROOT: Final = frozenset({"$id", "$schema"})
-_NO_MEANING: Final = frozenset({"$comment", "discriminator"})  # the branches of a union say what a discriminator says
+_NO_MEANING: Final = frozenset({"$comment", "discriminator"})  # the branches of a union tell what a discriminator tells
 
 # The documented subset of regular expressions: groups, classes and simple quantifiers. No look-around, back-references,
 # word boundaries or large ranges.

@@ -76,14 +76,14 @@ class _Walk:
         path += "[]"
         try:
             objects, tags = _decode_raw_objects(raw), _tags_decoder(structs)(raw)
-        except msgspec.ValidationError:  # the decoder reports the invalid object once the others are clean
+        except msgspec.ValidationError:  # the decoder reports the invalid object, once the others are clean
             return Raw(_encode([self._object(item, structs, path) for item in decode_raw_list(raw)]))
         for found, tag in zip(objects, tags, strict=True):
             self._clean(found, _FIELDS[type(tag)], path)
         return Raw(_encode(objects))
 
     def _object(self, raw: Raw, structs: Structs, path: str) -> Raw:
-        """Clean one object. Anything else, or an unknown type, is left for the decoder to report."""
+        """Clean one object. Anything else, or an unknown type, stays for the decoder to report."""
         try:
             (tag,) = _tags_decoder(structs)(b"[%b]" % raw)
             found = decode_raw_object(raw)

@@ -32,14 +32,14 @@ _STEP: Final = re.compile(r"([tc])([0-9]{1,10})")
 
 
 class Place(NamedTuple):
-    """The steps between the previous entry and this one, and those after the last entry, as written in the id."""
+    """What stands between an entry and the one before it, and behind the last entry, as written in the id."""
 
     before: str
     after: str
 
 
 def digest_of_entry(entry: ReasoningDetail) -> str:
-    """A digest of the content of an entry."""
+    """A digest of what an entry holds."""
     digest = blake2b(digest_size=6)
     for value in (entry.text, entry.signature, entry.data):
         digest.update(b"\0" if value is None else b"\1%d:%b" % (len(value), value.encode()))
@@ -52,7 +52,7 @@ def to_entry_id(entry: ReasoningDetail, before: Iterable[Step], after: Iterable[
 
 
 def to_place(entry: ReasoningDetail) -> Place | None:
-    """The place in an entry's id, or None if the id is not ours. Raises `ValueError` for a changed entry."""
+    """The place in an entry's id, or None for an id that is not ours. Raises `ValueError` for a changed entry."""
     found = _ID.fullmatch(entry.id or "")
     if found is None:
         return None
@@ -63,7 +63,7 @@ def to_place(entry: ReasoningDetail) -> Place | None:
 
 
 def read_steps(steps: str) -> Iterator[Step]:
-    """The steps in an id, one by one, since a client can send very many."""
+    """The steps that an id holds, one by one: a client can write very many."""
     return ((found[1], int(found[2])) for found in _STEP.finditer(steps))
 
 
