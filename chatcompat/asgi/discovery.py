@@ -120,7 +120,7 @@ class Discovery:
         self._timeout = timeout
         self._known: ExpiringCache[_Known] = ExpiringCache(clock)
         self._failed: ExpiringCache[bool] = ExpiringCache(clock)
-        self._asked: ExpiringCache[list[int]] = ExpiringCache(clock)  # questions in the last minute, by credential
+        self._questions: ExpiringCache[list[int]] = ExpiringCache(clock)  # questions in the last minute, by credential
         self._pending: dict[bytes, anyio.Event] = {}  # set when the question is answered
 
     async def find(self, model: str, base: Dialect, headers: Headers, fields: HeaderMap, scope: Scope) -> Dialect:
@@ -135,8 +135,8 @@ class Discovery:
         if found is not None:
             return found
         with anyio.move_on_after(self._timeout) as wait:
-            while self._find(key, base) is None and (asked := self._pending.get(key)) is not None:
-                await asked.wait()  # if the request that asked is cancelled, one that waits asks again
+            while self._find(key, base) is None and (pending := self._pending.get(key)) is not None:
+                await pending.wait()  # if the request that asked is cancelled, one that waits asks again
         found = self._find(key, base)
         is_free = key not in self._pending and not wait.cancelled_caught
         if found is None and is_free and self._may_ask(credential):
@@ -152,14 +152,14 @@ class Discovery:
 
     def _may_ask(self, credential: bytes) -> bool:
         """Count a question. Returns whether this credential may ask it."""
-        asked = self._asked.get(credential)
-        if asked is None:
-            asked = [0]
-            self._asked.put(credential, asked, _MINUTE)
-        asked[0] += 1
-        if asked[0] == QUESTIONS_PER_MINUTE + 1:
+        count = self._questions.get(credential)
+        if count is None:
+            count = [0]
+            self._questions.put(credential, count, _MINUTE)
+        count[0] += 1
+        if count[0] == QUESTIONS_PER_MINUTE + 1:
             _logger.warning("A client asked for too many models in a minute, so their dialect is the default one.")
-        return asked[0] <= QUESTIONS_PER_MINUTE
+        return count[0] <= QUESTIONS_PER_MINUTE
 
     def _to_question(self, prefix: str, model: str, headers: Headers, scope: Scope) -> Scope:
         """The scope of the question. `headers` are the headers for the inner app."""
@@ -178,7 +178,7 @@ class Discovery:
 
     async def _ask(self, key: bytes, model: str, base: Dialect, question: Scope) -> Dialect:
         """Ask the inner app, and keep the answer or the failure."""
-        asked = self._pending[key] = anyio.Event()
+        answered = self._pending[key] = anyio.Event()
         try:
             dialect = Dialect.from_capabilities(await self._answer(question), base=base)
         except ValueError as error:
@@ -190,7 +190,7 @@ class Discovery:
             return dialect
         finally:
             del self._pending[key]
-            asked.set()
+            answered.set()
 
     async def _answer(self, question: Scope) -> Mapping[str, Any]:
         """The model as the inner app describes it. Raises `ValueError`."""

@@ -99,9 +99,9 @@ def _continued_container(request: Fields, container: Raw) -> Fields:
         container_id = Raw(_encode(_container(container).id))
     except DECODE_ERRORS:  # there is none
         return {}
-    asked = request.get("container", NULL)
-    if bytes(memoryview(asked)[:1]) == b"{":
-        return {"container": Raw(_encode(decode_fields(asked) | {"id": container_id}))}
+    requested = request.get("container", NULL)
+    if bytes(memoryview(requested)[:1]) == b"{":
+        return {"container": Raw(_encode(decode_fields(requested) | {"id": container_id}))}
     return {"container": container_id}
 
 
