@@ -259,7 +259,10 @@ class Dialect:
             ValueError: `model` is not a model with capabilities.
         """
         base = DEFAULT_DIALECT if base is None else base
-        return replace(base, **to_dialect_options(model, base))
+        options = to_dialect_options(
+            model, efforts=base.efforts, max_tokens=base.max_tokens, web_search=base.web_search
+        )
+        return replace(base, **options)
 
     def takes_sampling(self, version: str) -> bool:
         """Return whether `temperature` and `top_p` may be sent.
