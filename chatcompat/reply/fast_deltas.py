@@ -5,7 +5,7 @@ take a fast path.
 """
 
 import re
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
@@ -13,8 +13,9 @@ from chatcompat.errors import DECODE_ERRORS, ErrorReply, InvalidReply
 from chatcompat.reply.blocks import OpenBlock, OpenCall, OpenText, OpenThinking, StreamedReply
 from chatcompat.reply.chunk_writer import Around, CallWriter, ChunkWriter, has_separators
 from chatcompat.reply.context import ReplyContext
+from chatcompat.reply.held_text import HeldText
 from chatcompat.reply.stream import MAX_HELD_BYTES, ChunkStream
-from chatcompat.reply.text_digest import BATCH
+from chatcompat.reply.text_digest import BATCH, CallCollector, TextDigest
 from chatcompat.wire.message_reply import ContentBlockDelta, Ping
 from chatcompat.wire.sse import MAX_EVENT_BYTES
 
@@ -50,20 +51,8 @@ _LONG: Final = 64 * 1024
 """Above this many bytes, decoding a piece is faster than matching it, since a pattern stops at each escape."""
 
 
-class _Sink(Protocol):
-    """Collects the text that is written: a digest, or a copy."""
-
-    @property
-    def unread(self) -> bytearray:
-        """Encoded text. A caller that appends to it must call `read` before it is longer than `room`."""
-
-    @property
-    def room(self) -> int:
-        """How many bytes `unread` has room for."""
-
-    def read(self) -> None:
-        """Read the unread text."""
-
+_Sink = TextDigest | CallCollector | HeldText
+"""Collects the text that is written. `unread` must be read before it is longer than `room`."""
 
 _Splice = tuple[Around, _Sink]
 """The parts of a chunk around the text of a delta, and the sink that collects the text."""
