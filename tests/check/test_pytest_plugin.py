@@ -167,7 +167,7 @@ def test_rules_run_in_the_process_of_the_session(
     assert KEY not in done.stdout.str() + done.stderr.str()
 
 
-def test_a_wrong_option_and_a_fault_of_a_rule_in_the_process_of_the_session(
+def test_wrong_options_and_faulty_rules_in_the_process_of_the_session(
     server: str, session: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def probe(endpoint: Endpoint) -> None:
