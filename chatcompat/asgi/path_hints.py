@@ -4,11 +4,12 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chatcompat.asgi.headers import HOP_BY_HOP, REPRESENTATION_HEADERS, Headers, lowered
+from chatcompat.asgi.headers import HOP_BY_HOP, REPRESENTATION_HEADERS, lowered
 from chatcompat.asgi.http import respond, route_path
 from chatcompat.asgi.routes import to_count_path
 from chatcompat.errors import to_error_body
 
+_REPLACED: Final = REPRESENTATION_HEADERS | HOP_BY_HOP  # others are kept, such as those of CORS
 _ENDPOINT: Final = "/chat/completions"
 _SERVED: Final = (_ENDPOINT, f"{_ENDPOINT}/count_tokens", "/models")
 
@@ -74,14 +75,10 @@ class _Hinting:
         """Handle a message of the app's reply."""
         if message["type"] == "http.response.start" and message["status"] == 404:  # noqa: PLR2004
             self._replaced = True
-            await respond(self._send, 404, self._body, _kept(lowered(message.get("headers", ()))))
+            kept = [header for header in lowered(message.get("headers", ())) if header[0] not in _REPLACED]
+            await respond(self._send, 404, self._body, kept)
         elif not self._replaced:
             await self._send(message)
-
-
-def _kept(headers: Headers) -> Headers:
-    """The headers that do not describe the replaced body, such as those of CORS."""
-    return [header for header in headers if header[0] not in REPRESENTATION_HEADERS | HOP_BY_HOP]
 
 
 def _to_hints(path: str, root: str, *, from_root: bool) -> dict[str, str]:

@@ -15,7 +15,7 @@ from chatcompat.asgi.middleware import ChatCompatMiddleware
 from chatcompat.cli.serve_options import to_upstream
 from chatcompat.cli.settings import exit_with
 from chatcompat.dialect import PRESETS, Dialect
-from chatcompat.errors import ChatCompatError, InvalidReply, InvalidRequest
+from chatcompat.errors import InvalidReply, InvalidRequest
 from chatcompat.reply.errors import ERROR_TYPES, status_of, to_chat_error
 from chatcompat.simulator import create_app as create_simulator
 from chatcompat.translation import Translation, translate
@@ -89,7 +89,8 @@ def translate_stdin(
         translation = translate(body, dialect=PRESETS[dialect], strict=strict)
         return _translate_stream(translation) if stream else _translate_reply(translation)
     except (InvalidRequest, InvalidReply) as error:
-        return _refuse(error)
+        print(error, file=sys.stderr)
+        return 1
     except BrokenPipeError:
         # The reader closed the pipe. https://docs.python.org/3/library/signal.html#note-on-sigpipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -148,8 +149,3 @@ def _translate_stream(translation: Translation) -> int:
 def _write(piece: bytes) -> None:
     sys.stdout.buffer.write(piece)
     sys.stdout.buffer.flush()
-
-
-def _refuse(error: ChatCompatError) -> int:
-    print(error, file=sys.stderr)
-    return 1

@@ -227,7 +227,8 @@ class StreamPart:
         taken = [*map(self._take, payloads)]
         if was_idle and self._is_idle and not self.too_large and taken == payloads:
             return piece  # whole events, all unchanged
-        return b"".join([_frame(payload) for payload in taken if payload is not None])
+        lines = [payload.replace(b"\n", b"\ndata: ") for payload in taken if payload is not None]
+        return b"".join(map(encode_data, lines))
 
     def _take(self, payload: bytes) -> bytes | None:
         """Return the event to pass on, or None to leave it out."""
@@ -311,7 +312,3 @@ class StreamPart:
         self._can_go_on = False
         self._blocks.clear()
         self._open.clear()
-
-
-def _frame(payload: bytes) -> bytes:
-    return encode_data(payload.replace(b"\n", b"\ndata: "))

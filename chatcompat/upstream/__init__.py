@@ -200,7 +200,9 @@ class Upstream:
             skip_auto_headers=_NO_DEFAULT_HEADERS,
             allow_redirects=False,
             auto_decompress=False,
-            timeout=aiohttp.ClientTimeout(total=None, connect=_or_none(self._connect_timeout)),
+            timeout=aiohttp.ClientTimeout(
+                total=None, connect=None if self._connect_timeout == math.inf else self._connect_timeout
+            ),
             max_line_size=self._max_header_bytes,
             max_field_size=self._max_header_bytes,
             max_headers=_MAX_HEADERS,
@@ -336,7 +338,3 @@ def _has_port(parts: SplitResult) -> bool:
         return parts.port != 0
     except ValueError:
         return False
-
-
-def _or_none(seconds: float) -> float | None:
-    return None if seconds == math.inf else seconds
