@@ -1,7 +1,7 @@
-"""Remove fields that the request structs do not have.
+"""Removal of fields that the request structs do not have.
 
-The structs refuse unknown fields. Only then is the body walked here, object by object along the struct types, on raw
-values, so that the other fields keep their bytes. Other requests cost nothing extra.
+The structs refuse unknown fields, so a request without any costs nothing extra. Only if the decoder finds one is the
+body walked here: object by object along the struct types, on raw values, so that the other fields keep their bytes.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from chatcompat.request.json_objects import decode_raw_list, decode_raw_object
 from chatcompat.wire.chat_request import ChatCompletionRequest
 
 MAX_NAME: Final = 200
-"""How many characters of an unknown field's name are reported."""
+"""The number of characters of an unknown field's name that are reported."""
 
 _encode = msgspec.json.Encoder().encode
 _OBJECT: Final = ord("{")
@@ -50,7 +50,7 @@ class _Fields(Struct, frozen=True):
 
 
 class _Known:
-    """The values of the known fields of an object, converted to bytes on first use."""
+    """The values of the known fields of an object, as bytes once they are asked for."""
 
     def __init__(self, raw: list[Raw]) -> None:
         self._raw = raw
@@ -66,7 +66,7 @@ class _Walk:
 
     def __init__(self, bound: int) -> None:
         self.unknown: dict[str, None] = {}
-        self._around: list[_Known] = []  # the object that is being cleaned, and those around it
+        self._around: list[_Known] = []  # the object that is cleaned, and those around it
         self._bound = bound
 
     def value(self, raw: Raw, structs: Structs, path: str) -> Raw:
@@ -108,7 +108,7 @@ class _Walk:
         self._around.pop()
 
     def _repeats(self, value: bytes) -> bool:
-        """Whether a list or an object is a copy of a known field, here or further out, so that nothing is lost.
+        """Whether a list or an object also stands in a known field, here or further out: then nothing is lost.
 
         Some clients copy the calls of a message into its parts. A number or a word may be equal by chance.
         """
