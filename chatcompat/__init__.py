@@ -56,7 +56,7 @@ else:
     _PARTS: Final = {module.partition(".")[0] for module in _MODULES.values()} | {"capabilities", "wire"}
 
     def __getattr__(name: str) -> object:
-        """Import a name, or a module of the package, on first use (PEP 562). Who only translates imports no ASGI."""
+        """Import a name, or a module of the package, on first use (PEP 562). `translate` needs no ASGI library."""
         from importlib import import_module  # noqa: PLC0415
 
         if name in _PARTS:

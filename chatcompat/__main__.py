@@ -14,7 +14,7 @@ def main() -> None:
         sys.exit(f"chatcompat: {error}. Install the command line with: {hint}")
     try:
         app(sys.argv[1:], exit_on_error=False)
-    except CycloptsError:  # it is printed already
+    except CycloptsError:  # already printed
         sys.exit(2)
 
 

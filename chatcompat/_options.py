@@ -1,6 +1,6 @@
 """Checks of options where they are set. Each error names the option and says what is allowed.
 
-A `TypeError` quotes no value, since a URL or a key may stand in the wrong place.
+A `TypeError` quotes no value, since it may be a URL or a key in the wrong place.
 """
 
 from collections.abc import Mapping, Set
@@ -18,7 +18,7 @@ _NAMES: Final[Mapping[Any, str]] = {
 
 
 def check_type(name: str, value: object, annotation: Any) -> None:
-    """Raise `TypeError` unless `value` is what `annotation` says. Unlike in Python, True and False are no numbers."""
+    """Raise `TypeError` unless `value` is what `annotation` says. Unlike in Python, True and False are not numbers."""
     if not _is(value, annotation):
         raise wrong_type(name, _describe(annotation), value)
 
@@ -26,8 +26,8 @@ def check_type(name: str, value: object, annotation: Any) -> None:
 def check_number(
     name: str, value: object, kind: type[int | float], *, above: float | None = None, least: float | None = None
 ) -> None:
-    """Raise `TypeError` unless `value` is a number of this kind, and `ValueError` unless it is in range. NaN is not."""
-    if value != value:  # noqa: PLR0124 - NaN alone differs from itself
+    """Raise `TypeError` unless `value` is a number of this kind, and `ValueError` for NaN or out of range."""
+    if value != value:  # noqa: PLR0124 - only NaN differs from itself
         raise ValueError(f"{name} must be a number, not nan")
     check_type(name, value, kind)
     assert isinstance(value, int | float)  # noqa: S101 - checked above

@@ -21,7 +21,7 @@ _MAX_STEPS: Final = 6
 
 
 class BoundedLabels:
-    """Labels for the first `limit` distinct texts. Clients choose the texts, so their number must be bounded."""
+    """Labels for the first `limit` distinct texts. Clients choose the texts, so their number needs a limit."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -39,7 +39,7 @@ class BoundedLabels:
 
 
 def label_model(models: BoundedLabels, model: str | None, record: ExchangeRecord) -> str | None:
-    """The label of a model, or None. Only a complete reply adds one, so that invented names take no room."""
+    """The label of a model, or None. Only a complete reply adds a label, so that invented names take no room."""
     if model is None:
         return None
     name = to_name(model)
@@ -47,7 +47,7 @@ def label_model(models: BoundedLabels, model: str | None, record: ExchangeRecord
 
 
 def to_name(text: str) -> str:
-    """An id from a client or the inner app, bounded and without control characters."""
+    """An id from a client or the inner app, shortened and without control characters."""
     return "".join(char if char.isprintable() else "_" for char in text[:_MAX_NAME])
 
 

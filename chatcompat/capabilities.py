@@ -1,50 +1,39 @@
 """What a service says about a model -> options of a `Dialect`."""
 
 from collections.abc import Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-# The version of the web search tool that each model with web search takes. The service does not name versions.
+# The version of the web search tool that every model with web search accepts. The service does not name versions.
 _WEB_SEARCH: Final = "web_search_20250305"
 
 
-class Base(Protocol):
-    """The options of a `Dialect` that are read here. `chatcompat.dialect` imports this module."""
+def to_dialect_options(
+    model: Mapping[str, Any], *, efforts: Mapping[str, str], max_tokens: int, web_search: str | None
+) -> dict[str, Any]:
+    """The options that follow from the capabilities of a model. Raises `ValueError` if it has none.
 
-    @property
-    def efforts(self) -> Mapping[str, str]:
-        """Native effort by `reasoning_effort`."""
-
-    @property
-    def max_tokens(self) -> int:
-        """The default limit, in tokens."""
-
-    @property
-    def web_search(self) -> str | None:
-        """Type of the web search tool."""
-
-
-def to_dialect_options(model: Mapping[str, Any], base: Base) -> dict[str, Any]:
-    """The options that the capabilities of a model decide. Raises `ValueError` if it has none."""
+    The other arguments are options of the `Dialect` that it is based on.
+    """
     capabilities = model.get("capabilities") if isinstance(model, Mapping) else None
     if not isinstance(capabilities, Mapping):
         raise ValueError("expected a model with capabilities, as GET /v1/models/{id} describes it")  # noqa: TRY004 - a document is invalid, not an argument
-    options = _reasoning(capabilities, base)
+    options = _reasoning(capabilities, efforts)
     if (structured := _supported(capabilities, "structured_outputs")) is not None:
         options["json_schema"] = structured
         if not structured:
             options["strict_tools"] = 0
     search = _supported(capabilities, "server_tools", "web_search")
     if search is not None:
-        options["web_search"] = (base.web_search or _WEB_SEARCH) if search else None
+        options["web_search"] = (web_search or _WEB_SEARCH) if search else None
     limit = model.get("max_tokens")
     if type(limit) is int and limit >= 1:
-        options["max_tokens"] = min(base.max_tokens, limit)
+        options["max_tokens"] = min(max_tokens, limit)
         options["max_tokens_limit"] = limit
     return options
 
 
-def _reasoning(capabilities: Mapping[str, Any], base: Base) -> dict[str, Any]:
-    """Thinking at an effort where the model decides how much, else by a budget, else no more than an effort."""
+def _reasoning(capabilities: Mapping[str, Any], efforts: Mapping[str, str]) -> dict[str, Any]:
+    """The options for thinking: by effort if the model decides how much to think, else by budget, else none."""
     effort = _supported(capabilities, "effort")
     budget = _supported(capabilities, "thinking", "types", "enabled")
     adaptive = _supported(capabilities, "thinking", "types", "adaptive")
@@ -60,7 +49,7 @@ def _reasoning(capabilities: Mapping[str, Any], base: Base) -> dict[str, Any]:
         options["adaptive_thinking"] = bool(adaptive)
         options["efforts"] = {
             asked: native
-            for asked, native in base.efforts.items()
+            for asked, native in efforts.items()
             if _supported(capabilities, "effort", native) is not False
         }
     else:

@@ -65,7 +65,6 @@ BETA: Final = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 _VERSION: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 
-
 _WORDS: Final[Mapping[str, tuple[str | bool | None, ...]]] = MappingProxyType(
     {
         "reasoning": ("budget", "effort", "none"),
@@ -77,7 +76,6 @@ _WORDS: Final[Mapping[str, tuple[str | bool | None, ...]]] = MappingProxyType(
         "logprobs": ("ignore", "refuse"),
     }
 )
-
 
 _LEAST: Final[Mapping[str, int]] = MappingProxyType(
     {
@@ -101,28 +99,28 @@ class Dialect:
     Attributes:
         version: The default `anthropic-version`. Native: "anthropic-version: header is required".
         max_tokens: The default limit, in tokens. Native: "max_tokens: Field required".
-        sampling: Takes `temperature` and `top_p`, in versions that have them.
+        sampling: Accepts `temperature` and `top_p`, in versions that have them.
             Native: "temperature: Extra inputs are not permitted".
         max_temperature: The highest `temperature`. A higher one is capped and reported.
             Native: "temperature: range: 0..1".
-        temperature_and_top_p: Takes both at once. Otherwise `temperature` is sent and `top_p` is reported.
+        temperature_and_top_p: Accepts both at once. Otherwise `temperature` is sent and `top_p` is reported.
             Native: "`temperature` and `top_p` cannot both be specified for this model".
-        forced_tools: Takes `tool_choice` `any` and `tool`. Otherwise an instruction asks for JSON output, which is
-            reported. Native: "tool_choice: type "tool" and "any" are not supported for this model".
-        json_schema: Takes `output_config.format`. Otherwise a JSON schema becomes the input of a tool.
+        forced_tools: Accepts the `tool_choice` `any` and `tool`. Otherwise an instruction asks for JSON output, and
+            that is reported. Native: "tool_choice: type "tool" and "any" are not supported for this model".
+        json_schema: Accepts `output_config.format`. Otherwise a JSON schema becomes the input of a tool.
             Native: "output_config: Extra inputs are not permitted".
         strict_schemas: How a strict tool is sent if the native API cannot compile its schema. "describe" moves limits
             such as `minimum` to the description, which is reported, and closes objects; a schema that allows more than
             that, such as a map, is sent as with "drop". "drop" leaves out `strict`, which is reported, and keeps the
-            schema. "keep" changes nothing, for an inner app that takes any schema.
+            schema. "keep" changes nothing, for an inner app that accepts any schema.
             Native: "For 'integer' type, properties maximum, minimum are not supported".
-        strict_tools: The most strict tools in a request; 0 for none. Later ones are sent without `strict`, which is
-            reported. This and the next two are not used with "keep".
+        strict_tools: The highest number of strict tools in a request, or 0 for none. Later ones are sent without
+            `strict`, which is reported. This and the next two are not used with "keep".
             Native: "Too many strict tools (21). The maximum number of strict tools supported is 20."
-        strict_optional: The most parameters that are not required, in all strict schemas of a request together. A tool
-            that exceeds it is sent without `strict`, which is reported, and an output format becomes a tool.
+        strict_optional: The highest number of optional parameters in all strict schemas of a request. A tool that
+            exceeds it is sent without `strict`, which is reported, and an output format becomes a tool.
             Native: "Schemas contains too many optional parameters (25) [...] (limit: 24)."
-        strict_unions: The most parameters with `anyOf` or a list of types, counted in the same way.
+        strict_unions: The highest number of parameters with `anyOf` or a list of types, counted in the same way.
             Native: "Schemas contains too many parameters with union types (17 parameters with type arrays or anyOf)."
         reasoning: How `reasoning_effort` is sent: as `thinking.budget_tokens` ("budget"), as `output_config.effort`
             ("effort"), or not at all ("none"). Native: "thinking.type.enabled: not supported for this model",
@@ -151,20 +149,20 @@ class Dialect:
             Native: "context_management: Extra inputs are not permitted".
         native_tool_fields: The native fields of a function tool that pass: any of `NATIVE_TOOL_FIELDS`. Others are
             reported. Native: "tools.0.custom.defer_loading: Extra inputs are not permitted".
-        betas: Names that the `anthropic-beta` header of every messages request has, beside the client's own.
+        betas: Names in the `anthropic-beta` header of every messages request, in addition to the client's own.
         key_betas: The beta that a native key needs, by key. It is added where the request has that key and no beta of
             the same name with another date. Native: "mcp_servers: Extra inputs are not permitted".
         web_search: Type of the native tool for `web_search_options`, for instance `web_search_20260318`. None refuses
             such requests. Native: "tools.0: Input tag 'web_search_20260318' found using 'type' does not match".
-        prefill: Takes a trailing assistant message as the start of its reply.
+        prefill: Accepts a trailing assistant message as the start of its reply.
             Native: "This model does not support assistant message prefill".
-        system_messages: Takes `role: "system"` in mid-conversation. Otherwise such a message becomes marked text at the
-            same position. Native: "role 'system' is not supported on this model".
+        system_messages: Accepts `role: "system"` within a conversation. Otherwise such a message becomes marked text at
+            the same position. Native: "role 'system' is not supported on this model".
         api_key_header: Reads the credential from `x-api-key`, so the one in `Authorization: Bearer` is copied there.
             Native: "x-api-key header is required".
-        exact_tool_choice: Keeps `tool_choice` `tool` and `none`, and `disable_parallel_tool_use`. Otherwise only the
-            named tool is sent, or no tool, and `parallel_tool_calls` is reported. Without this, such an app calls
-            another tool than the named one, or a tool although `none` was chosen.
+        exact_tool_choice: Obeys the `tool_choice` `tool` and `none`, and `disable_parallel_tool_use`. Otherwise only
+            the named tool is sent, or no tool, and `parallel_tool_calls` is reported: such an app would call another
+            tool than the named one, or a tool despite `none`.
         repeats_prefill: Repeats the prefill at the start of its reply, so it is removed there. The native service
             continues after the prefill.
         caching: How a prompt is cached that the client did not mark: by the service itself ("automatic", a
@@ -174,9 +172,9 @@ class Dialect:
         logprobs: What happens to a request for log probabilities, which no native reply has: it is ignored and reported
             ("ignore"), or refused ("refuse").
             Native: "logprobs: Extra inputs are not permitted".
-        max_stop_sequences: How many stop sequences it takes. More are refused; None takes any number.
+        max_stop_sequences: How many stop sequences it accepts. More are refused. None means any number.
             Native: "stop_sequences: List should have at most 4 items".
-        keeps_connections: Keeps connections open as it announces, so they can be reused (see `Upstream`).
+        keeps_connections: Keeps connections open as it announces, so that they can be reused (see `Upstream`).
         discover: Says what a model can do at `GET /v1/models/{id}`. `ChatCompatMiddleware` asks it once for each model
             and client, and the answer replaces these options as in `from_capabilities`. An answer is kept for an hour.
             Without one within 5 s the options stay as they are, and the next question is a minute later.
@@ -248,20 +246,23 @@ class Dialect:
 
     @staticmethod
     def from_capabilities(model: Mapping[str, Any], *, base: "Dialect | None" = None) -> "Dialect":
-        """Return the dialect of a model that the service describes.
+        """Return the dialect of a model, from the service's description of it.
 
-        The service says nothing of sampling, forced tools, prefill, system messages and `web_search` versions. These
+        The description does not cover sampling, forced tools, prefill, system messages and `web_search` versions. These
         stay as in `base`, and so does each capability that it does not name.
 
         Args:
             model: The decoded reply of `GET /v1/models/{id}`.
-            base: The dialect for all else. Default: the public native API at version 2023-06-01.
+            base: The dialect for everything else. Default: the public native API at version 2023-06-01.
 
         Raises:
             ValueError: `model` is not a model with capabilities.
         """
         base = DEFAULT_DIALECT if base is None else base
-        return replace(base, **to_dialect_options(model, base))
+        options = to_dialect_options(
+            model, efforts=base.efforts, max_tokens=base.max_tokens, web_search=base.web_search
+        )
+        return replace(base, **options)
 
     def takes_sampling(self, version: str) -> bool:
         """Return whether `temperature` and `top_p` may be sent.
@@ -275,12 +276,6 @@ class Dialect:
 DialectOption = Dialect | Callable[[str], Dialect] | Literal["discover"]
 """One dialect for all models, or a function from the request's model id to its dialect. "discover" is `Dialect` with
 `discover`: `ChatCompatMiddleware` asks the inner app what each model can do."""
-
-
-def check_option(option: DialectOption) -> Dialect | Callable[[str], Dialect]:
-    """Return the dialect or the function. Raises `TypeError` for anything else."""
-    check_dialect(option)
-    return PRESETS[option] if isinstance(option, str) else option
 
 
 def check_dialect(option: object) -> None:
@@ -297,7 +292,7 @@ def to_dialect(option: DialectOption, model: str) -> Dialect:
     """Return the dialect of a model. Raises `TypeError` if a function returns something else."""
     if isinstance(option, Dialect):
         return option
-    dialect = option(model) if callable(option) else check_option(option)
+    dialect = PRESETS[option] if isinstance(option, str) else option(model)
     if not isinstance(dialect, Dialect):
         raise wrong_type("the result of the dialect function", "a Dialect", dialect)
     return dialect
@@ -328,7 +323,7 @@ LLAMA_CPP: Final = Dialect(
     native_tool_fields=frozenset(),
     caching="off",
 )
-"""llama.cpp's `llama-server`. It takes any temperature, and its own options control thinking. It silently ignores
+"""llama.cpp's `llama-server`. It accepts any temperature, and its own options control thinking. It silently ignores
 `output_config` and `strict`, treats every `tool_choice` as `auto` or `any`, and closes the connection after each
 stream."""
 

@@ -1,4 +1,4 @@
-"""The exceptions of this package, and the error body that a client reads.
+"""The exceptions of this package, and the error body that a client receives.
 
 The type of an exception says who is at fault, and its `body` is the reply. `chatcompat.reply.errors` has the table of
 native errors.
@@ -92,7 +92,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class ErrorObject(Struct):
-    """The error itself. All four fields are always written.
+    """The error in an error body. All four fields are always written.
 
     Attributes:
         message: What is wrong, for people.
@@ -123,9 +123,9 @@ def to_error_body(message: str, error_type: str, *, param: str | None = None, co
 
 
 def to_native_error_body(error_type: str, message: str, **more: str | None) -> bytes:
-    """Return the bytes of a native error, for an app that stands in front of the messages API too.
+    """Return the bytes of a native error, for apps that also serve native clients.
 
-    With `more` fields, `param` and `code`, the body suits both chat and native clients.
+    With `param` and `code` in `more`, both chat and native clients can read the body.
     """
     return _encode({"type": "error", "error": {"type": error_type, "message": message, **more}})
 
@@ -157,11 +157,11 @@ def to_error_reply(status: int, message: str, error_type: str, code: str | None 
 
 _PLAIN_STEP: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}+(?:\[\d*+\])?+")
 _MAX_STEPS: Final = 8
-_MAX_PARAM: Final = 256  # an error body has the path twice, and stays below 1 KiB
+_MAX_PARAM: Final = 256  # an error body has the path twice, and should stay below 1 KiB
 
 
 def to_param(path: str) -> str:
-    """Return a path for `param`: a step that does not look like a field name becomes `*`, since a client made it up."""
+    """Return a path for `param`: a step that does not look like a field name becomes `*`, since a client chose it."""
     steps, size = path.split(".", _MAX_STEPS), 0
     for index, step in enumerate(steps):
         size += len(step) + 1

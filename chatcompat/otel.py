@@ -1,6 +1,6 @@
 """A span and metrics for each exchange, by OpenTelemetry's conventions for generative AI. Content is never recorded.
 
-The names are from semantic conventions 1.41, the last release that has them
+The names are from semantic conventions 1.41, the last release with them
 (https://github.com/open-telemetry/semantic-conventions/tree/v1.41.1/docs/gen-ai). The extra `otel` installs the API
 only. Nothing is recorded until the service sets up an SDK.
 """
@@ -49,7 +49,7 @@ _TOKEN_BUCKETS: Final = tuple(4**power for power in range(14))
 _OUTPUT_TOKEN_BUCKETS: Final = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5)
 _MAX_IGNORED: Final = 32
 
-# The span of the exchange, even if the inner app leaves another one as the current span.
+# The span of the exchange, even if the inner app leaves another span as the current one.
 _span: Final[ContextVar[Span]] = ContextVar("chatcompat_span")
 
 _Attributes = dict[str, str | bool | int | float | list[str]]
@@ -99,8 +99,8 @@ class TracedChatCompatMiddleware(ChatCompatMiddleware):
         options: The options of `ChatCompatMiddleware`.
 
     Raises:
-        TypeError: As `ChatCompatMiddleware`.
-        ValueError: As `ChatCompatMiddleware`.
+        TypeError: As for `ChatCompatMiddleware`.
+        ValueError: As for `ChatCompatMiddleware`.
     """
 
     def __init__(

@@ -37,7 +37,7 @@ _LONG_BUCKETS: Final = (*DURATION_BUCKETS, 163.84, 327.68, 655.36)
 class PrometheusMetrics:
     """Counts exchanges. Pass it as `on_exchange`, and serve its metrics with `endpoint` or `beside`.
 
-    A model gets a label with its first complete reply, so that invented model names take no labels.
+    A model gets a label with its first complete reply, so that invented model names get none.
 
     Args:
         registry: Where the metrics are registered, once per registry. By default the global one of `prometheus_client`.
@@ -56,61 +56,43 @@ class PrometheusMetrics:
         check_number("max_fields", max_fields, int, least=0)
         self._registry = registry
         self._models, self._fields = BoundedLabels(max_models), BoundedLabels(max_fields)
-        self._requests = Counter(
-            "chatcompat_requests",
-            "Exchanges that ended.",
-            ("model", "status", "streaming", "finish_reason"),
-            registry=registry,
+        self._requests = self._counter(
+            "requests", "Exchanges that ended.", "model", "status", "streaming", "finish_reason"
         )
-        self._errors = Counter("chatcompat_errors", "Exchanges that failed.", ("model", "type"), registry=registry)
-        self._tokens = Counter(
-            "chatcompat_tokens", "Tokens used. Input includes cached tokens.", ("model", "type"), registry=registry
+        self._errors = self._counter("errors", "Exchanges that failed.", "model", "type")
+        self._tokens = self._counter("tokens", "Tokens used. Input includes cached tokens.", "model", "type")
+        self._cached = self._counter(
+            "cached_tokens", "Input tokens that were read from the cache or written to it.", "model", "type"
         )
-        self._cached = Counter(
-            "chatcompat_cached_tokens",
-            "Input tokens that were read from the cache or written to it.",
-            ("model", "type"),
-            registry=registry,
+        self._credits = self._counter("credits", "Credits used, as reported by the service.", "model")
+        self._counts = self._counter(
+            "token_counts", "Requests that only counted tokens. The other metrics leave them out.", "model", "status"
         )
-        self._credits = Counter(
-            "chatcompat_credits", "Credits used, as reported by the service.", ("model",), registry=registry
+        self._ignored = self._counter("ignored_fields", "Request fields that were ignored.", "field")
+        self._first_byte = self._histogram(
+            "time_to_first_byte", "Time from the start of a request to the start of its reply.", "model", "streaming"
         )
-        self._counts = Counter(
-            "chatcompat_token_counts",
-            "Requests that only counted tokens. The other metrics leave them out.",
-            ("model", "status"),
-            registry=registry,
-        )
-        self._ignored = Counter(
-            "chatcompat_ignored_fields", "Request fields that were ignored.", ("field",), registry=registry
-        )
-        self._first_byte = Histogram(
-            "chatcompat_time_to_first_byte_seconds",
-            "Time from the start of a request to the start of its reply.",
-            ("model", "streaming"),
-            buckets=_LONG_BUCKETS,
-            registry=registry,
-        )
-        self._first_token = Histogram(
-            "chatcompat_time_to_first_token_seconds",
+        self._first_token = self._histogram(
+            "time_to_first_token",
             "Time from the start of a request to the first token of a streamed reply.",
-            ("model",),
+            "model",
             buckets=FIRST_TOKEN_BUCKETS,
-            registry=registry,
         )
-        self._duration = Histogram(
-            "chatcompat_request_duration_seconds",
-            "Time from the start of a request to the end of its exchange.",
-            ("model", "streaming"),
-            buckets=_LONG_BUCKETS,
-            registry=registry,
+        self._duration = self._histogram(
+            "request_duration", "Time from the start of a request to the end of its exchange.", "model", "streaming"
         )
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"chatcompat_{name}", text, labels, registry=self._registry)
+
+    def _histogram(self, name: str, text: str, *labels: str, buckets: tuple[float, ...] = _LONG_BUCKETS) -> Histogram:
+        return Histogram(f"chatcompat_{name}_seconds", text, labels, buckets=buckets, registry=self._registry)
 
     def __call__(self, record: ExchangeRecord) -> None:
         """Count an exchange."""
         model = label_model(self._models, record.model, record) or OTHER
         status = NONE if record.status is None else str(record.status)
-        if record.operation == "count_tokens":  # it uses no tokens, and is faster than a completion
+        if record.operation == "count_tokens":  # a count uses no tokens, and is faster than a completion
             self._counts.labels(model, status).inc()
             return
         streaming = "true" if record.streaming else "false"
@@ -143,7 +125,7 @@ class PrometheusMetrics:
 
     @property
     def endpoint(self) -> ASGIApp:
-        """An ASGI app that serves the metrics. With `PROMETHEUS_MULTIPROC_DIR` it serves those of all workers."""
+        """An ASGI app that serves the metrics. With `PROMETHEUS_MULTIPROC_DIR`, it serves those of all workers."""
         registry = self._registry
         if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
             registry = CollectorRegistry()

@@ -1,4 +1,4 @@
-"""A `ThinkingStore` in Redis, which several processes share. Needs the extra `redis`."""
+"""A `ThinkingStore` in Redis, which several processes can share. Needs the extra `redis`."""
 
 import asyncio
 import math
@@ -74,7 +74,7 @@ class RedisStore:
     async def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """Return the value of each key, or None, in the order of the keys."""
         names = [self._prefix + key for key in keys]
-        # A cluster answers for several slots by this method only, with one round trip to each server.
+        # A cluster only accepts keys of several slots with this method, which needs one round trip to each server.
         several = "mget_nonatomic" if isinstance(self._client, RedisCluster) else "mget"
         values: list[bytes | None] = await self._call(several, names)
         return values
@@ -101,7 +101,7 @@ class RedisStore:
 
 
 def _connect(url: str) -> Redis:
-    """Create a client that retries once: a connection from before a restart of the server is replaced at once."""
+    """Create a client that retries once, so that a restart of the server costs only a new connection."""
     pool = BlockingConnectionPool.from_url(
         url, max_connections=_MAX_CONNECTIONS, timeout=None, retry=Retry(NoBackoff(), 1)
     )

@@ -1,7 +1,7 @@
 """Stores for signed thinking, which most clients do not send back.
 
 A model that thinks before it calls tools expects its signed thinking back with the results. Most clients drop it. So
-the `reasoning_details` of a reply with calls are stored with a digest of what stood before it, under a key from
+the `reasoning_details` of a reply with calls are stored with a digest of its prefix, under a key from
 `chatcompat.reply.turn_keys`.
 """
 
@@ -15,7 +15,7 @@ from chatcompat._options import check_number, wrong_type
 __all__ = ["MAX_ENTRY_BYTES", "BatchThinkingStore", "MemoryStore", "ThinkingStore"]
 
 MAX_ENTRY_BYTES: Final = 1024 * 1024
-"""The largest value that is put into any store, in bytes."""
+"""The largest value that any store receives, in bytes."""
 
 
 class ThinkingStore(Protocol):
@@ -103,7 +103,7 @@ class MemoryStore:
         self.keep(key, value)
 
     def find(self, key: bytes) -> bytes | None:
-        """`get`, for callers that cannot await."""
+        """Like `get`, for callers that cannot await."""
         entry = self._entries.get(key)
         if entry is None:
             return None
@@ -115,7 +115,7 @@ class MemoryStore:
         return value
 
     def keep(self, key: bytes, value: bytes) -> None:
-        """`put`, for callers that cannot await."""
+        """Like `put`, for callers that cannot await."""
         self._drop(key)
         if len(value) > self._max_entry_bytes:
             return

@@ -124,3 +124,14 @@ def test_the_arrows_between_folders_are_the_imports() -> None:
     drawn = re.findall(r"^    (\w+) --> (\w+)$", ARCHITECTURE.read_text(encoding="utf-8"), re.MULTILINE)
     assert set(drawn) == direct
     assert len(drawn) == len(direct)
+
+
+def files_of(folder: str) -> list[str]:
+    """The files that the section of a folder names."""
+    text = ARCHITECTURE.read_text(encoding="utf-8").partition(f"\n### `{folder}/`\n")[2].partition("\n##")[0]
+    return sorted(re.findall(r"`(\w+\.py)`", text))
+
+
+@pytest.mark.parametrize("folder", ["asgi", "reply", "request", "wire"])
+def test_each_file_of_a_large_folder_is_named_once(folder: str) -> None:
+    assert files_of(folder) == sorted(path.name for path in (PACKAGE / folder).glob("[!_]*.py"))

@@ -24,7 +24,7 @@ def test_a_session_reads_most_of_its_input_from_the_cache() -> None:
     assert read["automatic"] > 0.8
 
 
-def test_breakpoints_read_more_where_turns_are_long_or_messages_are_dropped() -> None:
+def test_breakpoints_read_more_with_long_turns_or_dropped_messages() -> None:
     for session in (OF_PARTS, DROPPED):
         read = {mode: tokens.share for mode, tokens in figures(session).items()}
         assert read["off"] == 0 < read["automatic"] < read["breakpoints"] - 0.1

@@ -1,7 +1,7 @@
 """The task scope for asyncio. It cancels like `asyncio.timeout` and awaits its tasks like `asyncio.TaskGroup`.
 
-Tasks and timers start when the block first waits: before that, none of them could run. A messages app that answers at
-once, such as from a cache, never pays for them.
+Tasks and timers start when the block first waits, since none of them could run before. An app that replies without
+waiting, for instance from a cache, does not pay for them.
 """
 
 import asyncio
@@ -99,7 +99,7 @@ class AsyncioTaskScope:
             self._all_ended.set_result(None)
 
     def cancel(self) -> None:
-        """Cancel the block, and cancel it again if it swallows that."""
+        """Cancel the block. Cancel it again if it swallows the cancellation."""
         if self._over:
             return
         self._cancelled += 1

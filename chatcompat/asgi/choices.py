@@ -1,7 +1,8 @@
 """A reply with several choices (`n`): the inner app is called once for each, at the same time.
 
-Each call is an exchange of its own, with its own translation. Here their replies become one: chunks interleave under
-the index of their choice, and usages are added up. If one choice fails, the others are cancelled and the whole fails.
+Each call is an exchange of its own, with its own translation of the reply. This module joins the replies: the chunks of
+all choices are interleaved, each with the index of its choice, and the usages are added up. If one choice fails, the
+others are cancelled and the whole reply fails.
 """
 
 import time
@@ -40,7 +41,7 @@ _decode_list = msgspec.json.Decoder(list[Raw]).decode
 
 
 class Choices:
-    """Serves one request by `translation.choices` exchanges."""
+    """Serves one request with `translation.choices` exchanges."""
 
     def __init__(
         self, translation: Translation, receive: Receive, send: Send, limits: Limits, cache: ThinkingCache | None
@@ -52,15 +53,15 @@ class Choices:
         self._reply = _Reply(send, translation.choices, self._fail)
         self._exchanges: dict[int, Exchange] = {}
         self._gone = anyio.Event()
-        self._end: Message = {}  # the `http.disconnect`, once it came: it says whether the server stops
+        self._end: Message = {}  # the `http.disconnect`, once received. It says whether the server stops
         self._calls = anyio.CancelScope()
         self._failure: Exception | None = None
         self._failed = 0  # the choice whose error the client gets
 
     async def run(self, to_app: Callable[[Exchange], ASGIApp], scope: Scope) -> None:
-        """Call the inner app for each choice: the app that `to_app` returns for its exchange.
+        """Call the inner app for each choice. `to_app` returns the app to call for an exchange.
 
-        The first exception of an inner app is raised again unchanged.
+        The first exception of the inner app is raised again unchanged.
         """
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._watch)
@@ -77,7 +78,7 @@ class Choices:
         return Exchange(self._translation, self._wait_for_client, send, self._limits, self._cache)
 
     async def _call(self, index: int, to_app: Callable[[Exchange], ASGIApp], scope: Scope) -> None:
-        exchange = self._exchanges[index] = self._new_exchange(index)  # here, since it belongs to its task
+        exchange = self._exchanges[index] = self._new_exchange(index)  # created here, since it belongs to this task
         try:
             await exchange.run(to_app(exchange), scope)
         except Exception as error:  # noqa: BLE001 - raised by `run`, outside the task group
@@ -90,7 +91,7 @@ class Choices:
             self._calls.cancel()
 
     async def _watch(self) -> None:
-        """Wait for the client to leave, for all exchanges."""
+        """Wait for the client to disconnect, on behalf of all exchanges."""
         self._end = await wait_for_disconnect(self._receive)
         self._gone.set()
 
@@ -99,8 +100,8 @@ class Choices:
         return self._end
 
     def record(self, began: float) -> ExchangeRecord:
-        """How the exchanges ended, as one. `began` is their start, by `time.monotonic()`."""
-        exchanges = self._exchanges or {0: self._new_exchange(0)}  # cancelled before any began
+        """One record for all exchanges. `began` is their start, by `time.monotonic()`."""
+        exchanges = self._exchanges or {0: self._new_exchange(0)}  # cancelled before the first began
         records = {index: exchange.record(began) for index, exchange in exchanges.items()}
         shown = records.get(self._failed) or records[0]
         tokens = [at for record in records.values() if (at := record.time_to_first_token) is not None]
@@ -114,7 +115,7 @@ class Choices:
 
 
 class _Reply:
-    """The client's reply, made from the replies of the choices as they come. `fail` is told of the first error."""
+    """The client's reply, joined from the replies of the choices as they arrive. The first error calls `fail`."""
 
     def __init__(self, send: Send, count: int, fail: Callable[[int], None]) -> None:
         self.status: int | None = None
@@ -125,7 +126,7 @@ class _Reply:
         self._over = False
         self._starts: list[Message] = [{}] * count
         self._bodies = [b""] * count  # of whole replies
-        self._left = count  # choices that are not complete
+        self._left = count  # choices that are not complete yet
         self._head = b""  # what all chunks begin with: the id of the first choice that began
         self._usages: list[dict[str, Any]] = []
 
@@ -133,7 +134,7 @@ class _Reply:
         """Handle a message for the client from one choice."""
         async with self._turn:
             if self._over:
-                return  # sent by an app that shields itself from its cancellation
+                return  # sent by an app that shields itself from cancellation
             if message["type"] == "http.response.start":
                 self._starts[index] = message
             elif (b"content-type", b"text/event-stream; charset=utf-8") in self._starts[index]["headers"]:
@@ -177,7 +178,7 @@ class _Reply:
         await self._send({"type": "http.response.body", "body": b"".join(out), "more_body": more_body})
 
     async def _take_whole(self, index: int, body: bytes) -> None:
-        """Handle a whole reply, which has one piece: a completion or an error."""
+        """Handle a reply that is not a stream, and so has one body message: a completion or an error."""
         start = self._starts[index]
         if start["status"] != _OK and self.status is not None:  # the stream of another choice has begun
             await self._send_frames(index, [encode_data(body)], more_body=False)

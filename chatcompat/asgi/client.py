@@ -1,4 +1,4 @@
-"""The client of one exchange: what it received, and whether it still waits."""
+"""The client of one exchange: what it has received, and whether it still waits for more."""
 
 import time
 
@@ -7,18 +7,18 @@ from starlette.types import Message, Send
 
 
 class Client:
-    """Sends messages to the client and tracks how far the reply got."""
+    """Sends messages to the client, and tracks how much of the reply it has received."""
 
     __slots__ = ("_over", "_send", "first_byte_at", "is_over", "left", "sending", "shutdown", "status")
 
     def __init__(self, send: Send) -> None:
-        self.is_over: bool = False  # it has its whole reply, or left
-        self.left: bool = False  # before its reply was whole
+        self.is_over: bool = False  # it has its complete reply, or left
+        self.left: bool = False  # before its reply was complete
         self.shutdown: bool = False  # the server stops without waiting for the reply
-        self.sending: bool = False  # a message that it has not taken; for good, if sending it failed
-        self.status: int | None = None  # that it got,
-        self.first_byte_at: float | None = None  # and when
-        self._over: anyio.Event | None = None  # what waits for the end, if anything does
+        self.sending: bool = False  # a message is being sent. Stays True if sending fails
+        self.status: int | None = None  # the status that it received
+        self.first_byte_at: float | None = None  # when it received the status
+        self._over: anyio.Event | None = None  # set at the end, if something waits for it
         self._send = send
 
     async def send(self, message: Message) -> None:
@@ -39,13 +39,13 @@ class Client:
         self.end()
 
     def end(self) -> None:
-        """Record that the client waits for nothing more."""
+        """Record that the reply is complete or the client left."""
         self.is_over = True
         if self._over is not None:
             self._over.set()
 
     async def wait_for_end(self) -> None:
-        """Wait until the client waits for nothing more."""
+        """Wait until the reply is complete or the client leaves."""
         if not self.is_over:
             self._over = self._over or anyio.Event()
             await self._over.wait()

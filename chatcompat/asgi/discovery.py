@@ -1,7 +1,7 @@
 """Asks the inner app what a model can do, for a `Dialect` with `discover`.
 
-One question (`GET /v1/models/{id}`) answers all requests of a client for a model. The client's own credentials are
-sent with it, and nobody else gets the answer. Whatever goes wrong, the request goes on with the dialect as it was.
+One `GET /v1/models/{id}` serves all requests of a client for a model. It is sent with the client's own credentials, and
+the answer is used for that client only. If anything goes wrong, the request uses the dialect unchanged.
 """
 
 import logging
@@ -38,26 +38,26 @@ from chatcompat.wire import digests
 _logger: Final = logging.getLogger(__name__)
 
 TIMEOUT: Final = 5.0
-"""Seconds that a request waits for an answer."""
+"""How long a request waits for an answer, in seconds."""
 
 KEPT_FOR: Final = 3_600.0
-"""Seconds after which a model is asked about again."""
+"""How long an answer is kept, in seconds."""
 
 FAILED_FOR: Final = 60.0
-"""Seconds after which a question that failed is asked again."""
+"""How long to wait before asking again after a failure, in seconds."""
 
 MAX_KEPT: Final = 1_024
-"""The most answers, failures and credentials that are remembered. Those that were not used for longest leave first."""
+"""How many answers, failures and credentials are kept, each. The least recently used are dropped first."""
 
 QUESTIONS_PER_MINUTE: Final = 64
-"""The most questions with one credential."""
+"""How many questions are sent with one credential."""
 
 MAX_ANSWER_BYTES: Final = 1024 * 1024
 
 _MINUTE: Final = 60.0
 _OK: Final = 200
 _PLAIN: Final = re.compile(r"[A-Za-z0-9._:@/-]{1,200}")
-_NO_STEPS: Final = frozenset({"", ".", ".."})  # an id such as `../files` would be another path
+_NO_STEPS: Final = frozenset({"", ".", ".."})  # an id such as `../files` would name another path
 _NOT_ASKED: Final = NOT_POSTED | {b"accept"}
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
@@ -66,8 +66,8 @@ _encode = msgspec.json.Encoder().encode
 Value = TypeVar("Value")
 
 
-class Answers(Generic[Value]):
-    """Values by key, for a time. At most `MAX_KEPT`."""
+class ExpiringCache(Generic[Value]):
+    """A cache whose values expire. It holds at most `MAX_KEPT` values."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -77,7 +77,7 @@ class Answers(Generic[Value]):
         return len(self._entries)
 
     def get(self, key: bytes) -> Value | None:
-        """The value, unless it is too old."""
+        """The value, unless it has expired."""
         entry = self._entries.get(key)
         if entry is None or entry[0] <= self._clock():
             return None
@@ -85,7 +85,7 @@ class Answers(Generic[Value]):
         return entry[1]
 
     def put(self, key: bytes, value: Value, seconds: float) -> None:
-        """Keep a value for some seconds."""
+        """Keep a value for this number of seconds."""
         self._entries[key] = self._clock() + seconds, value
         self._entries.move_to_end(key)
         if len(self._entries) > MAX_KEPT:
@@ -93,7 +93,7 @@ class Answers(Generic[Value]):
 
 
 class _Known(Struct, frozen=True):
-    """The dialect of a model, and the one that it was made from."""
+    """The dialect of a model, and the dialect that it was derived from."""
 
     base: Dialect
     dialect: Dialect
@@ -102,7 +102,7 @@ class _Known(Struct, frozen=True):
 class Discovery:
     """Finds the dialects of models.
 
-    `path` and `messages_path` are those of the middleware: models are next to the messages. `clock` is in seconds.
+    `path` and `messages_path` are those of the middleware. The models are beside the messages. `clock` is in seconds.
     """
 
     def __init__(
@@ -118,13 +118,13 @@ class Discovery:
         self._path = path
         self._models_path = f"{messages_path.rpartition('/')[0]}/models/"
         self._timeout = timeout
-        self._known: Answers[_Known] = Answers(clock)
-        self._failed: Answers[bool] = Answers(clock)
-        self._asked: Answers[list[int]] = Answers(clock)  # how often each credential was used in this minute
-        self._pending: dict[bytes, anyio.Event] = {}  # set when the question is over
+        self._known: ExpiringCache[_Known] = ExpiringCache(clock)
+        self._failed: ExpiringCache[bool] = ExpiringCache(clock)
+        self._questions: ExpiringCache[list[int]] = ExpiringCache(clock)  # questions in the last minute, by credential
+        self._pending: dict[bytes, anyio.Event] = {}  # set when the question is answered
 
     async def find(self, model: str, base: Dialect, headers: Headers, fields: HeaderMap, scope: Scope) -> Dialect:
-        """Return the dialect of a model: `base`, with what the inner app says. `base` if it says nothing in time."""
+        """Return `base` with what the inner app says about the model, or `base` if it does not answer in time."""
         if _PLAIN.fullmatch(model) is None or not _NO_STEPS.isdisjoint(model.split("/")):
             _logger.warning("The model id is not plain, so the dialect is the default one.")
             return base
@@ -135,8 +135,8 @@ class Discovery:
         if found is not None:
             return found
         with anyio.move_on_after(self._timeout) as wait:
-            while self._find(key, base) is None and (asked := self._pending.get(key)) is not None:
-                await asked.wait()  # if the one who asked is cancelled, another one who waits asks again
+            while self._find(key, base) is None and (pending := self._pending.get(key)) is not None:
+                await pending.wait()  # if the request that asked is cancelled, one that waits asks again
         found = self._find(key, base)
         is_free = key not in self._pending and not wait.cancelled_caught
         if found is None and is_free and self._may_ask(credential):
@@ -151,18 +151,18 @@ class Discovery:
         return None if self._failed.get(key) is None else base
 
     def _may_ask(self, credential: bytes) -> bool:
-        """Whether a client with this credential may ask once more in this minute."""
-        asked = self._asked.get(credential)
-        if asked is None:
-            asked = [0]
-            self._asked.put(credential, asked, _MINUTE)
-        asked[0] += 1
-        if asked[0] == QUESTIONS_PER_MINUTE + 1:
+        """Count a question. Returns whether this credential may ask it."""
+        count = self._questions.get(credential)
+        if count is None:
+            count = [0]
+            self._questions.put(credential, count, _MINUTE)
+        count[0] += 1
+        if count[0] == QUESTIONS_PER_MINUTE + 1:
             _logger.warning("A client asked for too many models in a minute, so their dialect is the default one.")
-        return asked[0] <= QUESTIONS_PER_MINUTE
+        return count[0] <= QUESTIONS_PER_MINUTE
 
     def _to_question(self, prefix: str, model: str, headers: Headers, scope: Scope) -> Scope:
-        """The scope of the question. `headers` are those for the inner app."""
+        """The scope of the question. `headers` are the headers for the inner app."""
         path = prefix + self._models_path
         question = {
             **scope,
@@ -177,8 +177,8 @@ class Discovery:
         return question
 
     async def _ask(self, key: bytes, model: str, base: Dialect, question: Scope) -> Dialect:
-        """Ask the inner app, and remember the answer or that there was none."""
-        asked = self._pending[key] = anyio.Event()
+        """Ask the inner app, and keep the answer or the failure."""
+        answered = self._pending[key] = anyio.Event()
         try:
             dialect = Dialect.from_capabilities(await self._answer(question), base=base)
         except ValueError as error:
@@ -190,16 +190,16 @@ class Discovery:
             return dialect
         finally:
             del self._pending[key]
-            asked.set()
+            answered.set()
 
     async def _answer(self, question: Scope) -> Mapping[str, Any]:
         """The model as the inner app describes it. Raises `ValueError`."""
         raised = ""
         with anyio.move_on_after(self._timeout) as limit:
-            answer = _Answer(limit)
+            answer = _ModelReply(limit)
             try:
                 await self._app(question, answer.receive, answer.send)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the request goes on
+            except Exception as error:  # noqa: BLE001 - no failure here may fail the request
                 raised = type(error).__name__
         if not answer.complete.is_set():
             late = f"the inner app did not answer within {self._timeout:g} s" if limit.cancelled_caught else ""
@@ -207,8 +207,8 @@ class Discovery:
         return answer.model()
 
 
-class _Answer:
-    """The inner app's side of one question, and its reply. A reply that is too large cancels the app by `limit`."""
+class _ModelReply:
+    """Receives the reply to one question. A reply that is too large cancels the app through `limit`."""
 
     def __init__(self, limit: anyio.CancelScope) -> None:
         self.complete = anyio.Event()
@@ -219,7 +219,10 @@ class _Answer:
         self._received = False
 
     async def receive(self) -> Message:
-        """An empty body. No client can leave, since others may wait for the same answer."""
+        """Return an empty body, then a disconnect once the reply is complete.
+
+        A client that leaves does not end the question, since others may wait for its answer.
+        """
         if not self._received:
             self._received = True
             return {"type": "http.request", "body": b"", "more_body": False}
@@ -228,7 +231,7 @@ class _Answer:
 
     async def send(self, message: Message) -> None:
         """Handle a message of the reply."""
-        await checkpoint()  # an app that sends without end never waits otherwise
+        await checkpoint()  # otherwise an app that never stops sending would never wait
         if message["type"] == "http.response.start":
             self._status = message["status"]
             self._fields = to_header_map(lowered(message.get("headers", ())))
@@ -241,7 +244,7 @@ class _Answer:
                 self.complete.set()
 
     def model(self) -> Mapping[str, Any]:
-        """The body of the reply. Raises `ValueError`, and quotes nothing."""
+        """The decoded body of the reply. Raises `ValueError`, which quotes nothing of it."""
         if self._status != _OK:
             raise ValueError(f"the inner app answered with status {self._status}")
         if len(self._body) > MAX_ANSWER_BYTES:

@@ -24,7 +24,7 @@ from chatcompat.asgi.headers import (
     to_client_headers,
     to_header_map,
 )
-from chatcompat.asgi.http import SERVER_SHUTDOWN, server_shutdown, start_of, wait_for_disconnect
+from chatcompat.asgi.http import SERVER_SHUTDOWN, respond, server_shutdown, wait_for_disconnect
 from chatcompat.asgi.keep_alive import KeepAlive
 from chatcompat.asgi.limits import Limits
 from chatcompat.asgi.outcome import MAX_NAME, bounded, to_error_fields, warn_of_invalid_reply
@@ -303,10 +303,8 @@ class Exchange:
         self._task_scope.set_timeout(math.inf)
         self._phase, self._summary = Phase.DONE, answer.summary
         self._stream = None  # further pieces are not read
-        client = self._client
-        await client.send(start_of(answer.status, answer.body, self._client_headers()))
-        await client.send({"type": "http.response.body", "body": answer.body, "more_body": False})
-        client.end()
+        await respond(self._client.send, answer.status, answer.body, self._client_headers())
+        self._client.end()
 
     async def _begin_stream(self, stream: ChunkStream) -> None:
         self._phase = Phase.STREAMING

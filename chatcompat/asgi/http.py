@@ -16,36 +16,31 @@ _HIDDEN_EXTENSIONS: Final = frozenset(
 )
 
 
-def start_of(status: int, body: bytes, headers: Iterable[tuple[bytes, bytes]] = ()) -> Message:
-    """The start of a complete JSON response."""
+async def respond(send: Send, status: int, body: bytes, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
+    """Send a complete JSON response."""
     start = [*headers]
     if status != 304:  # noqa: PLR2004 - a 304 has no body
         start += ((b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)))
-    return {"type": "http.response.start", "status": status, "headers": start}
-
-
-async def respond(send: Send, status: int, body: bytes, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
-    """Send a complete JSON response."""
-    await send(start_of(status, body, headers))
+    await send({"type": "http.response.start", "status": status, "headers": start})
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 class ClientDisconnected(Exception):
-    """The client left before its request was complete."""
+    """The client disconnected before its request was complete."""
 
 
 SERVER_SHUTDOWN: Final = "server_shutdown"
-"""The `reason` of the `http.disconnect` by which `chatcompat serve` stops an exchange. The client is still there, and
-gets an error with this `code`."""
+"""The `reason` of the `http.disconnect` with which `chatcompat serve` stops an exchange. The client is still connected,
+and gets an error with this `code`."""
 
 
 def server_shutdown() -> InvalidReply:
-    """The error for a client whose exchange is stopped by its server."""
+    """The error for a client whose exchange the server stops."""
     return InvalidReply("The server is shutting down. Send the request again.", code=SERVER_SHUTDOWN, status=503)
 
 
 async def wait_for_disconnect(receive: Receive) -> Message:
-    """Wait until the client leaves or the server stops, and return the `http.disconnect`."""
+    """Wait until the client disconnects or the server stops, and return the `http.disconnect`."""
     message: Message = {"type": ""}
     try:
         while message["type"] != "http.disconnect":
@@ -71,7 +66,7 @@ def hide_extensions(scope: Scope) -> None:
 
 
 def replay_body(body: bytes, receive: Receive) -> Receive:
-    """A `receive` that returns `body` in one piece, then whatever `receive` returns. It does not keep the body."""
+    """A `receive` that returns `body` in one message, then what `receive` returns. It does not keep the body."""
     left = [body]
 
     async def receive_body() -> Message:

@@ -9,14 +9,14 @@ from chatcompat.asgi.exchange import Exchange
 from chatcompat.wire.invalid_reply import too_large_reply
 
 _ROUNDS: Final = 8
-"""Turns of the event loop that other tasks get. An app that never waits would give them none."""
+"""How often other tasks get to run between two calls. An app that never awaits anything would not let them."""
 
 
 class InnerCalls:
-    """Calls `app` for each part of one reply, under the timeouts and bounds of its exchange.
+    """Calls `app` for each part of one reply, within the timeouts and limits of its exchange.
 
-    Each part has `first_byte_timeout` to begin. Its silence is measured on what the app sends, even if that is held
-    back from the client. `max_reply_bytes` bounds all parts together.
+    Each part must begin within `first_byte_timeout`. Everything that the app sends counts as activity, even if it is
+    held back from the client. `max_reply_bytes` limits all parts together.
     """
 
     def __init__(self, app: ASGIApp, exchange: Exchange) -> None:
@@ -37,7 +37,7 @@ class InnerCalls:
         await self._app(scope, receive, hear)
 
     async def is_wanted(self) -> bool:
-        """Whether the client still waits. First gives the server time to report a disconnect."""
+        """Whether the client still waits for a reply. First lets the server report a disconnect."""
         for _ in range(_ROUNDS):
             await checkpoint()
         return not self.exchange.is_over

@@ -22,9 +22,9 @@ class KeepAlive:
     __slots__ = ("_client", "_ended", "_limits", "_patience", "_send", "_task_scope", "beat", "heard_at", "sent_at")
 
     def __init__(self, send: Send, client: Client, task_scope: TaskScope, limits: Limits) -> None:
-        self.beat: anyio.Event | None = None  # set when the comment that is being sent has been sent
-        self.sent_at: float = 0.0  # when the client took something last
-        self.heard_at: float = 0.0  # when the inner app sent something last
+        self.beat: anyio.Event | None = None  # set once the comment in progress has been sent
+        self.sent_at: float = 0.0  # when the client last received something
+        self.heard_at: float = 0.0  # when the inner app last sent something
         self._patience = limits.idle_timeout
         self._ended = False
         self._send = send
@@ -51,8 +51,8 @@ class KeepAlive:
     async def run(self) -> None:
         """Send a comment after each `keep_alive` seconds without a message, until the stream ends.
 
-        Time that a slow client takes is not silence. The patience can change at any time, since each part of a turn
-        has its own time to begin.
+        The time that a slow client takes does not count as silence. The timeout can change while this runs, since each
+        part of a turn has its own.
         """
         client, interval = self._client, self._limits.keep_alive
         shortest = min(self._limits.first_byte_timeout, self._limits.idle_timeout)
@@ -72,7 +72,7 @@ class KeepAlive:
         self.beat, began = anyio.Event(), time.monotonic()
         try:
             await self._send({"type": "http.response.body", "body": PING, "more_body": True})
-        except OSError:  # the client left; the server also reports it through `receive`
+        except OSError:  # the client left. The server also reports that through `receive`
             self._client.leave()
         finally:
             self.beat.set()

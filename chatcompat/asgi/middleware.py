@@ -2,10 +2,10 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from types import EllipsisType
-from typing import Final
+from typing import Any, Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -29,7 +29,7 @@ from chatcompat.asgi.received_headers import ReceivedHeaders, read_headers
 from chatcompat.asgi.request_reader import check_headers, read_body
 from chatcompat.asgi.routes import Route, to_routes
 from chatcompat.asgi.thinking import ThinkingCache
-from chatcompat.dialect import DEFAULT_DIALECT, DialectOption, check_option
+from chatcompat.dialect import DEFAULT_DIALECT, DialectOption
 from chatcompat.errors import InvalidReply, InvalidRequest
 from chatcompat.record import ExchangeRecord, OnExchange, Operation
 from chatcompat.reply.turn_keys import CREDENTIALS
@@ -145,7 +145,7 @@ class ChatCompatMiddleware:
             store=store,
         )
         self.app = app
-        self._dialect = check_option(dialect)
+        self._dialect = dialect
         self._discovery = Discovery(app, path, messages_path)
         self._routes = to_routes(path, messages_path, count_tokens=count_tokens)
         self._paths = tuple(self._routes)
@@ -168,9 +168,7 @@ class ChatCompatMiddleware:
         )
         self._other = PathHints(app, path) if path_hints else app
         if models_path is not None:
-            self._other = ModelsApp(
-                self._other, path=models_path, models=models, dialect=self._dialect, limits=self._limits
-            )
+            self._other = ModelsApp(self._other, path=models_path, models=models, dialect=dialect, limits=self._limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve requests for the endpoint, and pass others through unchanged."""
@@ -212,21 +210,30 @@ class ChatCompatMiddleware:
             dialect=served.dialect, version=served.version, length=len(served.body), betas=served.betas
         )
         inner = route.inner_scope(scope, inner_headers)
-        exchange: Exchange | Choices
-        if isinstance(served, TokenCount):
-            exchange = Exchange(served, receive, send, self._limits, None)
-            running = exchange.run(self.app, inner)
-        elif translation.choices == 1:
-            exchange = Exchange(translation, receive, send, self._limits, thinking_cache)
-            running = exchange.run(self._inner_app(translation, exchange), inner)
-        else:
-            exchange = Choices(translation, receive, send, self._limits, thinking_cache)
-            running = exchange.run(partial(self._inner_app, translation), inner)
+        exchange, running = self._start(served, thinking_cache, inner, receive, send)
         try:
             await running
         finally:
             if self._on_exchange is not None:
                 self._report(exchange.record(began))
+
+    def _start(
+        self,
+        served: Translation | TokenCount,
+        thinking_cache: ThinkingCache | None,
+        inner: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> tuple[Exchange | Choices, Coroutine[Any, Any, None]]:
+        """Return the exchange for a translated request, and the coroutine that runs it."""
+        if isinstance(served, TokenCount):
+            exchange = Exchange(served, receive, send, self._limits, None)
+            return exchange, exchange.run(self.app, inner)
+        if served.choices == 1:
+            exchange = Exchange(served, receive, send, self._limits, thinking_cache)
+            return exchange, exchange.run(self._inner_app(served, exchange), inner)
+        choices = Choices(served, receive, send, self._limits, thinking_cache)
+        return choices, choices.run(partial(self._inner_app, served), inner)
 
     async def _translate(
         self, headers: ReceivedHeaders, scope: Scope, receive: Receive

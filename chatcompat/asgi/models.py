@@ -42,7 +42,7 @@ _PAGE_SIZE: Final = 1000  # models; the maximum of the native API
 _PAGING: Final = frozenset({b"", b"after_id", b"before_id", b"limit"})
 _OWNER: Final = "system"  # chat clients require `owned_by`, which the native API lacks
 _CONDITIONS: Final = frozenset({b"if-modified-since", b"if-none-match"})
-_OF_A_PART: Final = frozenset({b"if-range", b"range"})  # byte ranges would apply to the native body
+_RANGES: Final = frozenset({b"if-range", b"range"})  # byte ranges would apply to the native body
 _VARY: Final = b"anthropic-version"
 _RENAMED: Final = frozenset({"created", "created_at", "id", "object", "owned_by", "type"})
 
@@ -107,7 +107,7 @@ class _ModelList:
     body = b""
     streaming = False
     ignored = ()
-    operation: Final = "chat"  # its exchange has no record
+    operation: Final = "chat"  # not used: its exchange has no record
 
     def __init__(self, model: str, *, may_be_unchanged: bool) -> None:
         self.model = model
@@ -127,7 +127,7 @@ class _ModelList:
         return to_chat_error(to_native_error(body), status)
 
     def event_reader(self, *, max_event_bytes: int, max_held_bytes: int) -> None:
-        """Models never come as an event stream."""
+        """Return None: models are never sent as an event stream."""
 
 
 class _OneModel(_ModelList):
@@ -149,8 +149,8 @@ class ModelsApp:
     """Serves `GET` and `HEAD` of `path` and `path/{id}` in the chat format, and passes other requests to `app`.
 
     A client that sends `anthropic-version` is a native one, and gets the reply of `app` unchanged. `vary` names that
-    header for caches. With `models`, replies are built from them, without `app`. Otherwise `app` is called, with the
-    timeouts and bounds of the main endpoint. For the list, a `dialect` function is called with an empty model id.
+    header for caches. With `models`, replies are built from these, without `app`. Otherwise `app` is called, with the
+    timeouts and limits of the main endpoint. For the list, a `dialect` function is called with an empty model id.
     Raises `TypeError` if an id is not a string.
     """
 
@@ -200,7 +200,7 @@ class ModelsApp:
             await respond(send, 404, _not_found().body)
 
     async def _ask(self, model_id: str, headers: Headers, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer with the models of the inner app."""
+        """Reply with the models of the inner app."""
         try:
             dialect = choose_dialect(self._dialect, model_id)
         except (InvalidRequest, InvalidReply) as error:
@@ -213,7 +213,7 @@ class ModelsApp:
             for name, value in to_inner_headers(
                 headers, to_header_map(headers), dialect=dialect, version=dialect.version, length=0
             )
-            if name not in _CONDITIONS | _OF_A_PART and not name.startswith(b"content-")
+            if name not in _CONDITIONS | _RANGES and not name.startswith(b"content-")
         ]
         inner_headers += [header for header in headers if header[0] in _CONDITIONS]
         inner = {**scope, "method": "GET", "headers": inner_headers}
@@ -248,7 +248,7 @@ def _without_body(send: Send) -> Send:
 
 
 class _Pages:
-    """An app that reads all pages of the list of `app`, and sends them as one list."""
+    """An app that reads all pages of the list from `app`, and sends one list."""
 
     def __init__(self, app: InnerCalls) -> None:
         self._app = app
@@ -261,7 +261,7 @@ class _Pages:
         models: list[dict[str, Any]] = []
         last: str | None = None
         for _ in range(MAX_PAGES):
-            answer = _Answer(send)
+            answer = _PageReply(send)
             inner = {**scope, "query_string": b"&".join(asked)}
             if last is not None:
                 inner["query_string"] += b"&after_id=" + quote(last, safe="").encode()
@@ -289,7 +289,7 @@ def _id_of(models: list[dict[str, Any]]) -> str:
     return last if isinstance(last, str) else ""
 
 
-class _Answer:
+class _PageReply:
     """Collects one page."""
 
     def __init__(self, send: Send) -> None:
@@ -307,7 +307,7 @@ class _Answer:
             self._complete = not message.get("more_body", False)
 
     def page(self) -> _Page | None:
-        """The page. None for any other reply, which the exchange then judges."""
+        """The page, or None for any other reply, which the exchange then handles."""
         if self._start is None or not self._complete or self._start["status"] != 200:  # noqa: PLR2004
             return None
         fields = to_header_map(lowered(self._start.get("headers", ())))
@@ -317,7 +317,7 @@ class _Answer:
             return None
 
     async def pass_on(self, body: bytes | bytearray) -> None:
-        """Send the reply with `body`. A reply that ended early is passed on as incomplete."""
+        """Send the reply with `body`. A reply that ended early stays incomplete."""
         if self._start is not None:
             await self._send(self._start)
             await self._send({"type": "http.response.body", "body": body, "more_body": not self._complete})

@@ -1,4 +1,4 @@
-"""The options of `ChatCompatMiddleware`: checked where they are set, and the one that is a function."""
+"""Checks of the options of `ChatCompatMiddleware`, and the choice of a dialect."""
 
 import logging
 import traceback
@@ -18,9 +18,10 @@ _logger: Final = logging.getLogger(__name__)
 
 
 def choose_dialect(option: DialectOption, model: str) -> Dialect:
-    """Return the dialect of a model. If a function fails, log where, and raise an `InvalidReply` with status 500.
+    """Return the dialect of a model. If a dialect function fails, log where, and raise `InvalidReply` with status 500.
 
-    The text of its exception is not logged, since the model's name may be in it. An `InvalidRequest` is its answer.
+    The text of the exception is not logged, since it may contain the model's name. The function may refuse a model: an
+    `InvalidRequest` that it raises passes through.
     """
     try:
         return to_dialect(option, model)
@@ -34,7 +35,7 @@ def choose_dialect(option: DialectOption, model: str) -> Dialect:
 
 
 def check_options(**options: Any) -> None:
-    """Raise `TypeError` or `ValueError` for the first option that is wrong. `Limits` checks sizes and times."""
+    """Raise `TypeError` or `ValueError` for the first invalid option. `Limits` checks sizes and times."""
     _check_callables(**{name: options[name] for name in ("app", "dialect", "on_exchange")})
     paths = [name for name in ("path", "messages_path", "models_path") if options[name] is not None]
     for name in paths:

@@ -1,4 +1,4 @@
-"""The outcome of an exchange: the error and the bounded names of its `ExchangeRecord`, and a warning for the log."""
+"""The outcome of an exchange: the error and the names in its `ExchangeRecord`, and a warning for the log."""
 
 import logging
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ _logger: Final = logging.getLogger("chatcompat.replies")
 MAX_NAME: Final = 200
 """Characters kept of a name that a client chose."""
 MAX_IGNORED: Final = 64
-"""Names kept in `ignored`. One further entry counts the rest."""
+"""Names kept in `ignored`. One more entry counts the rest."""
 
 
 def bounded(ignored: Sequence[str]) -> tuple[str, ...]:
-    """The ignored names, bounded for a record."""
+    """The ignored names for a record, limited in number and length."""
     names = [name[:MAX_NAME] for name in ignored[:MAX_IGNORED]]
     if len(ignored) > MAX_IGNORED:
         names.append(f"... {len(ignored) - MAX_IGNORED} more")
@@ -41,6 +41,6 @@ def to_error_fields(summary: ReplySummary, client: Client, *, is_whole: bool, st
 
 
 def warn_of_invalid_reply(error: ErrorReply, model: str) -> None:
-    """Log what was wrong with the inner app's reply, and where. It quotes nothing of the reply."""
+    """Log what was wrong with the inner app's reply, and where. The log quotes nothing of the reply."""
     if error.cause and error.code != SERVER_SHUTDOWN:
         _logger.warning("Invalid reply for the model %r: %s", model[:MAX_NAME], error.cause)

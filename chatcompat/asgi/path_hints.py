@@ -1,14 +1,15 @@
-"""Explanations for a 404 at a path that a wrong base URL of a client leads to."""
+"""Explain a 404 at a path that a client with a wrong base URL requests."""
 
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chatcompat.asgi.headers import HOP_BY_HOP, REPRESENTATION_HEADERS, Headers, lowered
+from chatcompat.asgi.headers import HOP_BY_HOP, REPRESENTATION_HEADERS, lowered
 from chatcompat.asgi.http import respond, route_path
 from chatcompat.asgi.routes import to_count_path
 from chatcompat.errors import to_error_body
 
+_REPLACED: Final = REPRESENTATION_HEADERS | HOP_BY_HOP  # others are kept, such as those of CORS
 _ENDPOINT: Final = "/chat/completions"
 _SERVED: Final = (_ENDPOINT, f"{_ENDPOINT}/count_tokens", "/models")
 
@@ -37,11 +38,11 @@ _NOT_SERVED: Final = (
 
 
 class PathHints:
-    """Calls `app`, and replaces its 404 at a likely wrong path by a chat error that names the endpoint.
+    """Calls `app`, and replaces a 404 at a likely wrong path with a chat error that names the endpoint.
 
-    Any other reply passes unchanged, so no path of `app` is hidden. Only paths below the prefix of `path` are known.
-    With `from_root`, also those above it, which belong to the host app in a mounted service. With `count_tokens`, `app`
-    counts tokens itself, and its 404 there names what is missing.
+    Any other reply passes unchanged, so no path of `app` is hidden. Only paths below the prefix of `path` get a hint.
+    With `from_root`, paths above it do too: in a mounted service these belong to the host app. With `count_tokens`,
+    `app` counts tokens itself, and its own 404 there says what is missing.
     """
 
     def __init__(self, app: ASGIApp, path: str, *, from_root: bool = False, count_tokens: bool = False) -> None:
@@ -63,7 +64,7 @@ class PathHints:
 
 
 class _Hinting:
-    """Sends the reply of the app, or `body` instead of a 404."""
+    """Sends the reply of the app, or `body` in place of a 404."""
 
     def __init__(self, send: Send, body: bytes) -> None:
         self._send = send
@@ -74,18 +75,14 @@ class _Hinting:
         """Handle a message of the app's reply."""
         if message["type"] == "http.response.start" and message["status"] == 404:  # noqa: PLR2004
             self._replaced = True
-            await respond(self._send, 404, self._body, _kept(lowered(message.get("headers", ()))))
+            kept = [header for header in lowered(message.get("headers", ())) if header[0] not in _REPLACED]
+            await respond(self._send, 404, self._body, kept)
         elif not self._replaced:
             await self._send(message)
 
 
-def _kept(headers: Headers) -> Headers:
-    """The headers that do not describe the replaced body, for instance those of CORS."""
-    return [header for header in headers if header[0] not in REPRESENTATION_HEADERS | HOP_BY_HOP]
-
-
 def _to_hints(path: str, root: str, *, from_root: bool) -> dict[str, str]:
-    """What is wrong, by path below `root`."""
+    """The hint for each wrong path below `root`."""
     trimmed = path.rstrip("/")
     prefix = trimmed.removesuffix(_ENDPOINT) if trimmed.endswith(_ENDPOINT) else trimmed.rpartition("/")[0]
     last = f"/{prefix.rpartition('/')[2]}"

@@ -20,8 +20,7 @@ _OK: Final = 200
 class Continued:
     """Calls `app` again each time it pauses the turn, at most `max_continuations` times.
 
-    Streamed parts are passed on as they arrive, as one stream. Other replies are passed on when the last part is
-    complete.
+    Streamed parts are sent as they arrive, as one stream. Other replies are sent when the last part is complete.
     """
 
     def __init__(self, app: InnerCalls, body: bytes, limits: Limits) -> None:
@@ -77,7 +76,7 @@ class _Part:
             try:
                 if self._stream is None:
                     await self._hold(self._start, piece, more_body)
-                elif (out := self._stream.feed(piece)) is piece and more_body:  # nothing to change: the common case
+                elif (out := self._stream.feed(piece)) is piece and more_body:  # unchanged, as most pieces are
                     await self._send(message)
                 else:
                     await self._pass_on(self._stream, out, more_body)
@@ -98,7 +97,7 @@ class _Part:
             )
 
     async def _hold(self, start: Message, piece: bytes, more_body: bool) -> None:
-        """Hold a piece of a part that is not a stream until the part is complete."""
+        """Hold a piece until its part is complete, for a part that is not a stream."""
         if piece:
             self._held.append(piece)
         if not more_body:
@@ -107,7 +106,7 @@ class _Part:
             await self._end_whole(start, body)
 
     async def _pass_on(self, stream: StreamPart, out: bytes, more_body: bool) -> None:
-        """Send what became of a piece of a stream, and end the part where it ends."""
+        """Send a rewritten piece of a stream, and end the part if this was its last piece."""
         self.paused = stream.paused
         if out or not self.paused:
             await self._send_body(out, more_body=more_body or self.paused or stream.too_large)

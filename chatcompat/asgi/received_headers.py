@@ -1,8 +1,7 @@
 """The headers of a client's request, read once.
 
-What becomes of a header depends on its name. Most clients send the same names with each request, so this is worked out
-for all names together and remembered for the names that came last. Only names are remembered, never a value: values
-are credentials, and belong to one client.
+What happens to a header depends on its name. Most clients send the same names with each request, so this is decided
+once for a list of names, and cached. Only names are cached, never values: a value may be a credential.
 """
 
 from collections.abc import Iterable, Sequence
@@ -32,11 +31,11 @@ Places = tuple[tuple[bytes, int], ...]
 
 
 class _Plan(Struct, frozen=True):
-    """What becomes of the headers with these names."""
+    """What happens to headers with these names."""
 
     names: Strings  # in lower case
     first: Places  # the first header of each name that is read
-    posted: Places  # those that pass to the inner app
+    posted: Places  # the headers that are passed to the inner app
     credentials: Places
     connections: int  # how many `connection` headers there are
 
@@ -58,7 +57,7 @@ class ReceivedHeaders(Struct):
     """The headers of a client's request.
 
     Attributes:
-        fields: The value of the first header of each name that is read here.
+        fields: The value of the first header of each name that this package reads.
         size: The total bytes of all names and values.
     """
 
@@ -98,18 +97,18 @@ class ReceivedHeaders(Struct):
         return inner
 
     def _is_usual_connection(self) -> bool:
-        """Whether no `connection` header can name further headers that belong to the connection."""
+        """Whether no `connection` header names other headers, which would belong to the connection."""
         if not self._plan.connections:
             return True
         return self._plan.connections == 1 and self.fields[b"connection"] in USUAL_CONNECTION
 
 
 def read_headers(headers: Iterable[tuple[bytes, bytes]], max_bytes: int) -> ReceivedHeaders:
-    """Read the headers of a scope. Of more than `max_bytes`, nothing is remembered."""
+    """Read the headers of a scope. If they have more than `max_bytes`, their names are not cached."""
     names, values = cast("tuple[Strings, Strings]", tuple(zip(*headers, strict=True)) or ((), ()))
     size = len(b"".join(names)) + len(b"".join(values))
     try:
         plan = _plan_of(names) if size <= max_bytes else _plan_of.__wrapped__(names)
-    except TypeError:  # a server may use other buffers, which have no hash
+    except TypeError:  # a server may use buffers that cannot be hashed
         plan = _plan_of(tuple(map(bytes, names)))
     return ReceivedHeaders({name: bytes(values[index]) for name, index in plan.first}, size, plan, values)

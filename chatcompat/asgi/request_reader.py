@@ -20,20 +20,20 @@ def check_headers(headers: ReceivedHeaders, limits: Limits) -> None:
     if is_encoded(fields):
         raise InvalidRequest("Send the request without a content-encoding.", code="unsupported_encoding", status=415)
     length = fields.get(b"content-length") or b""
-    # Only to refuse early. The bytes are counted in `read_body`, whatever the header says.
+    # This only refuses earlier. `read_body` counts the bytes, whatever the header says.
     if length.isdigit() and (len(length) > 18 or int(length) > limits.max_body_bytes):  # noqa: PLR2004
         raise _body_too_large(limits.max_body_bytes)
 
 
 def unsupported_media_type() -> InvalidRequest:
-    """The refusal of a body that is not declared as JSON."""
+    """The error for a body that is not declared as JSON."""
     return InvalidRequest(
         "Send the request as content-type: application/json.", code="unsupported_media_type", status=415
     )
 
 
 async def read_body(receive: Receive, max_body_bytes: int) -> bytes:
-    """The whole body. Raises `ClientDisconnected`, and `InvalidReply` if the server stops."""
+    """Read the whole body. Raises `ClientDisconnected`, or `InvalidReply` if the server stops."""
     pieces: list[bytes] = []
     size, more_body = 0, True
     while more_body:

@@ -10,7 +10,7 @@ from chatcompat.record import Operation
 
 
 class Route:
-    """A path that chat clients use, and where the inner app serves it natively. Both paths are below `root_path`."""
+    """A path for chat clients, and the path of its native counterpart in the inner app. Both are below `root_path`."""
 
     __slots__ = ("_inner_path", "_path", "_raw_inner_path", "operation")
 
@@ -40,5 +40,5 @@ def to_routes(path: str, messages_path: str, *, count_tokens: bool) -> dict[str,
 
 
 def to_count_path(path: str) -> str:
-    """The path that counts tokens, below that of an endpoint. It ends with a slash if `path` does."""
+    """The path for counting tokens, below that of an endpoint. It ends with a slash if `path` does."""
     return f"{path.rstrip('/')}/count_tokens{'/' * path.endswith('/')}"

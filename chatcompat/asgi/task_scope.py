@@ -54,7 +54,7 @@ def new_task_scope() -> TaskScope:
 
 @cache
 def _asyncio_scope() -> Callable[[Any], TaskScope]:
-    """Imported late: importing asyncio takes longer than importing this package."""
+    """The scope for asyncio, imported on first use: asyncio takes longer to import than this package."""
     from chatcompat.asgi.asyncio_task_scope import AsyncioTaskScope  # noqa: PLC0415
 
     return AsyncioTaskScope

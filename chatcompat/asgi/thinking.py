@@ -1,6 +1,6 @@
-"""Thinking of one client's turns: stored with a reply, and restored when the client sends the tool results.
+"""Signed thinking: stored with a reply, and restored when the client sends the tool results.
 
-If the store fails or hangs, a turn loses its thinking. The exchange goes on.
+If the store fails or hangs, a turn loses its thinking, and the exchange goes on.
 """
 
 import logging
@@ -33,9 +33,9 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Kept(msgspec.Struct):
-    """A stored value: the digest of what stood before the turn, its thinking, and the native ids of its calls.
+    """A stored value: the digest of what comes before the turn, its thinking, and the native ids of its calls.
 
-    `details` is empty for a turn that did not think, and for one whose thinking was too large to keep: `lost`.
+    `details` is empty for a turn without thinking. `lost` says that the thinking was too large to store.
     """
 
     prefix: bytes
@@ -48,7 +48,7 @@ _decode_kept = msgspec.json.Decoder(Kept).decode
 
 
 class ThinkingCache:
-    """Uses a store for one request and its reply. The credential in `headers` separates clients."""
+    """Uses a store for one request and its reply. The credentials in `headers` keep clients apart."""
 
     def __init__(
         self,
@@ -62,12 +62,12 @@ class ThinkingCache:
         self._headers = headers
         self._decoded = decoded
         self._messages = decoded.chat.messages
-        self._before = b""  # the link to the loop's last turn
+        self._before = b""  # the link to the last turn of the tool loop
         self.lost: Sequence[tuple[AssistantMessage, bytes]] = lost_turns(self._messages)
-        """The turns that lack their thinking, each with the digest of what it answers."""
+        """The turns without their thinking, each with the digest of what it answers."""
 
     async def keep(self, turn: Turn, body: bytes) -> None:
-        """Store the thinking of the reply's turn. `body` is the messages request that it answers."""
+        """Store the thinking of a reply. `body` is the messages request that it answers."""
         key = to_key(to_credential(self._headers), last_answered(self._messages) + self._before, turn)
         kept = Kept(digest_of_request(body), turn.details, turn.ids)
         value = _encode(kept)
@@ -77,16 +77,17 @@ class ThinkingCache:
             value = _encode(kept)
         if key is None or len(value) > MAX_ENTRY_BYTES:
             return
-        if type(self._store) is MemoryStore:  # it never waits, so it needs no task
+        if type(self._store) is MemoryStore:  # it does not wait, so it needs no task
             self._store.keep(key, value)
         else:
             await self._call_all([partial(self._store.put, key, value)], "thinking could not be kept: %s")
 
     async def restore(self) -> None:
-        """Restore the thinking of the turns that lack it: of the whole loop, or of none.
+        """Restore the thinking of all turns of the tool loop that lack it, or of none.
 
-        The first turns may have had none, which the digests tell. A turn that is missing behind another was lost. The
-        thinking of a turn that was too large to keep is missing in all later requests, so theirs is still valid.
+        The first turns of a loop may have had no thinking. But if a turn is missing in the store after one that is
+        found, its thinking was lost, and nothing is restored. Thinking that was too large to store is missing in every
+        later request too, so the thinking of later turns stays valid.
         """
         turns = self.lost
         if len(turns) > MAX_LOOKUPS:
@@ -111,7 +112,7 @@ class ThinkingCache:
                 self._decoded.restored[index] = found.prefix
 
     def _keys(self, turns: Sequence[tuple[AssistantMessage, bytes]]) -> list[bytes | None]:
-        """The key of each turn. `turns` goes from the last to the first."""
+        """The key of each turn. `turns` are ordered from last to first."""
         credential = to_credential(self._headers)
         keys: list[bytes | None] = []
         for turn, answered in reversed(turns):
@@ -123,7 +124,7 @@ class ThinkingCache:
         return keys[::-1]
 
     async def _find(self, keys: Collection[bytes]) -> dict[bytes, bytes]:
-        """The stored values by key, without the missing ones."""
+        """The stored values by key. Missing keys are left out."""
         values: dict[bytes, bytes | None] = {}
 
         async def get(key: bytes) -> None:
@@ -149,7 +150,7 @@ class ThinkingCache:
             return None
 
     async def _call_all(self, calls: Iterable[Callable[[], Awaitable[None]]], warning: str) -> None:
-        """Call the store concurrently, in tasks, so that a cancellation in the store does not cancel the exchange.
+        """Call the store in concurrent tasks, so that a cancellation in the store does not cancel the exchange.
 
         Exceptions are logged by type. A `BaseException` that is not an `Exception` is raised after the last call.
         """
@@ -177,7 +178,7 @@ class ThinkingCache:
 
 
 def to_kept(value: bytes) -> Kept:
-    """The thinking in a stored value. Raises `ValueError` if `ThinkingCache` did not write it."""
+    """Decode a stored value. Raises `ValueError` if `ThinkingCache` did not write it."""
     if len(value) > MAX_ENTRY_BYTES:
         raise ValueError("the value is too large")
     kept = _decode_kept(value)

@@ -14,7 +14,7 @@ from chatcompat.wire.decode import to_native_error
 
 
 class Answer(Struct, frozen=True):
-    """A complete reply for the client. With `stream`, the bytes of a complete stream."""
+    """A complete reply for the client. With `stream`, `body` is a complete stream."""
 
     status: int
     body: bytes
@@ -28,16 +28,16 @@ def to_answer(error: ErrorReply) -> Answer:
 
 
 class WholeReply:
-    """Collects the inner app's reply. `collector` is set if that is an event stream."""
+    """Collects the inner app's reply. `collector` is set if the reply is an event stream."""
 
     __slots__ = ("_fields", "_limits", "_pieces", "_served", "_status", "collector", "started")
 
     def __init__(self, served: ServedRequest, limits: Limits) -> None:
         self.collector: CompletionCollector | None = None
-        self.started: bool = False  # blanks and pings before a reply are no sign of life
+        self.started: bool = False  # white space and pings before a reply do not count
         self._served = served
         self._limits = limits
-        self._status = 0  # its start has not come
+        self._status = 0  # until the reply starts
         self._fields: HeaderMap = {}
         self._pieces: list[bytes] = []
 
@@ -62,9 +62,9 @@ class WholeReply:
             return self.refuse(error)
 
     def refuse(self, error: InvalidReply) -> Answer:
-        """The client's reply for an invalid reply."""
+        """The client's error for an invalid reply."""
         native = to_native_error(b"".join(self._pieces))
-        is_error = native.type in ERROR_TYPES  # a native error, sent with a wrong status or type
+        is_error = native.type in ERROR_TYPES  # a native error with a wrong status or content type
         return to_answer(to_chat_error(native, status_of(native)) if is_error else error.reply)
 
     def _answer(self) -> Answer:
@@ -88,7 +88,7 @@ class WholeReply:
         return Answer(200, completion, summary)
 
     def _replay(self, body: bytes) -> Answer:
-        """A complete reply as a stream, for a client that asked for one. Raises `InvalidReply`."""
+        """Send a complete reply as a stream, for a client that asked for one. Raises `InvalidReply`."""
         bound = self._limits.max_reply_bytes
         stream = self._served.event_reader(max_event_bytes=bound, max_held_bytes=bound)
         assert isinstance(stream, ChunkStream)  # noqa: S101 - the client asked for one

@@ -1,4 +1,4 @@
-"""Rules for web pages of another origin, which a browser allows to call the endpoint only if its headers say so.
+"""Rules for web pages of another origin. A browser lets them call the endpoint only if its headers allow it.
 
 https://fetch.spec.whatwg.org/#http-cors-protocol
 """

@@ -14,8 +14,8 @@ from chatcompat.wire.sse import EventDecoder
 
 MAX_BYTES: Final = 8 * 1024 * 1024  # of one reply
 MAX_QUOTE: Final = 160  # characters quoted from a reply
-SHORTEST_KEY: Final = 8  # characters; a shorter key is a placeholder, and may be part of a word
-TRIES: Final = 3  # per request, if the rate limit refuses it
+SHORTEST_KEY: Final = 8  # characters. A shorter key is a placeholder, which may be part of a word
+TRIES: Final = 3  # for a request that the rate limit refuses
 MAX_PAUSE: Final = 20.0  # seconds between two tries
 PATH: Final = "/chat/completions"
 HELLO: Final = "Say hello in one short sentence."
@@ -24,11 +24,11 @@ Json = dict[str, Any]
 T = TypeVar("T")
 _encode = msgspec.json.Encoder().encode
 
-_COMMON_PREFIX: Final = 3  # characters that all keys of one kind share
+_COMMON_PREFIX: Final = 3  # characters that all keys of a service may share
 
 
 class Broken(Exception):
-    """A rule does not hold. The message says what was wanted and quotes what was seen."""
+    """A rule does not hold. The message says what was expected, and quotes what was received."""
 
 
 def quote(seen: object) -> str:
@@ -169,7 +169,7 @@ class Endpoint:
 
         Args:
             method: The HTTP method.
-            path: The path behind the base URL, such as `/models`.
+            path: The path after the base URL, such as `/models`.
             body: The JSON body, if any.
             headers: More headers, such as `Origin`.
 

@@ -22,7 +22,7 @@ class _Fails(Exception):
 
 
 class _Target:
-    """The endpoint that the options name. It is asked for a model once, by the first test that needs one."""
+    """The endpoint that the options name. The first test that needs a model asks the endpoint for one."""
 
     def __init__(self, base: str, model: str, key: str) -> None:
         self.base = base
@@ -61,7 +61,7 @@ class RuleItem(pytest.Item):
         anyio.run(self.target.check, self.rule)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> object:  # type: ignore[override]
-        """What was promised and what was seen, without a traceback."""
+        """The promise and what happened instead, without a traceback."""
         if isinstance(excinfo.value, _Fails):
             return f"{self.rule.title}\n{excinfo.value}"
         if isinstance(excinfo.value, CannotRun):
@@ -74,14 +74,14 @@ class RuleItem(pytest.Item):
 
 
 class _Rules:
-    """The plugin of a run with `--chatcompat-url`."""
+    """The plugin for a run with `--chatcompat-url`."""
 
     def __init__(self, rules: list[Rule], target: _Target) -> None:
         self._rules = rules
         self._target = target
 
     def pytest_report_header(self) -> str:
-        """What is tested, at the head of the run."""
+        """Say what is tested, in the header of the run."""
         return f"{NAME}: {len(self._rules)} rules at {self._target.base}"
 
     @pytest.hookimpl(tryfirst=True)  # before `-k` and `-m` deselect

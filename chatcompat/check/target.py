@@ -1,4 +1,4 @@
-"""What to check: the rules, the URL, the key and the model that a user names."""
+"""What to check: the rules, the URL, the key and the model."""
 
 from typing import Annotated, Final
 from urllib.parse import urlsplit
@@ -29,7 +29,7 @@ class _Models(msgspec.Struct):
 
 
 def choose(rules: tuple[Rule, ...], only: list[str], *, has_origin: bool = False) -> list[Rule]:
-    """The rules with these ids; all of them if there are none. Some need the origin of a web page.
+    """The rules with these ids, or all rules without ids. Some need the origin of a web page.
 
     Raises `CannotRun` for an unknown id, or for one that needs an origin where there is none.
     """
@@ -57,7 +57,7 @@ def to_base(url: str) -> str:
 
 
 def to_key(key: str) -> str:
-    """Return the key, or refuse it here: the HTTP client's own error would quote it."""
+    """Return the key. An invalid one is refused here, since the HTTP client's error would quote it."""
     if not (key.isascii() and key.isprintable()):
         raise CannotRun("the API key may only contain printable ASCII characters. Check it for line breaks.")
     return key
@@ -66,7 +66,7 @@ def to_key(key: str) -> str:
 async def reach(endpoint: Endpoint, patience: float, *, options: str = "--") -> str:
     """Return the model to request. Raises `CannotRun` if the endpoint is unreachable or refuses the credential.
 
-    `options` is what the names of the caller's options begin with.
+    `options` is the prefix of the caller's options.
     """
     try:
         with anyio.fail_after(patience):

@@ -63,7 +63,7 @@ def check(
 
 
 def _origin(cors: str | None) -> str:
-    """Return the origin, or refuse what no browser would send."""
+    """Return the origin. Refuses a value that no browser would send."""
     if cors is not None and ORIGIN.fullmatch(cors) is None:
         raise CannotRun("--cors must be an origin without a path, such as https://app.example.")
     return cors or ""
@@ -80,8 +80,8 @@ async def _run(
     base: str, model: str | None, key: str, rules: list[Rule], *, patience: float, origin: str
 ) -> tuple[str, list[Outcome]]:
     async with httpx2.AsyncClient(timeout=patience) as client:
-        asked = await reach(Endpoint(client, base, model or "", key), patience)
-        endpoint = Endpoint(client, base, asked, key, origin)
+        chosen = await reach(Endpoint(client, base, model or "", key), patience)
+        endpoint = Endpoint(client, base, chosen, key, origin)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         console = Console(stderr=True)
         with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -94,7 +94,7 @@ async def _run(
                 if not console.is_terminal:  # a log shows how far an interrupted run got
                     verdict = "holds" if outcomes[-1].why is None else "fails"
                     print(f"{number}/{len(rules)} {rule.id} {verdict}", file=sys.stderr, flush=True)
-    return asked, outcomes
+    return chosen, outcomes
 
 
 # ---------------------------------------------------------------- output

@@ -13,7 +13,7 @@ LogFormat = Literal["json", "console"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 request_id: Final[ContextVar[str | None]] = ContextVar("chatcompat_request_id", default=None)
-"""The id of the request that is being served. Each line of the log has it."""
+"""The id of the request that is being served. It is in each line of the log."""
 
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -39,7 +39,7 @@ def logging_config(log_format: LogFormat, level: LogLevel) -> dict[str, Any]:
 
 
 class QuietFilter(logging.Filter):
-    """Drops the server's traceback of an exception that only closes a connection. A line of its own has the reason."""
+    """Drops the server's traceback for an exception that only closes a connection. Another line has the reason."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether to keep the record."""
@@ -97,5 +97,5 @@ def _one_line(text: str) -> str:
 
 
 def _printable(text: str) -> str:
-    """The text without control characters: clients choose paths and names."""
+    """Escape control characters, since clients choose paths and names."""
     return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in text)

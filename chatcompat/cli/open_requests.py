@@ -1,4 +1,4 @@
-"""The requests that a process of `chatcompat serve` has open, and how they are stopped."""
+"""The open requests of a process of `chatcompat serve`, and how to stop them."""
 
 import asyncio
 from typing import Final
@@ -10,11 +10,11 @@ from chatcompat.asgi.http import SERVER_SHUTDOWN, respond, server_shutdown
 from chatcompat.cli.request_log import note_shutdown
 from chatcompat.errors import to_native_error_body
 
-_GRACE: Final = 1.0  # seconds in which a stopped app may end its reply, before it is cancelled
+_GRACE: Final = 1.0  # seconds that a stopped app has to end its reply before it is cancelled
 _EVENT_STREAM: Final = b"text/event-stream"
 _STOP: Final = {"type": "http.disconnect", "reason": SERVER_SHUTDOWN}
 
-# It suits both chat and native clients.
+# Both chat and native clients can read it.
 _ERROR: Final = to_native_error_body("api_error", server_shutdown().message, param=None, code=SERVER_SHUTDOWN)
 
 
@@ -27,7 +27,7 @@ class OpenRequests:
         self.open: set[_OpenRequest] = set()
 
     def stop(self) -> None:
-        """End all requests: the app of each is told, and what it leaves incomplete is ended with an error."""
+        """End all requests: notify each app, and end incomplete replies with an error."""
         self.stopped = True
         now = asyncio.get_running_loop().time()
         for clock in self.waiting:
@@ -36,14 +36,14 @@ class OpenRequests:
             request.clock.reschedule(now + _GRACE)
 
     def __str__(self) -> str:
-        """What is open, for people: `3 streams`, `1 stream and 2 requests`. Empty if nothing is."""
+        """The open requests in words: `3 streams`, `1 stream and 2 requests`. Empty if there are none."""
         streams = sum(request.is_stream for request in self.open)
         counts = {"stream": streams, "request": len(self.open) - streams}
         return " and ".join(f"{count} {name}{'s' * (count > 1)}" for name, count in counts.items() if count)
 
 
 class Stoppable:
-    """Calls `app`. Its requests are in `requests` while they are served."""
+    """Calls `app`, and adds its requests to `requests` while they are served."""
 
     def __init__(self, app: ASGIApp, requests: OpenRequests) -> None:
         self._app = app
@@ -90,7 +90,7 @@ class _OpenRequest:
             await self._send({"type": "http.response.body", "body": event, "more_body": False})
 
     async def receive(self) -> Message:
-        """Receive the next message, or the end of the server."""
+        """Receive the next message, or a disconnect when the server stops."""
         requests = self._requests
         if requests.stopped and not self._complete:
             return _STOP
@@ -105,7 +105,7 @@ class _OpenRequest:
             requests.waiting.discard(clock)
 
     async def send(self, message: Message) -> None:
-        """Send a message, and note how far the reply is."""
+        """Send a message, and track the progress of the reply."""
         if message["type"] == "http.response.start":
             self._started = True
             self.is_stream = media_type(to_header_map(lowered(message.get("headers", ())))) == _EVENT_STREAM

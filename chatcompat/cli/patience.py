@@ -1,6 +1,6 @@
 """Timeouts of `chatcompat serve` for clients that stall in the middle of a request. uvicorn has none.
 
-The protocol limits the time and size of a request's head. The app limits how long a body may be silent.
+The protocol limits the time and size of a request's head. The app limits the pauses in its body.
 """
 
 import asyncio
@@ -26,10 +26,10 @@ class PatientConfig(uvicorn.Config):
 
 
 class PatientProtocol(HttpToolsProtocol):
-    """Closes a connection whose next request head is too late or too large.
+    """Closes a connection whose next request head is late or too large.
 
     uvicorn closes connections that stay idle after a reply. But its timer stops at the first byte of the next
-    request, it does not cover new connections, and the size of a head has no limit.
+    request, it does not cover new connections, and it does not limit the size of a head.
     """
 
     _clock: asyncio.TimerHandle | None = None
@@ -85,7 +85,7 @@ class PatientProtocol(HttpToolsProtocol):
         """Close the connection. Send an error first if a request has begun and no reply is in progress."""
         self._stop_clock()
         if self._in_head and not self._is_answering():
-            # The path is not known yet. This body suits both chat and native clients.
+            # The path is not known yet. Both chat and native clients can read this body.
             body = to_native_error_body("invalid_request_error", message, param=None, code=None)
             head = b"HTTP/1.1 %s\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
             self.transport.write(head % (status, len(body)) + body)
@@ -119,7 +119,7 @@ class _Patient:
         self._started = False
 
     async def run(self, app: ASGIApp, scope: Scope) -> None:
-        """Call the app. If it leaves the refusal unanswered, send a native error."""
+        """Call the app. If it does not reply to the refusal, send a native error."""
         try:
             await app(scope, self.receive, self.send)
         except InvalidRequest as error:
@@ -143,7 +143,7 @@ class _Patient:
         return message
 
     async def send(self, message: Message) -> None:
-        """Send a message. After a refusal only its own reply passes, not one the app made from the exception."""
+        """Send a message. After a refusal, only the reply to it passes, not another one that the app made."""
         if self._refusal is not None and not self._started:
             if message["type"] != "http.response.start" or message["status"] != self._refusal.status:
                 return

@@ -37,18 +37,18 @@ _decode_error = msgspec.json.Decoder(_ErrorBody).decode
 
 
 def log_exchange(record: ExchangeRecord) -> None:
-    """Add the record of an exchange to the line of its request."""
+    """Add the record of an exchange to the log line of its request."""
     _line.get().record = record
 
 
 def note_shutdown() -> None:
-    """Note that the server ends the current request."""
+    """Note in the log line that the server ends the current request."""
     if (line := _line.get(None)) is not None:
         line.reason = SERVER_SHUTDOWN
 
 
 def valid_id(value: bytes | None) -> str:
-    """The client's request id, or a new one: an id is at most 128 printable ASCII characters without spaces."""
+    """The client's request id if it is valid (at most 128 printable ASCII characters, no spaces), or a new one."""
     if value and len(value) <= _MAX_ID and all(0x20 < byte < 0x7F for byte in value):  # noqa: PLR2004
         return value.decode()
     return f"req_{uuid.uuid4().hex}"
@@ -87,7 +87,7 @@ class RequestLog:
 
 
 class _Line:
-    """One request, and what its line says."""
+    """One request, and its log line."""
 
     def __init__(self, scope: Scope, request: str, receive: Receive, send: Send) -> None:
         self.id = request
@@ -104,14 +104,14 @@ class _Line:
         self.reason: str | None = None
 
     async def receive(self) -> Message:
-        """Receive a message, and note that the client left, or why the server stops."""
+        """Receive a message, and note a disconnect and its reason."""
         message = await self._receive()
         if message["type"] == "http.disconnect" and not self._complete:
             self.reason = message.get("reason", "client_disconnected")
         return message
 
     async def send(self, message: Message) -> None:
-        """Send a message, with the id in the start of the reply."""
+        """Send a message, with the id in the headers of the reply."""
         if message["type"] == "http.response.start":
             headers = lowered(message.get("headers", ()))
             theirs = {name: value for name, value in headers if name in (b"request-id", HEADER)}
@@ -129,7 +129,7 @@ class _Line:
         self._complete = not message.get("more_body", False)
 
     async def fail(self) -> None:
-        """Answer for an app that raised before its reply began, so that the reply has the id."""
+        """Reply for an app that raised before its reply began, so that the reply has the id."""
         if self._status is None and self.reason is None:
             error = {"type": "server_error", "message": "The server failed.", "param": None, "code": None}
             body = msgspec.json.encode({"type": "error", "error": error})
@@ -152,7 +152,7 @@ class _Line:
         _logger.log(level, "%s %s %s", method, path, self._status, extra=fields)
 
     def _outcome(self) -> dict[str, Any]:
-        """How the request ended: from the record of its exchange, or from the reply where there is none."""
+        """How the request ended, from the record of its exchange, or from the reply if there is no record."""
         record = self.record
         if record is not None:
             return {

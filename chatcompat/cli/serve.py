@@ -13,14 +13,7 @@ import chatcompat
 from chatcompat.asgi.middleware import MIB
 from chatcompat.cli.log import LogFormat, LogLevel, logging_config
 from chatcompat.cli.serve_app import Settings, load
-from chatcompat.cli.serve_options import (
-    check_inspector,
-    check_settings,
-    check_tls,
-    check_workers,
-    to_aliases,
-    to_upstream,
-)
+from chatcompat.cli.serve_options import check_settings, check_tls, to_aliases, to_upstream
 from chatcompat.cli.server import ServeConfig, StoppableServer, Supervisor, say_why
 from chatcompat.cli.settings import config_file, exit_with
 
@@ -53,7 +46,7 @@ def serve(
     ] = 8000,
     root_path: Annotated[str, Parameter(help="The prefix that a proxy strips from all paths, such as /llm.")] = "",
     ssl_certfile: Annotated[Path | None, Parameter(help="The TLS certificate, as a PEM file.")] = None,
-    ssl_keyfile: Annotated[Path | None, Parameter(help="The key of the certificate, if another file has it.")] = None,
+    ssl_keyfile: Annotated[Path | None, Parameter(help="The key of the certificate, if it is in another file.")] = None,
     ssl_keyfile_password: Annotated[str | None, Parameter(help="The password of the key.", show=False)] = None,
     upstream: Annotated[
         str | None, Parameter(help="The URL of the messages API, without /v1. Defaults to a built-in simulator.")
@@ -154,9 +147,7 @@ def serve(
         inspect=inspect,
         inspect_anywhere=inspect_anywhere,
     )
-    check_settings(settings, host, root_path)
-    check_workers(settings, workers)
-    check_inspector(settings, host)
+    check_settings(settings, host=host, root_path=root_path, workers=workers)
     check_tls(ssl_certfile, ssl_keyfile, ssl_keyfile_password)
     config = ServeConfig(
         settings,
@@ -168,7 +159,6 @@ def serve(
         ssl_keyfile=ssl_keyfile,
         ssl_keyfile_password=ssl_keyfile_password,
         workers=workers,
-        access_log=False,
         log_config=logging_config(log_format, log_level),
     )
     _run(config, "its simulator, a deterministic messages service" if upstream is None else urlsplit(upstream).netloc)
@@ -201,7 +191,7 @@ def _run(config: ServeConfig, inner: str) -> None:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A socket at the address. The error for a bad one names host and port."""
+    """Open a socket at an address. The error for a bad address names host and port."""
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

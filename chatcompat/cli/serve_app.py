@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 HEALTH_PATH: Final = "/healthz"
 ENDPOINT: Final = "/v1/chat/completions"
 
-# What scripts of a web page may read, besides the body.
+# The headers that scripts of a web page may read.
 _EXPOSED: Final = ("retry-after", "x-chatcompat-ignored", "x-request-id", "request-id")
 
 
@@ -132,7 +132,7 @@ def _create_middleware(settings: Settings, inspector: "Inspector | None") -> ASG
         models=settings.models or None,
         model_aliases=settings.model_aliases,
         count_tokens=settings.count_tokens,
-        path_hints=False,  # `create_app` explains more paths
+        path_hints=False,  # `create_app` adds hints for more paths
         max_body_bytes=settings.max_body_bytes,
         max_reply_bytes=settings.max_reply_bytes,
         first_byte_timeout=settings.first_byte_timeout,
@@ -159,7 +159,7 @@ class InspectorBeside:
         self._path = path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request. The inspector's own are not logged, but the requests that it runs are."""
+        """Serve one request. Requests for pages are not logged, but the chat requests that they run are."""
         path = route_path(scope) if scope["type"] == "http" else ""
         is_page = path == self._path or path.startswith(f"{self._path}/")
         await (self._pages if is_page else self._app)(scope, receive, send)

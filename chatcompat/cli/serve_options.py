@@ -12,13 +12,13 @@ from chatcompat.cli.serve_app import Settings, load
 from chatcompat.cli.settings import exit_with
 from chatcompat.upstream import Upstream
 
-# A scheme and a host, for instance of an app in a browser: `https://a.example:8443`, `app://obsidian.md`.
+# A scheme and a host, of a web page or of a desktop app: `https://a.example:8443`, `app://obsidian.md`.
 ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]{0,31}+://[^/?#@\s]{1,255}+")
 _ENDPOINTS: Final = ("/messages", "/chat/completions")
 
 
 def to_upstream(url: str | None) -> str | None:
-    """The URL of the upstream, without `/v1`: it is part of the paths that are added. Says so."""
+    """The URL of the upstream without `/v1`, since that is part of the paths. Says so if it leaves anything out."""
     if url is None:
         return None
     base = url.rstrip("/")
@@ -46,8 +46,8 @@ def to_aliases(pairs: Iterable[str]) -> dict[str, str]:
     return aliases
 
 
-def check_settings(settings: Settings, host: str, root_path: str) -> None:
-    """Check the values that the command line cannot check, and that what they need is there."""
+def check_settings(settings: Settings, *, host: str, root_path: str, workers: int) -> None:
+    """Check what the command line does not: some values, and that the modules and folders they need exist."""
     for origin in settings.cors:
         if origin != "*" and ORIGIN.fullmatch(origin) is None:
             exit_with(f"--cors must be * or an origin without a path, such as https://app.example, not {origin[:99]!r}")
@@ -68,10 +68,12 @@ def check_settings(settings: Settings, host: str, root_path: str) -> None:
     for enabled, module in ((settings.metrics, "chatcompat.prometheus"), (settings.otel, "chatcompat.otel")):
         if enabled:
             load(module)
+    check_workers(settings, workers)
+    check_inspector(settings, host)
 
 
 def check_workers(settings: Settings, workers: int) -> None:
-    """Several workers need a folder for their metrics, and have no common inspector."""
+    """Check the options that do not work with several workers, or need more with them."""
     if settings.metrics and workers > 1 and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         exit_with("--metrics with --workers: set PROMETHEUS_MULTIPROC_DIR to an empty directory")
     if settings.inspect and workers > 1:
@@ -79,7 +81,7 @@ def check_workers(settings: Settings, workers: int) -> None:
 
 
 def check_inspector(settings: Settings, host: str) -> None:
-    """The inspector has no access control, so other machines get it only if the command says so."""
+    """Refuse to serve the inspector to other machines unless that is asked for: it has no access control."""
     if settings.inspect_anywhere and not settings.inspect:
         exit_with("--inspect-anywhere needs --inspect")
     if not settings.inspect or settings.inspect_anywhere:
@@ -92,7 +94,7 @@ def check_inspector(settings: Settings, host: str) -> None:
 
 
 def check_tls(certificate: Path | None, key: Path | None, password: str | None) -> None:
-    """Load the files as the server will."""
+    """Load the certificate and its key as the server will."""
     if certificate is None:
         if key is not None or password is not None:
             exit_with("--ssl-keyfile needs --ssl-certfile")

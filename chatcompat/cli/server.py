@@ -30,6 +30,7 @@ class ServeConfig(PatientConfig):
         super().__init__(
             "set in `load`",
             factory=True,
+            access_log=False,  # `RequestLog` writes the log
             request_timeout=settings.request_timeout,
             timeout_graceful_shutdown=shutdown_timeout + _FORCE_AFTER,
             **options,
@@ -46,7 +47,7 @@ class ServeConfig(PatientConfig):
 
 
 class StoppableServer(uvicorn.Server):
-    """Waits for open streams when it is stopped. A second signal, or the end of the time, ends them with an error."""
+    """Waits for open streams when it is stopped. A second signal or the timeout ends them with an error."""
 
     config: ServeConfig
 
@@ -57,7 +58,7 @@ class StoppableServer(uvicorn.Server):
         self._in_a_hurry = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and print the welcome: from now on a signal stops the server, even one that its parent ignores."""
+        """Start, and print the welcome. From now on, signals stop the server, even those that its parent ignores."""
         await super().startup(sockets=sockets)
         if self.started and self._welcome:
             print(self._welcome, flush=True)
@@ -71,7 +72,7 @@ class StoppableServer(uvicorn.Server):
         self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Wait for open requests, then end those that are left."""
+        """Wait for open requests, then end the remaining ones."""
         requests, timeout = str(self.config.requests), self.config.shutdown_timeout
         if requests and timeout:
             _logger.warning("waiting for %s, up to %d s; again to stop at once", requests, timeout)
@@ -91,7 +92,7 @@ class StoppableServer(uvicorn.Server):
 
 
 class Worker(multiprocess.Process):
-    """One of several server processes. One that cannot start ends with a status that ends the command."""
+    """One of several server processes. If it cannot start, its exit status ends the command."""
 
     config: ServeConfig
 
@@ -146,7 +147,7 @@ class Supervisor(Multiprocess):
 
 
 def say_why(error: Exception | SystemExit) -> None:
-    """Print why the server could not start. The text of a `SystemExit` says so already, and uvicorn logs a number."""
+    """Print why the server could not start. A `SystemExit` has the message, or a number that uvicorn has logged."""
     if not isinstance(error, SystemExit):
         print(f"chatcompat: cannot start: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
     elif isinstance(error.code, str):

@@ -25,7 +25,7 @@ def config_file() -> Path | None:
 
 
 def check_settings(_app: App, _commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
-    """Exit if a variable or a table is unknown: a misspelt option would be silently ignored."""
+    """Exit if a variable or an option is unknown. Otherwise a misspelt one would be silently ignored."""
     known = {name.lstrip("-").upper().replace("-", "_") for argument in arguments for name in argument.names}
     for variable in sorted(set(os.environ) - {CONFIG}):
         name = variable.removeprefix(PREFIX)
@@ -85,7 +85,7 @@ def _to_options(path: Path, tables: dict[str, Any]) -> dict[str, Any]:
 
 
 def _mismatch(hint: Any, value: Any) -> str | None:
-    """What a value must be, if it is something else."""
+    """What a value must be, if it is not that. None for a valid value."""
     allowed = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
     for kind in allowed:
         if get_origin(kind) is list:

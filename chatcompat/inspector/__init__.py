@@ -1,4 +1,4 @@
-"""The page at `/inspect` of `chatcompat serve --inspect`: what becomes of a chat request, and of its reply."""
+"""The page at `/inspect` of `chatcompat serve --inspect`: how a chat request and its reply are translated."""
 
 import math
 import time
@@ -26,8 +26,8 @@ from chatcompat.translation import Translation, translate_decoded
 
 PATH: Final = "/inspect"
 MAX_RECENT: Final = 100  # exchanges that are listed
-_TIMES: Final = 5  # translations of one request, of which the fastest counts
-_TIME: Final = 0.02  # seconds that these may take together
+_TIMES: Final = 5  # translations of one request. The fastest counts
+_TIME: Final = 0.02  # seconds that they may take together
 
 _MEDIA_TYPES: Final = {
     "css": b"text/css; charset=utf-8",
@@ -36,7 +36,7 @@ _MEDIA_TYPES: Final = {
     "json": b"application/json",
     "svg": b"image/svg+xml",
 }
-# What a run passes on of the page's request. The browser adds others, which no chat client sends.
+# The headers of the page's request that a run passes on. Browsers add others, which no chat client sends.
 _PASSED: Final = frozenset(
     {b"accept", b"anthropic-beta", b"anthropic-version", b"authorization", b"content-length", b"content-type", b"host"}
 )
@@ -54,7 +54,7 @@ class Inspector:
         model_aliases: Native model ids by the names that clients use.
         max_body_bytes: The largest request.
         endpoint: The path of chat completions.
-        anywhere: Answer for any host name, not only for this machine's own.
+        anywhere: Answer at any host name, not only at those of this machine.
     """
 
     def __init__(
@@ -92,14 +92,14 @@ class Inspector:
             run.record = record
 
     def pages(self, server: ASGIApp) -> ASGIApp:
-        """The app that serves the page, and what it calls. A run goes to `server`."""
+        """An app that serves the page and its API. `server` serves the chat request of a run."""
 
         async def serve(scope: Scope, receive: Receive, send: Send) -> None:
             headers = lowered(scope["headers"])
             with suppress(ClientDisconnected):
                 try:
                     await self._serve(server, {**scope, "headers": headers}, to_header_map(headers), receive, send)
-                except (InvalidRequest, InvalidReply) as error:  # an `InvalidReply`: the server stops
+                except (InvalidRequest, InvalidReply) as error:  # an `InvalidReply` if the server stops
                     await respond(send, error.status, error.body, HEADERS)
 
         return serve
@@ -147,7 +147,7 @@ class Inspector:
         await send({"type": "http.response.body", "body": body if scope["method"] == "GET" else b""})
 
     def translate(self, body: bytes) -> bytes:
-        """Translate a chat request as the middleware does, without kept thinking. Returns a report as JSON."""
+        """Translate a chat request like the middleware, without stored thinking. Returns a report as JSON."""
         try:
             seconds, decoded, translation = self._timed(body)
         except InvalidRequest as error:
@@ -163,7 +163,7 @@ class Inspector:
         return _encode({"refusal": None, "request": request, "report": report})
 
     def _timed(self, body: bytes) -> tuple[float, Decoded, Translation]:
-        """Translate a request, a small one several times. The fastest counts: it is the least disturbed."""
+        """Translate a request, several times if it is small, and return the shortest time."""
         began = now = time.perf_counter()
         seconds = math.inf
         for _ in range(_TIMES):

@@ -1,7 +1,7 @@
-"""Who may use the inspector: pages of its own origin, by a name of this machine.
+"""Who may use the inspector: only its own pages, at a host name of this machine.
 
-A web page of another origin can make a browser send requests to a server on the same machine. By its own host name,
-which it lets point to this machine (DNS rebinding), it could read the replies too.
+A web page of another origin can make a browser send requests to a server on the same machine. If its own host name
+points to this machine (DNS rebinding), it could read the replies too.
 """
 
 from ipaddress import ip_address
@@ -28,7 +28,7 @@ HEADERS: Final = (
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address can only be this machine."""
+    """Whether a host name or address always means this machine."""
     if host == "localhost":
         return True
     try:
@@ -58,7 +58,7 @@ def check_origin(fields: HeaderMap) -> None:
 
 
 def check_json(fields: HeaderMap) -> None:
-    """Refuse a body that is not declared as JSON, which other origins can send without asking."""
+    """Refuse a body that is not declared as JSON: pages of other origins could send it without a preflight."""
     media = media_type(fields)
     if media is None or not is_json(media):
         raise unsupported_media_type()

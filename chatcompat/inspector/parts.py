@@ -11,7 +11,7 @@ class Node(NamedTuple):
 
     Attributes:
         path: The path, such as `messages[0].content`.
-        general: The path without indexes, such as `messages[].content`. Ignored fields are reported so.
+        general: The path without indexes, such as `messages[].content`, as ignored fields are reported.
         value: The value there.
     """
 
@@ -56,17 +56,17 @@ class Part(NamedTuple):
 
 
 def first_text(value: dict[str, Any], *names: str) -> str | None:
-    """The first of these fields that is a text."""
+    """The first of these fields that has text."""
     return next((found for name in names if isinstance(found := value.get(name), str) and found), None)
 
 
 def plain(text: str) -> str:
-    """Text without what the translation may put around it or take off."""
+    """Text without the tags and white space that the translation may add or remove."""
     return text.removeprefix(SYSTEM_TAGS[0]).removesuffix(SYSTEM_TAGS[1]).strip()
 
 
 def parts_of_messages(root: Node) -> Iterator[Part]:
-    """The parts of all messages in order. A message of a tool is one part."""
+    """The parts of all messages in order. A tool message is one part."""
     for message in (root.step("messages") or NOWHERE).items():
         match message.value.get("role"):
             case "tool":

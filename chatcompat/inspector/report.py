@@ -1,4 +1,4 @@
-"""What becomes of a chat request: the lines of the messages request, their sources and their fates."""
+"""Describe a translation: the lines of the messages request, their sources and their fates."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -30,7 +30,7 @@ class Line(Struct):
         depth: The level of indentation.
         path: The native path of the value.
         sources: Paths in the chat request.
-        fate: What became of the source.
+        fate: What happened to the source.
         why: The reason.
     """
 
@@ -47,7 +47,7 @@ class Field(Struct):
 
     Attributes:
         path: The field, without indexes.
-        fate: What became of it.
+        fate: What happened to it.
         why: The reason.
         sent: Whether a line of the messages request comes from it.
         places: Where it is in the chat request.
@@ -61,7 +61,7 @@ class Field(Struct):
 
 
 class Report(Struct):
-    """The lines of a messages request, and the fields of the chat request that it was made of.
+    """The lines of a messages request, and the fields of the chat request that it was made from.
 
     Attributes:
         lines: The first lines of the messages request.
@@ -109,7 +109,7 @@ def to_refusal(error: InvalidRequest) -> Refusal:
 
 
 def to_report(chat_body: bytes, native_body: bytes, ignored: tuple[str, ...], unknown: list[str]) -> Report:
-    """Describe a translation. `ignored` are the paths that it reports; of these the API does not know `unknown`."""
+    """Describe a translation. `ignored` are the paths that it reports. The API does not have those in `unknown`."""
     chat, native = _decode(chat_body), _decode(native_body)
     sources = Sources(chat, native)
     fates = _Fates(sources.root, {path: UNKNOWN if path in unknown else reason(path) for path in ignored})
@@ -120,7 +120,7 @@ def to_report(chat_body: bytes, native_body: bytes, ignored: tuple[str, ...], un
 
 
 def to_header_lines(version: str, betas: tuple[str, ...]) -> list[Line]:
-    """The headers that the translation sets. The page sends none of its own."""
+    """The headers that the translation sets."""
     headers = {"anthropic-version": version} | ({"anthropic-beta": ", ".join(betas)} if betas else {})
     return [Line(shown(f"{name}: {value}"), 0, name, [], "added", DEFAULT) for name, value in headers.items()]
 
@@ -163,7 +163,7 @@ def _json(value: Any) -> str:
 
 
 def shown(text: str) -> str:
-    """Text for people: cut, and with escapes for what would not be seen, or would change the order of the rest."""
+    """Text for people: shortened, with escapes for characters that are invisible or change the direction of text."""
     if len(text) > MAX_TEXT:
         text = f"{text[:MAX_TEXT]}\u2026 {len(text) - MAX_TEXT:,} more characters"
     if text.isprintable():
@@ -181,19 +181,19 @@ def _escape(char: str) -> str:
 
 
 def reason(path: str) -> str:
-    """Why a field of this path is ignored or adjusted."""
+    """Why the field at this path is ignored or adjusted."""
     if (fate := FATES.get(path)) is not None:
         return fate.to if isinstance(fate, Mapped) else fate.why
     return REASONS.get(path, UNKNOWN)
 
 
 class _Fates:
-    """Decides the fate of each line, and from these the fate of each field."""
+    """Decides the fate of each line, and then the fate of each field."""
 
     def __init__(self, root: Node, reported: dict[str, str]) -> None:
         self._root = root
         self._reported = reported
-        self._sent: set[str] = set()  # places that a line comes from, and all that they are in
+        self._sent: set[str] = set()  # places that a line comes from, and all places around them
         self._changed: set[str] = set()  # the same for lines that are adjusted
 
     def line_of(self, row: _Row) -> Line:
@@ -220,9 +220,9 @@ class _Fates:
         return "mapped", field.to if isinstance(field, Mapped) else ""
 
     def fields(self, *, more: bool) -> Iterator[Field]:
-        """The fields of the chat request in its own order, then what is reported of their parts.
+        """The fields of the chat request in order, then the reported parts of fields.
 
-        `more` says that there are lines that were not seen.
+        `more` says that some lines were not described.
         """
         for name in self._root.value:
             if name in self._reported or name in FATES:
@@ -250,7 +250,7 @@ class _Fates:
 
 
 def _above(path: str) -> Iterator[str]:
-    """A path, and the paths of all that it is in."""
+    """A path, and the paths of everything around it."""
     yield path
     for index, char in enumerate(path):
         if char in ".[":

@@ -1,7 +1,7 @@
-"""One run: a chat request through the middleware, with what both sides send as a stream of frames.
+"""One run: a chat request through the middleware, with everything that both sides send as a stream of frames.
 
-A frame is a JSON object with `side`, the microseconds `t` since the start, and what was sent. Nothing is queued: the
-browser's reading paces the inner app, as it would for any client.
+A frame is a JSON object with `side`, the microseconds `t` since the start, and what was sent. Nothing is queued: a slow
+browser slows the inner app, like any client.
 """
 
 import time
@@ -27,7 +27,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Run:
-    """Sends what both sides send, while the middleware serves one request."""
+    """Sends the frames of one request while the middleware serves it."""
 
     def __init__(self, send: Send) -> None:
         self.record: ExchangeRecord | None = None
@@ -37,11 +37,11 @@ class Run:
         self._received = self._began  # when the request was complete
         self._translated: float | None = None  # seconds from then to the first call of the inner app
         self._inside = 0.0  # seconds in the middleware, while it handled what the inner app sent
-        self._outside = 0.0  # seconds of those in which it waited for the browser
+        self._outside = 0.0  # seconds of these in which it waited for the browser
         self._calls = 0  # of the inner app
-        self._open = 0  # of these
-        self._shared = False  # whether several were open at once, so that the seconds cannot be told apart
-        self._pieces = 0  # of what the inner app sent; one may hold several events
+        self._open = 0  # calls that have not returned
+        self._shared = False  # whether several were open at once, so that their seconds cannot be separated
+        self._pieces = 0  # messages from the inner app with a body. One may hold several events
         self._chat = _Pieces()
 
     async def serve(self, app: ASGIApp, scope: Scope, receive: Receive) -> None:
@@ -102,11 +102,10 @@ class Run:
 
     def _summary(self) -> dict[str, Any]:
         record = self.record
-        told = None if record is None else to_entry(record)
         return {
             "request_us": None if self._translated is None else round(self._translated * 1e6, 1),
             "reply_us": None if self._shared or self._translated is None else round(self._inside * 1e6, 1),
-            "record": told,
+            "record": None if record is None else to_entry(record),
         }
 
 
@@ -140,7 +139,7 @@ def _shown(data: bytes) -> dict[str, Any]:
 
 
 def to_entry(record: ExchangeRecord) -> dict[str, Any]:
-    """A record as JSON, with what follows from it. Unknown values are None."""
+    """A record as JSON, with derived values. Unknown values are None."""
     usage = record.usage or {}
     written, first = amount(usage, "completion_tokens"), record.time_to_first_token
     seconds = record.duration - (first or 0.0)
@@ -165,7 +164,7 @@ def to_entry(record: ExchangeRecord) -> dict[str, Any]:
 
 
 def tapped(inner: ASGIApp) -> ASGIApp:
-    """The inner app, shown to the run that calls it."""
+    """Wrap the inner app, so that a run shows what it sends."""
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
         run = current.get()

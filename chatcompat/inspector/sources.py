@@ -1,7 +1,7 @@
 """Where each part of a messages request comes from in the chat request.
 
-It compares the two documents. Text and tools are found by their value. Calls and images have an order that translation
-keeps, and results belong to their calls. All else is found by `_FIELDS`, the table of names that differ.
+This module compares the two documents. Text and tools are found by their value. Calls and images are found by their
+order, which the translation keeps, and results by their calls. `_FIELDS`, the table of different names, finds the rest.
 """
 
 from collections import defaultdict, deque
@@ -46,8 +46,8 @@ _ROOT: Final[dict[str, tuple[str, ...]]] = {
 
 _ADDED: Final = "+"
 
-# By kind and native field: the paths that it may come from, the first that exists. "" is the part itself, "/" the
-# whole chat request, "+" the dialect.
+# By kind and native field: the paths that it may come from. The first one that exists counts. "" is the part itself,
+# "/" the whole chat request, "+" the dialect.
 _FIELDS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "text": {"text": ("text", "refusal", "")},
     "image": {"source": ("image_url.url", "image_url", "source")},
@@ -112,7 +112,7 @@ class Sources:
         return Origin(tuple(nodes[:1]), kind=name if name in _FIELDS else "")
 
     def _is_forced_by_format(self) -> bool:
-        """Whether a tool must be called since the reply must be JSON, not since the client asked for a call."""
+        """Whether a call is forced because the reply must be JSON, not because the client asked for a call."""
         choice = self.root.step("tool_choice")
         forced = self._native["tool_choice"]["type"] in ("any", "tool")
         return (
@@ -142,7 +142,7 @@ class Sources:
         return self.root.find(path[1:]) if path.startswith("/") else node.find(path)
 
     def _of_mark(self, node: Node) -> Origin:
-        """The origin of a cache mark: the part, its message, or what the request says of caching."""
+        """The origin of a cache mark: the part, its message, or an option of the request."""
         holders = [holder for holder in (node, self._message_of(node)) if holder is not None]
         marks = [mark for holder in holders for name in _MARKS if (mark := holder.step(name)) is not None]
         marks += [mark for name in _CACHING if (mark := self.root.step(name)) is not None]
@@ -177,7 +177,7 @@ class Sources:
             self._places[f"{path}.role"] = Origin(roles, OPENING)
 
     def _pair(self, blocks: list[tuple[str, dict[str, Any]]], parts: list[Part]) -> None:
-        """Find the part of each block: first by its key, then, for those that are left, by the order."""
+        """Find the part of each block: by its key, or else by its order."""
         by_key: defaultdict[tuple[str, str | None], deque[int]] = defaultdict(deque)
         for index, part in enumerate(parts):
             by_key[part.kind, part.key].append(index)
@@ -256,7 +256,7 @@ class Sources:
                 self._places[f"stop_sequences[{index}]"] = Origin((items[stop],))
 
     def _name_of(self, node: Node) -> str:
-        """The name of a tool or a call. Its path, if it has none."""
+        """The name of a tool or a call, or its path if it has none."""
         found = (node.find(path) for path in _FIELDS["tool"]["name"])
         return next((str(name.value) for name in found if name is not None), node.path)
 

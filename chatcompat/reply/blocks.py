@@ -1,6 +1,6 @@
 """The open blocks of a message, and how each handles its deltas.
 
-A block skips deltas that do not belong to its type. Text in a `tool_use` block is an exception: it is kept.
+A block skips deltas that do not belong to its type, with one exception: text in a `tool_use` block is kept.
 """
 
 import sys
@@ -49,7 +49,7 @@ from chatcompat.wire.message_reply import (
 Writer = ChunkWriter | CompletionWriter
 """Writes a reply, as the chunks of a stream or as one completion."""
 
-_ENTRY: Final = 100  # bytes that any block or citation takes, however short it is
+_ENTRY: Final = 100  # bytes that each block or citation counts, in addition to its content
 
 
 class StreamedReply:
@@ -63,7 +63,7 @@ class StreamedReply:
     def __init__(self, writer: Writer, context: ReplyContext, max_held_bytes: int = sys.maxsize) -> None:
         self.writer: Writer = writer
         self.context: ReplyContext = context
-        self.left: int = max_held_bytes  # what may still be kept until its block, or all of the message, is whole
+        self.left: int = max_held_bytes  # bytes that may still be held until a block or the message is complete
         self.summary: ReplySummary = ReplySummary()
         self._details = ReasoningDetailsBuilder()
         self.ids: UniqueIds = UniqueIds()
@@ -91,13 +91,13 @@ class StreamedReply:
 
     @property
     def details(self) -> ReasoningDetailsBuilder:
-        """The builder of `reasoning_details`, at the position behind the text so far."""
+        """The builder of `reasoning_details`, positioned after the text so far."""
         text = self.writer.content if self.context.json_tool is None else self.held_text
         self._details.position = text.length
         return self._details
 
     def say(self, text: str) -> None:
-        """Write text, or hold it if JSON may follow: text before JSON would make it invalid."""
+        """Write text, or hold it if JSON may follow: text in front of the JSON would make it invalid."""
         self._say(self.prefill_filter.feed(text))
 
     def _say(self, text: str) -> None:
@@ -115,7 +115,7 @@ class StreamedReply:
             self.writer.annotate(annotations)
 
     def end(self, stop: StopDelta | Message) -> None:
-        """Write what waited for the end of the message, and the end; raises `InvalidReply`."""
+        """Write what was held until the end of the message, and end the reply; raises `InvalidReply`."""
         writer, summary = self.writer, self.summary
         # Read this first: it may raise, and no error may follow the end of a reply.
         usage = to_chat_usage(summary.native_usage) if writer.needs_usage else None
@@ -140,7 +140,7 @@ class StreamedReply:
 
 
 class OpenBlock:
-    """A block without output: redacted thinking, or a call that has no place in the reply."""
+    """A block without output of its own: redacted thinking, or a call that does not fit into the reply."""
 
     __slots__ = ("_reply",)
 
@@ -166,7 +166,7 @@ class OpenBlock:
         """Add a delta of an unknown type."""
 
     def end(self) -> None:
-        """Write what waited for the end of the block."""
+        """Write what was held until the end of the block."""
 
 
 class OpenText(OpenBlock):
@@ -199,7 +199,7 @@ class OpenText(OpenBlock):
 
 
 class OpenThinking(OpenBlock):
-    """A block of thinking. Its text is written as it comes, and its signed copy with the end of the message."""
+    """A block of thinking. Its text is written as it arrives, and its signed copy at the end of the message."""
 
     __slots__ = ("_signature", "kept")
 
@@ -223,7 +223,7 @@ class OpenThinking(OpenBlock):
 
 
 class OpenCall(OpenBlock):
-    """A function call, or the JSON that the client asked for. Each piece of input is written as it comes."""
+    """A function call, or the JSON that the client asked for. Each piece of input is written as it arrives."""
 
     __slots__ = ("_fallback", "sent", "write")
 
@@ -267,7 +267,7 @@ class OpenWrapped(OpenCall):
 
 
 class OpenOpaque(OpenBlock):
-    """A block of an unknown type. It has no output, but its JSON goes to the client, who sends it back."""
+    """A block of an unknown type. Its JSON goes to the client, which sends it back with the history."""
 
     __slots__ = ("_entry", "_growing")
 
@@ -292,7 +292,7 @@ class OpenOpaque(OpenBlock):
 
     def add_unknown(self, delta: Raw) -> None:
         self._reply.hold(_ENTRY + memoryview(delta).nbytes)
-        with suppress(*DECODE_ERRORS):  # it is valid JSON, but perhaps no object
+        with suppress(*DECODE_ERRORS):  # it is valid JSON, but perhaps not an object
             self._growing.add_unknown(decode_fields(delta))
 
     def _add(self, name: str, piece: str) -> None:
@@ -300,7 +300,7 @@ class OpenOpaque(OpenBlock):
         self._growing.add_text(name, piece)
 
     def end(self) -> None:
-        with suppress(*DECODE_ERRORS):  # it was cut off: the service does not take it back
+        with suppress(*DECODE_ERRORS):  # a block that was cut off is not sent back
             self._entry.data = bytes(self._growing.built()).decode()
 
 
@@ -326,9 +326,9 @@ def open_block(reply: StreamedReply, block: Block | OpaqueBlock) -> OpenBlock:
 
 def _open_json(reply: StreamedReply, block: ToolUseBlock) -> OpenBlock:
     if reply.json_seen:
-        return OpenBlock(reply)  # a second document after the first is not valid JSON
+        return OpenBlock(reply)  # two documents are not valid JSON
     reply.json_seen = True
-    reply.writer.say("")  # the content is now a string and not null, even if the JSON is cut off before its first byte
+    reply.writer.say("")  # makes the content a string, not null, even if the JSON is cut off before its first byte
     if reply.context.json_wrapped:
         return OpenWrapped(reply, reply.writer.say, block.input, to_unwrapped)
     return OpenCall(reply, reply.writer.say, block.input)
@@ -340,7 +340,7 @@ def _open_call(reply: StreamedReply, block: ToolUseBlock) -> OpenBlock:
     reply.calls += 1
     reply.details.add_call(block)
     if context.legacy_functions and index:
-        return OpenBlock(reply)  # `function_call` has room for one
+        return OpenBlock(reply)  # `function_call` can hold only one
     native_id = reply.ids.unique(block.id)
     reply.native_ids.append(native_id)
     call_id, name = to_chat_id(native_id), context.tool_names.get(block.name, block.name)

@@ -1,4 +1,4 @@
-"""Write chunks. The parts that all chunks of a stream share are encoded once."""
+"""Write chunks. What all chunks of a stream share is encoded once."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -20,7 +20,7 @@ PING: Final = encode_comment(b"ping")
 
 _MAX_NAMES: Final = 2_000  # characters of a completion's id and model, which every chunk repeats
 
-# The SSE standard does not end a line at these, but some clients do. In JSON an escape means the same.
+# The SSE standard does not end a line at these, but some clients do. A JSON escape means the same.
 _LINE_SEPARATORS: Final = (
     ("\u0085".encode(), b"\\u0085"),
     ("\u2028".encode(), b"\\u2028"),
@@ -28,7 +28,7 @@ _LINE_SEPARATORS: Final = (
 )
 
 Around = tuple[bytes, bytes]
-"""What stands in a chunk before and after the characters of a JSON string."""
+"""The parts of a chunk before and after the characters of a JSON string."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -41,7 +41,7 @@ def escape_separators(chunks: bytes) -> bytes:
 
 
 def has_separators(text: str) -> bool:
-    """Return whether there is a line separator to escape. This is faster on text than on bytes."""
+    """Return whether a text has a line separator to escape. This is faster than a search in bytes."""
     return not text.isascii() and ("\u2028" in text or "\u2029" in text or "\x85" in text)
 
 
@@ -131,7 +131,7 @@ class ChunkWriter:
             self._write(b'{"citations":%b}' % _encode(spans))
 
     def refuse(self, refusal: str) -> None:
-        """Add why the model refused."""
+        """Add the explanation of a refusal."""
         self._write(b'{"refusal":%b}' % _encode(refusal))
 
     def call(self, index: int, call_id: str, name: str) -> Callable[[str], None]:
@@ -184,7 +184,7 @@ class ChunkWriter:
 
 
 class CallWriter:
-    """A function that writes the arguments of one call, each piece in a chunk, and keeps them."""
+    """A function that writes the arguments of one call, one chunk for each piece, and keeps them."""
 
     __slots__ = ("_call", "_calls", "_out", "around")
 
@@ -202,6 +202,6 @@ class CallWriter:
         self._out += (before, encoded, after)
 
     def select(self) -> CallCollector:
-        """Return what keeps the pieces, ready for those of this call."""
+        """Make this the current call of the collector, and return the collector."""
         self._calls.turn_to(self._call)
         return self._calls

@@ -1,4 +1,4 @@
-"""Translate a message, whole or streamed, into one chat completion."""
+"""Translate a message into one chat completion, whether it is streamed or not."""
 
 from chatcompat.reply.blocks import StreamedReply
 from chatcompat.reply.completion import CompletionWriter

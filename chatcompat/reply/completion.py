@@ -1,4 +1,4 @@
-"""Write whole completions, and translate the values that completions and chunks share."""
+"""Write completions, and translate the values that completions and chunks share."""
 
 import re
 from collections.abc import Callable
@@ -37,7 +37,7 @@ FINISH_REASONS: Final = {
     "pause_turn": "length",  # the turn is incomplete
     "refusal": "content_filter",
 }
-UNKNOWN_FINISH_REASON: Final = "stop"  # for a new reason, or none
+UNKNOWN_FINISH_REASON: Final = "stop"  # for an unknown stop reason, or none
 
 _encode = msgspec.json.Encoder().encode
 
@@ -94,7 +94,7 @@ class CompletionWriter:
         self._context = context
         self._message = ReplyMessage(content=None, refusal=None)
         self._thinking: list[str] = []
-        self._calls: list[tuple[ReplyToolCall | ReplyCustomCall, list[str]]] = []  # each with the pieces of its input
+        self._calls: list[tuple[ReplyToolCall | ReplyCustomCall, list[str]]] = []  # with the pieces of the input
 
     def begin(self, summary: ReplySummary) -> None:
         """Begin the reply."""
@@ -129,7 +129,7 @@ class CompletionWriter:
             message.citations += spans
 
     def refuse(self, refusal: str) -> None:
-        """Add why the model refused."""
+        """Add the explanation of a refusal."""
         self._message.refusal = refusal
 
     def call(self, _: int, call_id: str, name: str) -> Callable[[str], None]:
@@ -146,7 +146,7 @@ class CompletionWriter:
 
     @property
     def said_calls(self) -> Callable[[], list[Call]]:
-        """Return a function that returns the calls so far. It does not refer to the writer, which would be a cycle."""
+        """Return a function that returns the calls so far. To avoid a cycle, it does not refer to the writer."""
         return partial(_to_calls, self._calls)
 
     def finish(self, stop: Stop, usage: dict[str, Any] | None) -> None:
@@ -180,15 +180,15 @@ def _to_calls(calls: list[tuple[ReplyToolCall | ReplyCustomCall, list[str]]]) ->
 
 
 def to_completion_id(message_id: str) -> str:
-    """Replace the prefix `msg_` with `chatcmpl_`. The rest stays, so that the logs of both sides can be joined.
+    """Replace the prefix `msg_` with `chatcmpl_`. The rest stays, so that the logs of both sides can be matched.
 
-    llama.cpp's server already sends ids of completions.
+    llama.cpp's server already sends the ids of completions.
     """
     return message_id if message_id.startswith("chatcmpl") else "chatcmpl_" + message_id.removeprefix("msg_")
 
 
 def to_finish_reason(stop_reason: str | None, *, has_calls: bool, legacy: bool = False) -> str:
-    """Return the finish reason. `tool_calls` always comes with calls, and only then do clients run them."""
+    """Return the finish reason. `tool_calls` is used only with calls, since it makes clients run them."""
     reason = FINISH_REASONS.get(stop_reason or "", UNKNOWN_FINISH_REASON)
     if reason in ("stop", "tool_calls"):
         calls = "function_call" if legacy else "tool_calls"
@@ -197,12 +197,12 @@ def to_finish_reason(stop_reason: str | None, *, has_calls: bool, legacy: bool =
 
 
 def to_refusal(stop: Stop) -> str | None:
-    """Return the service's explanation of a refusal, else its category, if it gave any."""
+    """Return the explanation of a refusal, or else its category. None if there is neither."""
     if stop.stop_reason == "refusal" and stop.stop_details:
         for name in ("explanation", "category"):
-            told = msgspec.json.decode(stop.stop_details.get(name, b"null"))
-            if told and isinstance(told, str):
-                return told
+            value = msgspec.json.decode(stop.stop_details.get(name, b"null"))
+            if value and isinstance(value, str):
+                return value
     return None
 
 
@@ -214,7 +214,7 @@ _free_text = msgspec.json.Decoder(_FreeText).decode
 
 
 def to_free_text(raw: str) -> str:
-    """Return the text in a custom tool's input. Input of another form, or cut off, is returned unchanged."""
+    """Return the text in a custom tool's input. Input in another form, or cut off, is returned unchanged."""
     try:
         return _free_text(raw).input
     except DECODE_ERRORS:
@@ -230,7 +230,7 @@ _WRAPPING: Final = re.compile(r'[ \t\n\r]*+\{[ \t\n\r]*+"value"[ \t\n\r]*+:[ \t\
 
 
 def to_unwrapped(raw: str) -> str:
-    """Return the JSON in a wrapped tool's input, byte for byte. If it was cut off, return the part that arrived."""
+    """Return the JSON in the wrapper, byte for byte. If it was cut off, return the part that arrived."""
     try:
         return bytes(_wrapped(raw).value).decode()
     except DECODE_ERRORS:
@@ -251,7 +251,7 @@ _OF_URLS: Final = (b'"web_search_result_location"', b'"search_result_location"')
 
 
 def by_form(found: list[Annotation | CitedSpan]) -> tuple[list[Annotation], list[CitedSpan]]:
-    """Split citations into those that chat has a form for, and all others."""
+    """Split citations into those with a form in the chat API, and the others."""
     annotations: list[Annotation] = []
     spans: list[CitedSpan] = []
     for item in found:
@@ -263,12 +263,12 @@ def by_form(found: list[Annotation | CitedSpan]) -> tuple[list[Annotation], list
 
 
 def to_annotation(citation: Citation, start: int, end: int) -> Annotation | CitedSpan:
-    """Return a citation of the characters `start` to `end`: of a URL as chat has it, any other in the native form."""
+    """Return a citation of the characters `start` to `end`: in the chat form for a URL, else in the native form."""
     if bytes(citation.get("type", b"")) not in _OF_URLS:
         return CitedSpan(start, end, citation)
     try:
         cited = _cited(_encode(citation))
-    except DECODE_ERRORS:  # a newer form
+    except DECODE_ERRORS:  # an unknown form
         return CitedSpan(start, end, citation)
     url = (cited.url if cited.type == _WEB_SEARCH else cited.source) or ""
     if url.lower().startswith(("http://", "https://")) or (url and cited.type == _WEB_SEARCH):

@@ -1,10 +1,10 @@
-"""What a reply needs from the request that it answers."""
+"""What the translation of a reply needs from the request."""
 
 from msgspec import Struct
 
 
 class ReplyContext(Struct, frozen=True, kw_only=True):
-    """The part of a request that its reply needs.
+    """What the translation of a reply needs from the request.
 
     Attributes:
         created: Time of the reply in seconds since the epoch, the same in every chunk.

@@ -23,10 +23,10 @@ ERROR_TYPES: Final[dict[str, tuple[int, str, str | None]]] = {
 }
 UNKNOWN_ERROR_STATUS: Final = 500
 
-# Error type and code if only the status is known, as in a reply of a proxy.
+# Error type and code if only the status is known, as in the reply of a proxy.
 _TYPES_OF_STATUSES: Final = {status: (error_type, code) for status, error_type, code in ERROR_TYPES.values()}
 
-# How services and gateways say that a prompt does not fit. Some wordings have no word for the context.
+# How services and gateways say that a prompt is too long. Some messages do not mention the context.
 _TOO_LONG: Final = (
     *("prompt is too long", "prompt too long", "input is too long", "conversation is too long"),
     *("reduce the length of the messages", "reduce the length of the prompt", "reduce your prompt"),
@@ -47,7 +47,7 @@ def status_of(error: NativeError) -> int:
 
 
 def to_chat_error(error: NativeError, status: int) -> ErrorReply:
-    """Translate a native error into an HTTP error reply. Its message is kept word for word."""
+    """Translate a native error into an HTTP error reply. The message is kept unchanged."""
     if error.type in ERROR_TYPES:
         error_type, code = ERROR_TYPES[error.type][1:]
     else:
@@ -59,7 +59,7 @@ def to_chat_error(error: NativeError, status: int) -> ErrorReply:
 
 
 def to_stream_error(error: NativeError) -> ErrorReply:
-    """Translate a native `error` event into the last frame of a stream. `code` keeps its native type or own code."""
+    """Translate a native `error` event into the last frame of a stream. `code` is its native type or own code."""
     status = status_of(error)
     _, error_type, named = ERROR_TYPES.get(error.type, (status, "server_error", None))
     code = _known_code(error) or (None if named else _own_code(error)) or error.type or None
@@ -67,7 +67,7 @@ def to_stream_error(error: NativeError) -> ErrorReply:
 
 
 def _known_code(error: NativeError) -> str | None:
-    """The code that chat clients act on, where the native error has another name for it."""
+    """The code that chat clients act on, if the native error has another name for it."""
     if _is_too_long(error):
         return "context_length_exceeded"
     if error.type == "not_found_error" and _ABOUT_MODEL.search(error.message):
@@ -79,7 +79,7 @@ def _is_too_long(error: NativeError) -> bool:
     if error.type in _TOO_LONG_TYPES or error.code in _TOO_LONG_TYPES:
         return True
     if error.type in ERROR_TYPES and error.type not in _ABOUT_PROMPT:
-        return False  # a rate limit, for instance, speaks of tokens too
+        return False  # a rate limit, for instance, mentions tokens too
     message = error.message.lower()
     return any(words in message for words in _TOO_LONG) or (
         any(words in message for words in _CONTEXT) and any(words in message for words in _EXCEEDS)
@@ -87,7 +87,7 @@ def _is_too_long(error: NativeError) -> bool:
 
 
 def _own_code(error: NativeError) -> str | None:
-    """The code of the service itself, if it looks like one."""
+    """The service's own code, if it looks like one."""
     return error.code if _ERROR_CODE.fullmatch(error.code) else None
 
 

@@ -1,11 +1,11 @@
-"""Fast paths for the deltas of a stream: their JSON text is copied without decoding it, and others are decoded alone.
+"""Fast paths for the deltas of a stream: most JSON text is copied without decoding it.
 
-Readers can skip this file. `FastChunkStream` returns the same bytes as `ChunkStream`. Nearly all pieces of nearly all
-streams take a fast path.
+Readers can skip this file: `FastChunkStream` returns the same bytes as `ChunkStream`. Nearly all pieces of most streams
+take a fast path.
 """
 
 import re
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
@@ -13,8 +13,9 @@ from chatcompat.errors import DECODE_ERRORS, ErrorReply, InvalidReply
 from chatcompat.reply.blocks import OpenBlock, OpenCall, OpenText, OpenThinking, StreamedReply
 from chatcompat.reply.chunk_writer import Around, CallWriter, ChunkWriter, has_separators
 from chatcompat.reply.context import ReplyContext
+from chatcompat.reply.held_text import HeldText
 from chatcompat.reply.stream import MAX_HELD_BYTES, ChunkStream
-from chatcompat.reply.text_digest import BATCH
+from chatcompat.reply.text_digest import BATCH, CallCollector, TextDigest
 from chatcompat.wire.message_reply import ContentBlockDelta, Ping
 from chatcompat.wire.sse import MAX_EVENT_BYTES
 
@@ -30,54 +31,41 @@ _match_head: Final = re.compile(
     _START.replace(b"{", rb"\{") + rb'(0|[1-9][0-9]{0,5}),"delta":\{"type":"(%b|%b|%b)":"' % (_TEXT, _INPUT, _THINKING)
 ).match
 _NEXT_DELTA: Final = b"\n\n" + _START
-_ONE_FRAME: Final = 2 * len(_START)  # a piece of fewer bytes has only one frame with a delta
-# The most common form of a text: no escapes but those that our encoder writes too. Such a text is copied as it is once
-# it is known to be UTF-8. The quantifiers are possessive, so the matcher keeps no state for backtracking: that would
-# take 60 bytes for each byte of a text of escapes.
+_ONE_FRAME: Final = 2 * len(_START)  # a shorter piece cannot have two frames with deltas
+# The most common form of a text: no escapes except those that msgspec writes too. Such a text is copied once it is
+# known to be UTF-8. The quantifiers are possessive, so the matcher keeps no state for backtracking, which would take 60
+# bytes for each byte of a text of escapes.
 _PLAIN: Final = rb'[^"\\\x00-\x1f]*+'
 _ESCAPE: Final = rb'\\["\\bfnrt]'
 _END: Final = b'"}}\n\n'
-# The rest of the frame. Some servers pad its end.
+# The rest of the frame. Some servers pad the end.
 _match_rest: Final = re.compile(rb"(%b(?:%b%b)*+)" % (_PLAIN, _ESCAPE, _PLAIN) + rb'"\} *+\}\n\n').fullmatch
 _replace_padded_ends: Final = re.compile(rb'"\} ++\}\n\n').sub
 _match_texts: Final = re.compile(rb"%b(?:(?:%b|\n)%b)*+" % (_PLAIN, _ESCAPE, _PLAIN)).fullmatch  # one a line
 
 _decode_delta = msgspec.json.Decoder(ContentBlockDelta | Ping).decode  # a union requires the type
 
-
-_NO_HEAD: Final = (b"none", 0)  # no piece starts with it in so many bytes
+_NO_HEAD: Final = (b"none", 0)  # no piece matches it: its first 0 bytes are not `none`
 
 _LONG: Final = 64 * 1024
-"""Above so many bytes decoding a piece costs less than matching it: a pattern looks at each escape by itself."""
+"""Above this many bytes, decoding a piece is faster than matching it, since a pattern stops at each escape."""
 
 
-class _Keeper(Protocol):
-    """Keeps what is written: its digest, or a copy."""
+_Sink = TextDigest | CallCollector | HeldText
+"""Collects the text that is written. `unread` must be read before it is longer than `room`."""
 
-    @property
-    def unread(self) -> bytearray:
-        """Encoded text that is written. Whoever appends to it calls `read` before it is longer than `room`."""
-
-    @property
-    def room(self) -> int:
-        """How many bytes `unread` has room for."""
-
-    def read(self) -> None:
-        """Read the unread text."""
-
-
-_Splice = tuple[Around, _Keeper]
-"""What stands around the text of a delta in its chunk, and who keeps the text."""
+_Splice = tuple[Around, _Sink]
+"""The parts of a chunk around the text of a delta, and the sink that collects the text."""
 
 
 class FastChunkStream(ChunkStream):
     """A `ChunkStream` that takes a fast path if the piece allows it.
 
-    It remembers the start of the last delta's frame (`_head`) and what stands around its text in the chunk. The text of
-    a delta that starts alike is copied. Any other piece ends that, since it may end the block.
+    It keeps the start of the last delta's frame (`_head`), and the parts of the chunk around its text. If the next
+    piece has the same start, its text is copied. Any other piece ends that, since it may end the block.
     """
 
-    __slots__ = ("_after", "_before", "_block", "_head", "_keeper", "_max_piece", "_room", "_size", "_unread")
+    __slots__ = ("_after", "_before", "_block", "_head", "_max_piece", "_room", "_sink", "_size", "_unread")
 
     def __init__(
         self, context: ReplyContext, *, max_event_bytes: int = MAX_EVENT_BYTES, max_held_bytes: int = MAX_HELD_BYTES
@@ -85,7 +73,7 @@ class FastChunkStream(ChunkStream):
         super().__init__(context, max_event_bytes=max_event_bytes, max_held_bytes=max_held_bytes)
         self._max_piece = min(max_event_bytes, _LONG)
         self._block: OpenBlock | None = None
-        self._keeper: _Keeper
+        self._sink: _Sink
         self._head, self._size = _NO_HEAD
 
     def feed(self, piece: bytes) -> bytes:
@@ -122,33 +110,33 @@ class FastChunkStream(ChunkStream):
             return False
         self._block = block
         self._head, self._size = head[0], head.end()
-        (self._before, self._after), self._keeper = splice
-        self._unread = self._keeper.unread
+        (self._before, self._after), self._sink = splice
+        self._unread = self._sink.unread
         self._room = 0  # the first text makes room
         return True
 
     def _forget_block(self) -> None:
         if self._block is not None:
-            self._keeper.read()
+            self._sink.read()
             self._block = None
             self._head, self._size = _NO_HEAD
 
     def _make_room(self, text: bytes) -> bool:
-        """Let the keeper read what is unread. If there is no room for `text`, the end of it, take it back."""
-        unread, keeper = self._unread, self._keeper
+        """Let the sink read what is unread. If there is no room for `text`, which is its end, remove it again."""
+        unread, sink = self._unread, self._sink
         del unread[-len(text) :]
-        keeper.read()
-        if len(text) > keeper.room:
+        sink.read()
+        if len(text) > sink.room:
             return False
         unread += text
-        self._room = min(keeper.room, BATCH)
+        self._room = min(sink.room, BATCH)
         self._writer.has_content = True
         if isinstance(self._block, OpenCall):
             self._block.sent = True
         return True
 
     def _feed_several(self, piece: bytes) -> bytes | None:
-        """Return the chunks of a piece of several frames, most of which are deltas, or None for any other."""
+        """Return the chunks of a piece with several frames, if most are deltas. None for any other piece."""
         if piece[: self._size] == self._head and (texts := self._split(piece)):
             text = b"".join(texts)
             self._unread += text
@@ -160,16 +148,16 @@ class FastChunkStream(ChunkStream):
         return b"".join([*[self.feed(frame + b"\n\n") for frame in frames], self.feed(rest)])
 
     def _split(self, piece: bytes) -> list[bytes]:
-        """Return the texts of several deltas of the same block, or none if there is anything else."""
+        """Return the texts of several deltas of the same block. Empty if the piece has anything else."""
         if not piece.endswith(_END):
             piece = _replace_padded_ends(_END, piece)
         texts = piece[self._size : -len(_END)].split(_END + self._head)
-        lines = b"\n".join(texts)  # no text that is copied has a line feed, and halves of a character stay apart
+        lines = b"\n".join(texts)  # a copied text has no line feed, and the halves of a character stay apart
         is_whole = piece.endswith(_END) and lines.count(b"\n") == len(texts) - 1
         return texts if is_whole and all(texts) and _match_texts(lines) is not None and _is_copied(lines) else []
 
     def _feed_delta(self, piece: bytes) -> bytes | None:
-        """Return the chunks of a piece that is a single delta, or None for any other."""
+        """Return the chunks of a piece that is a single delta. None for any other piece."""
         payload = piece[_DELTA_START:-2]
         if piece[-2:] != b"\n\n" or b"\n" in payload or b"\r" in payload:  # several lines
             return None
@@ -182,7 +170,7 @@ class FastChunkStream(ChunkStream):
         if type(event) is not ContentBlockDelta:
             return None
         if self._block is not None:  # a delta of the same block that is not copied
-            self._keeper.read()
+            self._sink.read()
             self._room = 0
         try:
             self._reader.on_delta(event)
@@ -192,7 +180,7 @@ class FastChunkStream(ChunkStream):
 
 
 def _is_copied(text: bytes) -> bool:
-    """Return whether a text is UTF-8 and has no line separators, which are escaped."""
+    """Return whether a text can be copied: it is UTF-8 and has no line separators, which must be escaped."""
     try:
         return not has_separators(text.decode())
     except UnicodeDecodeError:
@@ -200,7 +188,7 @@ def _is_copied(text: bytes) -> bool:
 
 
 def _to_splice(block: OpenBlock, kind: bytes, reply: StreamedReply, writer: ChunkWriter) -> _Splice | None:
-    """Return where the text of a block's deltas is copied to. None if it is not for this block, changes, or is held."""
+    """Return where to copy the text of a block's deltas. None if it does not belong there, changes, or is held."""
     context = reply.context
     if type(block) is OpenText and kind == _TEXT:
         if context.json_tool is None and not reply.prefill_filter.waits:

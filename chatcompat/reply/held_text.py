@@ -1,4 +1,4 @@
-"""A text that is held until its block is complete, with a bound."""
+"""A text that is held until its block is complete, up to a limit."""
 
 from typing import Protocol
 
@@ -6,7 +6,7 @@ from chatcompat.reply.text_digest import to_text
 
 
 class _Holder(Protocol):
-    """Counts what is held, and raises `InvalidReply` above the bound."""
+    """Counts what is held, and raises `InvalidReply` above the limit."""
 
     left: int
 
@@ -15,7 +15,7 @@ class _Holder(Protocol):
 
 
 class HeldText:
-    """A text that is held. Pieces of it may arrive as in a `TextDigest`."""
+    """A text that is held. Pieces may be appended to `unread`, as with a `TextDigest`."""
 
     __slots__ = ("_holder", "_pieces", "unread")
 

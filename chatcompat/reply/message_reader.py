@@ -1,4 +1,4 @@
-"""Read the events of a message, and pass their content to a writer."""
+"""Read the events of a message, and pass the content to a writer."""
 
 import sys
 from collections.abc import Callable, Iterable
@@ -42,7 +42,7 @@ class MessageReader:
 
     def __init__(self, writer: Writer, context: ReplyContext, max_held_bytes: int = sys.maxsize) -> None:
         self.reply: StreamedReply = StreamedReply(writer, context, max_held_bytes)
-        self.ended: bool = False  # the message was whole
+        self.ended: bool = False  # whether the message is complete
         self.open: dict[int, OpenBlock] = {}
         self._writer = writer
         self._stop = StopDelta()

@@ -1,8 +1,8 @@
 """Resume a turn that the service paused (`stop_reason: pause_turn`), and join its parts into one message.
 
-A native client resumes a paused turn: it sends the turn so far back as an assistant message. Chat completions have no
+A native client resumes a paused turn by sending the turn so far as an assistant message. Chat completions have no
 pauses, so this is done for the client, before the reply is translated. The translation gets one message, or one stream.
-Blocks are sent back byte for byte, whatever their type, so they stay raw here.
+Blocks of any type are sent back byte for byte, so they stay raw here.
 
 https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons#pause-turn
 """
@@ -33,7 +33,7 @@ class _Text(Struct):
 
 
 class _Head(Struct):
-    """The fields of a message that matter here."""
+    """The fields of a message that are read here."""
 
     content: list[Raw]
     id: Raw = NULL
@@ -67,7 +67,7 @@ class _Delta(Struct):
 
 
 class _Event(Struct):
-    """The fields of an event, of any type, that matter here."""
+    """The fields of an event of any type that are read here."""
 
     type: str
     index: int | None = None
@@ -84,9 +84,9 @@ _event = msgspec.json.Decoder(_Event).decode
 
 
 def continued_body(body: bytes, turn: "PausedTurn") -> bytes:
-    """Return the messages request with the turn so far at its end, without empty texts: the service refuses them.
+    """Return the messages request with the turn so far at its end, without empty texts, which the service refuses.
 
-    The turn goes on in its container, with the skills that the request has loaded into it.
+    The turn continues in its container, with the skills that the request loaded into it.
     """
     request = decode_fields(body)
     content = [block for block in turn.content if _text_of(block).text != _EMPTY]
@@ -99,9 +99,9 @@ def _continued_container(request: Fields, container: Raw) -> Fields:
         container_id = Raw(_encode(_container(container).id))
     except DECODE_ERRORS:  # there is none
         return {}
-    asked = request.get("container", NULL)
-    if bytes(memoryview(asked)[:1]) == b"{":
-        return {"container": Raw(_encode(decode_fields(asked) | {"id": container_id}))}
+    requested = request.get("container", NULL)
+    if bytes(memoryview(requested)[:1]) == b"{":
+        return {"container": Raw(_encode(decode_fields(requested) | {"id": container_id}))}
     return {"container": container_id}
 
 
@@ -120,7 +120,7 @@ def _read_head(body: bytes) -> _Head:
 
 
 class PausedTurn:
-    """The turn so far: its content as the service wrote it, its container, and the usage of its paused parts."""
+    """The turn so far: its unchanged content, its container, and the usage of its paused parts."""
 
     def __init__(self, *, max_bytes: int) -> None:
         self.content: list[Raw] = []
@@ -128,7 +128,7 @@ class PausedTurn:
         self.usage: Usage = {}
         self.streams = False  # whether its first part was a stream
         self._message_id = NULL
-        self._left = max_bytes  # bytes of its streams that may still be kept
+        self._left = max_bytes  # bytes of streams that may still be kept
 
     def take_message(self, body: bytes, *, first: bool, last: bool) -> bytes | None:
         """Add a whole part. Returns the message so far, or None if the turn is paused and will be resumed.
@@ -157,12 +157,12 @@ class PausedTurn:
         return _encode(decode_fields(body) | joined)
 
     def use_container(self, container: Raw) -> None:
-        """Take over the container of a part, if it has one."""
+        """Use the container of a part, if it has one."""
         if container != NULL:
             self.container = container
 
     def may_keep(self, size: int) -> bool:
-        """Return whether another `size` bytes may be kept. If not, the turn is not resumed."""
+        """Count `size` bytes. Returns whether they may be kept. If not, the turn is not resumed."""
         self._left -= size
         return self._left >= 0
 
@@ -206,11 +206,11 @@ class StreamPart:
 
     def __init__(self, turn: PausedTurn, *, first: bool, last: bool, max_event_bytes: int) -> None:
         self.paused: bool = False
-        self.too_large: bool = False  # an event was too large: nothing after it is read
+        self.too_large: bool = False  # an event was too large, and nothing after it is read
         self._turn = turn
         self._first = first
         self._decoder = EventDecoder(max_bytes=max_event_bytes)
-        self._is_idle = True  # no event has begun and is not complete
+        self._is_idle = True  # whether no event is incomplete
         self._offset = len(turn.content)  # block indexes of each part start at 0
         self._blocks: list[_Growing | Raw] = []  # raw once complete
         self._open: dict[int, _Growing] = {}
@@ -227,7 +227,8 @@ class StreamPart:
         taken = [*map(self._take, payloads)]
         if was_idle and self._is_idle and not self.too_large and taken == payloads:
             return piece  # whole events, all unchanged
-        return b"".join([_frame(payload) for payload in taken if payload is not None])
+        lines = [payload.replace(b"\n", b"\ndata: ") for payload in taken if payload is not None]
+        return b"".join(map(encode_data, lines))
 
     def _take(self, payload: bytes) -> bytes | None:
         """Return the event to pass on, or None to leave it out."""
@@ -239,9 +240,9 @@ class StreamPart:
         except DECODE_ERRORS:
             self._give_up()
             return payload
-        for told in (event.message, event.delta):
-            if told is not None:
-                self._turn.use_container(told.container)
+        for source in (event.message, event.delta):
+            if source is not None:
+                self._turn.use_container(source.container)
         changed: dict[str, object] = {}
         if event.type == "message_start":
             merge_usage(self._usage, event.message.usage if event.message is not None else None)
@@ -261,7 +262,7 @@ class StreamPart:
         return _encode(decode_fields(payload) | changed) if changed else payload
 
     def _end_of_turn(self, payload: bytes) -> dict[str, object]:
-        """The fields of a later part's `message_delta` that are those of the whole turn."""
+        """The fields of a later part's `message_delta` that describe the whole turn."""
         changed: dict[str, object] = {"usage": add_counts(self._turn.usage, self._usage)}
         delta = decode_fields(payload).get("delta", NULL)
         if NULL not in (self._turn.container, delta):
@@ -280,7 +281,7 @@ class StreamPart:
         return True
 
     def _keep(self, event: _Event, size: int) -> bool:
-        """Keep the content of an event. Returns False if that is not possible."""
+        """Keep the content of an event. Returns False if it cannot be kept."""
         if event.type not in ("content_block_start", "content_block_delta", "content_block_stop"):
             return True
         if event.index is None or not self._turn.may_keep(size):
@@ -311,7 +312,3 @@ class StreamPart:
         self._can_go_on = False
         self._blocks.clear()
         self._open.clear()
-
-
-def _frame(payload: bytes) -> bytes:
-    return encode_data(payload.replace(b"\n", b"\ndata: "))

@@ -2,13 +2,13 @@
 
 
 class PrefillFilter:
-    """Removes the prefill from the start of a streamed text. A text that starts otherwise stays whole."""
+    """Removes the prefill from the start of a streamed text. A text with another start is unchanged."""
 
     __slots__ = ("_matched", "_prefill")
 
     def __init__(self, prefill: str) -> None:
         self._prefill = prefill
-        self._matched = 0  # characters of the prefill that arrived: these are held
+        self._matched = 0  # how many characters of the prefill have arrived. These are held
 
     def feed(self, text: str) -> str:
         """Return the next text without the prefill. Text that may belong to the prefill is held."""

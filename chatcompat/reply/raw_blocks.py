@@ -1,4 +1,4 @@
-"""Blocks of a stream, put together as the service wrote them."""
+"""Blocks of a stream, assembled from their deltas and otherwise unchanged."""
 
 from collections.abc import Callable
 from typing import Final
@@ -50,7 +50,7 @@ class GrowingBlock:
     def add_unknown(self, delta: Fields) -> None:
         """Add a delta of an unknown type. Raises `DECODE_ERRORS`.
 
-        As in most deltas that are known, text is added to the field of its name, and any other value replaces it.
+        As in most known deltas, a string is added to the field of the same name, and any other value replaces it.
         """
         for name, value in delta.items():
             if name == "type" or value == NULL:

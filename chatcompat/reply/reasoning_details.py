@@ -1,4 +1,4 @@
-"""Collect the blocks of a reply that chat completions cannot express, each with its place among text and calls."""
+"""Collect the blocks of a reply that chat completions cannot express, with their positions among text and calls."""
 
 from typing import Final
 
@@ -11,24 +11,24 @@ from chatcompat.wire.messages import RedactedThinkingBlockParam
 from chatcompat.wire.reasoning import NATIVE_FORMAT, Step, holds_thinking, to_entry_id
 
 _NULL: Final = Raw(b"null")
-_DIRECT: Final = b'{"type":"direct"}'  # the caller of a call of the model's own, which is also the default
+_DIRECT: Final = b'{"type":"direct"}'  # the model itself made the call, which is also the default
 _WHITE_SPACE: Final = b" \t\r\n"
 
 _encode = msgspec.json.Encoder().encode
 
 
 class _Item(Struct):
-    """An entry, and the steps between the one before it and itself."""
+    """An entry, and the steps between the previous entry and this one."""
 
     entry: ReasoningDetail
     steps: list[Step]
-    of_other: bool = False  # fields of a text or a call beside it, which go nowhere without its place
+    of_other: bool = False  # whether it has fields of a text or a call, which need its position
 
 
 class ReasoningDetailsBuilder:
     """Collects the `reasoning_details` of one reply, block by block.
 
-    Signed thinking has an entry, and so have the citations of a text and each block of an unknown type. Text and calls
+    Signed thinking has an entry, and so do the citations of a text and each block of an unknown type. Text and calls
     are only steps in the ids of these entries, since clients keep them elsewhere. Many replies have no entries.
     """
 
@@ -48,7 +48,7 @@ class ReasoningDetailsBuilder:
             self._steps.append(("t", self.position))
 
     def add_call(self, block: ToolUseBlock) -> None:
-        """Add a call, and the fields of it that `tool_calls` has no place for."""
+        """Add a call, and those of its fields that do not fit into `tool_calls`."""
         self.end_text()
         if fields := _extra_fields(block):
             self._add(ReasoningDetail("reasoning.encrypted", data=fields), of_other=True)
@@ -76,7 +76,7 @@ class ReasoningDetailsBuilder:
             self._add(ReasoningDetail("reasoning.encrypted", data=encrypted))
 
     def add_opaque(self) -> ReasoningDetail:
-        """Add a block of an unknown type. Its JSON is to be set as `data`, once it is whole; without it, it is lost."""
+        """Add a block of an unknown type. Set `data` to its JSON once it is complete, or the entry is dropped."""
         return self._add(ReasoningDetail("reasoning.encrypted"))
 
     def _add(self, entry: ReasoningDetail, *, of_other: bool = False) -> ReasoningDetail:
@@ -86,7 +86,7 @@ class ReasoningDetailsBuilder:
         return entry
 
     def build(self, model: str, *, positions: bool = True) -> list[ReasoningDetail]:
-        """Return the entries, or without `positions` only those that need none."""
+        """Return the entries. Without `positions`, return only those that need none."""
         if not self._items:
             return []
         self.end_text()

@@ -17,7 +17,7 @@ from chatcompat.wire.sse import MAX_EVENT_BYTES, EventDecoder, encode_data
 MAX_HELD_BYTES: Final = 32 * 1024 * 1024
 """How many bytes of a message may be held until it is complete.
 
-Signed thinking is held, blocks that go back unchanged, and text before JSON.
+Held are signed thinking, blocks that go back unchanged, and text in front of JSON.
 """
 
 StreamError = ErrorReply

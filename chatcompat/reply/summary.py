@@ -1,4 +1,4 @@
-"""The summary of a reply. It is collected while the reply is written, so the output need not be read again."""
+"""The summary of a reply. It is collected while the reply is written, so nothing reads the output again."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ class ReplySummary(Struct, gc=False):
         finish_reason: The finish reason. Empty until the reply is complete.
         native_usage: The usage under its native names.
         error: The error that ended or replaced the reply.
-        said: The content of a complete reply with signed thinking.
+        said: The content of a complete reply, if its signed thinking may be stored.
     """
 
     id: str = ""
@@ -31,7 +31,7 @@ class ReplySummary(Struct, gc=False):
 
     @property
     def thinking(self) -> Turn | None:
-        """The turn to store thinking for. None unless the reply is complete and has calls and signed thinking."""
+        """The turn whose thinking is stored. None unless the reply is complete and has calls and signed thinking."""
         return self.said.to_turn() if self.said is not None else None
 
     @property

@@ -1,4 +1,4 @@
-"""Collect the parts of a reply that the key of its thinking needs: a digest of its text, and its calls."""
+"""Collect what the key of stored thinking depends on: a digest of the reply's text, and its calls."""
 
 from typing import Final, Literal, NamedTuple
 
@@ -7,16 +7,16 @@ import msgspec
 from chatcompat.wire import digests
 
 BATCH: Final = 8 * 1024
-"""Bytes of text that are digested at once. Digesting each delta alone would be slower."""
+"""How many bytes of text are digested at once. Digesting each delta alone would be slower."""
 
 MAX_SAID_BYTES: Final = 1024 * 1024
 """The largest size of all calls of a turn, in bytes. The thinking of a larger turn is not stored."""
 
 CALL_BYTES: Final = 64
-"""Bytes that a call counts in addition to its name and arguments. This bounds the number of empty calls."""
+"""Bytes that a call counts in addition to its name and arguments. This limits the number of empty calls."""
 
 ENDLESS: Final = 2**63
-"""The room for text that is not kept, or that drops what is too much."""
+"""The `room` of a collector that never runs out of it: it keeps no text, or drops what is too large."""
 
 Kind = Literal["function", "custom"]
 
@@ -32,12 +32,12 @@ def to_text(unquoted: bytes | bytearray) -> str:
 
 
 def _is_blank(text: str | bytes | bytearray) -> bool:
-    """Whether a text is empty or white space. Nearly all texts are told by their first character."""
+    """Whether a text is empty or white space. The first character decides for nearly all texts."""
     return not text[:1].strip() and not text.strip()
 
 
 def digest_of(text: str) -> bytes:
-    """Return the digest of a text. A `TextDigest` of its pieces has the same. Blank text counts as none."""
+    """Return the digest of a text, the same as that of a `TextDigest` of its pieces. Blank text counts as empty."""
     return digests.blake2b(b"" if _is_blank(text) else text.encode(), digest_size=32).digest()
 
 
@@ -93,7 +93,7 @@ class TextDigest:
 
 
 class KeptText:
-    """The same for a text whose pieces are kept anyway."""
+    """Like a `TextDigest`, for a text whose pieces are kept anyway."""
 
     __slots__ = ("length", "pieces")
 
@@ -126,7 +126,7 @@ class SaidCall(NamedTuple):
 
 
 class CallCollector:
-    """The calls of a streamed reply. If they are too large, none are kept.
+    """The calls of a streamed reply. None are kept if they are too large together.
 
     A piece is a JSON string without its quotation marks. A caller that appends to `unread` does so for the `current`
     call, and must call `read` once it is longer than `BATCH`.

@@ -1,7 +1,7 @@
-"""The fast path of a whole reply with only text and calls: its text is validated and copied, but not decoded.
+"""The fast path for a reply with only text and calls: its text is validated and copied, but not decoded.
 
-The typed decoder proves that a raw value is valid JSON with no lone surrogates. A second scan proves that the body is
-UTF-8. Any other reply takes the general path.
+The typed decoder makes sure that a raw value is valid JSON without lone surrogates. A second scan makes sure that the
+body is UTF-8. Any other reply takes the general path.
 """
 
 from typing import Final
@@ -27,7 +27,7 @@ class _Text(Struct, tag_field="type", tag="text", gc=False):
 
 
 class _Direct(Struct, tag_field="type", tag="direct", gc=False):
-    """The caller of a call of the model's own, as nearly all are."""
+    """The caller of nearly all calls: the model itself."""
 
 
 class _Call(Struct, tag_field="type", tag="tool_use", gc=False):

@@ -1,4 +1,4 @@
-"""The native count of tokens -> the chat one, and errors of a service that cannot count."""
+"""Translate a native token count, and the errors of a service that cannot count."""
 
 from typing import Annotated, Final
 
@@ -13,7 +13,7 @@ from chatcompat.wire.utf8 import require_utf8
 
 OBJECT: Final = "chat.completion.input_tokens"
 
-_NOT_SERVED: Final = (404, 405)  # the second, if the service has a path such as `GET /v1/messages/{id}`
+_NOT_SERVED: Final = (404, 405)  # 405 from a service with a path such as `GET /v1/messages/{id}`
 
 
 class _TokensCount(Struct):
@@ -25,7 +25,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def to_chat_count(body: bytes) -> bytes:
-    """The chat count for a native one. Fields without a chat name are added unchanged.
+    """Translate a native count. Fields without a chat name are added unchanged.
 
     Raises `InvalidReply` if the body is not a count of tokens.
     """
@@ -40,7 +40,7 @@ def to_chat_count(body: bytes) -> bytes:
 
 
 def to_count_error(status: int, body: bytes) -> ErrorReply:
-    """The chat error for a native one. It explains the status of a service that does not count tokens."""
+    """Translate a native error. If the service does not count tokens, the error says so."""
     native = to_native_error(body)
     error = to_chat_error(native, status)
     if status not in _NOT_SERVED or error.code == "model_not_found":

@@ -2,12 +2,12 @@
 
 A turn is identified by its text, by the names and arguments of its calls, and by the user messages or results right
 before it. Ids are not part of the key: some servers number the calls of each reply from zero, and some clients renumber
-them. Blank text counts as none, since clients drop it. Arguments are compared as JSON, since clients reformat them and
+them. Blank text counts as empty, since clients drop it. Arguments are compared as JSON, since clients reformat them and
 reorder their keys.
 
-The messages that a turn answers distinguish two conversations that make the same call, and so do the earlier turns of
-its tool loop: a key contains the key before it. Messages before the loop are not part of the key. A digest of them is
-in the value (see `chatcompat.request.prefix`), so that a changed prefix is noticed and reported.
+The messages that a turn answers distinguish two conversations that make the same call. So do the earlier turns of its
+tool loop, since each key contains the previous one. Messages before the loop are not part of the key. The stored value
+has a digest of them (see `chatcompat.request.prefix`), so that a changed prefix is detected and reported.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -39,7 +39,7 @@ from chatcompat.wire.chat_request import (
 from chatcompat.wire.reasoning import holds_thinking
 
 MAX_LOOKUPS: Final = 1_024
-"""The most turns of a tool loop that are looked up. Of a longer loop none are, since a part would be refused."""
+"""How many turns of a tool loop are looked up. In a longer loop none are, since a part would be refused."""
 
 CREDENTIALS: Final = frozenset({b"authorization", b"x-api-key"})
 """Headers that identify the client."""
@@ -65,7 +65,7 @@ class Turn(Struct, frozen=True):
 
 
 class SaidTurn(Struct, eq=False, gc=False):  # noqa: PLW1641 - nothing needs its hash
-    """The content of a reply that may become a `Turn`. Most replies are not stored, and need none."""
+    """The content of a reply that may become a `Turn`. Most replies are not stored, and never do."""
 
     content: TextDigest | KeptText
     calls: Callable[[], list[Call]]
@@ -73,12 +73,12 @@ class SaidTurn(Struct, eq=False, gc=False):  # noqa: PLW1641 - nothing needs its
     ids: list[str] = []
 
     def to_turn(self) -> Turn | None:
-        """Return the turn, or None if it has no calls: then no client sends results, and nothing is missed."""
+        """Return the turn, or None if it has no calls: then no results follow that need its thinking."""
         calls = self.calls()
         return Turn(self.content.digest, calls, self.details, self.ids) if calls else None
 
     def __eq__(self, other: object) -> bool:
-        """Compare what was said, however it was collected."""
+        """Compare the content, whichever way it was collected."""
         return isinstance(other, SaidTurn) and self.to_turn() == other.to_turn()
 
 
@@ -111,7 +111,7 @@ def _input_of(part: ToolUsePart) -> str:
 
 
 def to_credential(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """Return a digest of all credential headers. Clients with the same placeholder in one may differ in another."""
+    """Return a digest of all credential headers. Clients with the same value in one may differ in the other."""
     held = sorted(header for header in headers if header[0] in CREDENTIALS)
     return digests.blake2b(_encode(held), digest_size=32).digest()
 
@@ -119,7 +119,7 @@ def to_credential(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
 def to_key(credential: bytes, answered: bytes, turn: Turn) -> bytes | None:
     """Return a key of 32 bytes that reveals nothing of the turn, or None if its calls are too large to keep.
 
-    `answered` is the digest of what the turn answers, and behind it the link to the turn before, from `to_link`.
+    `answered` is the digest of what the turn answers, followed by the link to the previous turn, from `to_link`.
     """
     if sum(CALL_BYTES + len(name) + len(arguments) for _, name, arguments in turn.calls) > MAX_SAID_BYTES:
         return None
@@ -130,7 +130,7 @@ def to_key(credential: bytes, answered: bytes, turn: Turn) -> bytes | None:
 
 
 def to_link(key: bytes, turn: Turn) -> bytes:
-    """Return what the keys of later turns in the loop contain of this one. Its arguments count as they are written."""
+    """Return the link to this turn, for the keys of later turns in the loop. Arguments are not reformatted here."""
     return digests.blake2b(_encode(turn.calls), key=key, digest_size=32).digest()
 
 
@@ -162,7 +162,7 @@ def digest_of_run(messages: Iterable[Message]) -> bytes:
 def _parted(
     message: UserMessage | ToolMessage | FunctionMessage,
 ) -> list[tuple[str, str | Sequence[object] | None]]:
-    """Return the content of a message by role: native results in a user message are as those of tool messages."""
+    """Return the content of a message by role: native results in a user message count like tool messages."""
     content: str | Sequence[object] | None = message.content
     if not isinstance(message, UserMessage):
         return [("tool", content)]
@@ -203,7 +203,7 @@ def _files(content: str | Sequence[object] | None) -> list[memoryview]:
                 files.append(memoryview(_encode(part.file.file_id)))
                 if isinstance(part.file.file_data, Raw):
                     files.append(memoryview(part.file.file_data))
-            case NativeImagePart() | DocumentPart() | SearchResultPart():  # clients move cache breakpoints
+            case NativeImagePart() | DocumentPart() | SearchResultPart():  # clients move breakpoints
                 files.append(memoryview(_encode(msgspec.structs.replace(part, cache_control=None))))
     return files
 
@@ -220,14 +220,14 @@ def last_answered(messages: Sequence[Message]) -> bytes:
 
 
 def lost_turns(messages: Sequence[Message]) -> list[tuple[AssistantMessage, bytes]]:
-    """Return the turns of the current tool loop that lack their thinking, each with the digest of what it answers.
+    """Return the turns of the current tool loop without their thinking, each with the digest of what it answers.
 
-    The loop goes back to the last user turn without results. The service expects no thinking before that.
+    The loop begins after the last user turn without results. The service expects no thinking before that.
     """
     found: list[tuple[AssistantMessage, bytes]] = []
     for message in reversed(messages):
         if isinstance(message, AssistantMessage):
-            return found  # no results behind the last turn: the most common case
+            return found  # no results after the last turn: the most common case
         if not isinstance(message.content, str) or not isinstance(message, UserMessage | SystemMessage):
             break
     else:

@@ -22,7 +22,7 @@ _READ: Final = "cache_read_input_tokens"
 _DETAILS: Final = "output_tokens_details"
 
 _encode = msgspec.json.Encoder().encode
-# Python converts no integer of more than 4,300 digits to text, so a sum must stay below that.
+# Python does not convert integers of more than 4,300 digits to text, so a sum must stay below that.
 _MAX_BITS: Final = 14_000
 _MAX_NUMBER: Final = 2**63
 
@@ -86,8 +86,8 @@ def to_chat_usage(usage: Usage) -> dict[str, Any]:
 def readable_usage(usage: Usage) -> dict[str, Any] | None:
     """Translate usage into chat names with plain values. Returns None if the token counts are invalid.
 
-    Invalid fields are left out, and so are fields with an integer of more than 64 bits: observers could not add up a
-    number of thousands of digits.
+    Invalid fields are left out. So are fields with an integer of more than 64 bits, since observers cannot add up
+    numbers of thousands of digits.
     """
     readable: dict[str, Any] = {}
     try:
@@ -111,7 +111,7 @@ def _is_moderate(value: Any) -> bool:
 
 
 def add_counts(total: Usage, more: Usage) -> Usage:
-    """Add two usages. Numbers are summed at any depth. Of other values the newer wins, unless it is null.
+    """Add two usages. Numbers are summed at any depth. A newer value of another type wins, unless it is null.
 
     Raises `InvalidReply` if numbers have no finite sum.
     """
@@ -126,7 +126,7 @@ def add_counts(total: Usage, more: Usage) -> Usage:
 
 
 def sum_usages(usages: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
-    """Sum chat usages with plain values, as `add_counts` does. Returns None if there is none, or no finite sum."""
+    """Sum chat usages with plain values, like `add_counts`. Returns None without usages or a finite sum."""
     try:
         return reduce(_sum, usages, {}) or None
     except ArithmeticError:

@@ -1,6 +1,6 @@
 """How much thinking a request asks for, and whether its reply shows the thinking.
 
-Clients ask in one of several fields. If two disagree, `reasoning_effort` wins over `reasoning`, and the loser is
+Several fields can ask for thinking. If two disagree, `reasoning_effort` wins over `reasoning`, and the other is
 reported.
 """
 
@@ -12,7 +12,7 @@ from chatcompat.dialect import Dialect
 from chatcompat.wire.chat_native import Reasoning, ThinkingKey
 from chatcompat.wire.chat_request import ChatCompletionRequest
 
-_UNNAMED_EFFORT: Final = "medium"  # for a request that only says that the model shall think
+_UNNAMED_EFFORT: Final = "medium"  # for a request that only turns thinking on
 
 
 class Asked(Struct):
@@ -24,7 +24,7 @@ class Asked(Struct):
 
 
 def to_asked(chat: ChatCompletionRequest, dialect: Dialect, ignored: list[str]) -> Asked | None:
-    """Return what the request asks for, or None if it leaves that to the model."""
+    """Return what the request asks for, or None if it leaves the decision to the model."""
     asked = None if chat.reasoning is None else _from_reasoning(chat.reasoning, ignored)
     if chat.reasoning_effort is not None:
         if asked is not None and (asked.effort, asked.budget) != (chat.reasoning_effort, None):
@@ -34,7 +34,7 @@ def to_asked(chat: ChatCompletionRequest, dialect: Dialect, ignored: list[str]) 
 
 
 def _from_key(key: ThinkingKey, dialect: Dialect) -> Asked | None:
-    """Return what a native `thinking` asks for where the dialect decides how that is sent."""
+    """Return what a native `thinking` asks for, if it does not say how. The dialect then decides how it is sent."""
     if "thinking" not in dialect.native_keys:
         return None
     if key.type == "enabled" and key.budget_tokens is None:

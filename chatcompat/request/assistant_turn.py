@@ -1,4 +1,4 @@
-"""Assistant messages -> the blocks of an assistant turn: text, calls and thinking, each in its place."""
+"""Assistant messages -> the blocks of an assistant turn: text, calls and thinking, each in its position."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -29,7 +29,7 @@ _NONE_RARE: Final = msgspec.structs.astuple(AssistantMessage())[2:]
 
 
 def is_usual(message: AssistantMessage) -> bool:
-    """Whether a message has nothing but content and calls. Most are so."""
+    """Whether a message has only content and calls, as most have."""
     return msgspec.structs.astuple(message)[2:] == _NONE_RARE
 
 
@@ -41,7 +41,7 @@ def has_calls(message: AssistantMessage) -> bool:
 
 
 class AssistantTurns:
-    """Converts the assistant messages of one chat. Their calls wait in `calls` for results."""
+    """Converts the assistant messages of one chat. Their calls wait for results in `calls`."""
 
     def __init__(self, dialect: Dialect, names: ToolNames, context: RequestContext, calls: PendingCalls) -> None:
         self.called: dict[str, str] = {}  # the name of each call, by its native id
@@ -54,7 +54,7 @@ class AssistantTurns:
         self._ids = UniqueIds()
 
     def to_usual_blocks(self, text: str | None, calls: Sequence[ToolCall], index: int) -> list[BlockParam]:
-        """Return the blocks of a usual message; `index` is its index in the request. Those of `to_blocks`, sooner."""
+        """Return the same blocks as `to_blocks`, but faster, for a message that `is_usual`. `index` is its index."""
         blocks: list[BlockParam] = []
         if text and not text.isspace():
             blocks.append(TextBlockParam(text))
@@ -85,7 +85,7 @@ class AssistantTurns:
         return self._with_thinking(message, index, text, calls)
 
     def _from_native(self, message: AssistantMessage, index: int) -> list[BlockParam]:
-        """The blocks of a message with native ones. A call in `tool_calls` with the id of a native one is a copy."""
+        """The blocks of a message with native ones. A call in `tool_calls` with the id of a native call is a copy."""
         path, parts = f"messages[{index}].content", _parts(message)
         blocks = to_native_turn(parts, path, self._dialect, self._context, self._to_native_use)
         native_ids = {part.id for part in parts if isinstance(part, ToolUsePart)}
@@ -180,7 +180,7 @@ def _parts(message: AssistantMessage) -> list[AssistantPart]:
 
 
 def _assistant_text(message: AssistantMessage, context: RequestContext) -> list[TextBlockParam]:
-    """The text of a message or, if it has none, its refusal: a field, or parts of the content."""
+    """The text of a message or, if it has none, its refusal, which is a field or parts of the content."""
     if blocks := to_text_blocks(message.content, context):
         return blocks
     refusals = [message.refusal or ""]

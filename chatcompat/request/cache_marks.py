@@ -1,6 +1,6 @@
-"""Cache marks: those that the client set, made valid, or our own where it set none.
+"""Cache marks: the client's own, made valid, or marks that we add if the client set none.
 
-A mark (`cache_control`) lets the service keep the prompt up to here: tools first, then `system`, then messages.
+A mark (`cache_control`) makes the service cache the prompt up to it: tools first, then `system`, then messages.
 https://platform.claude.com/docs/en/build-with-claude/prompt-caching
 """
 
@@ -29,8 +29,8 @@ MAX_MARKS: Final = 4
 """Native: "A maximum of 4 blocks with cache_control may be provided"."""
 
 MIN_CACHED_BYTES: Final = 2_048
-"""The smallest request that gets marks of our own. The service caches no prompt of fewer than 1,024 tokens, and a token
-takes at least two bytes of JSON on average."""
+"""The smallest request to which we add marks, in bytes. The service caches no prompt of fewer than 1,024 tokens, and a
+token takes at least two bytes of JSON on average."""
 
 # A chat breakpoint asks for 30 minutes or 12 hours; a native one for 5 minutes or one hour.
 _SHORT: Final = CacheControl("ephemeral")
@@ -39,13 +39,13 @@ _LIFETIMES: Final = {"5m": _SHORT, "30m": _HOUR, "1h": _HOUR}
 _RETENTIONS: Final = {"in_memory": _SHORT, "in-memory": _SHORT}  # older clients write a hyphen
 
 
-# ---------------------------------------------------------------- marks of the client, where they are read
+# ---------------------------------------------------------------- reading the client's marks
 
 
 def to_mark(part: ResultPart, context: RequestContext) -> CacheControl | None:
     """The mark of a content part, in either form.
 
-    A mark within a document or a search result stands on the whole: the service caches nothing that ends inside it.
+    A mark inside a document or a search result counts for the whole part: the service cannot cache only a piece of it.
     """
     match part:
         case TextPart() | ImagePart() | FilePart() if part.cache_control is None:
@@ -65,9 +65,9 @@ def _to_cache_control(breakpoint_: PromptCacheBreakpoint, context: RequestContex
 
 
 PartMarks = list[tuple[int, CacheControl]]
-"""The marks of a list of parts. The number is the index of the block that each mark follows.
+"""The marks of a list of parts, each with the index of its block.
 
-A blank part makes no block, so its mark goes to the block before it. -1 means that there is none."""
+A blank part makes no block, so its mark goes to the block before it. -1 means that there is no block before it."""
 
 
 def place_marks(blocks: Sequence[BlockParam], marks: PartMarks, context: RequestContext) -> None:
@@ -80,7 +80,7 @@ def place_marks(blocks: Sequence[BlockParam], marks: PartMarks, context: Request
 
 
 def join_marks(marks: PartMarks, context: RequestContext) -> CacheControl | None:
-    """The one mark that a tool result can carry, for those of its parts.
+    """Join the marks of the parts of a tool result, which can carry only one.
 
     Native: "cache_control may not be specified within `tool_result.content`. Instead, place it directly on
     `tool_result`".
@@ -101,7 +101,7 @@ Markable = Any
 def settle_marks(request: MessagesRequest, context: RequestContext, lifetime: CacheControl) -> None:
     """Make the client's marks valid: at most four, none on a deferred tool, and longer lifetimes first.
 
-    `lifetime` is for marks without `ttl`. Each change is reported, and so is each mark that was lost on the way.
+    `lifetime` is for marks without `ttl`. Each change is reported, and so is each mark that was lost before.
     """
     moved = _move_off_deferred([] if request.tools is UNSET else request.tools)
     marked = [holder for holder in _markable(request) if _mark_of(holder) is not None]
@@ -121,11 +121,11 @@ def settle_marks(request: MessagesRequest, context: RequestContext, lifetime: Ca
 
 
 def _order_lifetimes(holders: Sequence[Markable], automatic: Markable | None) -> bool:
-    """Raise each shorter lifetime before a longer one, and return whether there was any.
+    """Raise each shorter lifetime that comes before a longer one. Returns whether there was any.
 
     Native: "a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block". `automatic` is the
-    block that the automatic mark, the last of `holders`, falls on. Native: "When both are specified on the same block,
-    they must have matching TTLs".
+    block to which the automatic mark, the last of `holders`, applies. Native: "When both are specified on the same
+    block, they must have matching TTLs".
     """
     raised = False
     longest = max((index for index, holder in enumerate(holders) if _ttl_of(holder) == "1h"), default=-1)
@@ -155,13 +155,13 @@ def _markable(request: MessagesRequest) -> Iterator[Markable]:
 
 
 def _last_block(request: MessagesRequest) -> Markable | None:
-    """The block at the end of the prompt, where an automatic mark falls. None for text without a mark."""
+    """The block at the end of the prompt, to which an automatic mark applies. None for a text without a mark."""
     content = request.messages[-1].content
     return None if isinstance(content, str) else next(filter(_can_be_marked, reversed(content)), None)
 
 
 def _can_be_marked(block: Markable) -> bool:
-    """Whether a block can carry a mark: thinking cannot, nor what the service wrote and only it understands."""
+    """Whether a block can carry a mark. Thinking and opaque blocks of the service cannot."""
     return isinstance(block, dict) or hasattr(block, "cache_control")
 
 
@@ -186,13 +186,13 @@ def _set_mark(holder: Markable, mark: CacheControl | None) -> None:
 
 
 def _is_deferred(tool: ToolParam | dict[str, Any]) -> bool:
-    """Whether a tool is left out of the prompt until it is found by a search."""
+    """Whether a tool is left out of the prompt until a tool search finds it."""
     deferred = tool.get("defer_loading") if isinstance(tool, dict) else getattr(tool, "defer_loading", None)
     return deferred is True
 
 
 def _move_off_deferred(tools: Sequence[ToolParam | dict[str, Any]]) -> bool:
-    """Move marks of deferred tools to the tool before them that is not deferred, and return whether there were any.
+    """Move marks of deferred tools to the last tool before them that is not deferred. Returns whether there were any.
 
     Native: "Tools with defer_loading cannot use prompt caching".
     """
@@ -225,8 +225,8 @@ class OwnMarks(Struct, frozen=True):
     def place(self, request: MessagesRequest) -> None:
         """Mark the last tool, the last block of `system`, and the last two user turns.
 
-        The last mark writes the prompt to the cache. The one before it is where the previous request wrote, so that
-        is found however many blocks a turn has. The first two stay valid if a client drops old messages.
+        The last mark writes the prompt to the cache. The one before it is where the previous request wrote, which is
+        then found however many blocks a turn has. The first two stay valid if the client drops old messages.
         """
         tools = [] if request.tools is UNSET else [tool for tool in request.tools if not _is_deferred(tool)]
         lists: list[Sequence[Markable]] = [tools, [] if request.system is UNSET else request.system]
@@ -252,7 +252,7 @@ OWN_MARKS: Final[dict[str, OwnMarks | None]] = {
 def set_marks(
     chat: ChatCompletionRequest, request: MessagesRequest, dialect: Dialect, context: RequestContext
 ) -> OwnMarks | None:
-    """Settle the client's marks, or return how to cache a request without any. None: it is not cached."""
+    """Make the client's marks valid, or return how to mark a request without any. None if it is not marked."""
     options, retention = chat.prompt_cache_options, chat.prompt_cache_retention
     lifetime = _SHORT
     if options is not None and options.ttl is not None:

@@ -58,7 +58,7 @@ def to_text_blocks(
 
 
 def to_blocks(content: str | Sequence[UserPart] | None, path: str, context: RequestContext) -> list[ContentBlockParam]:
-    """Convert text, images, files and native blocks in order, without blank text and without results of calls.
+    """Convert text, images, files and native blocks in order, without blank text and tool results.
 
     `path` is the path of `content`.
     """
@@ -100,7 +100,7 @@ def to_unmarked_blocks(
 
 
 def only_text(content: str | Sequence[BlockParam]) -> str | None:
-    """The text, if the content is one plain text block: a string means the same in fewer bytes."""
+    """The text, if the content is one plain text block. A string is the shorter form of that."""
     if len(content) == 1:
         block = content[0]
         if type(block) is TextBlockParam and block.cache_control is None:  # not one with citations
@@ -126,9 +126,9 @@ def fill_result(
 
 
 def mark_last(blocks: Sequence[BlockParam], cache_control: CacheControl | None, context: RequestContext) -> None:
-    """Move a message's breakpoint to its last block that can carry one: native messages carry none.
+    """Move a message's breakpoint to its last block that can carry one, since native messages cannot.
 
-    It is reported if there is no such block.
+    The breakpoint is reported as ignored if there is no such block.
     """
     if cache_control is None:
         return

@@ -12,7 +12,7 @@ from chatcompat.request.bounds import RequestBounds
 from chatcompat.request.strict_schema import StrictSchemas
 from chatcompat.wire.messages import CacheControl
 
-_SHORT: Final = 256  # bytes; up to here, a copy takes less time than a placeholder
+_SHORT: Final = 256  # bytes; up to this size, a copy is faster than a placeholder
 
 
 class Cacheable(Protocol):
@@ -33,7 +33,7 @@ class RequestContext:
         strict: StrictSchemas,
         native_ids: Mapping[int, list[str]] = MappingProxyType({}),
     ) -> None:
-        self.native_ids: Mapping[int, list[str]] = native_ids  # of the calls in a message, by its index
+        self.native_ids: Mapping[int, list[str]] = native_ids  # ids of the calls in a message, by its index
         self.ignored: list[str] = ignored
         self.bounds: RequestBounds = bounds
         self.strict: StrictSchemas = strict
@@ -53,7 +53,7 @@ class RequestContext:
             self.ignored.append("messages[].name")
 
     def add_breakpoint(self, block: Cacheable, cache_control: CacheControl | None) -> None:
-        """Set the breakpoint of a block. Of two at the same block, the one with the longer lifetime stays."""
+        """Set the breakpoint of a block. If it has one already, the longer lifetime wins."""
         if cache_control is None:
             return
         if block.cache_control is None:

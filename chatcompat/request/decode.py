@@ -29,7 +29,7 @@ class Decoded(msgspec.Struct):
     native_tools: dict[int, Raw] = {}  # tools in the native shape, by index
     restored: dict[int, bytes] = {}  # the digest of the prefix of each restored thinking, by index of its message
     native_ids: dict[int, list[str]] = {}  # the ids of the calls of restored turns, which clients may have changed
-    thinking_lost: bool = False  # whether thinking that the client does not have is left out
+    thinking_lost: bool = False  # whether thinking is left out that the client does not have either
 
     def forget_restored(self) -> None:
         """Leave out all restored thinking."""
@@ -58,7 +58,7 @@ def decode_chat_request(body: bytes, bounds: RequestBounds = DEFAULT_BOUNDS) -> 
         decoded = _decode_leniently(body, bounds)  # an unknown field, a native tool, or a value in another form
     except DECODE_ERRORS as error:
         raise _why(error, body) from None
-    if len(body) > min(bounds.json_bytes, 2 * bounds.objects):  # a smaller one cannot have so much
+    if len(body) > min(bounds.json_bytes, 2 * bounds.objects):  # a smaller body cannot exceed these limits
         check_free_json(decoded.chat, decoded.native_tools, bounds)
     return decoded
 
@@ -91,13 +91,13 @@ def _decode_leniently(body: bytes, bounds: RequestBounds) -> Decoded:
 
 
 def _without_name(error: msgspec.ValidationError) -> msgspec.ValidationError:
-    """Replace an error about an unknown field that is left in an object with an unknown tag: the tag is the fault."""
+    """Replace an error about an unknown field. These are only left in an object with an unknown tag, the true fault."""
     sentence, at, path = str(error).rpartition(AT)
     return msgspec.ValidationError(f"Invalid value{at}{path}") if _UNKNOWN_FIELD in sentence else error
 
 
 def _why(error: Exception, body: bytes) -> InvalidRequest:
-    """The reason why a body cannot be decoded: invalid UTF-8 first, since it may be the cause of the JSON error."""
+    """Why a body cannot be decoded. Invalid UTF-8 comes first, since it may be the cause of the JSON error."""
     try:
         require_utf8(body)
     except UnicodeDecodeError as invalid_utf8:

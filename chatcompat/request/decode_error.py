@@ -1,4 +1,4 @@
-"""A decoder's error -> an `InvalidRequest` with the field and what it must be, and nothing of the client's text."""
+"""A decoder's error -> an `InvalidRequest` that names the field and says what to send, without the client's text."""
 
 import re
 from typing import Any, Final, Literal, get_args, get_origin
@@ -11,8 +11,8 @@ from chatcompat.request.json_objects import decode_raw_list, decode_raw_object
 from chatcompat.request.lenient import leaves, struct_of, structs_of
 from chatcompat.wire.chat_request import ChatCompletionRequest
 
-# msgspec's messages have the form "SENTENCE - at `$.PATH`". A path holds names of struct fields, indexes, and `[...]`
-# for a key of the client's. Only the end is read as the path, because a sentence may quote text that looks like one.
+# msgspec's messages have the form "SENTENCE - at `$.PATH`". A path has names of struct fields, indexes, and `[...]` for
+# a key that the client chose. Only the end is read as the path, because a sentence may quote text that looks like one.
 AT: Final = " - at `"
 _PATH: Final = re.compile(r"(?:key in )?\$\.?((?:\.?\w++|\[(?:\d++|\.\.\.)\])*+)`", re.ASCII)
 _MISSING: Final = re.compile(r"Object missing required field `(\w+)`", re.ASCII)
@@ -35,7 +35,7 @@ _TYPES: Final = {
 }
 _LIMITS: Final = {">=": "at least", "<=": "at most"}
 
-# The values of `role` and `type` that an error may repeat: words of the two APIs that are refused somewhere.
+# The values of `role` and `type` that an error may repeat: words of the two APIs that some fields do not accept.
 _KNOWN_WORDS: Final = frozenset(
     {
         *("system", "developer", "user", "assistant", "tool", "function", "model"),
@@ -79,7 +79,7 @@ def to_invalid_request(error: Exception, body: bytes = b"") -> InvalidRequest:
 
 
 def _to_advice(sentence: str) -> str:
-    """What to send, as msgspec's `sentence` says. An unknown one, perhaps of another release, may quote the client."""
+    """What to send, according to msgspec's `sentence`. An unknown sentence is not repeated: it may quote the client."""
     if _OUT_OF_RANGE.fullmatch(sentence):
         return "This number is out of range. Send one of fewer digits."
     found = _EXPECTING.fullmatch(sentence)
@@ -98,9 +98,9 @@ def _to_advice(sentence: str) -> str:
 
 
 def _words_at(body: bytes, path: str) -> list[str]:
-    """The words that the field at `path` may have. The body tells which struct of a union an object is."""
+    """The words that the field at `path` may have. The body decides which struct of a union an object is."""
     raw, types = Raw(body), (ChatCompletionRequest,)
-    if "..." in path:  # below a key of the client's
+    if "..." in path:  # below a key that the client chose
         return []
     *steps, name = path.replace("[", ".[").split(".")
     try:
@@ -112,7 +112,7 @@ def _words_at(body: bytes, path: str) -> list[str]:
         if name.startswith("["):
             return []
         return [*_tags(types, name)] or [*_literals(_field_of(raw, types, name)[1])]
-    except (*DECODE_ERRORS, LookupError):  # the path is that of a rewritten form
+    except (*DECODE_ERRORS, LookupError):  # the path belongs to a rewritten form
         return []
 
 

@@ -61,7 +61,7 @@ FATES: Final[dict[str, Fate]] = {
     "user": Mapped("metadata.user_id; safety_identifier wins"),
     "reasoning": Mapped("as reasoning_effort, which wins; exclude leaves reasoning out of the reply"),
     "include_reasoning": Mapped("false leaves reasoning out of the reply; reasoning.exclude wins"),
-    "thinking": Mapped("thinking, where the dialect lists it; what reasoning_effort makes wins"),
+    "thinking": Mapped("thinking, where the dialect lists it; reasoning_effort wins"),
     "output_config": Mapped("output_config, where the dialect lists it; response_format and reasoning_effort win"),
     "top_k": Mapped("top_k, where the dialect lists it and the version has it"),
     "cache_control": Mapped("cache_control, where the dialect lists it"),
@@ -79,11 +79,11 @@ FATES: Final[dict[str, Fate]] = {
     "logprobs": Ignored("replies have no log probabilities; a dialect may refuse", neutral=(False,)),
     "metadata": Ignored("nothing is stored", neutral=({},)),
     "modalities": Refused("replies are text", neutral=(["text"], [])),
-    "moderation": Refused("a safety policy that would not be kept"),
+    "moderation": Refused("a safety policy that would not be applied"),
     "n": Refused("a reply has at most as many choices as `RequestBounds.choices`", neutral=(1,)),
     "prediction": Ignored("no native field"),
     "presence_penalty": Ignored("no native field", neutral=(0,)),
-    "prompt_cache_key": Ignored("the native cache goes by prefix"),
+    "prompt_cache_key": Ignored("the native cache matches prompts by prefix"),
     "seed": Ignored("no native field"),
     "store": Ignored("nothing is stored", neutral=(False,)),
     "top_logprobs": Ignored("replies have no log probabilities; a dialect may refuse", neutral=(0,)),
@@ -92,7 +92,7 @@ FATES: Final[dict[str, Fate]] = {
 
 NATIVE_SERVICE_TIERS: Final[dict[str, Literal["auto", "standard_only"]]] = {"auto": "auto", "default": "standard_only"}
 
-# The request struct has these fields last and in this order, so that one comparison shows whether any is set.
+# These are the last fields of the request struct, in this order, so that one comparison shows whether any is set.
 _UNSENT: Final = [name for name, fate in FATES.items() if not isinstance(fate, Mapped)]
 _FIRST_UNSENT: Final = len(ChatCompletionRequest.__struct_fields__) - len(_UNSENT)
 _NONE_SET: Final[tuple[UnsetType, ...]] = (UNSET,) * len(_UNSENT)
@@ -150,7 +150,7 @@ def set_values(
 
 
 def _to_user_id(user: str) -> str:
-    """Replace an id that is too long by its hash, which stays the same from request to request."""
+    """Replace an id that is too long with its hash, which is the same in every request."""
     if len(user) <= _MAX_USER_ID:
         return user
     from hashlib import sha256  # noqa: PLC0415 - it loads OpenSSL

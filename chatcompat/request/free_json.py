@@ -15,8 +15,8 @@ from chatcompat.wire.chat_tools import FunctionTool
 def check_free_json(chat: ChatCompletionRequest, native_tools: dict[int, Raw], bounds: RequestBounds) -> None:
     """Raise `InvalidRequest` if the free JSON of a request is too large, or has too many objects and lists.
 
-    Each object takes far more time and memory than its two brackets. Brackets in strings count too: telling them apart
-    would cost as much as decoding.
+    An object takes far more time and memory than its two brackets. Brackets in strings count too, since only decoding
+    could tell them apart.
     """
     bound = left = bounds.json_bytes
     for path, source in _free_json(chat, native_tools):
@@ -39,7 +39,7 @@ def check_free_json(chat: ChatCompletionRequest, native_tools: dict[int, Raw], b
 
 
 def _free_json(chat: ChatCompletionRequest, native_tools: dict[int, Raw]) -> Iterator[tuple[str, Raw | str]]:
-    """Each source with its path."""
+    """Each piece of free JSON, with its path."""
     for index, native in native_tools.items():
         yield f"tools[{index}]", native
     for index, tool in enumerate(chat.tools or ()):

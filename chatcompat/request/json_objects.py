@@ -1,8 +1,8 @@
 """A client's free JSON (schemas, arguments, native tools), decoded once and encoded again with the request.
 
-The order of keys and the digits of numbers are preserved. Only the notation is normalised: whitespace is removed,
-escapes are uniform, and a duplicate key keeps its last value only. So a filter in front of the inner app cannot read
-a different value than the inner app does.
+The order of keys and the digits of numbers are preserved. Only the notation is normalised: white space is removed,
+escapes are uniform, and a duplicate key keeps only its last value. So a filter in front of the inner app cannot read a
+different value than the inner app does.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,7 +20,7 @@ decode_raw_list: Final[Callable[[Raw | bytes | str], list[Raw]]] = msgspec.json.
 
 
 def decode_with_surrogates(body: bytes) -> Any:
-    """Decode JSON that the typed decoder refuses, to find the place of a lone surrogate. It is slow."""
+    """Decode JSON that the typed decoder refuses, to find a lone surrogate. This is slow."""
     import json  # noqa: PLC0415 - used for nothing else
 
     return json.loads(body)
@@ -30,9 +30,9 @@ _encode = msgspec.json.Encoder().encode
 
 
 def _keep_digits(digits: str) -> float | Raw:
-    """A float if the encoder writes the same digits, else the digits: a `Raw` takes three times the memory of a float.
+    """Return a float if the encoder writes the same digits, else the digits as `Raw`, which takes more memory.
 
-    Integers always keep theirs.
+    Integers always keep their digits.
     """
     number = float(digits)
     return number if _encode(number) == digits.encode() else Raw(digits)
@@ -78,7 +78,7 @@ def measure_object(source: Raw | str, path: str, max_depth: int, least: int) -> 
 
 
 def may_be_deeper(source: Raw | str, max_depth: int) -> bool:
-    """Whether the JSON may be nested deeper. Cheaper than `check_depth`, which tells for sure."""
+    """Whether JSON may be nested deeper. This is faster than `check_depth`, which gives the exact answer."""
     size = len(source) if isinstance(source, str) else memoryview(source).nbytes
     return size > 2 * max_depth and count_brackets(source, max_depth) > max_depth  # each level takes two brackets
 
@@ -86,7 +86,7 @@ def may_be_deeper(source: Raw | str, max_depth: int) -> bool:
 def count_brackets(source: Raw | str, most: int) -> int:
     """The number of opening brackets, or any number above `most` if there are more.
 
-    It is an upper bound of the objects and lists in JSON, and of its depth.
+    This is an upper bound of the number of objects and lists in JSON, and of its depth.
     """
     if isinstance(source, str):
         return _count(source, "{", most) + _count(source, "[", most)
@@ -97,7 +97,7 @@ def count_brackets(source: Raw | str, most: int) -> int:
 def _count(text: AnyStr, bracket: AnyStr, most: int) -> int:
     if len(text) <= _LONG:
         return text.count(bracket)
-    # Most long texts are long strings with few brackets. There, searching is faster than counting by ten times.
+    # Most long texts are long strings with few brackets, in which searching is ten times as fast as counting.
     count, found = 0, text.find(bracket)
     while found >= 0 and count <= min(most, _FEW):
         count, found = count + 1, text.find(bracket, found + 1)
@@ -114,7 +114,7 @@ def check_depth(value: dict[str, Any], path: str, max_depth: int) -> int:
     """
     level: list[Any] = [value]
     for levels_left in reversed(range(max_depth)):
-        kept = _not_empty if levels_left else iter  # an empty object has nothing below it
+        kept = _not_empty if levels_left else iter  # empty objects and lists have nothing below them
         level = [
             child
             for node in level
@@ -133,7 +133,7 @@ def _too_deep(path: str, max_depth: int) -> InvalidRequest:
 
 
 def require_object(source: Raw, path: str, max_depth: int) -> dict[str, Any]:
-    """`read_object` that raises `InvalidRequest` for what is not a JSON object. Invalid UTF-8 stays what it is."""
+    """Like `read_object`, but raises `InvalidRequest` unless this is a JSON object. `UnicodeDecodeError` passes."""
     try:
         return read_object(source, path, max_depth)
     except msgspec.DecodeError:

@@ -1,7 +1,7 @@
-"""Values that clients write in another form than the vendor's, and that mean the same.
+"""Accept values that some clients write in another form than the vendor's, with the same meaning.
 
-The typed decoder refuses them, so a request in the vendor's form costs nothing extra. Only then is the body walked
-here, once, along the struct types.
+The typed decoder refuses them. Only then is the body walked here, once, along the struct types. Other requests cost
+nothing extra.
 """
 
 from collections.abc import Iterable, Iterator
@@ -78,7 +78,7 @@ def _walk_object(raw: Raw, structs: Structs) -> Raw:
 
 
 def struct_of(found: dict[str, Raw], structs: Structs) -> type[Struct] | None:
-    """The struct that an object is decoded to, by its tag."""
+    """The struct for an object, by its tag."""
     for struct in structs:
         config = struct.__struct_config__
         if config.tag_field is None:
@@ -99,7 +99,7 @@ def _to_integer(value: Raw) -> Raw:
 
 
 def leaves(annotation: Any) -> Iterator[Any]:
-    """The types that a field may have, directly, annotated or in a list."""
+    """The types that an annotation allows: on its own, in a union or in a list."""
     if get_origin(annotation) in (list, Union, UnionType) or hasattr(annotation, "__metadata__"):
         for part in get_args(annotation):
             yield from leaves(part)
@@ -121,7 +121,7 @@ def _fields_of(struct: type[Struct]) -> tuple[frozenset[str], dict[str, Structs]
 
 
 def lone_surrogate(body: bytes) -> str | None:
-    r"""The path of the first text with half of a surrogate pair, as `\ud800`. None if there is none, or no JSON."""
+    r"""The path of the first string with half of a surrogate pair, such as `\ud800`. None if there is none."""
     try:
         values: list[tuple[str, Any]] = [("", decode_with_surrogates(body))]
     except (*DECODE_ERRORS, ValueError):
@@ -141,7 +141,7 @@ def lone_surrogate(body: bytes) -> str | None:
 
 
 def _step(path: str, name: str) -> str:
-    """A path with one more step. It stays short, whatever a client calls its fields."""
+    """A path with one more step. It stays short, however long the client's names are."""
     return to_param(path + name[:_MAX_NAME])
 
 

@@ -35,7 +35,7 @@ _TEXTS: Final = frozenset(
 )
 _USUAL_HEADS: Final = {b'"data:%b;base64' % name: name for name in (*IMAGE_MEDIA_TYPES, _PDF, _PLAIN_TEXT)}
 
-# Media types that an error may repeat: common ones that the native API does not accept.
+# Media types that an error may repeat: common types that the native API does not accept.
 _REFUSED_MEDIA_TYPES: Final = frozenset(
     {
         *(b"image/svg+xml", b"image/bmp", b"image/tiff", b"image/heic", b"image/heif", b"image/avif", b"image/x-icon"),
@@ -163,7 +163,7 @@ def to_base64_block(
 
 
 def is_http(url: str) -> bool:
-    """Whether a URL is one that the service can load."""
+    """Whether the service can load a URL."""
     return _HTTP_URL.match(url) is not None
 
 
@@ -204,7 +204,7 @@ def _to_block(
     """Convert base64 `data`, which includes the closing quote of its JSON string."""
     true_type = media_type_of(data)
     if true_type and true_type != IMAGE_MEDIA_TYPES.get(media_type, media_type.decode("latin-1")):
-        context.ignored.append(f"messages[].content[].{field}")  # the bytes tell another type
+        context.ignored.append(f"messages[].content[].{field}")  # the bytes are of another type
         media_type = true_type.encode()
     if media_type in _TEXTS:
         return DocumentBlockParam(TextSource("text/plain", _to_text(data, path, context)), title=title)

@@ -1,7 +1,7 @@
 """Native blocks in chat messages -> the same blocks, checked like the parts of chat messages.
 
-Some clients mix the two shapes: they send chat messages, but call and answer tools in native blocks. URLs are never
-fetched.
+Some clients mix the two APIs: they send chat messages, but with native blocks for tool calls and results. URLs are
+never fetched.
 """
 
 from collections.abc import Sequence
@@ -145,7 +145,7 @@ def has_native_parts(content: str | Sequence[object] | None) -> bool:
 
 
 def read_input(raw: Raw | UnsetType, path: str, context: RequestContext) -> tuple[dict[str, Any], bool]:
-    """Decode the input of a call, and return whether it was complete. Some clients send it as a string of JSON."""
+    """Decode the input of a call. Also returns whether it was complete. Some clients send it as a string of JSON."""
     if raw is UNSET or bytes(raw) == _NULL:
         return {}, True
     if bytes(memoryview(raw)[:1]) == b'"':
@@ -156,7 +156,7 @@ def read_input(raw: Raw | UnsetType, path: str, context: RequestContext) -> tupl
 def to_thinking_block(
     part: ThinkingPart | RedactedThinkingPart,
 ) -> ThinkingBlockParam | RedactedThinkingBlockParam | None:
-    """Convert thinking. None if it has no signature, since the service takes back only what it signed."""
+    """Convert thinking. None without a signature, since the service only accepts what it signed."""
     if isinstance(part, RedactedThinkingPart):
         return RedactedThinkingBlockParam(part.data)
     return ThinkingBlockParam(part.thinking, part.signature) if part.signature else None

@@ -1,7 +1,7 @@
-"""Keys of the native API in a chat request, which pass where the dialect lists them.
+"""Keys of the native API in a chat request. Those that the dialect lists are passed on.
 
-They never override what the translation makes of the chat fields: `response_format` wins over `output_config.format`,
-`reasoning_effort` over `output_config.effort`. The loser is reported, and so is a key that the dialect does not list.
+Chat fields win over native keys: `response_format` over `output_config.format`, `reasoning_effort` over
+`output_config.effort`. A key that loses is reported, and so is one that the dialect does not list.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ from chatcompat.wire.messages import (
 
 MAX_BETAS: Final = 100
 
-# `thinking` and `betas` are read elsewhere.
+# `thinking` and `betas` are handled elsewhere.
 _KEYS: Final = (
     *("output_config", "top_k", "cache_control", "container", "context_management", "mcp_servers"),
     *("speed", "inference_geo"),
@@ -41,7 +41,7 @@ _NULL: Final = b"null"
 def set_native_keys(
     chat: ChatCompletionRequest, request: MessagesRequest, dialect: Dialect, version: str, context: RequestContext
 ) -> None:
-    """Copy the native keys that the dialect lists, `thinking` and `betas` excepted. Raises `InvalidRequest`."""
+    """Copy the native keys that the dialect lists, except `thinking` and `betas`. Raises `InvalidRequest`."""
     for name in _KEYS:
         value: Any = getattr(chat, name)
         if value is None or value == []:
@@ -86,7 +86,7 @@ def _set_output_config(
 
 
 def _set_top_k(top_k: int, request: MessagesRequest, ignored: list[str], *, taken: bool) -> None:
-    """Set `top_k`. A negative one means no limit. It is `taken` by older versions only, and not with thinking."""
+    """Set `top_k`. A negative value means no limit. Only older versions accept it (`taken`), and not with thinking."""
     if top_k < 0:
         return
     if taken and not isinstance(request.thinking, ThinkingEnabled | ThinkingAdaptive):
@@ -96,7 +96,7 @@ def _set_top_k(top_k: int, request: MessagesRequest, ignored: list[str], *, take
 
 
 def _to_container(container: str | Container, context: RequestContext) -> str | ContainerParam | UnsetType:
-    """Return the container of a reply as a request names it: by its id, unless it has skills."""
+    """Return the container in the form of a request: its id alone, unless it has skills."""
     if isinstance(container, str):
         return container
     if container.skills:
@@ -125,7 +125,7 @@ def _to_server(server: MCPServer, path: str, context: RequestContext) -> dict[st
 
 
 def to_thinking(key: ThinkingKey, context: RequestContext) -> ThinkingConfig | None:
-    """Convert `thinking`; None if it has no budget and only turns thinking on, as in other vendors' requests."""
+    """Convert `thinking`. None if it only turns thinking on, without a budget, as for other vendors."""
     binding = _object(key.block_binding, "thinking.block_binding", context)
     if key.type != "enabled" and key.budget_tokens is not None:
         context.ignored.append("thinking.budget_tokens")
@@ -138,9 +138,6 @@ def to_thinking(key: ThinkingKey, context: RequestContext) -> ThinkingConfig | N
     if key.type == "enabled":
         return None
     return ThinkingBetweenTools() if key.type == "between_tools" else ThinkingDisabled()
-
-
-# ---------------------------------------------------------------- free objects
 
 
 def _object(raw: Raw | UnsetType, path: str, context: RequestContext) -> dict[str, Any] | None:
@@ -156,7 +153,7 @@ def to_betas(
 ) -> tuple[str, ...]:
     """Return the names of the `anthropic-beta` header, each once.
 
-    They are those of the client's header (`named`), of its `betas`, of the dialect, and those that its keys need.
+    They come from the client's header (`named`), from its `betas`, from the dialect, and from the keys that need one.
     Raises `InvalidRequest`.
     """
     betas = [*named, *_listed_betas(chat.betas, dialect, ignored), *dialect.betas]

@@ -1,4 +1,4 @@
-"""Tools that a client sends in the native shape, including the service's own tools. They are sent on unchanged."""
+"""Tools that a client sends in the native shape, including the service's own tools. They are passed on unchanged."""
 
 import re
 from typing import Any, Final
@@ -19,7 +19,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class _Tools(Struct):
-    """A request of which only the tools are kept."""
+    """The tools of a request."""
 
     tools: Raw = _NULL
 
@@ -38,9 +38,9 @@ _decode_shape = msgspec.json.Decoder(_Shape).decode
 
 
 def take_native_tools(body: bytes) -> tuple[bytes, dict[int, Raw]]:
-    """Replace each tool in the native shape by null, and return the new body and these tools by index.
+    """Replace each tool in the native shape with null. Returns the new body, and these tools by index.
 
-    `body` must be well-formed JSON. Leaves `tools` alone if it is not a list: the decoder of the request reports it.
+    `body` must be well-formed JSON. If `tools` is not a list, nothing changes, and the request's decoder reports it.
     """
     listed = _decode_tools(body).tools
     try:
@@ -80,6 +80,6 @@ def read_native_tool(tool: Raw, path: str, max_depth: int) -> dict[str, Any]:
     decoded = read_object(tool, path, max_depth)
     if not isinstance(decoded.get("name", ""), str):
         raise InvalidRequest("Send a string.", param=f"{path}.name", code="invalid_type")
-    if decoded.get("type") == "function" and "input_schema" in decoded:  # the two shapes mixed: natively "custom"
+    if decoded.get("type") == "function" and "input_schema" in decoded:  # natively the type is "custom"
         decoded["type"] = "custom"
     return decoded

@@ -17,7 +17,7 @@ from chatcompat.wire.messages import BlockParam, TextBlockParam, ToolResultBlock
 def answer_natively(
     content: str | Sequence[UserPart], path: str, calls: PendingCalls, context: RequestContext
 ) -> list[ToolResultBlockParam]:
-    """Answer the calls that a user message has results for, as native messages do."""
+    """Answer calls with the native results in a user message."""
     results: list[ToolResultBlockParam] = []
     if isinstance(content, str):
         return results
@@ -31,7 +31,7 @@ def answer_natively(
                 check_count("content parts", len(part.content), context.bounds.parts, f"{within}.content")
             fill_result(result, part, f"{within}.content", context)
             if part.toolset_name is not None and part.toolset_name != result.toolset_name:
-                context.ignored.append("messages[].content[].toolset_name")  # the service takes that of the call only
+                context.ignored.append("messages[].content[].toolset_name")  # the service only accepts that of the call
             results.append(result)
     return results
 

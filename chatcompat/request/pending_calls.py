@@ -1,4 +1,4 @@
-"""The tool calls of the last assistant turn, until each has its result."""
+"""The tool calls of the last assistant turn, until each has a result."""
 
 import re
 from collections import deque
@@ -12,10 +12,10 @@ from chatcompat.wire.messages import BlockParam, ToolResultBlockParam, ToolUseBl
 _PLAIN_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 Key = str | tuple[str]
-"""What a result names: the id of a tool call, or the function of a legacy `function_call`, in a tuple."""
+"""How a result refers to its call: by the id of a tool call, or by the function of a legacy call, in a tuple."""
 
 Where = str | tuple[int, int]
-"""Where a call stands: its path, or the indexes of its message and of the call in `tool_calls`. Few paths are read."""
+"""The path of a call, or the indexes of its message and of the call in `tool_calls`, from which an error builds it."""
 
 
 class _Call(Struct):
@@ -34,8 +34,8 @@ class PendingCalls:
         self.answered: bool = False
         """Whether any call has a result."""
         self._calls: list[_Call] = []
-        self._waiting: dict[Key, _Call] = {}  # the first call of each id that has no result
-        self._behind: dict[Key, deque[_Call]] = {}  # further calls of such an id
+        self._waiting: dict[Key, _Call] = {}  # the first call with each id that has no result
+        self._behind: dict[Key, deque[_Call]] = {}  # further calls with the same id
 
     def add(self, chat_id: str | None, name: str, block: ToolUseBlockParam, where: Where) -> None:
         """Add a call. `chat_id` is None for a legacy `function_call`."""
@@ -62,10 +62,10 @@ class PendingCalls:
         return result
 
     def take_results(self) -> list[BlockParam]:
-        """Return the result of each call, in the order of the calls, and wait for the calls of the next turn.
+        """Return the results in the order of the calls, and forget the calls.
 
         Raises:
-            InvalidRequest: If a call has none.
+            InvalidRequest: If a call has no result.
         """
         results: list[BlockParam] = []
         for call in self._calls:
@@ -106,5 +106,5 @@ def unexpected_function(path: str) -> InvalidRequest:
 
 
 def _named(chat_id: str) -> str:
-    """How an error refers to a call. Only a plain id is repeated, since any other could hold a client's text."""
+    """How an error refers to a call. Only a plain id is repeated, since any other may contain a client's text."""
     return f"the id {chat_id!r}" if _PLAIN_ID.fullmatch(chat_id) else "this id"

@@ -1,8 +1,8 @@
-"""Digests of what stands before a turn in a messages request: the model, `system`, `tools` and the earlier blocks.
+"""Digests of the prefix of a turn in a messages request: the model, `system`, `tools` and the earlier blocks.
 
-Newer models bind their thinking to this prefix and refuse it behind any other. A digest is kept with thinking that a
-client does not send back, so that it is only restored behind the same prefix. Cache breakpoints do not count: clients
-move them from turn to turn, and the model does not see them.
+Newer models bind their thinking to this prefix, and refuse it after any other. A digest is stored with the thinking, so
+that it is only restored after the same prefix. Cache breakpoints do not count: clients move them from turn to turn, and
+the model does not see them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,7 +14,7 @@ from msgspec import Raw, Struct
 from chatcompat.wire import digests
 
 Place = tuple[int, int]
-"""The index of a native message, and the number of its blocks that stand before the turn."""
+"""The index of a native message, and the number of its blocks before the turn."""
 
 _NULL: Final = Raw(b"null")
 _MARK: Final = b'"cache_control"'
@@ -39,19 +39,19 @@ _encode = msgspec.json.Encoder().encode
 
 
 def digest_of_request(body: bytes) -> bytes:
-    """Return the digest of what a reply to this request follows."""
+    """Return the digest of the prefix of a reply to this request."""
     *_, digest = _digests(body, frozenset())
     return digest
 
 
 def follows(body: bytes, kept: Mapping[Place, bytes]) -> bool:
-    """Whether at each place in the request the digest of what stands before it is the kept one."""
+    """Whether the prefix of each place in the request has the stored digest."""
     digests = _digests(body, kept.keys())
     return all(digest == kept[place] for place, digest in zip(sorted(kept), digests, strict=False))
 
 
 def _digests(body: bytes, places: Iterable[Place]) -> Iterator[bytes]:
-    """Yield the digest before each place, in order, and that of the whole request: one pass over the request."""
+    """Yield the digest of the prefix of each place, in order, then that of the whole request, in one pass."""
     request, wanted = _decode_request(body), frozenset(places)
     digest = digests.blake2b(digest_size=32)
     for content in (request.model, request.system, request.tools):
@@ -72,7 +72,7 @@ def _digests(body: bytes, places: Iterable[Place]) -> Iterator[bytes]:
 
 
 def _blocks(content: Raw) -> Iterator[bytes]:
-    """Yield the blocks of a content, as JSON. A string is the same as one text block."""
+    """Yield the blocks of a content, as JSON. A string counts as one text block."""
     start = bytes(memoryview(content)[:1])
     if start == b"[":
         for block in _decode_list(content):

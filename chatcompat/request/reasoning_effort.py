@@ -1,4 +1,4 @@
-"""What a request asks for -> thinking. Also removes what the native API does not accept together with thinking."""
+"""Set the thinking that a request asks for, and remove what the native API does not accept together with it."""
 
 from typing import Final
 
@@ -40,7 +40,7 @@ def set_reasoning(
 ) -> None:
     """Turn thinking on or off in an otherwise complete request.
 
-    The native API does not combine them all: a forced call wins over thinking, and thinking wins over sampling.
+    The native API does not allow every combination: a forced call wins over thinking, and thinking over sampling.
     `hidden` says that the reply must not show the thinking.
     """
     ignored, limited = context.ignored, bool(chat.max_completion_tokens or chat.max_tokens)
@@ -71,7 +71,7 @@ def set_reasoning(
 
 
 def set_block_binding(request: MessagesRequest, dialect: Dialect, ignored: list[str], *, has_thinking: bool) -> None:
-    """Say what happens to thinking behind a changed prefix. A model that thinks by itself must be told to think."""
+    """Say what happens to thinking after a changed prefix. A model that thinks unasked must be asked to think then."""
     if dialect.prefix_mismatch is None:
         return
     if request.thinking is UNSET and dialect.reasoning == "effort" and has_thinking:
@@ -91,7 +91,7 @@ def _turn_off(asked: Asked, request: MessagesRequest, dialect: Dialect, ignored:
         request.thinking = ThinkingBetweenTools()
         if request.tools is not UNSET:
             ignored.append(asked.field)
-    elif dialect.reasoning == "effort":  # by budget, a model thinks only if it gets one
+    elif dialect.reasoning == "effort":  # with "budget", a model thinks only if it gets one
         output_config(request).effort = "low"
         ignored.append(asked.field)
 
@@ -115,7 +115,7 @@ def _to_adaptive(
     dialect: Dialect,
     ignored: list[str],
 ) -> ThinkingAdaptive:
-    """Convert a budget for a service that takes efforts only. An effort that the client names wins over it."""
+    """Convert a budget for a service that only takes efforts. An effort that the client sends wins over it."""
     ignored.append("thinking.budget_tokens")
     effort = dialect.efforts.get(_nearest_effort(thinking.budget_tokens, dialect))
     names_effort = (
@@ -134,14 +134,14 @@ def _nearest_effort(budget: int, dialect: Dialect) -> str:
 
 
 def output_config(request: MessagesRequest) -> OutputConfig:
-    """The request's `output_config`, which is made if there is none."""
+    """The request's `output_config`, created if there is none."""
     if request.output_config is UNSET:
         request.output_config = OutputConfig()
     return request.output_config
 
 
 def _set_budget(asked: Asked, request: MessagesRequest, dialect: Dialect, ignored: list[str], *, limited: bool) -> None:
-    """Set the budget that is asked for. One that does not fit is cut and reported."""
+    """Set the budget. A budget that does not fit is reduced and reported."""
     wanted = asked.budget or dialect.budgets.get(asked.effort or "", 0)
     budget = max(wanted, MIN_BUDGET) if asked.budget else wanted
     if not limited:
@@ -158,7 +158,7 @@ def _set_budget(asked: Asked, request: MessagesRequest, dialect: Dialect, ignore
 
 
 def _make_room(budget: int, request: MessagesRequest, dialect: Dialect) -> None:
-    """Raise the default limit by a budget, as far as the model takes it."""
+    """Raise the default `max_tokens` by a budget, up to the limit of the model."""
     request.max_tokens = max(dialect.max_tokens, min(dialect.max_tokens + budget, dialect.max_tokens_limit))
 
 
@@ -172,7 +172,7 @@ def _merge(
     is_off: bool,
     limited: bool,
 ) -> None:
-    """Take `thinking` as the client sent it, unless the request already says otherwise."""
+    """Use `thinking` as the client sent it, unless the request already says otherwise."""
     made = request.thinking
     if is_off and not isinstance(thinking, ThinkingDisabled):
         ignored.append("thinking")
@@ -211,7 +211,7 @@ def _unset_sampling(request: MessagesRequest, ignored: list[str]) -> None:
 
 
 def _has_lost_thinking(request: MessagesRequest) -> bool:
-    """Whether the last turn holds the results of a turn whose thinking is missing.
+    """Whether the last turn has the results of a turn without its thinking.
 
     Native: "Expected `thinking` or `redacted_thinking`, but found `tool_use`". Most clients drop thinking.
     """

@@ -1,12 +1,12 @@
 """The JSON schemas that the native API compiles into a grammar: those of strict tools and of the native output format.
 
-It accepts a part of JSON Schema. Anything else is a 400, for instance "properties maximum, minimum are not supported".
-This module alone knows that part, and how to rewrite a schema so that it fits:
+It accepts a subset of JSON Schema. Anything else is a 400, such as "properties maximum, minimum are not supported".
+This module alone knows the subset, and how to rewrite a schema to fit into it:
 
-- What means the same is always rewritten: `oneOf` to `anyOf`, `definitions` to `$defs`, keywords beside a `$ref`.
-- With `describe`, limits that have no native form move to the `description`, as the vendor's own packages do it, and
-  objects are closed with `additionalProperties: false`.
-- What the grammar would forbid (a map, an object of any content, recursion) cannot be rewritten.
+- Equivalent forms are always rewritten: `oneOf` to `anyOf`, `definitions` to `$defs`, keywords beside a `$ref`.
+- With `describe`, limits without a native form move to the `description`, as in the vendor's own packages, and objects
+  are closed with `additionalProperties: false`.
+- Schemas that allow what the grammar would forbid (a map, an object with any content, recursion) cannot be rewritten.
 
 https://platform.claude.com/docs/en/build-with-claude/structured-outputs#json-schema-limitations
 """
@@ -32,28 +32,28 @@ _FORMATS: Final = frozenset(
     {"date", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "time", "uri", "uuid"}
 )
 
-# Keywords that only narrow what is valid. A description can carry them. Other unknown keywords are annotations, which
-# a description carries without a loss.
+# Keywords that only restrict what is valid. They can move to the description. Other unknown keywords are annotations,
+# which lose nothing in a description.
 _LIMITS: Final = frozenset(
     {"const", "contains", "dependencies", "dependentRequired", "dependentSchemas", "else", "enum", "exclusiveMaximum"}
     | {"exclusiveMinimum", "format", "if", "maxContains", "maxItems", "maxLength", "maxProperties", "maximum"}
     | {"minContains", "minItems", "minLength", "minProperties", "minimum", "multipleOf", "not", "pattern"}
     | {"prefixItems", "propertyNames", "then", "uniqueItems"}
 )
-# Keywords that allow what the grammar would forbid, or that references depend on. A description cannot carry them.
+# Keywords that allow what the grammar would forbid, or that references depend on. They cannot move to the description.
 _FIXED: Final = frozenset(
     {"$anchor", "$defs", "$dynamicAnchor", "$dynamicRef", "$id", "$recursiveAnchor", "$recursiveRef", "definitions"}
     | {"patternProperties", "unevaluatedItems", "unevaluatedProperties"}
 )
-_MAX_DEFINITIONS: Final = 1_000  # no service compiles more, and each costs ten times what it takes to decode it
+_MAX_DEFINITIONS: Final = 1_000  # no service compiles more, and checking one takes ten times as long as decoding it
 _ABOUT_THE_ROOT: Final = frozenset({"$id", "$schema"})
 _NO_MEANING: Final = frozenset({"$comment", "discriminator"})  # the branches of a union tell what a discriminator tells
 # The integers that every JSON parser keeps exact (RFC 8259, section 6): zod gives each of its integers these limits.
 _SAFE_INTEGERS: Final = {"minimum": -(2**53) + 1, "maximum": 2**53 - 1}
 _INTEGERS: Final = ("integer", ["integer"], ["integer", "null"], ["null", "integer"])
 
-# The documented part of regular expressions: groups, classes and simple quantifiers. No look-around, no references to
-# groups, no word boundaries, no large ranges.
+# The documented subset of regular expressions: groups, classes and simple quantifiers. No look-around, back-references,
+# word boundaries or large ranges.
 _PATTERN: Final = re.compile(
     r"(?:[^\\(*+?{}]|\\[dDwWsSnrtfv\W]|\((?!\?)|[*+?](?![+?])|\{[0-9]{1,2}(?:,[0-9]{0,2})?\}(?![+?]))*+"
 )
@@ -64,7 +64,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class StrictSchema(Struct):
-    """A schema that the native API can compile, and what it adds to the limits of a request."""
+    """A schema that the native API can compile, and what it counts towards the limits of a request."""
 
     schema: Schema
     optional: int = 0  # parameters that are not required
@@ -73,7 +73,7 @@ class StrictSchema(Struct):
 
 
 class StrictSchemas:
-    """The schemas of one request that are compiled. They share the limits of the dialect, first come, first served."""
+    """Compiles the schemas of one request. They share the limits of the dialect, first come, first served."""
 
     def __init__(self, dialect: Dialect, bounds: RequestBounds) -> None:
         self._choice = dialect.strict_schemas
@@ -85,7 +85,7 @@ class StrictSchemas:
     def for_tool(self, schema: Schema) -> StrictSchema | None:
         """Return the input schema of a strict tool, or None if the tool cannot be strict."""
         if schema is EMPTY_SCHEMA:
-            schema = CLOSED_SCHEMA  # of a function without parameters
+            schema = CLOSED_SCHEMA  # a function without parameters
         return self._for_tool(schema, describe=self._choice == "describe")
 
     def for_json_tool(self, schema: Schema) -> StrictSchema | None:
@@ -140,7 +140,7 @@ class _Rewriter:
         self.has_grown = False
         self._describe = describe
         self._closed = False  # whether an object was closed
-        self._intersects = False  # whether a value must fit several schemas: closed ones would exclude each other
+        self._intersects = False  # whether a value must match several schemas. Closed ones would exclude each other
         self._found: list[str] = []  # names of definitions that the current definition refers to
         self._strict = StrictSchema({})
 
@@ -210,7 +210,7 @@ class _Rewriter:
             raise _OutsideSubset
 
     def _rewrite_choice(self, node: Schema) -> None:
-        """Bring references and branches to the native keywords."""
+        """Rewrite references and branches with the native keywords."""
         if "$ref" in node:
             _rename(node, "$ref", "anyOf", [{"$ref": node["$ref"]}])
             self.has_grown = True
@@ -246,7 +246,7 @@ class _Rewriter:
         if not all(isinstance(name, str) for name in required):
             raise _OutsideSubset
         if "additionalProperties" not in node:
-            # Without properties, or with those of branches, a closed object could not hold what the client wants.
+            # Without properties of its own, or with branches, a closed object would forbid what the client wants.
             if not self._describe or "properties" not in node or not node.keys().isdisjoint(("allOf", "anyOf")):
                 raise _OutsideSubset
             node["additionalProperties"] = False
@@ -263,7 +263,7 @@ def _copy(node: Any) -> Schema:
 
 
 def _kinds(node: Schema) -> list[str]:
-    """The types of a node. Without any, something else must restrict its values."""
+    """The types of a node. Without a type, another keyword must restrict its values."""
     kind = node.get("type", [])
     kinds = [kind] if isinstance(kind, str) else kind
     if not isinstance(kinds, list) or not all(isinstance(each, str) and each in _TYPES for each in kinds):
@@ -276,7 +276,7 @@ def _kinds(node: Schema) -> list[str]:
 
 
 def _rename(node: Schema, old: str, new: str, value: Any) -> None:
-    """Rename a key in its place."""
+    """Rename a key, and keep its position."""
     if new in node:
         raise _OutsideSubset
     renamed = {new if key == old else key: value if key == old else other for key, other in node.items()}
@@ -285,7 +285,7 @@ def _rename(node: Schema, old: str, new: str, value: Any) -> None:
 
 
 def _name_of(node: Schema) -> str:
-    """The definition that a reference names. The reference is brought to its native form."""
+    """The definition that a reference names. Rewrites the reference in its native form."""
     reference = node["$ref"]
     match reference.split("/") if isinstance(reference, str) else ():
         case ["#", "$defs" | "definitions", name]:
@@ -296,7 +296,7 @@ def _name_of(node: Schema) -> str:
 
 
 def _is_native(key: str, value: Any) -> bool:
-    """Whether the native API accepts a keyword with this value. Values that are schemas are not looked at."""
+    """Whether the native API accepts a keyword with this value. Values that are schemas are not checked here."""
     match key:
         case "format":
             return isinstance(value, str) and value in _FORMATS
@@ -313,7 +313,7 @@ def _is_native(key: str, value: Any) -> bool:
 
 
 def _is_acyclic(references: dict[str | None, list[str]], known: Container[str]) -> bool:
-    """Whether each reference has a target and none is circular: a depth-first search; names on the stack are open."""
+    """Whether each reference has a target and there is no cycle, by depth-first search."""
     opened: set[str | None] = set()
     done: set[str | None] = set()
     for start in references:

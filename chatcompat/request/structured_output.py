@@ -29,7 +29,6 @@ _WRAPPING: Final = 2  # levels around that property
 
 _MOVED: Final = f"/properties/{VALUE}"
 _NAMED_SCHEMAS: Final = frozenset({"$defs", "definitions", "dependentSchemas", "patternProperties", "properties"})
-_LISTS: Final = (list, tuple)  # a tuple only as a default: JSON has none
 _DATA_KEYS: Final = frozenset({"const", "default", "enum", "examples"})
 
 
@@ -75,7 +74,7 @@ def to_output(
                 check_depth(schema, _PATH, most - _WRAPPING)
             tool.input_schema = wrap(schema, json_schema.schema, context.bounds) if output.wrapped else schema
         if json_schema.strict:
-            # A schema that is no native format is not compiled for a tool either.
+            # A schema that cannot be a native format cannot be compiled for a tool either.
             _make_strict(tool, None if takes_native else context.strict.for_json_tool(tool.input_schema), context)
     if not output.forced:
         output.instruction = TextBlockParam(_INSTRUCTION.format(name=tool.name))
@@ -90,7 +89,7 @@ def _make_strict(tool: ToolParam, compiled: StrictSchema | None, context: Reques
 
 
 def _free_name(names: ToolNames) -> str:
-    """A name that no tool of the client has."""
+    """A name that none of the client's tools has."""
     name = JSON_TOOL
     while name in names.offered or name in names.restored:
         name += "_"
@@ -120,7 +119,7 @@ def wrap(schema: dict[str, Any], source: Raw, bounds: RequestBounds) -> dict[str
 
 
 def _move_references(schema: dict[str, Any]) -> int:
-    """Point references to the root at its new location, and count them."""
+    """Change references to the root to its new location. Returns their number."""
     count = 0
     nodes: list[Any] = [schema]
     for node in nodes:  # grows during the loop

@@ -1,6 +1,6 @@
-"""A fast path for chats that consist of plain text only, which most do.
+"""A fast path for chats of plain text only, as most are.
 
-It returns the same request as the general path, byte for byte, or None if the chat has anything else in it.
+It returns the same request as the general path, byte for byte, or None if the chat has anything else.
 """
 
 from typing import Final

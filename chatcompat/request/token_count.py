@@ -25,15 +25,15 @@ COUNTED: Final = frozenset(
 """The fields that `POST /v1/messages/count_tokens` takes. It refuses all others."""
 
 UNCOUNTED_PROMPT: Final = "container"
-"""A field that adds to the prompt, by the skills in it, and that the service does not count."""
+"""A field whose skills add to the prompt, but which the service does not count."""
 
 _encode = msgspec.json.Encoder().encode
 
 
 def to_count_request(body: bytes) -> tuple[bytes, tuple[str, ...]]:
-    """The body that counts the tokens of a messages request, and the paths of the fields that are not counted.
+    """Return the request that counts the tokens of a messages request, and the paths of fields that are not counted.
 
-    `max_tokens`, `stream` and sampling are left out silently: they add no tokens to the prompt.
+    `max_tokens`, `stream` and sampling are left out without a report, since they add no tokens to the prompt.
     """
     fields = decode_raw_object(body)
     counted = {name: value for name, value in fields.items() if name in COUNTED}

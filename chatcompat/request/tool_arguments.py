@@ -18,9 +18,9 @@ _skip_object = msgspec.json.Decoder(_Skipped).decode
 
 
 def to_short_input(arguments: str | None, max_depth: int) -> dict[str, Any] | None:
-    """Decode arguments that are complete and cannot be nested too deeply, as most are. None for others: see `to_input`.
+    """Decode arguments that are valid and not nested too deeply, as most are. None for others: see `to_input`.
 
-    It needs no path for an error.
+    It raises no errors, so it needs no path.
     """
     if arguments is None or may_be_deeper(arguments, max_depth):
         return None
@@ -31,11 +31,11 @@ def to_short_input(arguments: str | None, max_depth: int) -> dict[str, Any] | No
 
 
 def to_input(arguments: str | None, path: str, max_depth: int) -> tuple[dict[str, Any], bool]:
-    """Decode arguments, and return whether they were complete.
+    """Decode arguments. Also returns whether they were complete.
 
-    Blank arguments become `{}`. Arguments that a token limit cut off become `{}` too, and are not complete: with an
-    error, every later request of the session would fail. Raises `InvalidRequest` with `path` for anything else that is
-    not a JSON object.
+    Blank arguments become `{}`. So do arguments that a token limit cut off, which are not complete: with an error,
+    every later request of the session would fail. Raises `InvalidRequest` with `path` for anything else that is not a
+    JSON object.
     """
     if arguments is None or not arguments or arguments.isspace():
         return {}, True

@@ -38,7 +38,7 @@ class ToolDecision(Struct):
     tools: Tools
     choice: ToolChoiceParam | None
     ignored: list[str]
-    declares_called: bool = False  # whether tools that only earlier calls name are declared too
+    declares_called: bool = False  # whether tools that only occur in earlier calls are declared too
 
     @property
     def forces_call(self) -> bool:
@@ -51,14 +51,14 @@ def decide_tools(
 ) -> ToolDecision:
     """Decide which tools to send, and with which choice. `tools` are the client's allowed tools.
 
-    If the client forces a call of any tool, the reply must be one of its own, so the tool for structured output is left
+    If the client forces a call, it must be a call of one of its own tools, so the tool for structured output is left
     out. Raises `InvalidRequest`.
     """
     wanted = _to_tool_choice(chat, names)
     decision = ToolDecision(tools, wanted, _surplus(chat), declares_called=not names.offered)
     if wanted is not None and _is_forced(wanted):
         if output.tool is not None and (wanted.type == "tool" or not dialect.forced_tools):
-            # `tools` stays the same as in requests that force nothing: kept thinking and a cache depend on that.
+            # `tools` must be the same as in requests that force nothing: stored thinking and caches depend on that.
             decision.tools = [*tools, output.tool]
         if not dialect.forced_tools:
             decision.choice = ToolChoiceParam("auto", disable_parallel_tool_use=wanted.disable_parallel_tool_use)
@@ -88,7 +88,7 @@ def _choose_json(wanted: ToolChoiceParam | None, tools: Tools, output: Output, n
 
 
 def _emulate(decision: ToolDecision, chat: ChatCompletionRequest) -> None:
-    """Keep only the tools that may be called, for a service that does not enforce `tool_choice`."""
+    """Emulate `tool_choice` for a service that does not enforce it: send only the tools that may be called."""
     choice = decision.choice
     if choice is None or not (decision.tools or decision.declares_called):
         return
@@ -192,7 +192,7 @@ def allowed_names(chat: ChatCompletionRequest, names: ToolNames) -> frozenset[st
 
 
 def _allowed(choice: AllowedToolsChoice) -> tuple[AllowedTools, str]:
-    """The mode and the tools of a choice, and their path. They may stand directly in the choice."""
+    """The mode and the tools of a choice, and their path. They may be nested, or directly in the choice."""
     if choice.allowed_tools is not None:
         return choice.allowed_tools, "tool_choice.allowed_tools"
     if choice.mode is None and choice.tools is None:
@@ -208,7 +208,7 @@ def _name_of(tool: AllowedTool) -> str:
 
 
 def _surplus(chat: ChatCompletionRequest) -> list[str]:
-    """The fields directly in a choice that differ from those of its nested object, which win."""
+    """The paths of fields directly in a choice that differ from its nested object, which wins."""
     match chat.tool_choice:
         case NamedFunctionChoice(function=Named() as nested) | NamedCustomChoice(custom=Named() as nested) as choice:
             fields: tuple[str, ...] = ("name",)

@@ -1,4 +1,4 @@
-"""Mapping of tool names that the native API does not accept, without collisions."""
+"""Replace tool names that the native API does not accept, without collisions."""
 
 import re
 from collections.abc import Collection

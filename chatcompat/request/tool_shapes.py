@@ -1,7 +1,7 @@
-"""The shapes in which clients write a function or a custom tool, and the native fields of a function.
+"""The two shapes of a function or custom tool, and the native fields of a function.
 
-Chat nests a definition (`{"type": "function", "function": {"name": ...}}`). Clients of the vendor's newer API write its
-fields directly on the tool (`{"type": "function", "name": ...}`). If a client writes both, the nested one wins.
+The chat API nests a definition (`{"type": "function", "function": {"name": ...}}`). Clients of the vendor's newer API
+put its fields directly on the tool (`{"type": "function", "name": ...}`). If a client sends both, the nested one wins.
 """
 
 from typing import Any, Final
@@ -69,7 +69,7 @@ def _report_flat(
     names: tuple[str, ...],
     context: RequestContext,
 ) -> None:
-    """Report the fields that stand directly on a tool and differ from those of its nested definition."""
+    """Report the fields directly on a tool that differ from its nested definition."""
     for name in names:
         value = getattr(tool, name)
         if value not in (None, UNSET) and _plain(value) != _plain(getattr(nested, name)):
@@ -89,7 +89,7 @@ def set_native_fields(
     dialect: Dialect,
     context: RequestContext,
 ) -> None:
-    """Copy the native fields that the dialect lists. Of several `sources`, each with its path, the first wins."""
+    """Copy the native fields that the dialect lists. `sources` are structs with their paths. The first wins."""
     for name in _NATIVE_FIELDS:
         found: UnsetType | list[dict[str, Any]] | list[str] | bool = UNSET
         for source, path in sources:

@@ -1,4 +1,4 @@
-"""Tools of each kind -> native tools."""
+"""Tools of all kinds -> native tools."""
 
 from typing import Any, Final, assert_never
 
@@ -41,8 +41,8 @@ def to_tools(
 ) -> Tools:
     """Convert the tools in order. `native` holds those in the native shape. Raises `InvalidRequest`.
 
-    A tool is converted in the same way whether or not `tool_choice` allows the other tools: prompt caches and thinking
-    depend on its bytes. So a tool that is not allowed takes its part of the limits on strict tools.
+    A tool is converted in the same way whichever other tools `tool_choice` allows, since prompt caches and thinking
+    depend on its bytes. So a tool that is not allowed counts towards the limits on strict tools.
     """
     if chat.functions is not None and chat.tools:
         raise InvalidRequest(
@@ -95,11 +95,11 @@ def _to_web_search(options: WebSearchOptions, dialect: Dialect, context: Request
 
 Definition = FunctionTool | CustomTool | FunctionDefinition | dict[str, Any]
 Named = dict[str, tuple[Definition, str, int | None]]
-"""Each tool with its field and its index, by name. A native toolset has no name and is listed by its path."""
+"""By name: each tool with its field and its index. A native toolset has no name, so its path is used."""
 
-# Of a function tool in the usual shape, the fields beside `function`.
+# The fields beside `function`, for a function tool in the usual shape.
 _NONE_BESIDE: Final = msgspec.structs.astuple(FunctionTool())[1:]
-# Of a function without native fields, the fields behind `strict`.
+# The fields after `strict`, for a function without native fields.
 _NO_NATIVE: Final = msgspec.structs.astuple(FunctionDefinition(""))[4:]
 
 
@@ -173,7 +173,7 @@ def _to_native(tool: dict[str, Any], index: int | None, context: RequestContext)
 
 
 def _to_usual(tool: FunctionTool, names: ToolNames, max_depth: int) -> ToolParam | None:
-    """Convert a function that has a name, a description and a plain schema. None for any other."""
+    """Convert a function with only a name, a description and a plain schema. None for any other."""
     function = tool.function
     if function is None or function.strict or msgspec.structs.astuple(tool)[1:] != _NONE_BESIDE:
         return None
@@ -203,7 +203,7 @@ def _to_function(
 
 
 def _compile_native(tool: dict[str, Any], context: RequestContext) -> None:
-    """Compile the schema of a strict tool in the native shape. The service's own tools have none."""
+    """Compile the schema of a strict tool in the native shape. The service's own tools have no schema."""
     schema = tool.get("input_schema")
     compiled = context.strict.for_tool(schema if isinstance(schema, dict) else CLOSED_SCHEMA)
     if compiled is None:
@@ -221,7 +221,7 @@ def _report_strict(compiled: StrictSchema | None, path: str, schema: str, contex
 
 
 def _to_custom(custom: CustomDefinition, path: str, names: ToolNames, context: RequestContext) -> ToolParam:
-    """Convert to a tool with one string. Its grammar goes to the description and is reported, as it is not enforced."""
+    """Convert to a tool with one string. A grammar moves to the description, and is reported: it is not enforced."""
     name, description = names.to_native(custom.name), custom.description or ""
     names.custom.add(name)
     if isinstance(custom.format, GrammarFormat):
@@ -232,7 +232,7 @@ def _to_custom(custom: CustomDefinition, path: str, names: ToolNames, context: R
 
 
 def declare_called(turns: list[MessageParam], declared: Tools) -> Tools:
-    """Declare tools for earlier calls, because the native API refuses a call of an undeclared tool."""
+    """Declare the tools of earlier calls, because the native API refuses a call of an undeclared tool."""
     known = {tool.name for tool in declared if isinstance(tool, ToolParam)}
     called = {
         block.name: None

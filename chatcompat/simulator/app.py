@@ -42,7 +42,7 @@ RATE_LIMITS: Final = {
 
 
 def create_app(*, clock: Callable[[], float] = time.monotonic) -> Starlette:
-    """Create a simulator. Between requests it keeps the prompt cache only, so tests can share one.
+    """Create a simulator. It keeps nothing between requests but the prompt cache, so tests can share one.
 
     Args:
         clock: The time for the prompt cache, in seconds.
@@ -166,7 +166,7 @@ async def _body(request: Request) -> bytes:
 
 
 def _request_id(request: Request) -> str:
-    """Return an id that depends on the method, the path and, once it was read, the body."""
+    """Return an id that depends on the method, the path and, once read, the body."""
     body: str = getattr(request.state, "simulator_body", "")
     return f"req_01{_digest(request.method.encode(), request.url.path.encode(), body.encode())}"
 

@@ -49,7 +49,7 @@ class MCPToolset(Cacheable):
 
 
 class BlockBinding(Wire):
-    """What happens to thinking whose conversation has changed."""
+    """What happens to thinking after a changed conversation."""
 
     prefix_mismatch_behavior: Literal["error", "drop_block"] | None = None
 

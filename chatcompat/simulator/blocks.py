@@ -229,7 +229,7 @@ class ServerToolUse(Cacheable, tag="server_tool_use"):
 
 
 class ServerToolResult(Cacheable):
-    """The base of its results."""
+    """The base of the results of these calls."""
 
     tool_use_id: str
     content: list[dict[str, object]] | dict[str, object]
@@ -278,7 +278,7 @@ class MCPToolResult(Cacheable, tag="mcp_tool_result"):
 
 
 class Compaction(Cacheable, tag="compaction"):
-    """The summary of all that stands before it, which it replaces."""
+    """A summary, which replaces everything before it."""
 
     content: str | None = None
     encrypted_content: str | None = None

@@ -26,13 +26,13 @@ from chatcompat.simulator.tokens import InputTokens, part_tokens
 from chatcompat.simulator.turns import Turn
 from chatcompat.simulator.wire import OutputConfig, Prompt, ThinkingEnabled, Tool
 
-LOOK_BACK: Final = 20  # positions, the breakpoint's own included
+LOOK_BACK: Final = 20  # positions, including the breakpoint's own
 MAX_ENTRIES: Final = 16_384  # of all clients together
 LIFETIMES: Final = {"5m": 300.0, "1h": 3_600.0}  # seconds
 
 
 class Piece(Struct):
-    """A part of the prompt: the tokens and the digest of all up to its end, and its breakpoint's lifetime."""
+    """A part of the prompt: tokens and digest of the prompt up to its end, and the lifetime of its breakpoint."""
 
     tokens: int
     digest: bytes
@@ -41,7 +41,7 @@ class Piece(Struct):
 
 
 class _Entry(Struct, frozen=True):
-    """A prompt that was written, and when it is forgotten."""
+    """A prompt in the cache, and when it expires."""
 
     until: float
     seconds: float
@@ -58,7 +58,7 @@ class PromptCache:
         return len(self._entries)
 
     def use(self, pieces: list[Piece], model: Model) -> InputTokens:
-        """Read and write for one request, and return its tokens."""
+        """Read and write the cache for one request, and return its tokens."""
         now = self._clock()
         marked = [index for index, piece in enumerate(pieces) if piece.ttl and piece.tokens >= model.min_cached_tokens]
         found = max((self._look_back(pieces, index, now) for index in marked), default=-1)
@@ -71,7 +71,7 @@ class PromptCache:
         return InputTokens(plain=pieces[-1].tokens - end, read=read, written_1h=long - read, written_5m=end - long)
 
     def _look_back(self, pieces: list[Piece], index: int, now: float) -> int:
-        """The index of the last piece that was written, in reach of the breakpoint at `index`. -1 if there is none."""
+        """The index of the last cached piece within reach of the breakpoint at `index`, or -1."""
         seen: set[int] = set()
         while index >= 0:
             seen.add(pieces[index].position)
@@ -87,7 +87,7 @@ class PromptCache:
         return entry if entry is not None and now < entry.until else None
 
     def _write(self, piece: Piece, now: float) -> None:
-        """Write a prompt, or begin the lifetime anew of one that is there."""
+        """Write a prompt, or restart its lifetime if it is cached already."""
         entry = self._alive(piece, now)
         seconds = LIFETIMES[piece.ttl or "5m"] if entry is None else entry.seconds
         self._entries[piece.digest] = _Entry(now + seconds, seconds)
@@ -100,7 +100,7 @@ class PromptCache:
 
 
 def to_pieces(prompt: Prompt, tools: list[Tool], turns: list[Turn], model: Model, credential: str) -> list[Piece]:
-    """Split a prompt where a breakpoint may be."""
+    """Split a prompt at each possible breakpoint."""
     pieces: list[Piece] = []
     digest, count, position = sha256(encode([credential, model.id])).digest(), 0, 0
     before: type[Struct] | None = None
@@ -123,7 +123,7 @@ def to_pieces(prompt: Prompt, tools: list[Tool], turns: list[Turn], model: Model
 
 
 def _parts(prompt: Prompt, tools: list[Tool], turns: list[Turn]) -> Iterator[bytes | Tool | TextOnly | Block]:
-    """All parts in the order of the prompt. Bytes stand for what is not a block, but breaks the cache."""
+    """All parts in the order of the prompt. Bytes stand for what is not a block, but changes the prefix."""
     config = OutputConfig() if prompt.output_config is UNSET else prompt.output_config
     thinking = prompt.thinking or None
     budget = thinking.budget_tokens if isinstance(thinking, ThinkingEnabled) else None
@@ -139,7 +139,7 @@ def _parts(prompt: Prompt, tools: list[Tool], turns: list[Turn]) -> Iterator[byt
 
 
 def is_deferred(tool: Tool) -> bool:
-    """Whether a tool is no part of the prompt until a search finds it."""
+    """Whether a tool is left out of the prompt until a search finds it."""
     return getattr(tool, "defer_loading", False)
 
 

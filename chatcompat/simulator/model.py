@@ -66,7 +66,7 @@ class Thought(Part, frozen=True):
     """Thinking. `shown` says whether the client gets its text."""
 
     shown: bool
-    prefix: bytes = b""  # the digest of what it is bound to
+    prefix: bytes = b""  # the digest of the prefix it is bound to
 
 
 class Call(Part, frozen=True):
@@ -93,10 +93,10 @@ class Answer(Struct, frozen=True):
 
 
 class Prefix(Protocol):
-    """What stands before a reply."""
+    """The prefix of a reply."""
 
     def bind(self, parts: list[Part]) -> None:
-        """Bind each thought to what stands before it."""
+        """Bind each thought to its prefix."""
 
 
 def answer(
@@ -186,7 +186,7 @@ def _ran(
     *,
     shows_thinking: bool,
 ) -> Iterator[Part]:
-    """What the service does before it answers: a summary, and the calls of its tools behind a thought."""
+    """What the service does before it answers: a summary, and calls of its tools after a thought."""
     if (summary := compaction(request, turns)) is not None:
         yield Ran(body=str(summary["content"]), block=summary)
     for tool in running:
@@ -239,7 +239,7 @@ def _words(request: MessagesRequest, turns: list[Turn], asked: Turn, chosen: lis
 
 
 def _input(schema: dict[str, object], request: MessagesRequest, asked: Turn) -> str:
-    """An input for a tool's schema. Where it takes any object, for the schema in the prompt, if there is one."""
+    """An input for a tool's schema. If that allows any object, an input for the schema in the prompt, if any."""
     prompted = prompted_example(request, asked) if is_open(schema) else UNSET
     return encode(example(schema) if prompted is UNSET else prompted).decode()
 

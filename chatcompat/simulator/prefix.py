@@ -31,13 +31,13 @@ _decode_block = msgspec.json.Decoder(Block).decode
 
 
 class Prefix:
-    """All that stands before a reply, as a digest; None for a model that does not bind its thinking."""
+    """The digest of the prefix of a reply. None for a model that does not bind its thinking."""
 
     def __init__(self, digest: Any = None) -> None:
         self._digest = digest
 
     def bind(self, parts: list[Part]) -> None:
-        """Bind each thought of a reply to what stands before it."""
+        """Bind each thought of a reply to its prefix."""
         if self._digest is None:
             return
         for index, part in enumerate(parts):
@@ -76,7 +76,7 @@ def check_binding(prompt: Prompt, tools: list[Tool], turns: list[Turn], model: M
             raise invalid(f"{failing[0].path}: {_MISMATCH}")
         dropped += [Dropped(placed.path) for placed in failing]
         turn.blocks[:] = [placed for placed in turn.blocks if placed not in failing]
-    digest.update(b"assistant")  # the turn of the reply; a model that binds takes no prefill
+    digest.update(b"assistant")  # the turn of the reply. A model that binds accepts no prefill
     return Binding(Prefix(digest), dropped)
 
 

@@ -1,4 +1,4 @@
-"""JSON for a schema that stands in the prompt, for clients that describe in words what they want.
+"""JSON for a schema in the prompt, for clients that describe in words what they want.
 
 Such clients ask for any JSON object (`response_format: json_object`), and validate the reply by a schema of their own.
 """
@@ -17,7 +17,7 @@ from chatcompat.simulator.turns import Turn
 from chatcompat.simulator.wire import Prompt
 
 MAX_CHARACTERS: Final = 256 * 1024  # of a text that are searched
-MAX_TRIES: Final = 64  # braces in it at which a schema may begin
+MAX_TRIES: Final = 64  # braces in it that are tried as the start of a schema
 
 _MARKS: Final = ('"properties"', '"$ref"')
 _CLOSING: Final = frozenset({"$ref", "allOf", "anyOf", "const", "enum", "oneOf", "properties"})
@@ -39,13 +39,13 @@ def prompted_example(prompt: Prompt, asked: Turn) -> object:
         for schema in reversed([*_schemas(text[:MAX_CHARACTERS])]):
             try:
                 return example(schema)
-            except (Failure, msgspec.ValidationError):  # too complex, or no schema after all
+            except (Failure, msgspec.ValidationError):  # too complex, or not a schema
                 continue
     return UNSET
 
 
 def _schemas(text: str) -> Iterator[dict[str, object]]:
-    """What looks like the schema of an object in a text, in order."""
+    """Everything in a text that looks like the schema of an object, in order."""
     at = text.find("{") if any(mark in text for mark in _MARKS) else -1
     for _ in range(MAX_TRIES):
         if at < 0:

@@ -98,7 +98,7 @@ class _Examples:
         self._left = MAX_NODES
 
     def value(self, node: Node, seen: frozenset[str], depth: int) -> object:
-        """A value for `node`. `seen` are the references that led to it."""
+        """A value for `node`. `seen` are the references that led here."""
         self._left -= 1
         if self._left < 0:
             raise invalid("Schema is too complex.")

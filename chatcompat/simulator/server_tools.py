@@ -1,4 +1,4 @@
-"""What the service itself runs while it answers: searches, pages, commands, calls of servers, and summaries.
+"""What the service runs itself while it answers: searches, pages, commands, calls of servers, and summaries.
 
 Nothing is fetched and nothing runs. Contents that only the service can read are signed, so that a changed one is
 noticed when the client sends it back.
@@ -20,7 +20,7 @@ from chatcompat.simulator.turns import Placed, Turn
 from chatcompat.simulator.wire import CodeExecution, MessagesRequest, Prompt, ServerTool, WebFetch, WebSearch
 
 MIN_TRIGGER: Final = 50_000  # tokens
-TRIGGER: Final = 150_000  # tokens, where the request names none
+TRIGGER: Final = 150_000  # tokens, if the request names none
 URL: Final = "https://example.com/"
 EXPIRES: Final = "2030-01-01T00:00:00Z"
 
@@ -113,7 +113,7 @@ def _trigger(edit: JSON) -> int:
 
 
 def _tokens_since(turns: list[Turn]) -> int:
-    """The tokens behind the last summary."""
+    """The tokens after the last summary."""
     count = 0
     for block in (placed.block for turn in turns for placed in turn.blocks):
         count = 0 if isinstance(block, Compaction) else count + tokens(encode(block).decode())
@@ -124,7 +124,7 @@ def _tokens_since(turns: list[Turn]) -> int:
 
 
 def check_signed(placed: Placed) -> None:
-    """Refuse contents of the service's own that the client changed."""
+    """Refuse content of the service that the client changed."""
     for field, signed, signature in _signed(placed.block):
         if not is_signed(signed, signature):
             raise invalid(f"{placed.path}: Invalid `{field}` in `{placed.block.__struct_config__.tag}` block")

@@ -27,12 +27,12 @@ def is_signed(thinking: str, signature: str) -> bool:
 
 
 def is_bound(thinking: str, signature: str, prefix: bytes) -> bool:
-    """Whether thinking stands behind the prefix that it was signed with."""
+    """Whether thinking comes after the prefix that it was signed with."""
     return hmac.compare_digest(sign(thinking, prefix).encode(), signature.encode())
 
 
 def is_foreign(data: str) -> bool:
-    """Whether redacted thinking is surely not the service's: a Fernet token, as of other vendors, or JSON.
+    """Whether redacted thinking cannot be the service's own: a Fernet token, as of other vendors, or JSON.
 
     The simulator redacts no thinking, so it knows no `data` of its own.
     """

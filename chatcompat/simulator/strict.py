@@ -1,4 +1,4 @@
-"""The part of JSON Schema that the service compiles for strict tools and output formats, and how much of it.
+"""The subset of JSON Schema that the service compiles for strict tools and output formats, and its limits.
 
 Source: https://platform.claude.com/docs/en/build-with-claude/structured-outputs#json-schema-limitations, and the
 errors that users report.
@@ -36,7 +36,7 @@ Node = dict[str, Any]
 
 
 class _Size(Struct):
-    """What all compiled schemas of a request have together."""
+    """The totals of all compiled schemas of a request."""
 
     optional: int = 0
     unions: int = 0
@@ -77,7 +77,7 @@ class _Compiler:
         self._size = size
 
     def compile(self, root: Node) -> None:
-        """Check a schema with its definitions, none of which may contain itself."""
+        """Check a schema with its definitions. No definition may contain itself."""
         definitions = {name: node for key in _DEFINITIONS for name, node in (root.get(key) or {}).items()}
         graph = {name: {*self._node(node)} for name, node in definitions.items()}
         top = {key: value for key, value in root.items() if key not in _DEFINITIONS}

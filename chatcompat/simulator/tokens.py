@@ -38,7 +38,7 @@ OUTPUT_PRICE: Final = 500
 
 
 class InputTokens(Struct, frozen=True):
-    """The tokens of a request: read from the cache, written to it by lifetime, and neither."""
+    """The tokens of a request: read from the cache, written to it (by lifetime), and all others."""
 
     plain: int
     read: int = 0

@@ -236,7 +236,7 @@ def _check_calls(turns: list[Turn]) -> None:
 
 
 def _check_server_tools(turn: Turn) -> None:
-    """Check that each call of a server tool has its result behind it in the same turn, and each result its call."""
+    """Check that each call of a server tool is followed by its result in the same turn, and each result has a call."""
     waiting: dict[tuple[str, str], Placed] = {}
     for placed in turn.blocks:
         block = placed.block

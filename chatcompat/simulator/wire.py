@@ -138,7 +138,7 @@ class ThinkingEnabled(Wire, tag="enabled"):
 
 
 class ThinkingAdaptive(Wire, tag="adaptive"):
-    """Thinking as much as the model decides."""
+    """As much thinking as the model decides."""
 
     display: Literal["summarized", "omitted", "updates"] | None = None
     block_binding: BlockBinding | None = None
@@ -156,7 +156,7 @@ ThinkingConfig = ThinkingEnabled | ThinkingAdaptive | ThinkingBetweenTools | Thi
 
 
 class JSONFormat(Wire):
-    """A schema that the reply's text fits."""
+    """A schema that the reply's text matches."""
 
     type: Literal["json_schema"]
     schema: dict[str, object]

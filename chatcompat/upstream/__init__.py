@@ -200,7 +200,9 @@ class Upstream:
             skip_auto_headers=_NO_DEFAULT_HEADERS,
             allow_redirects=False,
             auto_decompress=False,
-            timeout=aiohttp.ClientTimeout(total=None, connect=_or_none(self._connect_timeout)),
+            timeout=aiohttp.ClientTimeout(
+                total=None, connect=None if self._connect_timeout == math.inf else self._connect_timeout
+            ),
             max_line_size=self._max_header_bytes,
             max_field_size=self._max_header_bytes,
             max_headers=_MAX_HEADERS,
@@ -248,7 +250,7 @@ class _Forwarding:
         await self._send_body(response.content)
 
     async def _send_body(self, content: aiohttp.StreamReader) -> None:
-        """Send each piece as it arrives. While none is read, aiohttp's buffer fills and the upstream has to wait."""
+        """Send each piece as it arrives. While none is read, aiohttp's buffer fills up and the upstream must wait."""
         while not content.at_eof():
             piece = content.read_nowait()
             if not piece:
@@ -309,7 +311,7 @@ class _Forwarding:
 
 
 def _to_reply_headers(response: aiohttp.ClientResponse, max_bytes: int) -> Headers:
-    """The headers of a reply that servers can send to the client. Raises `InvalidReply`."""
+    """The headers of a reply that a server can send to the client. Raises `InvalidReply`."""
     if not 200 <= response.status <= 599:  # noqa: PLR2004 - RFC 9110, section 15
         raise InvalidReply("The upstream messages service sent a status outside 200 to 599.")
     headers = to_end_to_end(lowered(response.raw_headers), HOP_BY_HOP)
@@ -336,7 +338,3 @@ def _has_port(parts: SplitResult) -> bool:
         return parts.port != 0
     except ValueError:
         return False
-
-
-def _or_none(seconds: float) -> float | None:
-    return None if seconds == math.inf else seconds

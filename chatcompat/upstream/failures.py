@@ -1,4 +1,4 @@
-"""Failures of the upstream: what the client is told, and what the log says."""
+"""Failures of the upstream: the error for the client, and the reason for the log."""
 
 import logging
 import os
@@ -35,7 +35,7 @@ def log_failure(url: SplitResult, error: Exception) -> None:
 
 
 def reason_of(error: Exception) -> str:
-    """The reason of a failure: the type of the error, and what the system says. It quotes nothing of the upstream."""
+    """The reason of a failure: the type of the error, and the system's message. It quotes nothing of the upstream."""
     kind = type(error).__name__
     cause: Exception = error
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
@@ -56,6 +56,6 @@ def _detail_of(error: Exception) -> str:
     if isinstance(error, ssl.SSLError):
         return error.reason or ""
     if isinstance(error, OSError) and error.errno:
-        # Only the name lookup has negative numbers, with a text of the system. asyncio adds addresses to others.
+        # Only name lookups have negative numbers, with a text of the system. asyncio adds addresses to other texts.
         return os.strerror(error.errno) if error.errno > 0 else error.strerror or ""
     return ""

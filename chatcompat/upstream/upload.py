@@ -15,7 +15,7 @@ from chatcompat.asgi.headers import Headers, has_control, is_token
 from chatcompat.asgi.http import ClientDisconnected
 from chatcompat.errors import InvalidRequest
 
-_PIECE: Final = 64 * 1024  # bytes; `patience` starts anew after each
+_PIECE: Final = 64 * 1024  # bytes; `patience` starts again after each piece
 _LENGTH: Final = re.compile(rb"[0-9]{1,18}")
 
 
@@ -48,7 +48,7 @@ class Upload(aiohttp.Payload):
         self._taken = 0
         self._more = True
         self._written = False
-        self.ended: anyio.Event = anyio.Event()  # the body is whole, or it never will be
+        self.ended: anyio.Event = anyio.Event()  # set when the body is complete or has failed
         self.failure: ClientDisconnected | InvalidRequest | None = None
 
     async def begin(self) -> "Upload | None":
@@ -122,7 +122,7 @@ class Upload(aiohttp.Payload):
 
 
 def too_slow(seconds: float) -> InvalidRequest:
-    """The refusal of a client that stopped sending its body."""
+    """The error for a client that stopped sending its body."""
     return InvalidRequest(
         f"The request's body stopped for {seconds:g} seconds.",
         code="request_timeout",
@@ -150,7 +150,7 @@ def length_of(headers: Headers) -> int | None:
 
 
 def to_text(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
-    """The headers as text for aiohttp. Names are in lower case. Raises `InvalidRequest` for invalid ones (RFC 9110)."""
+    """The headers as text for aiohttp. Names are in lower case. Raises `InvalidRequest` for invalid ones."""
     text = []
     for name, value in headers:
         if not is_token(name):

@@ -109,15 +109,16 @@ class ToolCall(Struct, forbid_unknown_fields=True, gc=False):
     function: FunctionCall | None = None
     custom: CustomCall | None = None
     type: Literal["function", "custom"] = "function"  # some clients leave it out
-    index: int | None = None  # clients that assemble a call from its deltas keep it
+    index: int | None = None  # some clients keep it from the deltas of a stream
 
 
 class ReasoningDetail(Struct, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """Extension: an entry of a reply's thinking, or a block that chat completions cannot express.
 
-    `reasoning.text` and `reasoning.encrypted` hold thinking, signed by the service. `reasoning.encrypted` also holds
+    `reasoning.text` and `reasoning.encrypted` hold thinking that the service signed. `reasoning.encrypted` also holds
     any other native block, as JSON. `chatcompat.wire.reasoning` describes the `id` of our entries. Earlier releases
-    had places as entries: `content` for the next `length` characters of the content, `tool_call` for the next call.
+    wrote positions as entries: `content` for the next `length` characters of the content, `tool_call` for the next
+    call.
     """
 
     type: str
@@ -133,7 +134,7 @@ class ReasoningDetail(Struct, omit_defaults=True, forbid_unknown_fields=True, gc
 
 
 class ThinkingBlock(Struct, forbid_unknown_fields=True, gc=False):
-    """Extension: a native block of thinking, as some gateways put it into `thinking_blocks`."""
+    """Extension: a native block of thinking, which some gateways send in `thinking_blocks`."""
 
     type: str
     thinking: str | None = None
@@ -165,7 +166,7 @@ class AssistantMessage(Struct, tag_field="role", tag="assistant", forbid_unknown
     function_call: FunctionCall | None = None
     name: str | None = None
     cache_control: CacheControl | None = None
-    # Reply fields that clients send back with the history. A messages request has no field for the first two.
+    # Reply fields that clients send back with the history. The first two have no native field.
     annotations: Raw | UnsetType = UNSET
     audio: Raw | UnsetType = UNSET
     citations: Raw | UnsetType = UNSET  # extension
@@ -267,7 +268,7 @@ class ChatCompletionRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     inference_geo: str | None = None
     betas: list[str] | None = None
 
-    # Fields that are not sent on. They come last, so that one comparison shows whether any of them is set.
+    # Fields that are not sent on. They come last, so that one comparison shows whether any is set.
     audio: Raw | UnsetType = UNSET
     frequency_penalty: Annotated[float, Meta(ge=-2, le=2)] | None | UnsetType = UNSET
     logit_bias: dict[str, float] | None | UnsetType = UNSET

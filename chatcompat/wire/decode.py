@@ -24,12 +24,9 @@ from chatcompat.wire.message_reply import (
     Block,
     ContentBlockDelta,
     ContentBlockStart,
-    ContentBlockStop,
     ErrorEvent,
     Event,
     Message,
-    MessageDelta,
-    MessageStop,
     NativeError,
     OpaqueBlock,
     StopDetails,
@@ -257,17 +254,6 @@ def merge_usage(usage: Usage, newer: Usage | None) -> None:
     for name, count in newer.items():
         if name not in usage or count != _NULL:
             usage[name] = count
-
-
-IN_MESSAGE: Final = (
-    ContentBlockDelta,
-    ContentBlockStart,
-    ContentBlockStop,
-    MessageDelta,
-    MessageStop,
-    OpaqueBlockStart,
-)
-"""The events that are invalid before `message_start`."""
 
 
 class _LooseError(msgspec.Struct):

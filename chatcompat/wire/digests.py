@@ -1,4 +1,4 @@
-"""`blake2b`, imported on first use: `hashlib` loads OpenSSL, which takes longer than most of this package."""
+"""`blake2b`, imported on first use: `hashlib` loads OpenSSL, which takes longer than importing most of this package."""
 
 from typing import TYPE_CHECKING
 

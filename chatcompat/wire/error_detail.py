@@ -1,4 +1,4 @@
-"""The `detail` of an error body, as web frameworks write it, as one sentence."""
+"""Turn the `detail` of an error body, as web frameworks write it, into one sentence."""
 
 from typing import Any, Final
 
@@ -33,7 +33,7 @@ def _to_fault(fault: Any) -> str:
 
 
 def _to_place(loc: object) -> str:
-    """A path like `messages[0].content`. A step that is no field name becomes `*`, since a client made it up."""
+    """A path like `messages[0].content`. A step that is not a field name becomes `*`, since the client chose it."""
     place = ""
     for step in loc[:_MAX_FAULTS] if isinstance(loc, list) else ():
         if type(step) is int:
@@ -44,6 +44,6 @@ def _to_place(loc: object) -> str:
 
 
 def _first_text(fields: object, names: tuple[str, ...]) -> str:
-    """The first of `names` whose value is text."""
+    """The first of the fields `names` that has text."""
     found = (fields.get(name) for name in names) if isinstance(fields, dict) else ()
     return next((value for value in found if isinstance(value, str) and value), "")

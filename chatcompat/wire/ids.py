@@ -1,7 +1,7 @@
-"""Ids of tool calls: those that chat clients keep, those that the native API takes, and unique ones.
+"""Ids of tool calls: for chat clients, for the native API, and unique within a conversation.
 
-Some clients renumber an id that does not begin with `call_`, that is longer than 40 characters, or that has further
-underscores. `to_chat_id` gives an id that they keep, and `to_native_id` turns it back. Neither needs any state.
+Some clients renumber an id that does not begin with `call_`, is longer than 40 characters, or has further underscores.
+`to_chat_id` returns an id that they keep, and `to_native_id` converts it back. Neither needs any state.
 """
 
 import re
@@ -12,14 +12,14 @@ from chatcompat.wire import digests
 _LONGEST: Final = 40  # characters
 _ID: Final = re.compile(r"[a-zA-Z0-9_-]+")
 _KEPT_ID: Final = re.compile(r"call_[a-zA-Z0-9-]{1,35}")
-# `toolu_`, `toolu_bdrk_` and `toolu_vrtx_` begin the ids of the vendor. Other ids are escaped, see `_escaped`.
+# The vendor's ids begin with `toolu_`, `toolu_bdrk_` or `toolu_vrtx_`. Other ids are escaped, see `_ESCAPED_ID`.
 _VENDOR_ID: Final = re.compile(r"call_toolu(bdrk|vrtx|)([A-Z0-9][a-zA-Z0-9]{0,29})")
 _COMMON_ID: Final = re.compile(r"toolu_[A-Z0-9][a-zA-Z0-9]{0,29}")  # of nearly all calls
 _ESCAPED_ID: Final = re.compile(r"call_-((?:[a-zA-Z0-9]|-[01]){1,34}+)")
 
 
 def to_native_id(chat_id: str) -> str:
-    """An id that the native API accepts; the same `chat_id` always gives the same id."""
+    """An id that the native API accepts. The same `chat_id` always gives the same id."""
     if chat_id.isascii() and chat_id.isidentifier() and not chat_id.startswith("call_toolu"):
         return chat_id  # most ids; the patterns below are slower
     if chat_id.startswith("call_toolu") and (vendor := _VENDOR_ID.fullmatch(chat_id)) is not None:
@@ -33,9 +33,9 @@ def to_native_id(chat_id: str) -> str:
 
 
 def to_chat_id(native_id: str) -> str:
-    """An id that chat clients keep. `to_native_id` returns `native_id` for it, unless `native_id` is too long."""
+    """An id that chat clients keep. `to_native_id` converts it back, unless `native_id` is too long."""
     if _COMMON_ID.fullmatch(native_id):
-        return "call_toolu" + native_id[6:]  # as below, at a third of the cost
+        return "call_toolu" + native_id[6:]  # as below, but three times as fast
     if native_id.startswith("toolu_"):
         chat_id = "call_" + native_id.replace("_", "")
         if _KEPT_ID.fullmatch(chat_id) and to_native_id(chat_id) == native_id:
@@ -56,10 +56,10 @@ class UniqueIds:
     __slots__ = ("_counts",)
 
     def __init__(self) -> None:
-        self._counts: dict[str, int] = {}  # for each id in use, the last number appended to it
+        self._counts: dict[str, int] = {}  # by id in use: the last number appended to it
 
     def unique(self, call_id: str) -> str:
-        """`call_id`, or if it is in use already, `call_id` with a number appended."""
+        """Return `call_id`, with a number appended if it is already in use."""
         counts = self._counts
         if call_id not in counts:
             counts[call_id] = 1

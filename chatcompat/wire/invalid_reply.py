@@ -1,24 +1,24 @@
-"""The errors for replies that are out of order, not whole, late or too large, and the limits that they name."""
+"""The errors for replies that are out of order, incomplete, late or too large, and the limits that they name."""
 
 from typing import Final
 
 from chatcompat.errors import InvalidReply
 
 MAX_BLOCKS: Final = 16_384
-"""The highest number of blocks in a whole reply. No model has the tokens for so many, and each takes microseconds."""
+"""The highest number of blocks in a reply. No model has the tokens for so many, and each takes microseconds."""
 
 FEW_BLOCKS: Final = 1_024
-"""A reply may have so many blocks whatever their size. Those of a larger one must have `BLOCK_BYTES` on average."""
+"""How many blocks a reply may have at any size. With more, they must have `BLOCK_BYTES` on average."""
 
 BLOCK_BYTES: Final = 256
-"""Blocks that models send are larger: a call with its id and input, a text with its citation, a signature."""
+"""The smallest average size of many blocks, in bytes. Those that models send are larger."""
 
 MAX_USAGE_FIELDS: Final = 1_000
 """The highest number of fields in a usage. Services send about ten, and operators add some."""
 
 
 def check_blocks(count: int, size: int) -> None:
-    """Raise `InvalidReply` if a reply of `size` bytes has too many blocks. Each takes far longer than its decoding."""
+    """Raise `InvalidReply` if a reply of `size` bytes has too many blocks, since translating a block is slow."""
     if count > MAX_BLOCKS:
         raise InvalidReply(f"The messages service sent a reply of more than {MAX_BLOCKS} blocks.")
     if count > FEW_BLOCKS and size < count * BLOCK_BYTES:
@@ -38,7 +38,7 @@ def second_start() -> InvalidReply:
 
 
 def unopened_block() -> InvalidReply:
-    """The error for tool input outside of any block."""
+    """The error for tool input outside a block."""
     return InvalidReply("The messages service sent a part of a block that it had not begun.")
 
 
@@ -55,7 +55,7 @@ def incomplete_reply() -> InvalidReply:
 
 
 def silent_for_too_long() -> InvalidReply:
-    """The error for a reply that does not begin or go on in time."""
+    """The error for a reply that does not begin or continue in time."""
     return InvalidReply("The messages service was silent for too long.", code="timeout", status=504)
 
 

@@ -1,7 +1,7 @@
 """Wire structs of the native messages API: replies and stream events.
 
-Decoding is tolerant: these structs skip unknown fields, and `chatcompat.wire.decode` keeps blocks and deltas of unknown
-types as they are, and skips such events.
+Decoding is tolerant: these structs skip unknown fields. `chatcompat.wire.decode` keeps blocks and deltas of unknown
+types unchanged, and skips events of unknown types.
 """
 
 from typing import Any
@@ -43,13 +43,13 @@ Block = TextBlock | ToolUseBlock | ThinkingBlock | RedactedThinkingBlock
 
 
 class OpaqueBlock(Struct, gc=False):
-    """A block of another type, as the service wrote it: a server tool's call or result, or a type of a newer server."""
+    """A block of any other type, unchanged: a server tool's call or result, or a type of a newer server."""
 
     raw: Raw
 
 
 StopDetails = dict[str, Raw]
-"""Why a message ended, for instance the category of a refusal. Values stay raw, so that they reach the client."""
+"""Why a message ended, such as the category of a refusal. Values stay raw, so that they reach the client unchanged."""
 
 Usage = dict[str, Raw]
 """Counts by name. Values stay raw, so that fields that operators add reach the client unchanged."""

@@ -120,7 +120,7 @@ BlockParam = (
     | RedactedThinkingBlockParam
     | ToolUseBlockParam
     | ToolResultBlockParam
-    | Raw  # a block that chat completions cannot express, as the service wrote it
+    | Raw  # a block that chat completions cannot express, unchanged
 )
 
 

@@ -1,16 +1,16 @@
-"""The entries of `reasoning_details`: whose they are, and where each one stands.
+"""The entries of `reasoning_details`: who wrote them, and their positions in the message.
 
 Clients check these entries against the types that gateways share (`reasoning.text`, `reasoning.summary`,
-`reasoning.encrypted`), and drop fields and types that they do not know. So an entry of ours has one of these types, and
-the place of each entry among the text and the calls is in its `id`, which all of them keep:
+`reasoning.encrypted`), and drop unknown fields and types. So our entries have these types. The position of an entry
+among the text and the calls is in its `id`, which all clients keep:
 
     cc1_<digest>_<steps before the entry>_<steps after the last entry>
 
-A step is `t<offset>`, a block of the message's content that ends at this character, or `c<number>`, the calls up to
-this one. Offsets and numbers count from the start of the message, so an entry that a client drops moves no other one.
+A step is `t<offset>`, a block of text that ends at this character of the content, or `c<number>`, the calls up to this
+one. Offsets and numbers count from the start of the message, so if a client drops an entry, the others stay in place.
 
-The digest tells whether a client changed the entry. It also makes ids unique, since some clients drop an entry whose id
-they have seen.
+The digest shows whether a client changed the entry. It also makes ids unique, since some clients drop an entry whose id
+they have already seen.
 """
 
 import re
@@ -21,7 +21,7 @@ from chatcompat.wire import digests
 from chatcompat.wire.chat_request import ReasoningDetail
 
 NATIVE_FORMAT: Final = "anthropic-claude-v1"
-"""The name that gateways share for signed thinking of the native API."""
+"""The name that gateways use for signed thinking of the native API."""
 
 Step = tuple[str, int]
 """`("t", offset)` or `("c", number)`."""

@@ -1,4 +1,4 @@
-"""The check that msgspec leaves out: it does not validate UTF-8 in raw values and in skipped fields."""
+"""A check of UTF-8, which msgspec does not validate in raw values and in skipped fields."""
 
 from msgspec import Raw
 

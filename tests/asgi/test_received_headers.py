@@ -81,7 +81,7 @@ def test_no_value_is_remembered() -> None:
     assert value not in repr(_plan_of((b"authorization", b"x-new-name"))).encode()
 
 
-def test_the_names_of_few_requests_are_remembered_and_none_that_are_too_large() -> None:
+def test_names_of_the_last_requests_are_cached_unless_too_large() -> None:
     bound = _plan_of.cache_info().maxsize
     assert bound == 64
     for number in range(3 * bound):

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from chatcompat.check import RULES
+import chatcompat.check
+from chatcompat.check import RULES, Endpoint, Rule
 
 HERE = Path(__file__).parent.parent.parent
 GENERAL = [rule for rule in RULES if not rule.needs_origin]
@@ -137,6 +138,47 @@ def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:
     done = run(tmp_path, *PLUGIN, "--chatcompat-url", "http://127.0.0.1:1", PYTHONPATH=str(tmp_path))
     assert done.returncode == 4
     assert "No module named 'httpx2'. Run: pip install 'chatcompat[serve]'" in done.stderr
+
+
+@pytest.fixture
+def session(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """Runs pytest in this process, as somebody else would."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    return pytester
+
+
+@pytest.mark.parametrize(
+    ("path", "outcome", "words"),
+    [
+        ("/v1", {"passed": 2}, "chatcompat: 2 rules at "),
+        ("/stream-done/v1", {"passed": 1, "failed": 1}, "wanted [DONE] and an empty line at the end; seen:"),
+        ("/missing", {"failed": 2}, "This rule could not be tried: "),
+    ],
+)
+def test_rules_run_in_the_process_of_the_session(
+    path: str, outcome: dict[str, int], words: str, server: str, session: pytest.Pytester
+) -> None:
+    only = ("--chatcompat-only", "stream-done", "--chatcompat-only", "stream-text")
+    done = session.runpytest_inprocess(*PLUGIN, "--chatcompat-url", server + path, *only)
+    done.assert_outcomes(**outcome)
+    assert words in done.stdout.str()
+    assert KEY not in done.stdout.str() + done.stderr.str()
+
+
+def test_wrong_options_and_faulty_rules_in_the_process_of_the_session(
+    server: str, session: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def probe(endpoint: Endpoint) -> None:
+        raise RuntimeError("a fault of the rule")
+
+    done = session.runpytest_inprocess(*PLUGIN, "--chatcompat-url", "ftp://x")
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    monkeypatch.setattr(chatcompat.check, "RULES", (Rule("odd", "Fails.", probe),))
+    done = session.runpytest_inprocess(*PLUGIN, "--chatcompat-url", server)
+    done.assert_outcomes(failed=1)
+    assert "RuntimeError: a fault of the rule" in done.stdout.str()
 
 
 # ---------------------------------------------------------------- other people's runs

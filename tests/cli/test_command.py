@@ -28,6 +28,21 @@ def test_a_port_that_is_taken_is_an_error() -> None:
         assert run("serve", "--port", str(taken.getsockname()[1])).returncode != 0
 
 
+@pytest.mark.parametrize(("host", "reason"), [("127.0.0.1", "Address already in use"), ("a\0b", "this is not a host")])
+def test_an_address_that_cannot_be_had_is_named(
+    host: str, reason: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        monkeypatch.setattr(sys, "argv", ["chatcompat", "serve", "--host", host, "--port", port])
+        with pytest.raises(SystemExit) as stopped:
+            __main__.main()
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err == f"chatcompat: cannot listen on --host {host} --port {port}: {reason}\n"
+
+
 def test_without_its_extra_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "chatcompat.cli", None)
     with pytest.raises(SystemExit, match=r"pip install 'chatcompat\[serve\]'"):

@@ -26,7 +26,7 @@ BROKEN = Settings(dialect="none")  # the app of this cannot be made
 
 
 def config_of(settings: Settings = Settings(), *, shutdown_timeout: int = 30, **options: Any) -> ServeConfig:  # noqa: B008
-    options = {"host": "127.0.0.1", "port": 0, "log_config": None, "access_log": False} | options
+    options = {"host": "127.0.0.1", "port": 0, "log_config": None} | options
     return ServeConfig(settings, shutdown_timeout=shutdown_timeout, **options)
 
 
@@ -85,6 +85,20 @@ def test_a_stream_is_waited_for_then_stopped(
     assert not thread.is_alive()
     assert b'"code":"server_shutdown"' in rest
     assert [line.getMessage() for line in caplog.records if line.name == "chatcompat.serve"] == logged
+
+
+@pytest.mark.parametrize(("welcome", "printed"), [("Welcome.", "Welcome.\n"), ("", "")])
+def test_a_server_prints_its_welcome_and_a_worker_has_none(
+    welcome: str, printed: str, listener: socket.socket, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = StoppableServer(config_of(shutdown_timeout=0), welcome, is_worker=not welcome)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    wait_until(lambda: server.started)
+    server.handle_exit(signal.SIGTERM, None)
+    thread.join(30)
+    assert not thread.is_alive()
+    assert capsys.readouterr().out == printed
 
 
 def test_a_worker_leaves_the_terminals_signal_to_its_parent() -> None:

@@ -142,6 +142,12 @@ def test_what_the_command_line_must_not_have(options: list[str], fragment: str, 
     assert (status, fragment in printed) == (2, True)
 
 
+def test_any_number_of_origins_may_call_the_server(command: Command) -> None:
+    origins = ("https://a.example", "app://obsidian.md", "*")
+    assert command.run(*(word for origin in origins for word in ("--cors", origin))) == (0, "")
+    assert command.served[-1].settings.cors == origins
+
+
 def test_a_folder_for_metrics_that_is_none(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "missing")
     status, printed = command.run("--metrics")

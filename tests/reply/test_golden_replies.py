@@ -33,7 +33,7 @@ def test_completion_is_what_the_vendor_sends(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_native_reply_is_what_the_vendor_sends_unless_its_name_says_otherwise(name: str) -> None:
+def test_a_native_reply_is_the_vendors_unless_its_name_says_otherwise(name: str) -> None:
     problems = messages_reply(json.loads(load(name)[0]), allow=("credits_consumed",))
     assert problems == [] or name.startswith(DEVIANT)
 

@@ -67,7 +67,7 @@ def test_client_stream_is_what_the_vendor_sends(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_native_stream_is_what_the_vendor_sends_unless_its_name_says_otherwise(name: str) -> None:
+def test_a_native_stream_is_the_vendors_unless_its_name_says_otherwise(name: str) -> None:
     problems = native_problems(load(name)[0])
     assert problems == [] or name.startswith(DEVIANT)
 

@@ -266,7 +266,7 @@ OTHER = {
 }
 
 
-def test_citations_of_the_web_become_annotations_with_offsets_into_the_content() -> None:
+def test_citations_of_the_web_become_annotations_with_offsets() -> None:
     blocks = [
         text("\U0001f642 a"),
         text("b c", citations=[cite("https://x/1"), OTHER]),

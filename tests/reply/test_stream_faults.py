@@ -250,7 +250,7 @@ def test_event_in_a_piece_of_its_own_is_read_as_any_other(piece: bytes) -> None:
         assert stream([BEGUN, piece[:at], piece[at:] + REST], translation(), max_event_bytes=250) == expected
 
 
-def test_text_of_a_block_that_is_not_shown_stays_hidden_in_a_piece_of_its_own() -> None:
+def test_text_of_a_hidden_block_stays_hidden_in_a_piece_of_its_own() -> None:
     thinking = {"type": "content_block_start", "index": 1, "content_block": {"type": "thinking", "thinking": ""}}
     hidden = [frames(start(), open_text()), frame(thinking), frame(text("hidden", 1)), frame(text("shown"))]
     assert read_chunks(stream(hidden, translation())).content == "shown"

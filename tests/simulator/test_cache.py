@@ -107,7 +107,7 @@ def test_the_longest_prompt_that_was_written_is_read() -> None:
     assert service.ask(user(marked("5678")), system=system()) == (1_024, 1, 0, 0)
 
 
-def test_a_breakpoint_at_the_top_falls_on_the_last_block_that_can_carry_one() -> None:
+def test_a_breakpoint_at_the_top_applies_to_the_last_markable_block() -> None:
     thinking = {"thinking": {"type": "adaptive"}, "max_tokens": 2_000}
     service = Service()
     assert service.ask(user(SYSTEM), **MARK) == (0, 1_024, 0, 0)

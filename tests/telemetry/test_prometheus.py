@@ -212,3 +212,10 @@ def test_one_page_counts_for_all_workers(tmp_path: Path) -> None:
     assert found["requests_total", "stop", "m", "200", "true"] == 2
     assert found["tokens_total", "m", "output"] == 4
     assert found["time_to_first_token_seconds_count", "m"] == 2
+
+
+async def test_a_page_for_all_workers_is_made_of_their_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    metrics = PrometheusMetrics(registry=CollectorRegistry())
+    metrics(told())
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    assert (await get(metrics.endpoint))[1] == ""  # no worker has written a file
