@@ -70,8 +70,8 @@ class ThinkingCache:
         """Store the thinking of a reply. `body` is the messages request that it answers."""
         key = to_key(to_credential(self._headers), last_answered(self._messages) + self._before, turn)
         kept = Kept(digest_of_request(body), turn.details, turn.ids)
-        value = _encode(kept)
-        if key is None or len(value) > MAX_ENTRY_BYTES:
+        value = _encode(kept) if _least_size(turn.details) <= MAX_ENTRY_BYTES else b""
+        if key is None or not 0 < len(value) <= MAX_ENTRY_BYTES:
             _logger.warning("thinking could not be kept: its turn is too large")
             kept.details, kept.lost = [], True
             value = _encode(kept)
@@ -175,6 +175,11 @@ class ThinkingCache:
                 raise fault
         if faults:
             _logger.warning(warning, ", ".join(sorted({type(fault).__name__ for fault in faults})))
+
+
+def _least_size(details: Iterable[ReasoningDetail]) -> int:
+    """How many bytes the entries have at least: those of a far too large turn are not even encoded."""
+    return sum(len(detail.text or "") + len(detail.data or "") for detail in details)
 
 
 def to_kept(value: bytes) -> Kept:
