@@ -202,10 +202,11 @@ class Floor:
     def with_sent(self, sent: Sent) -> Floor:
         """The same, and what it costs to write the events that are sent, which exist already."""
         floor = copy(self)
-        events = [events_of(sent(pieces)) for pieces in self.documents]
+        replies = [sent(pieces) for pieces in self.documents]
+        events = [*map(events_of, replies)]
         written = [min(timed(write, each)[0] for _ in range(2)) for each in events]
         floor.seconds = [alone + writing for alone, writing in zip(self.seconds, written, strict=True)]
-        floor.peak = self.peak + peak(write, events[self.for_memory])
+        floor.peak = self.peak + max(peak(write, events[self.for_memory]), len(replies[self.for_memory]))
         return floor
 
 
