@@ -31,7 +31,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from benchmarks.report import headline, make_parser, markdown, number
 from benchmarks.stalls.apps import worst_reply
-from tests.cost.requests import KNOWN, MIB, USER, chat
+from tests.cost.chats import MIB, USER, chat
+from tests.cost.requests import KNOWN
 
 SMALL, LARGEST = 1_000_000, 31 * MIB
 WITHIN = 0.1

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Collection
-from itertools import count
 from typing import Final
 
 from chatcompat.wire import digests
@@ -33,10 +32,10 @@ class ToolNames:
 
     def _replacement(self, name: str) -> str:
         cleaned = _OUTSIDE.sub("_", name[:100])
-        for salt in count():
+        native, salt = "", 0
+        while not native or native in self.offered or native in self.restored:
             digest = digests.blake2b(name.encode(), digest_size=6, salt=salt.to_bytes(4)).hexdigest()
             native = f"{cleaned}_{digest}"
-            if native not in self.offered and native not in self.restored:
-                break
+            salt += 1
         self.restored[native] = name
         return native

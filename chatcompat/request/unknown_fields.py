@@ -41,11 +41,9 @@ _PARSED_FROM: Final = {
 def without_unknown(body: bytes, bounds: RequestBounds) -> tuple[bytes, list[str]]:
     """Return `body` without its unknown fields, and their paths without indexes (`messages[].name`).
 
-    `body` must be well-formed JSON without a space before it. Values of the wrong type stay, so that the decoder
+    `body` must be a JSON object. Values of the wrong type stay, so that the decoder
     reports them. Raises `InvalidRequest` if there are more distinct paths than the limit.
     """
-    if not body.startswith(b"{"):
-        return body, []
     walk = _Walk(bounds.unknown_fields)
     found = decode_raw_object(body)
     return _encode(found) if walk.clean(found, _fields_of(ChatCompletionRequest), "") else body, list(walk.unknown)

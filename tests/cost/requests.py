@@ -1,23 +1,11 @@
 """Requests that are known to be costly, and their kind: what a walk along the types does not come upon."""
 
-from collections.abc import Callable
 from typing import Final
 
-from chatcompat.wire.chat_request import ReasoningDetail
-from chatcompat.wire.reasoning import to_entry_id
+from tests.cost.chats import CALL, MIB, USER, Make, chat
+from tests.cost.details import DETAILS
 from tests.cost.fills import CUT_OFF, OBJECTS, SCHEMAS, STRINGS, Fill, many, nested, quoted
 from tests.cost.shapes import URLS, Shape
-
-MIB: Final = 1024 * 1024
-Make = Callable[[int], bytes]
-
-USER: Final = '{"role":"user","content":"hi"}'
-CALL: Final = '{"id":"%s","type":"function","function":{"name":"f","arguments":"{}"}}'
-
-
-def chat(messages: str, rest: str = "") -> bytes:
-    """A request around its messages."""
-    return ('{"model":"m","messages":[' + messages + "]" + rest + "}").encode()
 
 
 def _answered(call_id: str, result_id: str = "") -> Make:
@@ -75,22 +63,6 @@ def _call_messages(size: int) -> bytes:
     calls = ",".join(f'{{"role":"assistant","tool_calls":[{CALL % number}]}}' for number in range(count))
     results = ",".join(f'{{"role":"tool","tool_call_id":"{number}"}}' for number in range(count))
     return chat(f"{USER},{calls},{results}")
-
-
-def _details(detail: str, text: str = "a") -> Make:
-    """An assistant message of half text and half reasoning details."""
-
-    def make(size: int) -> bytes:
-        content, details = text * (size // 2 // len(text.encode())), many(detail, size // 2).decode()
-        return chat(f'{USER},{{"role":"assistant","content":"{content}","reasoning_details":[{details}]}},{USER}')
-
-    return make
-
-
-def _entry(steps: str, data: str = "d") -> str:
-    """An entry with an id of ours, for the data `d`."""
-    entry_id = to_entry_id(ReasoningDetail("reasoning.encrypted", data="d"), [])
-    return f'{{"type":"reasoning.encrypted","data":"{data}","id":"{entry_id[:-1]}{steps}_"}}'
 
 
 def _schema(fill: Fill) -> Make:
@@ -238,56 +210,7 @@ KNOWN: Final[dict[str, tuple[Make, int]]] = {
         lambda size: chat(USER, ',"zz":1,' + many('"user":"u"', size).decode()),
         4 * MIB,
     ),
-    "details of content": (_details('{"type":"content","length":1}'), 32 * MIB),
-    "details of content, not ASCII": (_details('{"type":"content","length":1}', "\U0001f642"), 4 * MIB),
-    "details of content and thinking": (
-        _details('{"type":"content","length":1},{"type":"reasoning.text","text":"t","signature":"s"}'),
-        4 * MIB,
-    ),
-    "details of no length": (_details('{"type":"content"}'), 4 * MIB),
-    "details of calls": (_details('{"type":"tool_call"}'), 4 * MIB),
-    "details of encrypted thinking": (_details('{"type":"reasoning.encrypted","data":"d"}'), 4 * MIB),
-    "details of calls that were not made": (
-        _details(_entry("c9")),
-        MIB,
-    ),
-    "details of thinking in its place": (
-        _details(_entry("t1")),
-        MIB,
-    ),
-    "details that were changed": (
-        _details(_entry("", "e")),
-        MIB,
-    ),
-    "details of different indexes": (
-        _details('{"type":"reasoning.text","text":"t","signature":"s","index":#}'),
-        MIB,
-    ),
-    "details of one index": (_details('{"type":"reasoning.text","text":"t","index":0}'), MIB),
-    "an id of many steps": (
-        lambda size: chat(
-            f'{USER},{{"role":"assistant","content":"{"a" * 100}",'
-            f'"reasoning_details":[{_entry("t1" * (size // 2))}]}},{USER}'
-        ),
-        MIB,
-    ),
-    "ids of many places": (
-        lambda size: chat(
-            f'{USER},{{"role":"assistant","content":"{"a" * (size // 8)}","reasoning_details":['
-            f"{_entry(''.join([f't{number}' for number in range(1, size // 8)]))}]}},{USER}"
-        ),
-        MIB,
-    ),
-    "thinking blocks": (
-        lambda size: chat(
-            USER
-            + ',{"role":"assistant","content":"a","thinking_blocks":['
-            + many('{"type":"redacted_thinking","data":"d"}', size).decode()
-            + "]},"
-            + USER
-        ),
-        MIB,
-    ),
+    **DETAILS,
     "text parts": (_parts('{"type":"text","text":"a"}'), 32 * MIB),
     "marked parts": (_parts('{"type":"text","text":"a","cache_control":{"type":"ephemeral"}}'), 4 * MIB),
     "refusal parts": (_parts('{"type":"refusal","refusal":"a"}', "assistant"), 4 * MIB),

@@ -31,6 +31,7 @@ def sent(dialect: Dialect | None = None, **message: Any) -> tuple[Any, tuple[str
         ({**HIDDEN, "format": OURS, "id": "reasoning-encrypted-1"}, REDACTED),
         (SIGNED, THINKING),
         ({**SIGNED, "format": None, "id": "reasoning-text-1"}, THINKING),
+        ({**SIGNED, "format": None, "id": "cc1_another"}, THINKING),
         (HIDDEN, REDACTED),
     ],
 )

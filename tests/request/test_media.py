@@ -166,7 +166,24 @@ def test_common_wrong_name_of_jpeg_is_not_reported() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    ["A", "AA", "AAA", "AAAAA", "A===", "====", "AA=A", "AA==AAAA", "AAA A", "A-_A", "$$$$", "<svg", "é", 'AA\\"A'],
+    [
+        "A",
+        "AA",
+        "AAA",
+        "AAAAA",
+        "A===",
+        "====",
+        "AA=A",
+        "AA==AAAA",
+        "AAA A",
+        "A-_A",
+        "$$$$",
+        "<svg",
+        "é",
+        'AA\\"A',
+        "i===",
+        "$" * 40_000,
+    ],
 )
 @pytest.mark.parametrize("kind", ["image/png", "application/pdf", "text/plain"])
 def test_data_that_is_not_base64_is_refused_at_its_place(kind: str, data: str) -> None:
