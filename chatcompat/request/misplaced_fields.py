@@ -14,6 +14,8 @@ from chatcompat.wire.chat_request import AssistantMessage, TextPart
 _ASSISTANT: Final = b'"assistant"'
 _TEXT: Final = b'"text"'
 _NULL: Final = b"null"
+_MAX_COMPARED: Final = 1024 * 1024
+"""The size in bytes up to which values are decoded, to find copies that differ in the order of their keys."""
 _EMPTY: Final = (_NULL, b"{}", b"[]")
 _EXTRA: Final = "provider_specific_fields"
 _FIELDS: Final = frozenset({"role", *AssistantMessage.__struct_fields__}) - {"content", *TextPart.__struct_fields__}
@@ -60,11 +62,14 @@ class _Own:
         for name in misplaced:
             if bytes(self._message.get(name, _NULL)) == _NULL:
                 self._message[name] = holder.pop(name)
-            elif self._value(name) == _decode(holder[name]):
+            elif self._is_copy(name, bytes(holder[name])):
                 del holder[name]
         return len(misplaced)
 
-    def _value(self, name: str) -> Any:
+    def _is_copy(self, name: str, value: bytes) -> bool:
+        if len(value) > _MAX_COMPARED:
+            return value == bytes(self._message[name])
         if name not in self._decoded:
-            self._decoded[name] = _decode(self._message[name])
-        return self._decoded[name]
+            known = bytes(self._message[name])
+            self._decoded[name] = _decode(known) if len(known) <= _MAX_COMPARED else None  # no copy of a short value
+        return bool(self._decoded[name] == _decode(value))

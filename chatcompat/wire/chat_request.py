@@ -170,6 +170,7 @@ class AssistantMessage(Struct, tag_field="role", tag="assistant", forbid_unknown
     audio: Raw | UnsetType = UNSET
     citations: Raw | UnsetType = UNSET  # extension
     reasoning_content: str | None = None  # extension: the model's thinking as plain text
+    reasoning: str | None = None  # extension: the same, as OpenRouter names it
     reasoning_details: list[ReasoningDetail] | None = None  # extension: all thinking, signed and in position
     thinking_blocks: list[ThinkingBlock] | None = None  # extension of other gateways: the same without positions
 
@@ -204,6 +205,8 @@ class JSONSchema(Struct, forbid_unknown_fields=True):
 class ResponseFormat(Struct, forbid_unknown_fields=True):
     type: Literal["text", "json_object", "json_schema"]
     json_schema: JSONSchema | None = None
+    schema: Raw | UnsetType = UNSET  # extension of other services: the schema of a `json_object`
+    value: Raw | UnsetType = UNSET  # the same, as Hugging Face's client writes it
 
 
 class Container(Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -217,6 +220,12 @@ class Container(Struct, forbid_unknown_fields=True, omit_defaults=True):
 class StreamOptions(Struct, forbid_unknown_fields=True):
     include_usage: bool | None = None
     include_obfuscation: bool | None = None
+
+
+class UsageOptions(Struct, forbid_unknown_fields=True):
+    """Extension of OpenRouter: whether a stream ends with the usage. Whole replies have it anyway."""
+
+    include: bool | None = None
 
 
 class PromptCacheOptions(Struct, forbid_unknown_fields=True):
@@ -256,6 +265,7 @@ class ChatCompletionRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     # Extension: thinking, as other gateways name it, and keys of the native API.
     reasoning: native.Reasoning | None = None
     include_reasoning: bool | None = None
+    usage: UsageOptions | None = None
     thinking: native.ThinkingKey | None = None
     output_config: native.OutputConfigKey | None = None
     top_k: Annotated[int, Meta(ge=-1)] | None = None  # -1: no limit, as other services name it
