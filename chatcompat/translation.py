@@ -326,9 +326,7 @@ def translate_decoded(
 
 def _to_reply_context(decoded: Decoded, outcome: TranslatedRequest, created: int) -> ReplyContext:
     chat = decoded.chat
-    include_usage = (chat.stream_options is not None and bool(chat.stream_options.include_usage)) or (
-        chat.usage is not None and bool(chat.usage.include)
-    )
+    include_usage = chat.stream_options is not None and bool(chat.stream_options.include_usage)
     names, output = outcome.names, outcome.output
     if names is None or output is None:
         return ReplyContext(created=created, include_usage=include_usage)

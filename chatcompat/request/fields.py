@@ -61,7 +61,6 @@ FATES: Final[dict[str, Fate]] = {
     "user": Mapped("metadata.user_id; safety_identifier wins"),
     "reasoning": Mapped("as reasoning_effort, which wins; exclude leaves reasoning out of the reply"),
     "include_reasoning": Mapped("false leaves reasoning out of the reply; reasoning.exclude wins"),
-    "usage": Mapped("a last chunk with the usage, as stream_options.include_usage"),
     "thinking": Mapped("thinking, where the dialect lists it; what reasoning_effort makes wins"),
     "output_config": Mapped("output_config, where the dialect lists it; response_format and reasoning_effort win"),
     "top_k": Mapped("top_k, where the dialect lists it and the version has it"),

@@ -1,13 +1,14 @@
-"""Fields of an assistant's message that client libraries send back elsewhere in it.
+"""Fields that client libraries send elsewhere than in the vendor's place.
 
 LiteLLM keeps what it does not know of a reply in `provider_specific_fields`, signed thinking too. The Agents SDK for
-JavaScript copies all fields of a reply into the text part that it makes of the content.
+JavaScript copies all fields of a reply into the text part that it makes of the content. OpenRouter's clients ask for a
+last chunk with the usage by `usage`.
 """
 
 from typing import Any, Final
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from chatcompat.wire.chat_request import AssistantMessage, TextPart
 
@@ -20,10 +21,27 @@ _EMPTY: Final = (_NULL, b"{}", b"[]")
 _EXTRA: Final = "provider_specific_fields"
 _FIELDS: Final = frozenset({"role", *AssistantMessage.__struct_fields__}) - {"content", *TextPart.__struct_fields__}
 
+
+class _Usage(Struct, forbid_unknown_fields=True):
+    include: bool | None = None
+
+
+_decode_usage = msgspec.json.Decoder(_Usage).decode
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.decode
 _decode_object = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_objects = msgspec.json.Decoder(list[dict[str, Raw]]).decode
+
+
+def gather_usage(request: dict[str, Raw]) -> None:
+    """Move `usage` to `stream_options`. Whole replies have the usage anyway."""
+    try:
+        usage = _decode_usage(request.get("usage", b""))
+    except msgspec.MsgspecError:  # there is none, or it says more
+        return
+    if usage.include and bytes(request.get("stream", b"")) == b"true":
+        request.setdefault("stream_options", Raw(b'{"include_usage":true}'))
+    del request["usage"]
 
 
 def gather(message: dict[str, Raw]) -> None:

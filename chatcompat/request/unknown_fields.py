@@ -15,7 +15,7 @@ from msgspec import Raw, Struct
 from chatcompat.errors import InvalidRequest
 from chatcompat.request.bounds import RequestBounds
 from chatcompat.request.json_objects import decode_raw_list, decode_raw_object
-from chatcompat.request.misplaced_fields import gather
+from chatcompat.request.misplaced_fields import gather, gather_usage
 from chatcompat.wire.chat_request import ChatCompletionRequest
 
 MAX_NAME: Final = 200
@@ -103,6 +103,8 @@ class _Walk:
     def _clean(self, found: dict[str, Raw], fields: _Fields, path: str) -> None:
         if path == "messages[]":
             gather(found)
+        elif not path:
+            gather_usage(found)
         self._around.append(_Known([value for name, value in found.items() if name in fields]))
         for name in tuple(found):
             if name in fields.plain:

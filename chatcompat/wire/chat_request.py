@@ -222,12 +222,6 @@ class StreamOptions(Struct, forbid_unknown_fields=True):
     include_obfuscation: bool | None = None
 
 
-class UsageOptions(Struct, forbid_unknown_fields=True):
-    """Extension of OpenRouter: whether a stream ends with the usage. Whole replies have it anyway."""
-
-    include: bool | None = None
-
-
 class PromptCacheOptions(Struct, forbid_unknown_fields=True):
     mode: Literal["implicit", "explicit"] | None = None
     ttl: str | None = None
@@ -265,7 +259,6 @@ class ChatCompletionRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     # Extension: thinking, as other gateways name it, and keys of the native API.
     reasoning: native.Reasoning | None = None
     include_reasoning: bool | None = None
-    usage: UsageOptions | None = None
     thinking: native.ThinkingKey | None = None
     output_config: native.OutputConfigKey | None = None
     top_k: Annotated[int, Meta(ge=-1)] | None = None  # -1: no limit, as other services name it

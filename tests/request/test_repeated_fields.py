@@ -302,7 +302,20 @@ def test_a_second_schema_is_reported(wanted: Any) -> None:
     assert run(USER, response_format=wanted) == (run(USER, response_format=AS_SCHEMA)[0], ("response_format.value",))
 
 
-@pytest.mark.parametrize(("usage", "ends"), [({"include": True}, True), ({"include": False}, False), ({}, False)])
-def test_usage_asks_for_the_last_chunk(usage: Any, ends: bool) -> None:
-    chat = {"model": "m", "messages": [USER], "stream": True, "usage": usage}
-    assert translate(json.dumps(chat).encode(), strict=True).context.include_usage is ends
+@pytest.mark.parametrize(
+    ("asked", "ends", "ignored"),
+    [
+        ({"usage": {"include": True}}, True, ()),
+        ({"usage": {"include": False}}, False, ()),
+        ({"usage": {}}, False, ()),
+        ({"usage": None}, False, ()),
+        ({"usage": {"include": True}, "stream": False}, False, ()),
+        ({"usage": {"include": True}, "stream_options": {"include_usage": False}}, False, ()),
+        ({"usage": {"include": True, "else": 1}}, False, ("usage",)),
+        ({"usage": True}, False, ("usage",)),
+    ],
+)
+def test_usage_asks_for_the_last_chunk(asked: Any, ends: bool, ignored: tuple[str, ...]) -> None:
+    chat = {"model": "m", "messages": [USER], "stream": True, **asked}
+    translation = translate(json.dumps(chat).encode())
+    assert (translation.context.include_usage, translation.ignored) == (ends, ignored)
