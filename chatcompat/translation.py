@@ -29,7 +29,7 @@ __all__ = ["TokenCount", "Translation", "translate"]
 
 THINKING: Final = "messages[].reasoning_details"
 """How `Translation.ignored` names thinking that is left out."""
-_PLAIN_THINKING: Final = "messages[].reasoning_content"
+_PLAIN_THINKING: Final = ("messages[].reasoning_content", "messages[].reasoning")
 """Thinking whose signature a client's library has dropped. Strict mode allows it: its user cannot change that."""
 
 
@@ -301,7 +301,7 @@ def translate_decoded(
         outcome = to_messages_request(decoded, dialect=accepted, version=version, bounds=bounds, betas=betas)
         body = outcome.encode()
     ignored = tuple(dict.fromkeys(outcome.ignored)) if outcome.ignored else ()
-    if strict and (lost := [path for path in ignored if path != _PLAIN_THINKING]):
+    if strict and (lost := [path for path in ignored if path not in _PLAIN_THINKING]):
         raise InvalidRequest(
             "This field would be ignored or changed, and strict mode does not allow that. Remove it.",
             param=to_param(lost[0]),

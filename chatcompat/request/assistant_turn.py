@@ -154,8 +154,7 @@ class AssistantTurns:
     ) -> list[BlockParam]:
         """The blocks of the turn. Thinking without a signature, or of another vendor, cannot be sent back."""
         if not (message.reasoning_details or message.thinking_blocks):
-            if message.reasoning_content:
-                self._ignored.append("messages[].reasoning_content")
+            self._report_plain_thinking(message)
             return [*text, *calls]
         kept, whole = to_kept(message.reasoning_details or (), f"messages[{index}].reasoning_details", self._context)
         if message.thinking_blocks and not any(entry.is_thinking for entry in kept):
@@ -170,9 +169,15 @@ class AssistantTurns:
         kept, all_kept = without_citations(kept, length), kept
         if not whole or len(kept) < len(all_kept):
             self._ignored.append("messages[].reasoning_details")
-        if message.reasoning_content and not any(entry.is_thinking for entry in kept):
-            self._ignored.append("messages[].reasoning_content")
+        if not any(entry.is_thinking for entry in kept):
+            self._report_plain_thinking(message)
         return place_blocks(text, calls, kept)
+
+    def _report_plain_thinking(self, message: AssistantMessage) -> None:
+        """Report thinking without a signature. Beside signed thinking, it is a copy."""
+        for name in ("reasoning_content", "reasoning"):
+            if getattr(message, name):
+                self._ignored.append(f"messages[].{name}")
 
 
 def _parts(message: AssistantMessage) -> list[AssistantPart]:

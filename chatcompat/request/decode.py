@@ -1,13 +1,11 @@
 """The body of a chat request -> structs, or an `InvalidRequest` that says what is wrong and where."""
 
-from typing import Final
-
 import msgspec
 from msgspec import Raw
 
 from chatcompat.errors import DECODE_ERRORS, InvalidRequest
 from chatcompat.request.bounds import DEFAULT_BOUNDS, RequestBounds
-from chatcompat.request.decode_error import AT, REFUSED_WORD, to_invalid_request
+from chatcompat.request.decode_error import AT, UNKNOWN_FIELD, is_final, to_invalid_request
 from chatcompat.request.free_json import check_free_json
 from chatcompat.request.lenient import lone_surrogate, with_strict_forms
 from chatcompat.request.native_tools import take_native_tools
@@ -16,9 +14,6 @@ from chatcompat.wire.chat_request import AssistantMessage, ChatCompletionRequest
 from chatcompat.wire.utf8 import require_utf8
 
 _decode = msgspec.json.Decoder(ChatCompletionRequest).decode
-
-_UNKNOWN_FIELD: Final = "unknown field"  # in the decoder's error
-_LONGEST_TYPE: Final = 1_000  # characters of an error about a tool whose type may be a native one
 
 
 class Decoded(msgspec.Struct):
@@ -53,7 +48,7 @@ def decode_chat_request(body: bytes, bounds: RequestBounds = DEFAULT_BOUNDS) -> 
     try:
         decoded = Decoded(_decode(body))
     except msgspec.ValidationError as error:
-        if _is_final(error):
+        if is_final(error):
             raise _why(error, body) from None
         decoded = _decode_leniently(body, bounds)  # an unknown field, a native tool, or a value in another form
     except DECODE_ERRORS as error:
@@ -61,14 +56,6 @@ def decode_chat_request(body: bytes, bounds: RequestBounds = DEFAULT_BOUNDS) -> 
     if len(body) > min(bounds.json_bytes, 2 * bounds.objects):  # a smaller body cannot exceed these limits
         check_free_json(decoded.chat, decoded.native_tools, bounds)
     return decoded
-
-
-def _is_final(error: msgspec.ValidationError) -> bool:
-    """Whether a word is refused, so that the request is invalid in any form. A tool may be of a native type."""
-    sentence = str(error)
-    if not sentence.startswith(REFUSED_WORD):
-        return False
-    return len(sentence) > _LONGEST_TYPE or not sentence.startswith("$.tools[", sentence.rfind(AT) + len(AT))
 
 
 def _decode_leniently(body: bytes, bounds: RequestBounds) -> Decoded:
@@ -79,7 +66,7 @@ def _decode_leniently(body: bytes, bounds: RequestBounds) -> Decoded:
         try:
             return Decoded(_decode(known), unknown, native_tools)
         except msgspec.ValidationError as error:
-            rewritten = known if _is_final(error) else with_strict_forms(known)
+            rewritten = known if is_final(error) else with_strict_forms(known)
             if rewritten is known:  # nothing was in another form
                 raise _without_name(error) from None
         try:
@@ -93,7 +80,7 @@ def _decode_leniently(body: bytes, bounds: RequestBounds) -> Decoded:
 def _without_name(error: msgspec.ValidationError) -> msgspec.ValidationError:
     """Replace an error about an unknown field. These are only left in an object with an unknown tag, the true fault."""
     sentence, at, path = str(error).rpartition(AT)
-    return msgspec.ValidationError(f"Invalid value{at}{path}") if _UNKNOWN_FIELD in sentence else error
+    return msgspec.ValidationError(f"Invalid value{at}{path}") if UNKNOWN_FIELD in sentence else error
 
 
 def _why(error: Exception, body: bytes) -> InvalidRequest:

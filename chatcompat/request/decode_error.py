@@ -16,7 +16,10 @@ from chatcompat.wire.chat_request import ChatCompletionRequest
 AT: Final = " - at `"
 _PATH: Final = re.compile(r"(?:key in )?\$\.?((?:\.?\w++|\[(?:\d++|\.\.\.)\])*+)`", re.ASCII)
 _MISSING: Final = re.compile(r"Object missing required field `(\w+)`", re.ASCII)
-REFUSED_WORD: Final = ("Invalid value", "Invalid enum value")  # how a sentence begins that quotes it
+UNKNOWN_FIELD: Final = "Object contains unknown field"
+_REFUSED_WORD: Final = ("Invalid value", "Invalid enum value")  # how a sentence begins that quotes it
+_OTHER_FORM: Final = ("got `float`", "got `object`", "got `str`")  # how it ends where `lenient` may help
+_LONGEST_TYPE: Final = 1_000  # characters of a sentence about a tool whose type may be a native one
 _LONGEST_SENTENCE: Final = 100  # with a word of ours in it
 _TYPE: Final = "(?:object|array|str|int|float|bool|null)"
 _EXPECTING: Final = re.compile(
@@ -48,6 +51,17 @@ _KNOWN_WORDS: Final = frozenset(
 )
 
 
+def is_final(error: msgspec.ValidationError) -> bool:
+    """Whether a request is invalid in any form: the first thing that is wrong cannot be read otherwise."""
+    sentence = str(error)
+    place = sentence.rfind(AT)
+    if place >= 0:
+        if len(sentence) <= _LONGEST_TYPE and sentence.startswith("$.tool", place + len(AT)):
+            return False  # the tool may be a native one, or lack its type
+        sentence = sentence[:place]
+    return not sentence.startswith(UNKNOWN_FIELD) and not sentence.endswith(_OTHER_FORM)
+
+
 def to_invalid_request(error: Exception, body: bytes = b"") -> InvalidRequest:
     """Convert a decoder's error about `body`: say what is wrong and where, and repeat nothing that the client sent."""
     if isinstance(error, RecursionError):
@@ -62,7 +76,7 @@ def to_invalid_request(error: Exception, body: bytes = b"") -> InvalidRequest:
         sentence, param = sentence[:end], found[1]
     if missing := _MISSING.fullmatch(sentence):
         return missing_field(f"{param}.{missing[1]}" if param else missing[1])
-    if sentence.startswith(REFUSED_WORD):
+    if sentence.startswith(_REFUSED_WORD):
         word = sentence.partition("value ")[2][1:-1] if len(sentence) < _LONGEST_SENTENCE else ""  # without its quotes
         named = f" {word!r}" if word in _KNOWN_WORDS else ""
         words = _words_at(body, param)

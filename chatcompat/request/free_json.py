@@ -8,7 +8,7 @@ from chatcompat.errors import InvalidRequest
 from chatcompat.request.bounds import RequestBounds
 from chatcompat.request.json_objects import count_brackets
 from chatcompat.wire.chat_native import ToolUsePart
-from chatcompat.wire.chat_request import AssistantMessage, ChatCompletionRequest
+from chatcompat.wire.chat_request import AssistantMessage, ChatCompletionRequest, ResponseFormat
 from chatcompat.wire.chat_tools import FunctionTool
 
 
@@ -50,12 +50,20 @@ def _free_json(chat: ChatCompletionRequest, native_tools: dict[int, Raw]) -> Ite
     for index, legacy in enumerate(chat.functions or ()):
         if isinstance(legacy.parameters, Raw):
             yield f"functions[{index}].parameters", legacy.parameters
-    json_schema = chat.response_format.json_schema if chat.response_format is not None else None
-    if json_schema is not None and isinstance(json_schema.schema, Raw):
-        yield "response_format.json_schema.schema", json_schema.schema
+    if chat.response_format is not None:
+        yield from _schemas(chat.response_format)
     for index, message in enumerate(chat.messages):
         if isinstance(message, AssistantMessage):
             yield from _calls(message, f"messages[{index}]")
+
+
+def _schemas(response_format: ResponseFormat) -> Iterator[tuple[str, Raw]]:
+    json_schema = response_format.json_schema
+    if json_schema is not None and isinstance(json_schema.schema, Raw):
+        yield "response_format.json_schema.schema", json_schema.schema
+    for name, schema in (("schema", response_format.schema), ("value", response_format.value)):
+        if isinstance(schema, Raw):
+            yield f"response_format.{name}", schema
 
 
 def _calls(message: AssistantMessage, path: str) -> Iterator[tuple[str, Raw | str]]:

@@ -16,6 +16,7 @@ from msgspec import Raw, Struct
 from chatcompat.errors import DECODE_ERRORS, to_param
 from chatcompat.request.json_objects import decode_raw_list, decode_raw_object, decode_with_surrogates
 from chatcompat.wire.chat_request import ChatCompletionRequest, FunctionCall, ImagePart
+from chatcompat.wire.chat_tools import CustomTool, FunctionTool, NamedCustomChoice, NamedFunctionChoice
 
 _OBJECT: Final = ord("{")
 _LIST: Final = ord("[")
@@ -23,6 +24,14 @@ _STRING: Final = ord('"')
 _MAX_DIGITS: Final = 32
 _MAX_NAME: Final = 100
 _MAX_EXACT: Final = 2**53  # a float holds every integer up to here
+
+_UNTYPED: Final = {
+    FunctionTool: "function",
+    NamedFunctionChoice: "function",
+    CustomTool: "custom",
+    NamedCustomChoice: "custom",
+}
+"""The objects that some clients send without a `type`, and the field that tells it."""
 
 _encode = msgspec.json.Encoder().encode
 _decode_str = msgspec.json.Decoder(str).decode
@@ -38,6 +47,7 @@ def with_strict_forms(body: bytes) -> bytes:
     - A whole number written as a float (`4096.0`) becomes an integer, for each integer field.
     - The `arguments` of a call that are an object become a string.
     - An `image_url` that is a string becomes an object.
+    - A tool or a choice of one without a `type` gets that of its definition.
     """
     raw = Raw(body)
     walked = _walk(raw, (ChatCompletionRequest,))
@@ -56,8 +66,11 @@ def _walk(raw: Raw, structs: Structs) -> Raw:
 def _walk_object(raw: Raw, structs: Structs) -> Raw:
     if memoryview(raw)[0] != _OBJECT:
         return raw
-    found = decode_raw_object(raw)
+    found = sent = decode_raw_object(raw)
     struct = struct_of(found, structs)
+    if struct is None and "type" not in found:
+        struct = next((kind for kind in structs if _UNTYPED.get(kind) in found), None)
+        found = found if struct is None else {"type": Raw(_encode(_UNTYPED[struct])), **found}
     if struct is None:
         return raw
     whole_numbers, nested = _fields_of(struct)
@@ -72,9 +85,10 @@ def _walk_object(raw: Raw, structs: Structs) -> Raw:
             rewritten[name] = Raw(b'{"url":%b}' % value)
         elif name in nested:
             rewritten[name] = _walk(value, nested[name])
-    if all(found[name] is value for name, value in rewritten.items()):
+    whole = found | rewritten
+    if found is sent and all(found[name] is value for name, value in rewritten.items()):
         return raw
-    return Raw(_encode(found | rewritten))
+    return Raw(_encode(whole))
 
 
 def struct_of(found: dict[str, Raw], structs: Structs) -> type[Struct] | None:

@@ -1,27 +1,48 @@
-"""Fields of an assistant's message that client libraries send back elsewhere in it.
+"""Fields that client libraries send elsewhere than in the vendor's place.
 
 LiteLLM keeps what it does not know of a reply in `provider_specific_fields`, signed thinking too. The Agents SDK for
-JavaScript copies all fields of a reply into the text part that it makes of the content.
+JavaScript copies all fields of a reply into the text part that it makes of the content. OpenRouter's clients ask for a
+last chunk with the usage by `usage`.
 """
 
 from typing import Any, Final
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from chatcompat.wire.chat_request import AssistantMessage, TextPart
 
 _ASSISTANT: Final = b'"assistant"'
 _TEXT: Final = b'"text"'
 _NULL: Final = b"null"
+_MAX_COMPARED: Final = 1024 * 1024
+"""The size in bytes up to which values are decoded, to find copies that differ in the order of their keys."""
 _EMPTY: Final = (_NULL, b"{}", b"[]")
 _EXTRA: Final = "provider_specific_fields"
 _FIELDS: Final = frozenset({"role", *AssistantMessage.__struct_fields__}) - {"content", *TextPart.__struct_fields__}
 
+
+class _Usage(Struct, forbid_unknown_fields=True):
+    include: bool | None = None
+
+
+_decode_usage = msgspec.json.Decoder(_Usage).decode
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.decode
 _decode_object = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_objects = msgspec.json.Decoder(list[dict[str, Raw]]).decode
+
+
+def gather_usage(request: dict[str, Raw]) -> bool:
+    """Move `usage` to `stream_options`, and say whether it was there. Whole replies have the usage anyway."""
+    try:
+        usage = _decode_usage(request.get("usage", b""))
+    except msgspec.MsgspecError:  # there is none, or it says more
+        return False
+    if usage.include and bytes(request.get("stream", b"")) == b"true":
+        request.setdefault("stream_options", Raw(b'{"include_usage":true}'))
+    del request["usage"]
+    return True
 
 
 def gather(message: dict[str, Raw]) -> bool:
@@ -66,11 +87,14 @@ class _Own:
         for name in misplaced:
             if bytes(self._message.get(name, _NULL)) == _NULL:
                 self._message[name] = holder.pop(name)
-            elif self._value(name) == _decode(holder[name]):
+            elif self._is_copy(name, bytes(holder[name])):
                 del holder[name]
         return len(misplaced)
 
-    def _value(self, name: str) -> Any:
+    def _is_copy(self, name: str, value: bytes) -> bool:
+        if len(value) > _MAX_COMPARED:
+            return value == bytes(self._message[name])
         if name not in self._decoded:
-            self._decoded[name] = _decode(self._message[name])
-        return self._decoded[name]
+            known = bytes(self._message[name])
+            self._decoded[name] = _decode(known) if len(known) <= _MAX_COMPARED else None  # no copy of a short value
+        return bool(self._decoded[name] == _decode(value))

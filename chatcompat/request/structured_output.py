@@ -11,8 +11,9 @@ from chatcompat.request.context import RequestContext
 from chatcompat.request.json_objects import CONTAINERS, check_depth, measure_schema
 from chatcompat.request.strict_schema import StrictSchema
 from chatcompat.request.tool_names import ToolNames
-from chatcompat.wire.chat_request import ResponseFormat
+from chatcompat.wire.chat_request import JSONSchema, ResponseFormat
 from chatcompat.wire.messages import JSONOutputFormat, OutputConfig, TextBlockParam, ToolParam
+from chatcompat.wire.utf8 import require_utf8
 
 JSON_TOOL: Final = "respond_with_json"
 _DESCRIPTION: Final = "Give your whole answer to the user as the input of this tool."
@@ -56,9 +57,7 @@ def to_output(
     """
     if response_format is None or response_format.type == "text":
         return Output()
-    json_schema = response_format.json_schema
-    if json_schema is None and response_format.type == "json_schema":
-        raise missing_field("response_format.json_schema")
+    json_schema, path = _find_schema(response_format, context)
     tool = ToolParam(name=_free_name(names), description=_DESCRIPTION, input_schema=_ANY_OBJECT)
     output = Output(tool=tool, forced=dialect.forced_tools)
     if json_schema is not None:
@@ -66,12 +65,12 @@ def to_output(
         takes_native = dialect.json_schema and not has_prefill
         if json_schema.schema is not UNSET:
             most = context.bounds.depth
-            schema, depth = measure_schema(json_schema.schema, _PATH, most, most - _WRAPPING)
+            schema, depth = measure_schema(json_schema.schema, path, most, most - _WRAPPING)
             if takes_native and (native := context.strict.for_format(schema)) is not None:
                 return Output(config=OutputConfig(format=JSONOutputFormat(native.schema)))
             output.wrapped = not _is_plain_object(schema)
             if output.wrapped and depth >= most - _WRAPPING:
-                check_depth(schema, _PATH, most - _WRAPPING)
+                check_depth(schema, path, most - _WRAPPING)
             tool.input_schema = wrap(schema, json_schema.schema, context.bounds) if output.wrapped else schema
         if json_schema.strict:
             # A schema that cannot be a native format cannot be compiled for a tool either.
@@ -79,6 +78,23 @@ def to_output(
     if not output.forced:
         output.instruction = TextBlockParam(_INSTRUCTION.format(name=tool.name))
     return output
+
+
+def _find_schema(response_format: ResponseFormat, context: RequestContext) -> tuple[JSONSchema | None, str]:
+    """The schema of a format, and its path. Other services take it beside `json_object`, under two names."""
+    found, path = response_format.json_schema, _PATH
+    for name in ("schema", "value"):
+        raw = getattr(response_format, name)
+        if raw is UNSET or bytes(raw) == b"null":
+            continue
+        require_utf8(raw)
+        if found is None and response_format.type == "json_object":
+            found, path = JSONSchema(schema=raw), f"response_format.{name}"
+        else:
+            context.ignored.append(f"response_format.{name}")
+    if found is None and response_format.type == "json_schema":
+        raise missing_field("response_format.json_schema")
+    return found, path
 
 
 def _make_strict(tool: ToolParam, compiled: StrictSchema | None, context: RequestContext) -> None:

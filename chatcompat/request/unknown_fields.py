@@ -14,9 +14,9 @@ from msgspec import Raw, Struct
 
 from chatcompat.errors import InvalidRequest
 from chatcompat.request.bounds import RequestBounds
-from chatcompat.request.decode_error import REFUSED_WORD
+from chatcompat.request.decode_error import is_final
 from chatcompat.request.json_objects import decode_raw_list, decode_raw_object
-from chatcompat.request.misplaced_fields import gather
+from chatcompat.request.misplaced_fields import gather, gather_usage
 from chatcompat.wire.chat_request import ChatCompletionRequest
 
 MAX_NAME: Final = 200
@@ -26,6 +26,7 @@ _encode = msgspec.json.Encoder().encode
 _OBJECT: Final = ord("{")
 _NULL: Final = ord("n")  # how no other value begins
 _CONTAINERS: Final = b"{["
+_TOOLS: Final = "tool"  # how paths of tools begin, which may lack a type
 
 _decode_raw_objects = msgspec.json.Decoder(list[dict[str, Raw]]).decode
 
@@ -74,7 +75,7 @@ class _Walk:
 
     def clean(self, found: dict[str, Raw], fields: _Fields, path: str) -> bool:
         """Remove the unknown fields of a decoded object, and say whether anything was removed."""
-        gathered = path == "messages[]" and gather(found)
+        gathered = gather(found) if path == "messages[]" else not path and gather_usage(found)
         others = [name for name in found if name not in fields.plain]
         if not others:
             return gathered
@@ -111,17 +112,28 @@ class _Walk:
         try:
             decoders.all(raw)
         except msgspec.ValidationError as error:
-            if str(error).startswith(REFUSED_WORD):  # the decoder reports the same one
+            if is_final(error) and not path.startswith(_TOOLS):  # the decoder reports the same one
                 return raw
         else:
             return raw
         try:
             objects, tags = _decode_raw_objects(raw), decoders.tags(raw)
-        except msgspec.ValidationError:  # the decoder reports the invalid object, once the others are clean
-            return Raw(_encode([self._object(item, decoders, path) for item in decode_raw_list(raw)]))
+        except msgspec.ValidationError:
+            return self._up_to_invalid(decode_raw_list(raw), decoders, path)
         for found, tag in zip(objects, tags, strict=True):
             self.clean(found, _FIELDS[type(tag)], path)
         return Raw(_encode(objects))
+
+    def _up_to_invalid(self, items: list[Raw], decoders: "_Decoders", path: str) -> Raw:
+        """Clean the objects of a list up to an invalid one, which the decoder reports."""
+        for index, item in enumerate(items):
+            try:
+                tag, found = decoders.tag(item), decode_raw_object(item)
+            except msgspec.ValidationError:
+                break
+            if self.clean(found, _FIELDS[type(tag)], path):
+                items[index] = Raw(_encode(found))
+        return Raw(_encode(items))
 
     def _object(self, raw: Raw, decoders: "_Decoders", path: str) -> Raw:
         """Clean one object. Anything else, or an unknown type, stays for the decoder to report."""

@@ -171,6 +171,7 @@ class AssistantMessage(Struct, tag_field="role", tag="assistant", forbid_unknown
     audio: Raw | UnsetType = UNSET
     citations: Raw | UnsetType = UNSET  # extension
     reasoning_content: str | None = None  # extension: the model's thinking as plain text
+    reasoning: str | None = None  # extension: the same, as OpenRouter names it
     reasoning_details: list[ReasoningDetail] | None = None  # extension: all thinking, signed and in position
     thinking_blocks: list[ThinkingBlock] | None = None  # extension of other gateways: the same without positions
 
@@ -205,6 +206,8 @@ class JSONSchema(Struct, forbid_unknown_fields=True):
 class ResponseFormat(Struct, forbid_unknown_fields=True):
     type: Literal["text", "json_object", "json_schema"]
     json_schema: JSONSchema | None = None
+    schema: Raw | UnsetType = UNSET  # extension of other services: the schema of a `json_object`
+    value: Raw | UnsetType = UNSET  # the same, as Hugging Face's client writes it
 
 
 class Container(Struct, forbid_unknown_fields=True, omit_defaults=True):

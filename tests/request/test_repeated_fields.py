@@ -167,6 +167,7 @@ FIELDS: dict[str, Any] = {
     "annotations": [{"type": "url_citation"}],
     "citations": [],
     "reasoning_content": "hm",
+    "reasoning": "hm",
     "reasoning_details": [SIGNED],
     "thinking_blocks": [{"type": "thinking", "thinking": "hm", "signature": "c2ln"}],
     "tool_calls": [CALL],
@@ -221,6 +222,17 @@ def test_each_text_part_may_repeat_a_field() -> None:
     assert ([block["type"] for block in body["messages"][1]["content"]], ignored) == (["text", "text", "tool_use"], ())
 
 
+def test_large_copies_are_compared_byte_by_byte() -> None:
+    large, other = "x" * 1_100_000, "y" * 1_100_000
+    for said, ignored in (
+        (large, ()),
+        (other, ("messages[].content[].refusal",)),
+        ("x", ("messages[].content[].refusal",)),
+    ):
+        message = elsewhere("part", {"refusal": said}, {"refusal": large})
+        assert run(USER, message, USER)[1] == ignored
+
+
 def test_a_native_part_keeps_its_name() -> None:
     used = {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {}, "else": 1}
     result = {"role": "tool", "tool_call_id": "toolu_1", "content": "so"}
@@ -235,9 +247,75 @@ def test_parts_that_are_no_objects_are_refused_where_they_stand() -> None:
     assert raised.value.param == "messages[1].content[0]"
 
 
-def test_strict_allows_thinking_whose_signature_a_library_dropped() -> None:
-    plain = {"role": "assistant", "content": "a", "reasoning_content": "hm"}
-    assert run(USER, plain, USER, strict=True)[1] == ("messages[].reasoning_content",)
+@pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
+def test_strict_allows_thinking_whose_signature_a_library_dropped(name: str) -> None:
+    plain = {"role": "assistant", "content": "a", name: "hm"}
+    assert run(USER, plain, USER, strict=True)[1] == (f"messages[].{name}",)
+    assert run(USER, {**plain, "reasoning_details": [SIGNED]}, USER, strict=True)[1] == ()
     with pytest.raises(InvalidRequest) as raised:
         run(USER, plain, USER, strict=True, seed=7)
     assert raised.value.param == "seed"
+
+
+TOOL = {"type": "function", "function": {"name": "f"}}
+CUSTOM = {"type": "custom", "custom": {"name": "f"}}
+
+
+def untyped(tool: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in tool.items() if key != "type"}
+
+
+@pytest.mark.parametrize("tool", [TOOL, CUSTOM])
+def test_a_tool_and_a_choice_without_a_type_have_that_of_their_definition(tool: Any) -> None:
+    usual = run(USER, tools=[tool], tool_choice=tool)
+    assert run(USER, tools=[tool], tool_choice=untyped(tool), strict=True) == usual
+    assert run(USER, tools=[untyped(tool)], tool_choice=tool, strict=True) == usual
+
+
+@pytest.mark.parametrize("choice", [{}, {"name": "f"}, {"type": None, "function": {"name": "f"}}])
+def test_a_choice_that_names_no_kind_is_refused(choice: Any) -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        run(USER, tools=[TOOL], tool_choice=choice)
+    assert raised.value.param == "tool_choice.type"
+
+
+SCHEMA = strict_schema({"type": "integer"})
+AS_SCHEMA = {"type": "json_schema", "json_schema": {"schema": SCHEMA}}
+
+
+@pytest.mark.parametrize("name", ["schema", "value"])
+def test_the_schema_of_a_json_object_is_used(name: str) -> None:
+    wanted = {"type": "json_object", name: SCHEMA}
+    assert run(USER, response_format=wanted, strict=True) == run(USER, response_format=AS_SCHEMA)
+    assert run(USER, response_format={"type": "json_object", name: None}, strict=True) == run(
+        USER, response_format={"type": "json_object"}
+    )
+    with pytest.raises(InvalidRequest) as raised:
+        run(USER, response_format={"type": "json_object", name: 7})
+    assert raised.value.param == f"response_format.{name}"
+
+
+@pytest.mark.parametrize(
+    "wanted", [{**AS_SCHEMA, "value": SCHEMA}, {"type": "json_object", "schema": SCHEMA, "value": {"type": "object"}}]
+)
+def test_a_second_schema_is_reported(wanted: Any) -> None:
+    assert run(USER, response_format=wanted) == (run(USER, response_format=AS_SCHEMA)[0], ("response_format.value",))
+
+
+@pytest.mark.parametrize(
+    ("asked", "ends", "ignored"),
+    [
+        ({"usage": {"include": True}}, True, ()),
+        ({"usage": {"include": False}}, False, ()),
+        ({"usage": {}}, False, ()),
+        ({"usage": None}, False, ()),
+        ({"usage": {"include": True}, "stream": False}, False, ()),
+        ({"usage": {"include": True}, "stream_options": {"include_usage": False}}, False, ()),
+        ({"usage": {"include": True, "else": 1}}, False, ("usage",)),
+        ({"usage": True}, False, ("usage",)),
+    ],
+)
+def test_usage_asks_for_the_last_chunk(asked: Any, ends: bool, ignored: tuple[str, ...]) -> None:
+    chat = {"model": "m", "messages": [USER], "stream": True, **asked}
+    translation = translate(json.dumps(chat).encode())
+    assert (translation.context.include_usage, translation.ignored) == (ends, ignored)

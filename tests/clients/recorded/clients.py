@@ -36,6 +36,7 @@ PYTHON_CLIENTS = {
     "crewai": ("crewai",),
     "camel": ("camel-ai", "mcp<2"),
     "agentscope": ("agentscope",),
+    "hugging_face": ("huggingface-hub", "pydantic"),
 }
 """The packages of each script `python/use_NAME.py`, the client first."""
 
@@ -47,6 +48,7 @@ NODE_CLIENTS = {
     "multi_llm": ("multi-llm-ts", "zod"),
     "continue": ("@continuedev/openai-adapters",),
     "pi_ai": ("@mariozechner/pi-ai",),
+    "openrouter": ("@openrouter/ai-sdk-provider", "ai", "zod"),
 }
 """The packages of each script `node/use_NAME.js`, the client first."""
 

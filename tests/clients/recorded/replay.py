@@ -8,7 +8,7 @@ from msgspec import Struct
 from chatcompat import ChatCompatMiddleware, RequestBounds
 from chatcompat.simulator import create_app
 from tests.asgi.driver import call
-from tests.clients.recorded.clients import CLIENTS
+from tests.clients.recorded.clients import CLIENTS, NODE_CLIENTS
 from tests.clients.recorded.recording import Recording, Request, load
 
 BOUNDS = RequestBounds(choices=4)
@@ -54,8 +54,9 @@ def table() -> str:
         passed = sum(outcome.passes for outcome in outcomes)
         asked = dict.fromkeys(path for outcome in outcomes if not outcome.passes for path in outcome.ignored)
         package, version = next(iter(load(client).packages.items()))
+        platform = " for Node" if client in NODE_CLIENTS else ""
         rest = ", ".join(f"`{path}`" for path in asked)
-        rows.append(f"| `{package}` {version} | {len(outcomes)} | {passed} | {rest} |")
+        rows.append(f"| `{package}` {version}{platform} | {len(outcomes)} | {passed} | {rest} |")
         all_requests += len(outcomes)
         all_passed += passed
     head = ["| client | requests | pass `strict` | the others ask for |", "|---|---|---|---|"]
