@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 
 from chatcompat import Dialect, InvalidRequest, translate
 from chatcompat.dialect import NATIVE_2026
@@ -117,7 +117,7 @@ def test_text_and_names_come_from_where_they_are(body: bytes, dialect: Dialect, 
             assert source.strip() in plain or plain in source or value.startswith("sha256_"), line
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])  # a machine may have other work
 @given(taken_requests() | any_requests())
 def test_any_request_that_is_translated_is_described(request: Json) -> None:
     answer = json.loads(inspector().translate(as_body(request)))

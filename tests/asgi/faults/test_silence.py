@@ -83,10 +83,10 @@ async def test_behind_the_start_of_a_message_all_bytes_are_signs(start: Any, fir
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         for message in (start, *map(body, [first, *[blank] * 10, *rest]), body(b"", more_body=False)):
             await send(message)
-            await anyio.sleep(0.02)
+            await anyio.sleep(0.05)  # together more than the timeouts, each far less
 
     with anyio.fail_after(5):
-        seen = await serve(ChatCompatMiddleware(app, first_byte_timeout=0.15, idle_timeout=0.15), chat(stream=stream))
+        seen = await serve(ChatCompatMiddleware(app, first_byte_timeout=0.5, idle_timeout=0.5), chat(stream=stream))
     assert seen.status == 200
     assert not seen.fails()
 
