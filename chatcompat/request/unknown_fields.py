@@ -127,6 +127,8 @@ class _Walk:
     def _up_to_invalid(self, items: list[Raw], decoders: "_Decoders", path: str) -> Raw:
         """Clean the objects of a list up to an invalid one, which the decoder reports."""
         for index, item in enumerate(items):
+            if memoryview(item)[0] == _NULL:  # a native tool, which was taken out
+                continue
             try:
                 tag, found = decoders.tag(item), decode_raw_object(item)
             except msgspec.ValidationError:
