@@ -69,8 +69,9 @@ def _decode_leniently(body: bytes, bounds: RequestBounds) -> Decoded:
             rewritten = known if is_final(error) else with_strict_forms(known)
             if rewritten is known:  # nothing was in another form
                 raise _without_name(error) from None
+        known, more = without_unknown(rewritten, bounds)  # those of tools that had no type to tell their fields
         try:
-            return Decoded(_decode(rewritten), unknown, native_tools)
+            return Decoded(_decode(known), list(dict.fromkeys(unknown + more)), native_tools)
         except msgspec.ValidationError as error:
             raise _without_name(error) from None
     except DECODE_ERRORS as error:

@@ -272,6 +272,15 @@ def test_a_tool_and_a_choice_without_a_type_have_that_of_their_definition(tool: 
     assert run(USER, tools=[untyped(tool)], tool_choice=tool, strict=True) == usual
 
 
+@pytest.mark.parametrize(
+    "tools", [[untyped(TOOL) | {"x": 1}], [untyped(TOOL), {"type": "custom", "custom": {"name": "g"}, "x": 1}]]
+)
+def test_unknown_fields_beside_a_tool_without_a_type_are_reported(tools: Any) -> None:
+    usual = run(USER, tools=[{"type": "custom" if "custom" in tool else "function"} | tool for tool in tools])
+    assert usual[1] == ("tools[].x",)
+    assert run(USER, tools=tools) == usual
+
+
 @pytest.mark.parametrize("choice", [{}, {"name": "f"}, {"type": None, "function": {"name": "f"}}])
 def test_a_choice_that_names_no_kind_is_refused(choice: Any) -> None:
     with pytest.raises(InvalidRequest) as raised:
