@@ -12,6 +12,7 @@ import anyio
 import msgspec
 from anyio.lowlevel import checkpoint_if_cancelled
 
+from chatcompat.asgi.received_headers import ReceivedHeaders
 from chatcompat.reply.turn_keys import (
     MAX_LOOKUPS,
     Turn,
@@ -54,7 +55,7 @@ class ThinkingCache:
         self,
         store: ThinkingStore,
         timeout: float,
-        headers: Sequence[tuple[bytes, bytes]],
+        headers: ReceivedHeaders,
         decoded: Decoded,
     ) -> None:
         self._store = store
@@ -68,7 +69,7 @@ class ThinkingCache:
 
     async def keep(self, turn: Turn, body: bytes) -> None:
         """Store the thinking of the reply's turn. `body` is the messages request that it answers."""
-        key = to_key(to_credential(self._headers), last_answered(self._messages) + self._before, turn)
+        key = to_key(to_credential(self._headers.credentials), last_answered(self._messages) + self._before, turn)
         kept = Kept(digest_of_request(body), turn.details, turn.ids)
         value = _encode(kept)
         if key is None or len(value) > MAX_ENTRY_BYTES:
@@ -112,7 +113,7 @@ class ThinkingCache:
 
     def _keys(self, turns: Sequence[tuple[AssistantMessage, bytes]]) -> list[bytes | None]:
         """The key of each turn. `turns` goes from the last to the first."""
-        credential = to_credential(self._headers)
+        credential = to_credential(self._headers.credentials)
         keys: list[bytes | None] = []
         for turn, answered in reversed(turns):
             said = to_turn(turn)

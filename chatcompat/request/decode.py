@@ -55,7 +55,7 @@ def decode_chat_request(body: bytes, bounds: RequestBounds = DEFAULT_BOUNDS) -> 
         decoded = _decode_leniently(body, bounds)
     except DECODE_ERRORS as error:
         raise _why(error, body) from None
-    if len(body) > min(bounds.json_bytes, 2 * bounds.objects):  # a smaller one cannot have so much
+    if len(body) > bounds.json_bytes or len(body) > 2 * bounds.objects:  # a smaller one cannot have so much
         check_free_json(decoded.chat, decoded.native_tools, bounds)
     return decoded
 

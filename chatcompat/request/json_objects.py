@@ -38,7 +38,7 @@ def _keep_digits(digits: str) -> float | Raw:
     return number if _encode(number) == digits.encode() else Raw(digits)
 
 
-decode_object: Final[Callable[[Raw | str], dict[str, Any]]] = msgspec.json.Decoder(
+decode_object: Final[Callable[[Raw | bytes | str], dict[str, Any]]] = msgspec.json.Decoder(
     dict[str, Any], float_hook=_keep_digits
 ).decode
 
@@ -74,13 +74,13 @@ def read_object(source: Raw | str, path: str, max_depth: int) -> dict[str, Any]:
     return decoded
 
 
-def may_be_deeper(source: Raw | str, max_depth: int) -> bool:
+def may_be_deeper(source: Raw | bytes | str, max_depth: int) -> bool:
     """Whether the JSON may be nested deeper. Cheaper than `check_depth`, which tells for sure."""
     size = len(source) if isinstance(source, str) else memoryview(source).nbytes
     return size > 2 * max_depth and count_brackets(source, max_depth) > max_depth  # each level takes two brackets
 
 
-def count_brackets(source: Raw | str, most: int) -> int:
+def count_brackets(source: Raw | bytes | str, most: int) -> int:
     """The number of opening brackets, or any number above `most` if there are more.
 
     It is an upper bound of the objects and lists in JSON, and of its depth.

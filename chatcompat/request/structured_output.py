@@ -59,7 +59,8 @@ def to_output(
     json_schema = response_format.json_schema
     if json_schema is None and response_format.type == "json_schema":
         raise missing_field("response_format.json_schema")
-    tool = ToolParam(name=_free_name(names), description=_DESCRIPTION, input_schema=_ANY_OBJECT)
+    input_schema = _ANY_OBJECT
+    tool = ToolParam(name=_free_name(names), description=_DESCRIPTION, input_schema=input_schema)
     output = Output(tool=tool, forced=dialect.forced_tools)
     if json_schema is not None:
         tool.description = f"{_DESCRIPTION} {json_schema.description}" if json_schema.description else _DESCRIPTION
@@ -69,10 +70,11 @@ def to_output(
             if takes_native and (native := context.strict.for_format(schema)) is not None:
                 return Output(config=OutputConfig(format=JSONOutputFormat(native.schema)))
             output.wrapped = not _is_plain_object(schema)
-            tool.input_schema = wrap(schema, json_schema.schema, context.bounds) if output.wrapped else schema
+            input_schema = wrap(schema, json_schema.schema, context.bounds) if output.wrapped else schema
+            tool.input_schema = input_schema
         if json_schema.strict:
             # A schema that is no native format is not compiled for a tool either.
-            _make_strict(tool, None if takes_native else context.strict.for_json_tool(tool.input_schema), context)
+            _make_strict(tool, None if takes_native else context.strict.for_json_tool(input_schema), context)
     if not output.forced:
         output.instruction = TextBlockParam(_INSTRUCTION.format(name=tool.name))
     return output

@@ -5,6 +5,7 @@ there. All other keys and levels are sent unchanged.
 """
 
 import re
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -24,23 +25,36 @@ _NULL: Final = Raw(b"null")
 _NO_TARGET: Final = "The schema has a $ref whose target is not in the schema. Add the target, or remove the $ref."
 _MAX_NESTING: Final = 100  # of branches and references; each level takes three calls
 
+# Schemas of plain tools: at most 8 MB with what they become. What a schema becomes depends on nothing else.
+_REMEMBERED: Final = 512
+_MAX_REMEMBERED: Final = 8 * 1024  # bytes
+
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,8}")  # RFC 6901, section 4
 
 _encode = msgspec.json.Encoder().encode
 
 
-def to_plain_schema(parameters: Raw | UnsetType, max_depth: int) -> Schema | None:
-    """Decode a schema that the native API accepts as it is, as most are. None for others: see `to_input_schema`.
+def to_plain_schema(parameters: Raw | UnsetType, max_depth: int) -> Raw | None:
+    """Normalise a schema that the native API accepts as it is, as most are. None for others: see `to_input_schema`.
 
-    It needs no path for an error.
+    It needs no path for an error. Clients send the same schemas with each turn, so the last ones are remembered.
     """
-    if parameters is UNSET or may_be_deeper(parameters, max_depth):
+    if parameters is UNSET:
+        return None
+    source = bytes(parameters)
+    return (_to_plain if len(source) <= _MAX_REMEMBERED else _to_plain.__wrapped__)(source, max_depth)
+
+
+@lru_cache(_REMEMBERED)
+def _to_plain(source: bytes, max_depth: int) -> Raw | None:
+    if may_be_deeper(source, max_depth):
         return None
     try:
-        schema = decode_object(parameters)
+        schema = decode_object(source)
     except DECODE_ERRORS:
         return None
-    return schema if schema.get("type") == "object" and schema.keys().isdisjoint(_COMBINATORS) else None
+    is_plain = schema.get("type") == "object" and schema.keys().isdisjoint(_COMBINATORS)
+    return Raw(_encode(schema)) if is_plain else None
 
 
 def to_input_schema(parameters: Raw | UnsetType, path: str, bounds: RequestBounds) -> Schema:

@@ -131,7 +131,7 @@ class MessageParam(Struct):
 
 class ToolParam(Struct, omit_defaults=True):
     name: str
-    input_schema: dict[str, Any]
+    input_schema: dict[str, Any] | Raw
     description: str | UnsetType = UNSET
     strict: bool = False
     cache_control: CacheControl | None = None
