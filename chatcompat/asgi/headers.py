@@ -238,7 +238,7 @@ def too_large(size: int, max_bytes: int) -> InvalidRequest | None:
 def media_type(fields: HeaderMap) -> bytes | None:
     """The media type of `content-type`, in lower case and without parameters (RFC 9110, section 8.3.1)."""
     value = fields.get(b"content-type")
-    return value if value is None or value == b"application/json" else value.partition(b";")[0].strip().lower()
+    return None if value is None else value.partition(b";")[0].strip().lower()
 
 
 def is_encoded(fields: HeaderMap) -> bool:

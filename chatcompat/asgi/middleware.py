@@ -278,7 +278,7 @@ class ChatCompatMiddleware:
         """The thinking cache of this client. None without a credential, since nothing would tell clients apart."""
         if self._store is None or not any(map(headers.fields.get, CREDENTIALS)):
             return None
-        return ThinkingCache(self._store, self._limits.store_timeout, headers, decoded)
+        return ThinkingCache(self._store, self._limits.store_timeout, headers.credentials, decoded)
 
     def _report(self, record: ExchangeRecord) -> None:
         if self._on_exchange is None:

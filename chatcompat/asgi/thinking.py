@@ -12,7 +12,6 @@ import anyio
 import msgspec
 from anyio.lowlevel import checkpoint_if_cancelled
 
-from chatcompat.asgi.received_headers import ReceivedHeaders
 from chatcompat.reply.turn_keys import (
     MAX_LOOKUPS,
     Turn,
@@ -55,7 +54,7 @@ class ThinkingCache:
         self,
         store: ThinkingStore,
         timeout: float,
-        headers: ReceivedHeaders,
+        headers: Sequence[tuple[bytes, bytes]],
         decoded: Decoded,
     ) -> None:
         self._store = store
@@ -69,7 +68,7 @@ class ThinkingCache:
 
     async def keep(self, turn: Turn, body: bytes) -> None:
         """Store the thinking of the reply's turn. `body` is the messages request that it answers."""
-        key = to_key(to_credential(self._headers.credentials), last_answered(self._messages) + self._before, turn)
+        key = to_key(to_credential(self._headers), last_answered(self._messages) + self._before, turn)
         kept = Kept(digest_of_request(body), turn.details, turn.ids)
         value = _encode(kept)
         if key is None or len(value) > MAX_ENTRY_BYTES:
@@ -113,7 +112,7 @@ class ThinkingCache:
 
     def _keys(self, turns: Sequence[tuple[AssistantMessage, bytes]]) -> list[bytes | None]:
         """The key of each turn. `turns` goes from the last to the first."""
-        credential = to_credential(self._headers.credentials)
+        credential = to_credential(self._headers)
         keys: list[bytes | None] = []
         for turn, answered in reversed(turns):
             said = to_turn(turn)
