@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.core.contenders import Chunks, Contender, chat_stream, dumps
+from benchmarks.core.contenders import Chunks, Contender, SeparateTurns, chat_stream, dumps
 from benchmarks.workloads import MODEL, PING
 
 
@@ -33,7 +33,7 @@ def installed_peers() -> tuple[list[Contender], dict[str, str]]:
     return peers, left_out
 
 
-class LiteLLM:
+class LiteLLM(SeparateTurns):
     """Its transformation class, and the iterator below its `CustomStreamWrapper`, which also logs each chunk."""
 
     name = package = "litellm"
@@ -102,15 +102,18 @@ class Rosetta:
 
     def streams(self, chat: bytes) -> Callable[[Chunks], list[bytes]]:
         pipeline, _ = self._convert(chat)
+        return lambda chunks: self._stream(pipeline, chunks)
 
-        def run(chunks: Chunks) -> list[bytes]:
-            convert = pipeline.create_stream_processor().process_chunk
-            return chat_stream(lambda data: map(dumps, convert(json.loads(data))), chunks)
+    def turn(self, chat: bytes, chunks: Chunks) -> tuple[bytes, list[bytes]]:
+        pipeline, request = self._convert(chat)
+        return dumps(request), self._stream(pipeline, chunks)
 
-        return run
+    def _stream(self, pipeline: Any, chunks: Chunks) -> list[bytes]:
+        convert = pipeline.create_stream_processor().process_chunk
+        return chat_stream(lambda data: map(dumps, convert(json.loads(data))), chunks)
 
 
-class _OverTypes:
+class _OverTypes(SeparateTurns):
     """A peer that converts between the vendors' types, which are read from bytes in the quickest way they have."""
 
     def __init__(self) -> None:

@@ -10,6 +10,9 @@ from benchmarks.workloads import JSON, Call, Expected, Workload
 
 def complaint(workload: Workload, output: list[bytes]) -> str | None:
     """Say why an output is not a valid translation of the workload. None if it is."""
+    if workload.turns:
+        found = (complaint(turn, [one]) for turn, one in zip(workload.turns, output, strict=True))
+        return next((why for why in found if why is not None), None)
     try:
         got = _READERS[workload.kind](b"".join(output))
     except (KeyError, IndexError, TypeError, ValueError) as error:

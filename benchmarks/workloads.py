@@ -42,15 +42,18 @@ class Workload:
     """One thing to translate; `native` is what comes back, in the chunks that it comes in."""
 
     name: str
-    kind: Literal["request", "reply", "stream"]
+    kind: Literal["request", "reply", "stream", "session"]
     chat: bytes
     expected: Expected
     native: tuple[bytes, ...] = ()
     events: int = 1  # the time is given for each
+    turns: tuple[Workload, ...] = ()  # of a session: each with its request and its stream
 
     @property
     def size(self) -> int:
         """How many bytes go in."""
+        if self.turns:
+            return sum(turn.size for turn in self.turns)
         return sum(map(len, self.native)) if self.native else len(self.chat)
 
 
@@ -259,6 +262,40 @@ def agent_frames(rounds: int = 10) -> tuple[list[bytes], Expected]:
     return make_frames(events, "tool_use"), Expected(("".join(texts),), tuple(calls), "".join(thoughts))
 
 
+def turn_frames(number: int) -> tuple[list[bytes], Expected]:
+    """A turn of an agent: it thinks, says what it does, and calls a tool. A delta has 12 characters, as above."""
+    thinking, text, call = prose(720, 3 * number), prose(360, 3 * number + 1), make_call(number, 660)[1]
+    thoughts: list[JSON] = [{"type": "thinking_delta", "thinking": piece} for piece in pieces(thinking, 60)]
+    thoughts.append({"type": "signature_delta", "signature": base64.b64encode(bytes(300)).decode()})
+    said = [{"type": "text_delta", "text": piece} for piece in pieces(text, 30)]
+    cut = [{"type": "input_json_delta", "partial_json": piece} for piece in pieces(encode(call[1]).decode(), 60)]
+    use = {"type": "tool_use", "id": f"toolu_{number:024d}", "name": call[0], "input": {}}
+    events = make_block(0, {"type": "thinking", "thinking": "", "signature": ""}, thoughts)
+    events += make_block(1, {"type": "text", "text": ""}, said) + make_block(2, use, cut)
+    return make_frames(events, "tool_use"), Expected((text,), (call,), thinking)
+
+
+def agent_session(count: int = 30) -> Workload:
+    """A whole session of so many turns, whose history grows as most clients keep it: without the thinking."""
+    system, task = prose(4_000, 1), prose(600, 2)
+    messages: list[JSON] = [{"role": "system", "content": system}, {"role": "user", "content": task}]
+    tools = [make_tool(index) for index in range(12)]
+    texts, calls = [system, task], list[Call]()
+    names = tuple(tool["function"]["name"] for tool in tools)
+    turns: list[Workload] = []
+    for number in range(count):
+        chat = chat_request(messages, tools=tools, stream=True, stream_options={"include_usage": True})
+        asked = Workload("request", "request", chat, Expected(tuple(texts), tuple(calls), tools=names))
+        frames, expected = turn_frames(number)
+        turns += [asked, Workload("stream", "stream", chat, expected, tuple(frames))]
+        text, result = expected.texts[0], make_result(number)
+        call, said = make_call(number, 660)
+        messages += [{"role": "assistant", "content": text, "tool_calls": [call]}, result]
+        texts += [text, result["content"]]
+        calls.append(said)
+    return Workload("session of an agent", "session", b"", Expected(), events=count, turns=tuple(turns))
+
+
 def in_chunks(frames: Sequence[bytes], count: int) -> tuple[bytes, ...]:
     """So many frames a chunk."""
     return tuple(b"".join(frames[start : start + count]) for start in range(0, len(frames), count))
@@ -284,4 +321,4 @@ def make_workloads() -> list[Workload]:
         ("thinking, text and calls, 16 a chunk", 16, agent_frames()),
     ):
         workloads.append(Workload(f"stream {name}", "stream", streamed[0], expected, in_chunks(frames, count), EVENTS))
-    return workloads
+    return [*workloads, agent_session()]

@@ -6,7 +6,7 @@ Every contender gets the same bytes and must give bytes. A peer that is not inst
 whose output is no translation. "generic" is msgspec decoding and encoding the same bytes without knowing what they
 are. It is the floor of requests and replies; a copy of the chunks is the floor of streams. "middleware" is a whole
 streamed exchange through `ChatCompatMiddleware`, minus the same exchange with the inner app alone. The tables show the
-medians of rounds in which all contenders take turns.
+medians of rounds in which all contenders take turns. `--only` chooses workloads by their names.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable
+from fnmatch import fnmatch
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -72,6 +73,7 @@ def measure(workload: Workload, runs: Runs, left_out: Reasons, rounds: int) -> M
 def main() -> None:
     parser = make_parser(__doc__, rounds=15)
     parser.add_argument("--plot", type=Path, help="draw the results into this file, for example an SVG")
+    parser.add_argument("--only", default="*", help="a pattern of workloads' names, for example 'request *'")
     options = parser.parse_args()
     allocator = keep_freed_memory()
     peers, missing = installed_peers()
@@ -82,6 +84,8 @@ def main() -> None:
     results: list[Measured] = []
     memory: dict[str, float] = {}
     for workload in make_workloads():
+        if not fnmatch(workload.name, options.only):
+            continue
         runs, left_out = runs_of(workload, contenders, loop)
         results.append(measure(workload, runs, left_out, options.rounds))
         if workload.name == "request vision":

@@ -27,7 +27,7 @@ def draw(results: Sequence[Measured], caption: str, path: Path) -> None:
         figure = Figure(figsize=(12, 6.5), layout="constrained")
         for axes, streams in zip(figure.subplots(1, 2), (False, True), strict=True):
             groups, top = {}, 0.0
-            for one in [one for one in results if one.streams == streams]:
+            for one in [one for one in results if one.streams == streams and not one.workload.turns]:
                 shown = [name for name in names if one.medians.get(name, 0) > 0]
                 places = [top + place for place in range(len(shown))]
                 values = [one.medians[name] for name in shown]

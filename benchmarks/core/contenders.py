@@ -9,7 +9,7 @@ from typing import Protocol
 import msgspec
 
 from benchmarks.workloads import Workload
-from chatcompat import translate
+from chatcompat import Translation, translate
 
 Chunks = Sequence[bytes]
 
@@ -34,6 +34,16 @@ class Contender(Protocol):
     def streams(self, chat: bytes) -> Callable[[Chunks], list[bytes]]:
         """Give a function from the chunks of a native stream to those of a chat stream."""
 
+    def turn(self, chat: bytes, chunks: Chunks) -> tuple[bytes, list[bytes]]:
+        """Translate a request and its streamed reply. What both need is made once."""
+
+
+class SeparateTurns:
+    """A turn of a contender whose request and stream share nothing."""
+
+    def turn(self: Contender, chat: bytes, chunks: Chunks) -> tuple[bytes, list[bytes]]:
+        return self.request(chat), self.streams(chat)(chunks)
+
 
 def bind(contender: Contender, workload: Workload) -> Callable[[], list[bytes]]:
     """The call that is timed."""
@@ -43,6 +53,17 @@ def bind(contender: Contender, workload: Workload) -> Callable[[], list[bytes]]:
         case "reply":
             reply, native = contender.replies(workload.chat), workload.native[0]
             return lambda: [reply(native)]
+        case "session":
+            pairs = list(zip(workload.turns[::2], workload.turns[1::2], strict=True))
+
+            def session() -> list[bytes]:
+                out: list[bytes] = []
+                for asked, answered in pairs:
+                    request, chunks = contender.turn(asked.chat, answered.native)
+                    out += [request, b"".join(chunks)]
+                return out
+
+            return session
         case _:
             stream = contender.streams(workload.chat)
             return lambda: stream(workload.native)
@@ -75,17 +96,21 @@ class Ours:
 
     def streams(self, chat: bytes) -> Callable[[Chunks], list[bytes]]:
         translation = translate(chat)
+        return lambda chunks: _stream(translation, chunks)
 
-        def run(chunks: Chunks) -> list[bytes]:
-            stream = translation.stream()
-            out = [stream.feed(chunk) for chunk in chunks]
-            out.append(stream.close())
-            return out
-
-        return run
+    def turn(self, chat: bytes, chunks: Chunks) -> tuple[bytes, list[bytes]]:
+        translation = translate(chat)
+        return translation.body, _stream(translation, chunks)
 
 
-class Untranslated:
+def _stream(translation: Translation, chunks: Chunks) -> list[bytes]:
+    stream = translation.stream()
+    out = [stream.feed(chunk) for chunk in chunks]
+    out.append(stream.close())
+    return out
+
+
+class Untranslated(SeparateTurns):
     """Decodes and encodes the same bytes, and translates nothing."""
 
     def __init__(

@@ -36,7 +36,9 @@ def columns(results: Sequence[Measured]) -> list[str]:
 
 def speed_table(results: Sequence[Measured], *, streams: bool) -> str:
     """Microseconds of each contender, and in brackets times the floors."""
-    shown = [one for one in results if one.streams == streams]
+    shown = [one for one in results if one.streams == streams and not one.workload.turns]
+    if not shown:
+        return ""
     names, floors = columns(shown), ["generic", "copy"] if streams else ["generic"]
     rows = []
     for one in shown:
@@ -47,6 +49,20 @@ def speed_table(results: Sequence[Measured], *, streams: bool) -> str:
             cells.append("-" if us is None else f"{number(us)} ({', '.join(times)})")
         rows.append(cells)
     return markdown(["µs per event" if streams else "µs", *names], rows)
+
+
+def session_table(results: Sequence[Measured]) -> str:
+    """Microseconds of a turn of a session, and in brackets times chatcompat and times generic."""
+    one = next((one for one in results if one.workload.turns), None)
+    if one is None:
+        return ""
+    us, names = one.medians, columns([one])
+    rows = [
+        [f"{one.workload.name}, {number(one.workload.size / 1000)} kB", *(number(us[name]) for name in names)],
+        ["times chatcompat", *(f"{number(us[name] / us['chatcompat'])}x" for name in names)],
+        ["times generic", *(f"{number(us[name] / us['generic'])}x" for name in names)],
+    ]
+    return markdown(["µs a turn", *names], rows)
 
 
 def report(results: Sequence[Measured], memory: dict[str, float], missing: dict[str, str]) -> str:
@@ -61,6 +77,7 @@ def report(results: Sequence[Measured], memory: dict[str, float], missing: dict[
             "In brackets: times generic.",
             speed_table(results, streams=True),
             "In brackets: times generic, and times a copy of the chunks.",
+            session_table(results),
             markdown(["peak memory", *memory], [peaks]),
             "\n".join(f"- {what}: {why}" for what, why in left_out.items()),
         ]

@@ -53,7 +53,7 @@ def decode_chat_request(body: bytes, bounds: RequestBounds = DEFAULT_BOUNDS) -> 
         decoded = _decode_leniently(body, bounds)  # an unknown field, a native tool, or a value in another form
     except DECODE_ERRORS as error:
         raise _why(error, body) from None
-    if len(body) > min(bounds.json_bytes, 2 * bounds.objects):  # a smaller body cannot exceed these limits
+    if len(body) > bounds.json_bytes or len(body) > 2 * bounds.objects:  # a smaller body cannot exceed these limits
         check_free_json(decoded.chat, decoded.native_tools, bounds)
     return decoded
 

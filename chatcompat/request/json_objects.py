@@ -38,7 +38,7 @@ def _keep_digits(digits: str) -> float | Raw:
     return number if _encode(number) == digits.encode() else Raw(digits)
 
 
-decode_object: Final[Callable[[Raw | str], dict[str, Any]]] = msgspec.json.Decoder(
+decode_object: Final[Callable[[Raw | bytes | str], dict[str, Any]]] = msgspec.json.Decoder(
     dict[str, Any], float_hook=_keep_digits
 ).decode
 
@@ -77,13 +77,13 @@ def measure_object(source: Raw | str, path: str, max_depth: int, least: int) -> 
     return decoded, check_depth(decoded, path, max_depth) if may_be_deep else 0
 
 
-def may_be_deeper(source: Raw | str, max_depth: int) -> bool:
+def may_be_deeper(source: Raw | bytes | str, max_depth: int) -> bool:
     """Whether JSON may be nested deeper. This is faster than `check_depth`, which gives the exact answer."""
     size = len(source) if isinstance(source, str) else memoryview(source).nbytes
     return size > 2 * max_depth and count_brackets(source, max_depth) > max_depth  # each level takes two brackets
 
 
-def count_brackets(source: Raw | str, most: int) -> int:
+def count_brackets(source: Raw | bytes | str, most: int) -> int:
     """The number of opening brackets, or any number above `most` if there are more.
 
     This is an upper bound of the number of objects and lists in JSON, and of its depth.

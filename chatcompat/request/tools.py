@@ -189,13 +189,10 @@ def _to_function(
     function: FunctionDefinition, path: str, reported: str, names: ToolNames, context: RequestContext
 ) -> ToolParam:
     """Convert a function; `reported` is its path in the report, without an index."""
-    tool = ToolParam(
-        name=names.to_native(function.name),
-        description=function.description or UNSET,
-        input_schema=to_input_schema(function.parameters, f"{path}.parameters", context.bounds),
-    )
+    schema = to_input_schema(function.parameters, f"{path}.parameters", context.bounds)
+    tool = ToolParam(names.to_native(function.name), schema, function.description or UNSET)
     if function.strict:
-        compiled = context.strict.for_tool(tool.input_schema)
+        compiled = context.strict.for_tool(schema)
         if compiled is not None:
             tool.strict, tool.input_schema = True, compiled.schema
         _report_strict(compiled, reported, "parameters", context)

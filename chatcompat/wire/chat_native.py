@@ -60,7 +60,7 @@ class RedactedThinkingPart(Struct, tag_field="type", tag="redacted_thinking", fo
 # ---------------------------------------------------------------- tools and tool choices
 
 
-class NativeToolFields(Struct, forbid_unknown_fields=True, kw_only=True):
+class NativeToolFields(Struct, forbid_unknown_fields=True, kw_only=True, gc=False):
     """Extension: fields of native tools. Clients write them on the tool or on its function."""
 
     allowed_callers: list[str] | None = None

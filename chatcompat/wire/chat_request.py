@@ -143,23 +143,23 @@ class ThinkingBlock(Struct, forbid_unknown_fields=True, gc=False):
     cache_control: CacheControl | None = None  # thinking cannot carry it natively
 
 
-class SystemMessage(Struct, tag_field="role", tag="system", forbid_unknown_fields=True):
+class SystemMessage(Struct, tag_field="role", tag="system", forbid_unknown_fields=True, gc=False):
     content: str | list[TextPart] | None = None  # some clients leave empty text out
     name: str | None = None
     cache_control: CacheControl | None = None
 
 
-class DeveloperMessage(SystemMessage, tag_field="role", tag="developer", forbid_unknown_fields=True):
+class DeveloperMessage(SystemMessage, tag_field="role", tag="developer", forbid_unknown_fields=True, gc=False):
     """The newer name of a system message."""
 
 
-class UserMessage(Struct, tag_field="role", tag="user", forbid_unknown_fields=True):
+class UserMessage(Struct, tag_field="role", tag="user", forbid_unknown_fields=True, gc=False):
     content: str | list[UserPart]
     name: str | None = None
     cache_control: CacheControl | None = None
 
 
-class AssistantMessage(Struct, tag_field="role", tag="assistant", forbid_unknown_fields=True):
+class AssistantMessage(Struct, tag_field="role", tag="assistant", forbid_unknown_fields=True, gc=False):
     content: str | list[AssistantPart] | None = None
     tool_calls: list[ToolCall] | None = None
     refusal: str | None = None
@@ -176,7 +176,7 @@ class AssistantMessage(Struct, tag_field="role", tag="assistant", forbid_unknown
     thinking_blocks: list[ThinkingBlock] | None = None  # extension of other gateways: the same without positions
 
 
-class ToolMessage(Struct, tag_field="role", tag="tool", forbid_unknown_fields=True):
+class ToolMessage(Struct, tag_field="role", tag="tool", forbid_unknown_fields=True, gc=False):
     tool_call_id: str
     content: str | list[ResultPart] | None = None
     is_error: bool | None = None
@@ -184,7 +184,7 @@ class ToolMessage(Struct, tag_field="role", tag="tool", forbid_unknown_fields=Tr
     cache_control: CacheControl | None = None
 
 
-class FunctionMessage(Struct, tag_field="role", tag="function", forbid_unknown_fields=True):
+class FunctionMessage(Struct, tag_field="role", tag="function", forbid_unknown_fields=True, gc=False):
     """The result of a legacy `function_call`, matched by the function's name."""
 
     name: str
@@ -218,7 +218,7 @@ class Container(Struct, forbid_unknown_fields=True, omit_defaults=True):
     expires_at: str | None = None  # only in replies
 
 
-class StreamOptions(Struct, forbid_unknown_fields=True):
+class StreamOptions(Struct, forbid_unknown_fields=True, gc=False):
     include_usage: bool | None = None
     include_obfuscation: bool | None = None
 
@@ -231,7 +231,7 @@ class PromptCacheOptions(Struct, forbid_unknown_fields=True):
 PositiveInt = Annotated[int, Meta(ge=1)]
 
 
-class ChatCompletionRequest(Struct, forbid_unknown_fields=True, kw_only=True):
+class ChatCompletionRequest(Struct, forbid_unknown_fields=True, kw_only=True, gc=False):
     """Body of `POST /v1/chat/completions`; `chatcompat.request.fields` lists how each field is handled."""
 
     model: Annotated[str, Meta(min_length=1)]

@@ -8,14 +8,14 @@ from chatcompat.wire import chat_native as native
 from chatcompat.wire.messages import CacheControl
 
 
-class FunctionDefinition(native.NativeToolFields, forbid_unknown_fields=True):
+class FunctionDefinition(native.NativeToolFields, forbid_unknown_fields=True, gc=False):
     name: str
     description: str | None = None
     parameters: Raw | UnsetType = UNSET
     strict: bool | None = None
 
 
-class FunctionTool(native.NativeToolFields, tag_field="type", tag="function", forbid_unknown_fields=True):
+class FunctionTool(native.NativeToolFields, tag_field="type", tag="function", forbid_unknown_fields=True, gc=False):
     """A function, or its fields directly on the tool, as in the vendor's newer API."""
 
     function: FunctionDefinition | None = None

@@ -124,14 +124,14 @@ BlockParam = (
 )
 
 
-class MessageParam(Struct):
+class MessageParam(Struct, gc=False):
     role: Literal["user", "assistant", "system"]
     content: str | list[BlockParam]
 
 
-class ToolParam(Struct, omit_defaults=True):
+class ToolParam(Struct, omit_defaults=True, gc=False):
     name: str
-    input_schema: dict[str, Any]
+    input_schema: dict[str, Any] | Raw
     description: str | UnsetType = UNSET
     strict: bool = False
     cache_control: CacheControl | None = None
@@ -141,7 +141,7 @@ class ToolParam(Struct, omit_defaults=True):
     input_examples: list[dict[str, Any]] | UnsetType = UNSET
 
 
-class ToolChoiceParam(Struct, omit_defaults=True):
+class ToolChoiceParam(Struct, omit_defaults=True, gc=False):
     type: Literal["auto", "any", "tool", "none"]
     name: str | UnsetType = UNSET
     disable_parallel_tool_use: bool = False
@@ -196,7 +196,7 @@ class ContainerParam(Struct, omit_defaults=True):
     skills: list[Skill] | UnsetType = UNSET
 
 
-class MessagesRequest(Struct, kw_only=True):
+class MessagesRequest(Struct, kw_only=True, gc=False):
     """Body of `POST /v1/messages`."""
 
     model: str
