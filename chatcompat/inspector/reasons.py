@@ -19,6 +19,8 @@ REASONS: dict[str, str] = {
     "messages[].content": "an empty message is left out",
     "messages[].content[].cache_control": "a result can carry one mark, and an empty part none",
     "messages[].content[].file.file_data": "the bytes are of another type",
+    "messages[].content[].file.format": "the file is of another type",
+    "messages[].content[].image_url.format": "the image is of another type",
     "messages[].content[].image_url.url": "the bytes are of another type",
     "messages[].content[].image_url.detail": _NO_FIELD,
     "messages[].content[].input": "arguments that are not a complete object are sent as {}",

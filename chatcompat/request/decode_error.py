@@ -19,6 +19,7 @@ _MISSING: Final = re.compile(r"Object missing required field `(\w+)`", re.ASCII)
 UNKNOWN_FIELD: Final = "Object contains unknown field"
 _REFUSED_WORD: Final = ("Invalid value", "Invalid enum value")  # how a sentence begins that quotes it
 _OTHER_FORM: Final = ("got `float`", "got `object`", "got `str`")  # how it ends where `lenient` may help
+_TOOLS: Final = "$.tool"  # a tool may be a native one, or lack its type
 _LONGEST_TYPE: Final = 1_000  # characters of a sentence about a tool whose type may be a native one
 _LONGEST_SENTENCE: Final = 100  # with a word of ours in it
 _TYPE: Final = "(?:object|array|str|int|float|bool|null)"
@@ -54,12 +55,12 @@ _KNOWN_WORDS: Final = frozenset(
 def is_final(error: msgspec.ValidationError) -> bool:
     """Whether a request is invalid in any form: the first thing that is wrong cannot be read otherwise."""
     sentence = str(error)
-    place = sentence.rfind(AT)
-    if place >= 0:
-        if len(sentence) <= _LONGEST_TYPE and sentence.startswith("$.tool", place + len(AT)):
-            return False  # the tool may be a native one, or lack its type
-        sentence = sentence[:place]
-    return not sentence.startswith(UNKNOWN_FIELD) and not sentence.endswith(_OTHER_FORM)
+    if sentence.startswith(UNKNOWN_FIELD):
+        return False
+    if len(sentence) > _LONGEST_TYPE:  # a long word is refused
+        return True
+    sentence, at, path = sentence.rpartition(AT)
+    return not at or not (sentence.endswith(_OTHER_FORM) or path.startswith(_TOOLS))
 
 
 def to_invalid_request(error: Exception, body: bytes = b"") -> InvalidRequest:

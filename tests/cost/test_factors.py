@@ -20,7 +20,7 @@ MOST_WORK: Final = {
     "unknown field beside empty messages": 7.0,  # 9.0 when each message was looked into
     "unknown field beside parts": 6.5,  # 9.4
     "a role": 6.5,  # 17.1 when all forms of a request were tried in which a word is refused
-    "a role beside an unknown field": 10.0,  # 17.0
+    "a role beside an unknown field": 10.5,  # 17.0
     "a type of a tool": 6.5,  # 20.0
     "details of content": 5.0,  # 5.4 when steps were searched in the empty places of all entries
     "details of no length": 3.5,  # 4.7

@@ -14,7 +14,8 @@ SHELF = {"type": "search_result_location", "source": "shelf 5", "title": "B", "s
 CHARS = {"type": "char_location", "cited_text": "x", "document_index": 0, "start_char_index": 0, "end_char_index": 1}
 NEWER = {"type": "newer_location", "n": [1, {"m": None}]}
 ODD = {"type": 5, "url": ["SECRET"]}
-CITATIONS = [WEB, SEARCHED, SHELF, CHARS, NEWER, ODD]
+NO_URL = {"type": "web_search_result_location", "url": ["SECRET"]}
+CITATIONS = [WEB, SEARCHED, SHELF, CHARS, NEWER, ODD, NO_URL]
 
 
 def message(*content: Json, stop: str = "end_turn") -> Json:
@@ -46,10 +47,10 @@ def cited(found: Json) -> tuple[list[Any], list[Any]]:
 
 def test_citations_of_urls_are_annotations_and_others_keep_their_form() -> None:
     text = {"type": "text", "text": "four", "citations": CITATIONS}
-    expected = (["https://a.example", "https://b.example"], [SHELF, CHARS, NEWER, ODD])
+    expected = (["https://a.example", "https://b.example"], [SHELF, CHARS, NEWER, ODD, NO_URL])
     found = whole(CHAT, {"type": "text", "text": "ab"}, text, text)
     assert cited(found) == (expected[0] * 2, expected[1] * 2)
-    assert [(span["start_index"], span["end_index"]) for span in found["citations"]] == [(2, 6)] * 4 + [(6, 10)] * 4
+    assert [(span["start_index"], span["end_index"]) for span in found["citations"]] == [(2, 6)] * 5 + [(6, 10)] * 5
     deltas = [{"type": "citations_delta", "citation": citation} for citation in CITATIONS]
     events = frames(
         start(),

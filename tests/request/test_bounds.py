@@ -178,6 +178,13 @@ CASES: dict[str, tuple[RequestBounds, bytes, bytes, str | None, str]] = {
         FORMAT,
         "too_many_objects",
     ),
+    "objects of a format of other services": (
+        RequestBounds(objects=3),
+        ask(response_format={"type": "json_object", "schema": {"enum": [[]]}}),
+        ask(response_format={"type": "json_object", "value": {"enum": [[], []]}}),
+        "response_format.value",
+        "too_many_objects",
+    ),
     "objects of functions": (
         RequestBounds(objects=3),
         ask(functions=[{"name": "f"}, {"name": "g", "parameters": {"a": [{}]}}]),
