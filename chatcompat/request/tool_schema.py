@@ -30,10 +30,10 @@ _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,8}")  # RFC 6901, section 4
 _encode = msgspec.json.Encoder().encode
 
 
-def to_plain_schema(parameters: Raw | UnsetType, max_depth: int) -> Raw | Schema | None:
-    """Normalise a schema that the native API accepts as it is, as most are. None for others: see `to_input_schema`.
+def to_plain_schema(parameters: Raw | UnsetType, max_depth: int) -> Schema | None:
+    """Decode a schema that the native API accepts as it is, as most are. None for others: see `to_input_schema`.
 
-    It needs no path for an error. It is encoded at once, while the processor's caches hold it.
+    It needs no path for an error.
     """
     if parameters is UNSET:
         return EMPTY_SCHEMA
@@ -43,8 +43,7 @@ def to_plain_schema(parameters: Raw | UnsetType, max_depth: int) -> Raw | Schema
         schema = decode_object(parameters)
     except DECODE_ERRORS:
         return None
-    is_plain = schema.get("type") == "object" and schema.keys().isdisjoint(_COMBINATORS)
-    return Raw(_encode(schema)) if is_plain else None
+    return schema if schema.get("type") == "object" and schema.keys().isdisjoint(_COMBINATORS) else None
 
 
 def to_input_schema(parameters: Raw | UnsetType, path: str, bounds: RequestBounds) -> Schema:

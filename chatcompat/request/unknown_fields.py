@@ -42,8 +42,8 @@ _PARSED_FROM: Final = {
 def without_unknown(body: bytes, bounds: RequestBounds) -> tuple[bytes, list[str]]:
     """Return `body` without its unknown fields, and their paths without indexes (`messages[].name`).
 
-    `body` must be a JSON object. Values of the wrong type stay, so that the decoder
-    reports them. Raises `InvalidRequest` if there are more distinct paths than the limit.
+    `body` must be a JSON object. Values of the wrong type stay, so that the decoder reports them. Raises
+    `InvalidRequest` if there are more distinct paths than the limit.
     """
     walk = _Walk(bounds.unknown_fields)
     found = decode_raw_object(body)
@@ -107,7 +107,8 @@ class _Walk:
         """Clean an object, or a list of objects, of one of `structs`. The same `raw` if nothing is removed."""
         decoders = _decoders(structs)
         if memoryview(raw)[0] == _OBJECT:
-            return self._object(raw, decoders, path)
+            cleaned = self._object(raw, decoders, path)
+            return raw if cleaned is None else cleaned
         path += "[]"
         try:
             decoders.all(raw)
@@ -129,20 +130,18 @@ class _Walk:
         for index, item in enumerate(items):
             if memoryview(item)[0] == _NULL:  # a native tool, which was taken out
                 continue
-            try:
-                tag, found = decoders.tag(item), decode_raw_object(item)
-            except msgspec.ValidationError:
+            cleaned = self._object(item, decoders, path)
+            if cleaned is None:
                 break
-            if self.clean(found, _FIELDS[type(tag)], path):
-                items[index] = Raw(_encode(found))
+            items[index] = cleaned
         return Raw(_encode(items))
 
-    def _object(self, raw: Raw, decoders: "_Decoders", path: str) -> Raw:
-        """Clean one object. Anything else, or an unknown type, stays for the decoder to report."""
+    def _object(self, raw: Raw, decoders: "_Decoders", path: str) -> Raw | None:
+        """Clean one object. None for anything else, or an unknown type, which the decoder reports."""
         try:
             tag, found = decoders.tag(raw), decode_raw_object(raw)
         except msgspec.ValidationError:
-            return raw
+            return None
         return Raw(_encode(found)) if self.clean(found, _FIELDS[type(tag)], path) else raw
 
     def _is_parsed(self, name: str, path: str, found: dict[str, Raw]) -> bool:
