@@ -7,7 +7,6 @@ middleware. A child task waits for the client to leave. There is no queue: the i
 
 import math
 import time
-from enum import Enum
 from typing import Any, Final
 
 import anyio
@@ -28,6 +27,7 @@ from chatcompat.asgi.http import SERVER_SHUTDOWN, respond, server_shutdown, wait
 from chatcompat.asgi.keep_alive import KeepAlive
 from chatcompat.asgi.limits import Limits
 from chatcompat.asgi.outcome import MAX_NAME, bounded, to_error_fields, warn_of_invalid_reply
+from chatcompat.asgi.phase import DONE, STREAMING, WAITING, Phase
 from chatcompat.asgi.served_request import ServedRequest
 from chatcompat.asgi.task_scope import new_task_scope
 from chatcompat.asgi.thinking import ThinkingCache
@@ -41,14 +41,6 @@ from chatcompat.wire.invalid_reply import incomplete_reply, incomplete_stream, s
 
 EVENT_STREAM: Final = b"text/event-stream"
 _MIN_STATUS, _MAX_STATUS = 200, 599  # of a final response (RFC 9110, section 15)
-
-
-class Phase(Enum):
-    """How far the client's reply has got."""
-
-    WAITING = "nothing was sent"
-    STREAMING = "the start of a stream was sent"
-    DONE = "the last piece of the reply was sent, or is being sent"
 
 
 class Exchange:
@@ -70,7 +62,7 @@ class Exchange:
         self._task_scope = new_task_scope()
         self._client = Client(send)
         self._keep_alive = KeepAlive(send, self._client, self._task_scope, limits)
-        self._phase = Phase.WAITING
+        self._phase: Phase = WAITING
         self._body_sent = False
         self._status = 0  # of the inner reply; 0 before it starts
         self._headers: Headers = []
@@ -112,7 +104,7 @@ class Exchange:
     def record(self, began: float) -> ExchangeRecord:
         """How the exchange ended. `began` is its start, by `time.monotonic()`."""
         served, summary, client = self._served, self._summary, self._client
-        is_whole = self._phase is Phase.DONE and not client.sending and not client.left
+        is_whole = self._phase is DONE and not client.sending and not client.left
         return ExchangeRecord(
             model=served.model[:MAX_NAME],
             streaming=served.streaming,
@@ -153,9 +145,12 @@ class Exchange:
                 return  # the reply is complete; anything further is dropped
             out = stream.feed(piece)
             alive = self._keep_alive
-            is_begun = self._first_token_at or (self._phase is Phase.STREAMING and not stream.has_content)
-            if is_begun and more_body and out and not stream.ended and alive.beat is None:
+            is_begun = self._first_token_at or (self._phase is STREAMING and not stream.has_content)
+            if is_begun and more_body and not stream.ended and alive.beat is None:
                 # The hot path, without the calls of `_forward`: each costs as much as the translation.
+                if not out:
+                    alive.heard_at = time.monotonic()
+                    return
                 client = self._client
                 client.sending = True
                 try:
@@ -175,7 +170,7 @@ class Exchange:
 
     def _take_start(self, message: Message) -> Answer | None:
         """Choose how to read the body, by its actual type. A second start is dropped, an invalid one answered."""
-        if self._status or self._phase is Phase.DONE:
+        if self._status or self._phase is DONE:
             return None
         status, headers = message["status"], lowered(message.get("headers", ()))
         is_status = isinstance(status, int) and _MIN_STATUS <= status <= _MAX_STATUS
@@ -197,13 +192,14 @@ class Exchange:
 
     def _collect(self, piece: bytes, more_body: bool) -> Answer | None:
         """Collect a piece of a reply that is sent when it is complete, and return that. Later pieces are dropped."""
-        if self._phase is Phase.DONE:
+        if self._phase is DONE:
             return None
         self._size += 0 if self._in_parts else len(piece)
         if self._size > self._limits.max_reply_bytes:
             return self._whole.refuse(too_large_reply())
+        is_heard = self._in_parts and self._whole.started  # then `hear` has set the timeout
         answer = self._whole.feed(piece, more_body)
-        if answer is None and self._whole.started:
+        if answer is None and self._whole.started and not is_heard:
             self._task_scope.set_timeout(self._limits.idle_timeout)
         return answer
 
@@ -212,7 +208,7 @@ class Exchange:
     @property
     def is_over(self) -> bool:
         """Whether the client left or has its complete reply, so that another call is pointless."""
-        return self._client.is_over or self._phase is Phase.DONE
+        return self._client.is_over or self._phase is DONE
 
     def expect_part(self) -> None:
         """Restart `first_byte_timeout` for the next call of the inner app."""
@@ -221,21 +217,25 @@ class Exchange:
 
     def hear(self, piece: bytes) -> bool:
         """Count a piece that the inner app sent, even if it is held back. Returns whether the reply is too large."""
+        if self._phase is STREAMING:
+            if piece:
+                self._keep_alive.wait(self._limits.idle_timeout)
+            return False
         reader = self._stream or self._whole.collector
         if piece and (piece.strip() if reader is None else reader.started):
             self._wait(self._limits.idle_timeout)
         self._size += len(piece)
         too_large = self._size > self._limits.max_reply_bytes
-        return too_large and self._stream is None and self._phase is not Phase.DONE
+        return too_large and self._stream is None and self._phase is not DONE
 
     def _wait(self, seconds: float) -> None:
         self._keep_alive.wait(seconds)
-        if self._phase is Phase.WAITING:
+        if self._phase is WAITING:
             self._task_scope.set_timeout(seconds)
 
     async def fail(self, error: InvalidReply) -> None:
         """End the reply with an error: an error frame once the stream has begun, an error reply before."""
-        if self._phase is Phase.STREAMING and self._stream is not None:
+        if self._phase is STREAMING and self._stream is not None:
             await self._send_body(self._stream, self._stream.fail(error))
         else:
             await self._answer(to_answer(error.reply))
@@ -246,7 +246,7 @@ class Exchange:
         """Send the chunks of a piece of a stream. The start waits for the first chunk."""
         if not more_body:
             out += stream.close()
-        if self._phase is Phase.WAITING:
+        if self._phase is WAITING:
             if stream.error is not None and not stream.started:
                 await self._answer(to_answer(stream.error))
                 return
@@ -292,7 +292,7 @@ class Exchange:
         """The inner app ended before its reply did: send an error."""
         if self._client.shutdown or timed_out:
             await self.fail(server_shutdown() if self._client.shutdown else silent_for_too_long())
-        elif self._phase is Phase.STREAMING:
+        elif self._phase is STREAMING:
             await self.fail(incomplete_stream())
         elif failure is None or isinstance(failure, InvalidReply):  # an inner app may raise one itself
             await self.fail(failure or incomplete_reply())
@@ -301,13 +301,13 @@ class Exchange:
 
     async def _reply(self, answer: Answer) -> None:
         self._task_scope.set_timeout(math.inf)
-        self._phase, self._summary = Phase.DONE, answer.summary
+        self._phase, self._summary = DONE, answer.summary
         self._stream = None  # further pieces are not read
         await respond(self._client.send, answer.status, answer.body, self._client_headers())
         self._client.end()
 
     async def _begin_stream(self, stream: ChunkStream) -> None:
-        self._phase = Phase.STREAMING
+        self._phase = STREAMING
         self._stream, self._summary = stream, stream.summary
         self._task_scope.set_timeout(math.inf)  # from now on `KeepAlive.run` checks the time
         self._keep_alive.wait(self._limits.idle_timeout)
@@ -328,7 +328,7 @@ class Exchange:
         if self._first_token_at is None and stream.has_content:
             self._first_token_at = time.monotonic()
         if stream.ended:
-            self._phase = Phase.DONE
+            self._phase = DONE
         await self._keep_alive.send({"type": "http.response.body", "body": body, "more_body": not stream.ended})
         if stream.ended:
             self._client.end()
@@ -338,7 +338,7 @@ class Exchange:
     async def _watch(self) -> None:
         """Notify the inner app when the client leaves, and cancel it after `disconnect_grace`."""
         message = await wait_for_disconnect(self._receive)
-        if self._phase is Phase.DONE:  # the inner app may go on working after a complete reply
+        if self._phase is DONE:  # the inner app may go on working after a complete reply
             self._client.end()
         elif message.get("reason") == SERVER_SHUTDOWN:
             self._client.shutdown = True

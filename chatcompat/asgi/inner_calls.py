@@ -1,5 +1,6 @@
 """Several calls of the inner app for one reply."""
 
+from collections.abc import Awaitable
 from typing import Final
 
 from anyio.lowlevel import checkpoint
@@ -10,6 +11,10 @@ from chatcompat.wire.invalid_reply import too_large_reply
 
 _ROUNDS: Final = 8
 """How often other tasks get to run between two calls. An app that never awaits anything would not let them."""
+
+
+async def _drop() -> None:
+    """Send nothing."""
 
 
 class InnerCalls:
@@ -27,11 +32,10 @@ class InnerCalls:
         """Call the app once."""
         exchange = self.exchange
 
-        async def hear(message: Message) -> None:
-            if exchange.hear(bytes(message.get("body", b""))):
-                await exchange.fail(too_large_reply())
-            if not exchange.is_over:
-                await send(message)
+        def hear(message: Message) -> Awaitable[None]:  # not `async`, which would cost one more coroutine a piece
+            if exchange.hear(message.get("body", b"")):
+                return exchange.fail(too_large_reply())
+            return _drop() if exchange.is_over else send(message)
 
         exchange.expect_part()
         await self._app(scope, receive, hear)

@@ -87,7 +87,7 @@ class FastChunkStream(ChunkStream):
                     if len(unread) <= self._room or self._make_room(text):
                         return b"".join((self._before, text, self._after))
             chunks = None
-            if len(piece) > _ONE_FRAME and _NEXT_DELTA in piece:
+            if len(piece) > _ONE_FRAME and _has_several(piece):
                 chunks = self._feed_several(piece)
             elif piece[:_DELTA_START] == _DELTA:
                 chunks = self._feed_delta(piece)
@@ -177,6 +177,14 @@ class FastChunkStream(ChunkStream):
         except InvalidReply as error:
             self._fail(error.reply)
         return self._flush()
+
+
+def _has_several(piece: bytes) -> bool:
+    """Return whether a piece has several frames with deltas, if it begins with one.
+
+    The search is slow, and most pieces that are cut anywhere have no end of a line.
+    """
+    return -1 < piece.find(b"\n", _DELTA_START) < len(piece) - 2 and _NEXT_DELTA in piece
 
 
 def _is_copied(text: bytes) -> bool:

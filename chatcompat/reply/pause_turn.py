@@ -23,16 +23,17 @@ from chatcompat.wire.utf8 import require_utf8
 PAUSE: Final = "pause_turn"
 
 _EMPTY: Final = Raw(b'""')
+_OF_BLOCKS: Final = frozenset({"content_block_start", "content_block_delta", "content_block_stop"})
 
 _encode = msgspec.json.Encoder().encode
 _list = msgspec.json.Decoder(list[Raw]).decode
 
 
-class _Text(Struct):
+class _Text(Struct, gc=False):
     text: Raw = NULL
 
 
-class _Head(Struct):
+class _Head(Struct, gc=False):
     """The fields of a message that are read here."""
 
     content: list[Raw]
@@ -42,16 +43,16 @@ class _Head(Struct):
     usage: Usage | None = None
 
 
-class _Container(Struct):
+class _Container(Struct, gc=False):
     id: str
 
 
-class _Start(Struct):
+class _Start(Struct, gc=False):
     container: Raw = NULL
     usage: Usage | None = None
 
 
-class _Delta(Struct):
+class _Delta(Struct, gc=False):
     """A delta of any type. Each type has some of these fields."""
 
     type: str = ""
@@ -66,13 +67,13 @@ class _Delta(Struct):
     container: Raw = NULL
 
 
-class _Event(Struct):
+class _Event(Struct, gc=False):
     """The fields of an event of any type that are read here."""
 
     type: str
     index: int | None = None
     message: _Start | None = None
-    content_block: Fields | None = None
+    content_block: Raw = NULL
     delta: _Delta | None = None
     usage: Usage | None = None
 
@@ -172,8 +173,8 @@ class _Growing(GrowingBlock):
 
     __slots__ = ("position",)
 
-    def __init__(self, block: Fields, position: int) -> None:
-        super().__init__(Raw(_encode(block)))
+    def __init__(self, raw: Raw, position: int) -> None:
+        super().__init__(raw)
         self.position = position
 
     def grow(self, delta: _Delta) -> bool:
@@ -219,11 +220,12 @@ class StreamPart:
 
     def feed(self, piece: bytes) -> bytes:
         """Return the bytes to pass on; raises `InvalidReply` if the usages cannot be summed."""
+        was_idle = self._is_idle
         try:
             payloads = self._decoder.feed(piece)
         except EventTooLarge as error:
             payloads, self.too_large = error.events, True
-        was_idle, self._is_idle = self._is_idle, self._decoder.idle
+        self._is_idle = self._decoder.idle
         taken = [*map(self._take, payloads)]
         if was_idle and self._is_idle and not self.too_large and taken == payloads:
             return piece  # whole events, all unchanged
@@ -240,26 +242,31 @@ class StreamPart:
         except DECODE_ERRORS:
             self._give_up()
             return payload
-        for source in (event.message, event.delta):
-            if source is not None:
-                self._turn.use_container(source.container)
-        changed: dict[str, object] = {}
-        if event.type == "message_start":
-            merge_usage(self._usage, event.message.usage if event.message is not None else None)
-            if not self._first:
-                return None
-        elif event.type == "message_delta":
-            merge_usage(self._usage, event.usage)
-            if self._pauses(event):
-                return None
-            if not self._first:
-                changed |= self._end_of_turn(payload)
-        else:
+        if event.type in _OF_BLOCKS:  # most events
             if self._can_go_on and not self._keep(event, len(payload)):
                 self._give_up()
-            if self._offset and event.index is not None:
-                changed["index"] = event.index + self._offset
-        return _encode(decode_fields(payload) | changed) if changed else payload
+        elif event.type == "message_start":
+            self._start(event.message)
+            return payload if self._first else None
+        elif event.type == "message_delta":
+            return self._end(event, payload)
+        if self._offset and event.index is not None:
+            return _encode(decode_fields(payload) | {"index": event.index + self._offset})
+        return payload
+
+    def _start(self, message: _Start | None) -> None:
+        if message is not None:
+            self._turn.use_container(message.container)
+            merge_usage(self._usage, message.usage)
+
+    def _end(self, event: _Event, payload: bytes) -> bytes | None:
+        """Read a `message_delta`. Returns the event to pass on, or None for a pause."""
+        if event.delta is not None:
+            self._turn.use_container(event.delta.container)
+        merge_usage(self._usage, event.usage)
+        if self._pauses(event):
+            return None
+        return payload if self._first else _encode(decode_fields(payload) | self._end_of_turn(payload))
 
     def _end_of_turn(self, payload: bytes) -> dict[str, object]:
         """The fields of a later part's `message_delta` that describe the whole turn."""
@@ -281,23 +288,22 @@ class StreamPart:
         return True
 
     def _keep(self, event: _Event, size: int) -> bool:
-        """Keep the content of an event. Returns False if it cannot be kept."""
-        if event.type not in ("content_block_start", "content_block_delta", "content_block_stop"):
-            return True
-        if event.index is None or not self._turn.may_keep(size):
+        """Keep the content of an event of a block. Returns False if it cannot be kept."""
+        index = event.index
+        if index is None or not self._turn.may_keep(size):
             return False
-        growing = self._open.get(event.index)
+        growing = self._open.get(index)
         if event.type == "content_block_start":
-            if event.content_block is None or not (growing is None or self._build(growing)):
+            if bytes(memoryview(event.content_block)[:1]) != b"{" or not (growing is None or self._build(growing)):
                 return False
-            self._open[event.index] = begun = _Growing(event.content_block, len(self._blocks))
+            self._open[index] = begun = _Growing(event.content_block, len(self._blocks))
             self._blocks.append(begun)
             return True
         if growing is None:
             return False
         if event.type == "content_block_delta":
             return event.delta is not None and growing.grow(event.delta)
-        del self._open[event.index]
+        del self._open[index]
         return self._build(growing)
 
     def _build(self, growing: _Growing) -> bool:

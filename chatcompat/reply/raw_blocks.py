@@ -62,7 +62,7 @@ class GrowingBlock:
 
     def built(self) -> Raw:
         """Return the whole block, byte for byte if there were no deltas; raises `DECODE_ERRORS`."""
-        raw = "".join(self._input).encode()
+        raw = "".join(self._input).encode() if self._input else b""
         if not (raw or self._set or self._texts or self._citations):
             return self._raw
         block = decode_fields(self._raw) | self._set

@@ -114,6 +114,8 @@ def without_thinking(entries: list[ReasoningDetail]) -> list[ReasoningDetail]:
 
 def _extra_fields(block: ToolUseBlock) -> str | None:
     """The `caller` and the `toolset_name` of a call as a JSON object, or None for the defaults."""
+    if block.caller is UNSET and block.toolset_name is UNSET:  # most calls
+        return None
     fields = {"caller": block.caller, "toolset_name": block.toolset_name}
     kept = {name: value for name, value in fields.items() if value is not UNSET and value != _NULL}
     if "caller" in kept and bytes(kept["caller"]).translate(None, _WHITE_SPACE) == _DIRECT:

@@ -1,7 +1,6 @@
 """Translate the events of a messages stream into chunks."""
 
 import sys
-from collections.abc import Iterable
 from typing import Final
 
 from chatcompat.errors import ErrorReply, InvalidReply
@@ -10,8 +9,9 @@ from chatcompat.reply.context import ReplyContext
 from chatcompat.reply.errors import status_of, to_chat_error, to_stream_error
 from chatcompat.reply.message_reader import MessageReader, write_message
 from chatcompat.reply.summary import ReplySummary
-from chatcompat.wire.decode import StreamEvent, decode_message, read_events
+from chatcompat.wire.decode import decode_message, read_events
 from chatcompat.wire.invalid_reply import incomplete_stream
+from chatcompat.wire.message_reply import NativeError
 from chatcompat.wire.sse import MAX_EVENT_BYTES, EventDecoder, encode_data
 
 MAX_HELD_BYTES: Final = 32 * 1024 * 1024
@@ -68,7 +68,14 @@ class ChunkStream:
             piece: The bytes, cut anywhere.
         """
         if not self.ended:
-            self._read(read_events(self._decoder, piece))
+            try:
+                failure = self._reader.read(read_events(self._decoder, piece))
+            except InvalidReply as error:
+                self._fail(error.reply)
+            else:
+                self.ended = self._reader.ended
+                if failure is not None:
+                    self._end_with(failure.error)
         return self._flush()
 
     def close(self) -> bytes:
@@ -103,17 +110,9 @@ class ChunkStream:
             self._fail(error.reply)
         return self._flush()
 
-    def _read(self, events: Iterable[StreamEvent | None]) -> None:
-        try:
-            failure = self._reader.read(events)
-        except InvalidReply as error:
-            self._fail(error.reply)
-            return
-        self.ended = self._reader.ended
-        if failure is not None:
-            native = failure.error
-            # If nothing was sent yet, the error is an HTTP reply.
-            self._fail(to_stream_error(native) if self.started else to_chat_error(native, status_of(native)))
+    def _end_with(self, native: NativeError) -> None:
+        """End with an error of the service. If nothing was sent yet, it is an HTTP reply."""
+        self._fail(to_stream_error(native) if self.started else to_chat_error(native, status_of(native)))
 
     def _fail(self, error: StreamError) -> None:
         self.error = error
@@ -122,6 +121,8 @@ class ChunkStream:
         self._out.append(encode_data(error.body))
 
     def _flush(self) -> bytes:
+        if not self._out:
+            return b""
         out = b"".join(self._out)
         self._out.clear()
         return out if out.isascii() or not has_separators(out.decode()) else escape_separators(out)

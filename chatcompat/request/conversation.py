@@ -16,6 +16,7 @@ from chatcompat.request.assistant_turn import AssistantTurns, has_calls, is_usua
 from chatcompat.request.bounds import check_count
 from chatcompat.request.content import (
     fill_result,
+    is_blank,
     mark_last,
     only_text,
     set_content,
@@ -121,12 +122,16 @@ class Conversation:
     # ------------------------------------------------------------ one role each
 
     def _add_user(self, message: UserMessage, index: int) -> None:
-        _check_parts(message.content, index, self._context)
+        content = message.content
+        if isinstance(content, str) and not is_blank(content) and message.name is None is message.cache_control:
+            self._user.append(TextBlockParam(content))  # most messages
+            return
+        _check_parts(content, index, self._context)
         if message.name is not None:
             self._context.take_name(message.name, "user")
-        path = "" if isinstance(message.content, str) else f"messages[{index}].content"  # of parts
-        results = answer_natively(message.content, path, self._calls, self._context)
-        blocks = to_blocks(message.content, path, self._context)
+        path = f"messages[{index}].content"
+        results = answer_natively(content, path, self._calls, self._context) if isinstance(content, list) else []
+        blocks = to_blocks(content, path, self._context)
         if not blocks and not results and index < self._last:
             self._ignored.append("messages[].content")
             return

@@ -12,9 +12,9 @@ from msgspec import Raw, Struct
 
 from chatcompat.wire.chat_request import AssistantMessage, TextPart
 
-_ASSISTANT: Final = b'"assistant"'
 _TEXT: Final = b'"text"'
 _NULL: Final = b"null"
+_N: Final = ord("n")
 _MAX_COMPARED: Final = 1024 * 1024
 """The size in bytes up to which values are decoded, to find copies that differ in the order of their keys."""
 _EMPTY: Final = (_NULL, b"{}", b"[]")
@@ -46,12 +46,10 @@ def gather_usage(request: dict[str, Raw]) -> bool:
 
 
 def gather(message: dict[str, Raw]) -> bool:
-    """Move such fields to the message, unless it has them, and say whether there were any.
+    """Move such fields to an assistant's message, unless it has them, and say whether there were any.
 
     What remains elsewhere is left for the report.
     """
-    if bytes(message.get("role", b"")) != _ASSISTANT:
-        return False
     content, extra = bytes(message.get("content", b"")), bytes(message.get(_EXTRA, b""))
     own = _Own(message)
     found = 0
@@ -85,7 +83,8 @@ class _Own:
         """Move fields from `holder` to the message, drop those that are copies, and count both."""
         misplaced = [name for name in holder if name in _FIELDS]
         for name in misplaced:
-            if bytes(self._message.get(name, _NULL)) == _NULL:
+            known = self._message.get(name)
+            if known is None or memoryview(known)[0] == _N:  # null, which alone begins so: a copy may be large
                 self._message[name] = holder.pop(name)
             elif self._is_copy(name, bytes(holder[name])):
                 del holder[name]

@@ -15,12 +15,10 @@ from chatcompat.wire.messages import BlockParam, TextBlockParam, ToolResultBlock
 
 
 def answer_natively(
-    content: str | Sequence[UserPart], path: str, calls: PendingCalls, context: RequestContext
+    content: Sequence[UserPart], path: str, calls: PendingCalls, context: RequestContext
 ) -> list[ToolResultBlockParam]:
     """Answer calls with the native results in a user message."""
     results: list[ToolResultBlockParam] = []
-    if isinstance(content, str):
-        return results
     for index, part in enumerate(content):
         if isinstance(part, ToolResultPart):
             within = f"{path}[{index}]"

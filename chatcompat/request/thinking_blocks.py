@@ -54,6 +54,8 @@ class TextFields(Struct):
 
 Entry = ThinkingBlockParam | RedactedThinkingBlockParam | Raw | CallFields | TextFields
 
+_BLOCKS: Final = (ThinkingBlockParam, RedactedThinkingBlockParam, Raw)
+
 
 class Kept(Struct, gc=False):
     """An entry that goes back. One of an earlier release may be a place alone: a `ReasoningDetail`."""
@@ -76,23 +78,21 @@ def to_kept(details: Sequence[ReasoningDetail], path: str, context: RequestConte
     Raises `InvalidRequest` for a block that is nested too deeply, and for too many places.
     """
     kept: list[Kept] = []
-    lost = False
+    lost, depth = False, context.bounds.depth
     for detail in join_fragments(details):
         if detail.type in _OLD_PLACES:
             kept.append(Kept(detail))
             continue
         try:
             place = to_place(detail)
-            block = _to_block(detail, path, context.bounds.depth) if _is_native(detail, place) else None
+            block = _to_block(detail, path, depth) if _is_native(detail, place) else None
         except ValueError:  # the client changed it
             block = None
         if block is None:
             lost = True
-        elif place is None or place is NOWHERE:
-            kept.append(Kept(block))
         else:
-            before, after = place
-            if len(before) + len(after) > _SHORT and (steps := count_steps(place)) > _USUAL_STEPS:
+            place = place or NOWHERE
+            if len(place[0]) + len(place[1]) > _SHORT and (steps := count_steps(place)) > _USUAL_STEPS:
                 context.count_places(steps - _USUAL_STEPS, path)
             kept.append(Kept(block, place))
     return kept, not lost
@@ -229,14 +229,14 @@ def place_blocks(
         turn.cited = None
         if before:
             turn.walk(before)
-        if isinstance(block, ReasoningDetail):
-            turn.step_over(block)
+        if isinstance(block, _BLOCKS):  # most entries
+            turn.blocks.append(block)
         elif isinstance(block, CallFields):
             turn.fields = block
         elif isinstance(block, TextFields):
             turn.cite(block.citations)
         else:
-            turn.blocks.append(block)
+            turn.step_over(block)
         if after:
             turn.walk(after)
     turn.end()

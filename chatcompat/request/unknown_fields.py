@@ -17,7 +17,7 @@ from chatcompat.request.bounds import RequestBounds
 from chatcompat.request.decode_error import is_final
 from chatcompat.request.json_objects import decode_raw_list, decode_raw_object
 from chatcompat.request.misplaced_fields import gather, gather_usage
-from chatcompat.wire.chat_request import ChatCompletionRequest
+from chatcompat.wire.chat_request import AssistantMessage, ChatCompletionRequest
 
 MAX_NAME: Final = 200
 """The number of characters of an unknown field's name that are reported."""
@@ -75,32 +75,32 @@ class _Walk:
 
     def clean(self, found: dict[str, Raw], fields: _Fields, path: str) -> bool:
         """Remove the unknown fields of a decoded object, and say whether anything was removed."""
-        gathered = gather(found) if path == "messages[]" else not path and gather_usage(found)
-        others = [name for name in found if name not in fields.plain]
-        if not others:
-            return gathered
-        unknown = [name for name in others if name not in fields.nested]
+        gathered = gather(found) if fields is _OF_ASSISTANTS else not path and gather_usage(found)
+        unknown: list[str] = []
         cleaned: dict[str, Raw] = {}
         level = len(self._around)
-        for name in others:
+        for name in [name for name in found if name not in fields.plain]:
             value, structs = found[name], fields.nested.get(name)
             view = memoryview(value)
-            if view[0] in _CONTAINERS:
-                if len(self._around) == level:
-                    self._around.append(_Around(found, fields))
-                if structs is None:
-                    if not self._is_parsed(name, path, found) and not self._repeats(bytes(value)):
-                        self._report(name, path)
-                elif len(view) > len("[]"):
-                    inner = self._value(value, structs, f"{path}.{name}" if path else name)
-                    if inner is not value:
-                        cleaned[name] = inner
-            elif structs is None and view[0] != _NULL and not self._is_parsed(name, path, found):
+            if structs is None:
+                unknown.append(name)
+                if view[0] == _NULL or self._is_reported(name, path):
+                    continue
+            elif view[0] not in _CONTAINERS or len(view) == len("[]"):
+                continue
+            if view[0] in _CONTAINERS and len(self._around) == level:
+                self._around.append(_Around(found, fields))
+            if structs is not None:
+                inner = self._value(value, structs, _below(path, name))
+                if inner is not value:
+                    cleaned[name] = inner
+            elif not self._is_parsed(name, path, found) and not self._repeats(value):
                 self._report(name, path)
         del self._around[level:]
         for name in unknown:  # only now: what stands around is compared as it came
             del found[name]
-        found.update(cleaned)
+        if cleaned:
+            found.update(cleaned)
         return bool(gathered or unknown or cleaned)
 
     def _value(self, raw: Raw, structs: Structs, path: str) -> Raw:
@@ -148,11 +148,14 @@ class _Walk:
         source = _PARSED_FROM.get((path, name))
         return source in found and memoryview(found[source])[0] != _NULL
 
-    def _repeats(self, value: bytes) -> bool:
+    def _repeats(self, raw: Raw) -> bool:
         """Whether a list or an object also stands in a known field, here or further out: then nothing is lost.
 
         Some clients copy the calls of a message into its parts. A number or a word may be equal by chance.
         """
+        if memoryview(raw)[0] not in _CONTAINERS:
+            return False
+        value = bytes(raw)
         for around in self._around:
             if around.known is None:
                 plain, nested = around.fields.plain, around.fields.nested
@@ -167,17 +170,21 @@ class _Walk:
                 return True
         return False
 
+    def _is_reported(self, name: str, path: str) -> bool:
+        return _below(path, name[:MAX_NAME]) in self.unknown
+
     def _report(self, name: str, path: str) -> None:
-        reported = f"{path}.{name[:MAX_NAME]}" if path else name[:MAX_NAME]
-        if reported in self.unknown:
-            return
-        self.unknown[reported] = None
+        self.unknown[_below(path, name[:MAX_NAME])] = None
         if len(self.unknown) > self._bound:
             raise InvalidRequest(
                 f"The request has more than {self._bound} distinct unknown fields. Send those of the API only.",
                 param=path or None,
                 code="too_many_unknown_fields",
             )
+
+
+def _below(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
 
 
 _FIELDS: Final[dict[type, _Fields]] = {}
@@ -225,3 +232,6 @@ def _fields_of(struct: type[Struct]) -> _Fields:
     tag = struct.__struct_config__.tag_field
     plain = {name for name in (*fields, tag) if name is not None and name not in nested}
     return _Fields(frozenset(plain), nested)
+
+
+_OF_ASSISTANTS: Final = _fields_of(AssistantMessage)

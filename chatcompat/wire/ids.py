@@ -40,7 +40,7 @@ def to_chat_id(native_id: str) -> str:
         chat_id = "call_" + native_id.replace("_", "")
         if _KEPT_ID.fullmatch(chat_id) and to_native_id(chat_id) == native_id:
             return chat_id
-    elif _KEPT_ID.fullmatch(native_id) and to_native_id(native_id) == native_id:
+    elif native_id.startswith("call_") and _KEPT_ID.fullmatch(native_id) and to_native_id(native_id) == native_id:
         return native_id
     chat_id = "call_-" + native_id.replace("-", "-0").replace("_", "-1")
     return chat_id if len(chat_id) <= _LONGEST and _ESCAPED_ID.fullmatch(chat_id) else _hashed(native_id)

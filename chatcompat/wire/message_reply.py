@@ -17,7 +17,7 @@ Citation = dict[str, Raw]
 """A citation of any kind. Values stay raw, so that they reach the client unchanged."""
 
 
-class TextBlock(Struct, tag_field="type", tag="text"):
+class TextBlock(Struct, tag_field="type", tag="text", gc=False):
     text: str
     citations: list[Citation] | None = None
 
@@ -82,7 +82,7 @@ class MessageStart(Struct, tag_field="type", tag="message_start"):
     message: MessageHead
 
 
-class ContentBlockStart(Struct, tag_field="type", tag="content_block_start"):
+class ContentBlockStart(Struct, tag_field="type", tag="content_block_start", gc=False):
     index: int
     content_block: Block
 

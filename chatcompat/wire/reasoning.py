@@ -28,7 +28,8 @@ Step = tuple[str, int]
 
 _REDACTED: Final = '{"type":"redacted_thinking"'
 _MARK: Final = "cc1_"
-_START: Final = len("cc1_0123456789ab_")
+_START: Final = len(_MARK)
+_END: Final = len("cc1_0123456789ab")
 _STEP: Final = re.compile(r"([tc])([0-9]{1,10})")
 _DIGITS: Final = 10
 
@@ -42,11 +43,12 @@ NOWHERE: Final = ("", "")
 def digest_of_entry(entry: ReasoningDetail) -> str:
     """A digest of what an entry holds."""
     text, signature, data = entry.text, entry.signature, entry.data
-    written = (
-        ("\0" if text is None else f"\1{len(text)}:{text}")
-        + ("\0" if signature is None else f"\1{len(signature)}:{signature}")
-        + ("\0" if data is None else f"\1{len(data)}:{data}")
-    )
+    written = "\0" if data is None else f"\1{len(data)}:{data}"
+    if text is signature is None:  # most entries
+        written = "\0\0" + written
+    else:
+        before = "\0" if text is None else f"\1{len(text)}:{text}"
+        written = before + ("\0" if signature is None else f"\1{len(signature)}:{signature}") + written
     return digests.blake2b(written.encode(), digest_size=6).hexdigest()
 
 
@@ -60,13 +62,13 @@ def to_place(entry: ReasoningDetail) -> Place | None:
     entry_id = entry.id
     if entry_id is None or not entry_id.startswith(_MARK):
         return None
-    start, steps = entry_id[:_START], entry_id[_START:]
-    if not start.endswith("_"):
+    digest, steps = entry_id[_START:_END], entry_id[_END + 1 :]
+    if entry_id[_END : _END + 1] != "_":
         return None
-    if start[len(_MARK) : -1] != digest_of_entry(entry):
+    if digest != digest_of_entry(entry):
         raise ValueError("the entry was changed")
     before, _, after = steps.partition("_")
-    return (before, after) if before or after else NOWHERE
+    return before, after
 
 
 def count_steps(place: Place) -> int:

@@ -30,7 +30,7 @@ class EventDecoder:
     An event that is incomplete at the end of the stream is discarded, as the standard requires.
     """
 
-    __slots__ = ("_at_start", "_data", "_line", "_max_bytes", "_skip_lf", "idle")
+    __slots__ = ("_at_start", "_data", "_line", "_max_bytes", "_short", "_skip_lf", "idle")
 
     def __init__(self, *, max_bytes: int = MAX_EVENT_BYTES) -> None:
         self.idle: bool = False  # nothing is buffered: the next piece starts a new event
@@ -39,9 +39,12 @@ class EventDecoder:
         self._line = bytearray()  # the unfinished line
         self._data = bytearray()  # data lines of the unfinished event, each ending in LF
         self._max_bytes = max_bytes
+        self._short = min(_SHORT, max_bytes)
 
     def feed(self, piece: bytes) -> list[bytes]:
         """Return the data of each event that `piece` completes. Raises `EventTooLarge`."""
+        if self.idle and len(piece) <= self._short and (found := _match_event(piece)) is not None:
+            return [found[1]]  # most pieces
         is_idle = self.idle or (self._at_start and not self._line)
         if is_idle and len(piece) <= self._max_bytes and (event := _whole_event(piece)) is not None:
             self.idle, self._at_start = True, False
@@ -58,8 +61,13 @@ class EventDecoder:
             piece = piece.removeprefix(b"\n")
         if not piece:
             return []
-        if self._line and (b"\n" in piece or b"\r" in piece):
-            piece = bytes(self._line + piece)
+        if b"\n" not in piece and b"\r" not in piece:
+            self._line += piece
+            self._check(len(self._line), [])
+            return []
+        if self._line:
+            self._line += piece
+            piece = bytes(self._line)
             self._line.clear()
         lines = piece.splitlines()  # on bytes, this splits at LF, CR and CRLF only
         self._skip_lf = piece.endswith(b"\r")
@@ -82,10 +90,14 @@ class EventDecoder:
                 data += b"\n"
             elif line == b"data":
                 data += b"\n"
-        if len(data) + len(self._line) + len(rest) > bound:
-            raise EventTooLarge(bound, events)
+        self._check(len(rest), events)
         self._line += rest
         return events
+
+    def _check(self, unfinished: int, events: list[bytes]) -> None:
+        """Check the size of the unfinished event, whose unfinished line has `unfinished` bytes."""
+        if len(self._data) + unfinished > self._max_bytes:
+            raise EventTooLarge(self._max_bytes, events)
 
     def _without_bom(self, piece: bytes) -> bytes:
         start = bytes(self._line + piece)
