@@ -248,7 +248,10 @@ def next_step(case: Case, run: Run, floor: Floor, seconds: float) -> tuple[float
     grows by more than the input goes on to do so.
     """
     pieces = case.make(floor.sizes[-1] * STEP)
-    took, alone = (min(timed(each, pieces)[0] for _ in range(3)) for each in (run, floor.run))
+    try:
+        took, alone = (min(timed(each, pieces)[0] for _ in range(3)) for each in (run, floor.run))
+    except TooLong:
+        return math.inf, STEEPEST
     return slope([seconds, took]), steepest([floor.seconds[-1], alone])
 
 

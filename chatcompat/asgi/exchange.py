@@ -145,12 +145,11 @@ class Exchange:
                 return  # the reply is complete; anything further is dropped
             out = stream.feed(piece)
             alive = self._keep_alive
-            is_begun = self._first_token_at or (self._phase is STREAMING and not stream.has_content)
-            if is_begun and more_body and not stream.ended and alive.beat is None:
+            is_usual = self._phase is STREAMING and more_body and not stream.ended and alive.beat is None
+            if is_usual and not out:
+                alive.heard_at = time.monotonic()
+            elif is_usual and (self._first_token_at is not None or not stream.has_content):
                 # The hot path, without the calls of `_forward`: each costs as much as the translation.
-                if not out:
-                    alive.heard_at = time.monotonic()
-                    return
                 client = self._client
                 client.sending = True
                 try:
@@ -213,25 +212,21 @@ class Exchange:
     def expect_part(self) -> None:
         """Restart `first_byte_timeout` for the next call of the inner app."""
         self._in_parts = True
-        self._wait(self._limits.first_byte_timeout)
+        self._keep_alive.wait(self._limits.first_byte_timeout)
+        if self._phase is WAITING:
+            self._task_scope.set_timeout(self._limits.first_byte_timeout)
 
     def hear(self, piece: bytes) -> bool:
         """Count a piece that the inner app sent, even if it is held back. Returns whether the reply is too large."""
-        if self._phase is STREAMING:
+        if self._phase is not WAITING:
             if piece:
                 self._keep_alive.wait(self._limits.idle_timeout)
             return False
         reader = self._stream or self._whole.collector
         if piece and (piece.strip() if reader is None else reader.started):
-            self._wait(self._limits.idle_timeout)
+            self._task_scope.set_timeout(self._limits.idle_timeout)
         self._size += len(piece)
-        too_large = self._size > self._limits.max_reply_bytes
-        return too_large and self._stream is None and self._phase is not DONE
-
-    def _wait(self, seconds: float) -> None:
-        self._keep_alive.wait(seconds)
-        if self._phase is WAITING:
-            self._task_scope.set_timeout(seconds)
+        return self._size > self._limits.max_reply_bytes and self._stream is None
 
     async def fail(self, error: InvalidReply) -> None:
         """End the reply with an error: an error frame once the stream has begun, an error reply before."""

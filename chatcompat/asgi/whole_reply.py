@@ -50,10 +50,11 @@ class WholeReply:
         try:
             if not self._status:
                 raise InvalidReply("The messages service sent a body before its start.")  # noqa: TRY301
-            if self.collector is not None:
-                self.collector.feed(piece)
-                self.started = self.collector.started
-                more_body = more_body and not self.collector.ended
+            collector = self.collector
+            if collector is not None:
+                collector.feed(piece)
+                self.started = self.started or collector.started
+                more_body = more_body and not collector.ended
             else:
                 self._pieces.append(piece)
                 self.started = self.started or bool(piece.strip())

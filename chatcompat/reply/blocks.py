@@ -6,7 +6,7 @@ A block skips deltas that do not belong to its type, with one exception: text in
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final, assert_never
+from typing import Final
 
 from msgspec import Raw
 
@@ -17,9 +17,7 @@ from chatcompat.reply.completion import (
     to_annotation,
     to_completion_id,
     to_finish_reason,
-    to_free_text,
     to_refusal,
-    to_unwrapped,
 )
 from chatcompat.reply.context import ReplyContext
 from chatcompat.reply.held_text import HeldText
@@ -31,25 +29,22 @@ from chatcompat.reply.text_digest import KeptText
 from chatcompat.reply.turn_keys import SaidTurn
 from chatcompat.reply.usage import to_chat_usage
 from chatcompat.wire.chat_reply import Annotation, CitedSpan
-from chatcompat.wire.ids import UniqueIds, to_chat_id
+from chatcompat.wire.ids import UniqueIds
 from chatcompat.wire.invalid_reply import too_large_reply
 from chatcompat.wire.message_reply import (
-    Block,
     Citation,
     Message,
     MessageHead,
     OpaqueBlock,
-    RedactedThinkingBlock,
     StopDelta,
     TextBlock,
     ThinkingBlock,
-    ToolUseBlock,
 )
 
 Writer = ChunkWriter | CompletionWriter
 """Writes a reply, as the chunks of a stream or as one completion."""
 
-_ENTRY: Final = 100  # bytes that each block or citation counts, in addition to its content
+ENTRY: Final = 100  # bytes that each block or citation counts, in addition to its content
 
 
 class StreamedReply:
@@ -186,7 +181,7 @@ class OpenText(OpenBlock):
         self._reply.say(text)
 
     def add_citation(self, citation: Citation) -> None:
-        self._reply.hold(_ENTRY + sum(len(name) + memoryview(value).nbytes for name, value in citation.items()))
+        self._reply.hold(ENTRY + sum(len(name) + memoryview(value).nbytes for name, value in citation.items()))
         self._citations.append(citation)
 
     def end(self) -> None:
@@ -287,63 +282,20 @@ class OpenOpaque(OpenBlock):
         self._add("signature", signature)
 
     def add_input(self, partial_json: str) -> None:
-        self._reply.hold(_ENTRY + len(partial_json))
+        self._reply.hold(ENTRY + len(partial_json))
         self._growing.add_input(partial_json)
 
     def add_unknown(self, delta: Raw) -> None:
-        self._reply.hold(_ENTRY + memoryview(delta).nbytes)
+        self._reply.hold(ENTRY + memoryview(delta).nbytes)
         with suppress(*DECODE_ERRORS):  # it is valid JSON, but perhaps not an object
             self._growing.add_unknown(decode_fields(delta))
 
     def _add(self, name: str, piece: str) -> None:
-        self._reply.hold(_ENTRY + len(piece))
+        self._reply.hold(ENTRY + len(piece))
         self._growing.add_text(name, piece)
 
     def end(self) -> None:
-        with suppress(*DECODE_ERRORS):  # a block that was cut off is not sent back
+        try:
             self._entry.data = bytes(self._growing.built()).decode()
-
-
-def open_block(reply: StreamedReply, block: Block | OpaqueBlock) -> OpenBlock:
-    """Open a block, and write its initial content."""
-    reply.hold(_ENTRY)
-    match block:
-        case TextBlock():
-            return OpenText(reply, block)
-        case ToolUseBlock():
-            return _open_json(reply, block) if block.name == reply.context.json_tool else _open_call(reply, block)
-        case ThinkingBlock():
-            return OpenThinking(reply, block)
-        case RedactedThinkingBlock(encrypted):
-            reply.hold(len(encrypted))
-            reply.details.add_redacted(encrypted)
-            return OpenBlock(reply)
-        case OpaqueBlock():
-            return OpenOpaque(reply, block)
-        case _:
-            assert_never(block)
-
-
-def _open_json(reply: StreamedReply, block: ToolUseBlock) -> OpenBlock:
-    if reply.json_seen:
-        return OpenBlock(reply)  # two documents are not valid JSON
-    reply.json_seen = True
-    reply.writer.say("")  # makes the content a string, not null, even if the JSON is cut off before its first byte
-    if reply.context.json_wrapped:
-        return OpenWrapped(reply, reply.writer.say, block.input, to_unwrapped)
-    return OpenCall(reply, reply.writer.say, block.input)
-
-
-def _open_call(reply: StreamedReply, block: ToolUseBlock) -> OpenBlock:
-    """Open a call. Its index counts calls, not blocks."""
-    context, index = reply.context, reply.calls
-    reply.calls += 1
-    reply.details.add_call(block)
-    if context.legacy_functions and index:
-        return OpenBlock(reply)  # `function_call` can hold only one
-    native_id = reply.ids.unique(block.id)
-    reply.native_ids.append(native_id)
-    call_id, name = to_chat_id(native_id), context.tool_names.get(block.name, block.name)
-    if block.name in context.custom_tools:
-        return OpenWrapped(reply, reply.writer.custom_call(index, call_id, name), block.input, to_free_text)
-    return OpenCall(reply, reply.writer.call(index, call_id, name), block.input)
+        except DECODE_ERRORS:  # a block that was cut off is not sent back
+            return

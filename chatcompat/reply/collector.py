@@ -58,7 +58,7 @@ class CompletionCollector:
         Raises:
             InvalidReply: The stream is not a valid message.
         """
-        if not self.ended:
+        if self.error is None and not self._reader.ended:
             failure = self._reader.read(read_events(self._decoder, piece))
             if failure is not None:
                 self.error = to_chat_error(failure.error, status_of(failure.error))

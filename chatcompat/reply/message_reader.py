@@ -4,8 +4,9 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, Final, assert_never
 
-from chatcompat.reply.blocks import OpenBlock, StreamedReply, Writer, open_block
+from chatcompat.reply.blocks import OpenBlock, StreamedReply, Writer
 from chatcompat.reply.context import ReplyContext
+from chatcompat.reply.open_block import open_block
 from chatcompat.wire.decode import OpaqueBlockStart, OpaqueDelta, StreamEvent, merge_usage
 from chatcompat.wire.invalid_reply import missing_start, second_start, unopened_block
 from chatcompat.wire.message_reply import (
@@ -99,7 +100,8 @@ class MessageReader:
             assert_never(delta)
 
     def _on_block_start(self, event: ContentBlockStart) -> None:
-        self._end_block(event.index)  # a block of this index that was not closed
+        if event.index in self.open:  # it was not closed
+            self._end_block(event.index)
         self.open[event.index] = open_block(self.reply, event.content_block)
 
     def _on_opaque_block_start(self, event: OpaqueBlockStart) -> None:

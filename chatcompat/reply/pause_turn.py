@@ -237,7 +237,8 @@ class StreamPart:
         if self.paused:
             return None
         try:
-            require_utf8(payload)
+            if not payload.isascii():
+                payload.decode()  # raises for invalid UTF-8
             event = _event(payload)
         except DECODE_ERRORS:
             self._give_up()

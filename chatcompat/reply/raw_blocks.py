@@ -19,33 +19,49 @@ _text = msgspec.json.Decoder(str).decode
 _STRING: Final = b'"'
 
 
-class GrowingBlock:
-    """A block, and the deltas since its start."""
+class _Deltas:
+    """What was added to a block."""
 
-    __slots__ = ("_citations", "_input", "_raw", "_set", "_texts")
+    __slots__ = ("citations", "fields", "input", "texts")
+
+    def __init__(self) -> None:
+        self.fields: Fields = {}
+        self.texts: dict[str, list[str]] = {}
+        self.citations: list[Raw] = []
+        self.input: list[str] = []
+
+
+class GrowingBlock:
+    """A block, and the deltas since its start. Many blocks have none."""
+
+    __slots__ = ("_deltas", "_raw")
 
     def __init__(self, raw: Raw) -> None:
         self._raw = raw
-        self._set: Fields = {}
-        self._texts: dict[str, list[str]] = {}
-        self._citations: list[Raw] = []
-        self._input: list[str] = []
+        self._deltas: _Deltas | None = None
+
+    @property
+    def deltas(self) -> _Deltas:
+        """The deltas so far, to add to them."""
+        if self._deltas is None:
+            self._deltas = _Deltas()
+        return self._deltas
 
     def add_text(self, name: str, piece: str) -> None:
         """Add a piece to the text of a field."""
-        self._texts.setdefault(name, []).append(piece)
+        self.deltas.texts.setdefault(name, []).append(piece)
 
     def add_citation(self, citation: Raw) -> None:
         """Add a citation."""
-        self._citations.append(citation)
+        self.deltas.citations.append(citation)
 
     def add_input(self, partial_json: str) -> None:
         """Add a piece of the input of a tool."""
-        self._input.append(partial_json)
+        self.deltas.input.append(partial_json)
 
     def set_field(self, name: str, value: Raw) -> None:
         """Replace a field."""
-        self._set[name] = value
+        self.deltas.fields[name] = value
 
     def add_unknown(self, delta: Fields) -> None:
         """Add a delta of an unknown type. Raises `DECODE_ERRORS`.
@@ -62,15 +78,18 @@ class GrowingBlock:
 
     def built(self) -> Raw:
         """Return the whole block, byte for byte if there were no deltas; raises `DECODE_ERRORS`."""
-        raw = "".join(self._input).encode() if self._input else b""
-        if not (raw or self._set or self._texts or self._citations):
+        deltas = self._deltas
+        if deltas is None:
             return self._raw
-        block = decode_fields(self._raw) | self._set
-        for name, pieces in self._texts.items():
+        raw = "".join(deltas.input).encode()
+        if not (raw or deltas.fields or deltas.texts or deltas.citations):
+            return self._raw
+        block = decode_fields(self._raw) | deltas.fields
+        for name, pieces in deltas.texts.items():
             block[name] = Raw(_encode("".join([_optional_text(block.get(name, NULL)) or "", *pieces])))
-        if self._citations:
+        if deltas.citations:
             before = _optional_list(block.get("citations", NULL))
-            block["citations"] = Raw(_encode([*(before or ()), *self._citations]))
+            block["citations"] = Raw(_encode([*(before or ()), *deltas.citations]))
         if raw:
             decode_fields(raw)
             block["input"] = Raw(raw)

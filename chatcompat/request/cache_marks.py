@@ -47,6 +47,8 @@ def to_mark(part: ResultPart, context: RequestContext) -> CacheControl | None:
 
     A mark inside a document or a search result counts for the whole part: the service cannot cache only a piece of it.
     """
+    if isinstance(part, TextPart) and part.cache_control is None and part.prompt_cache_breakpoint is None:
+        return None  # most parts
     match part:
         case TextPart() | ImagePart() | FilePart() if part.cache_control is None:
             asked = part.prompt_cache_breakpoint

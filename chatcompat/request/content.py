@@ -80,25 +80,31 @@ def to_unmarked_blocks(
     blocks: list[ContentBlockParam] = []
     marks: PartMarks = []
     for index, part in enumerate(content):
-        match part:
-            case TextPart():
-                if not is_blank(part.text):
-                    blocks.append(TextBlockParam(part.text))
-            case ImagePart():
-                blocks.append(to_image(part.image_url, f"{path}[{index}]", context))
-                if part.image_url.detail not in (None, "auto"):
-                    context.ignored.append("messages[].content[].image_url.detail")
-            case FilePart():
-                blocks.append(to_file(part.file, f"{path}[{index}]", context))
-            case NativeImagePart() | DocumentPart() | SearchResultPart():
-                blocks.append(to_native_block(part, f"{path}[{index}]", context))
-            case ToolResultPart():
-                continue
-            case _:
-                assert_never(part)
+        if isinstance(part, ToolResultPart):
+            continue
+        if not isinstance(part, TextPart):
+            blocks.append(_to_block(part, f"{path}[{index}]", context))
+        elif not is_blank(part.text):
+            blocks.append(TextBlockParam(part.text))
         if (mark := to_mark(part, context)) is not None:
             marks.append((len(blocks) - 1, mark))
     return blocks, marks
+
+
+def _to_block(
+    part: ImagePart | FilePart | NativeImagePart | DocumentPart | SearchResultPart, path: str, context: RequestContext
+) -> ContentBlockParam:
+    match part:
+        case ImagePart():
+            if part.image_url.detail not in (None, "auto"):
+                context.ignored.append("messages[].content[].image_url.detail")
+            return to_image(part.image_url, path, context)
+        case FilePart():
+            return to_file(part.file, path, context)
+        case NativeImagePart() | DocumentPart() | SearchResultPart():
+            return to_native_block(part, path, context)
+        case _:
+            assert_never(part)
 
 
 def only_text(content: str | Sequence[BlockParam]) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw, Struct
 
+from chatcompat.request.json_objects import decode_raw_list
 from chatcompat.wire.chat_request import AssistantMessage, TextPart
 
 _TEXT: Final = b'"text"'
@@ -17,6 +18,8 @@ _NULL: Final = b"null"
 _N: Final = ord("n")
 _MAX_COMPARED: Final = 1024 * 1024
 """The size in bytes up to which values are decoded, to find copies that differ in the order of their keys."""
+_MAX_PARTS: Final = 64
+"""How many parts a content may have to be searched. The SDK that puts such fields there makes one."""
 _EMPTY: Final = (_NULL, b"{}", b"[]")
 _EXTRA: Final = "provider_specific_fields"
 _FIELDS: Final = frozenset({"role", *AssistantMessage.__struct_fields__}) - {"content", *TextPart.__struct_fields__}
@@ -46,51 +49,62 @@ def gather_usage(request: dict[str, Raw]) -> bool:
 
 
 def gather(message: dict[str, Raw]) -> bool:
-    """Move such fields to an assistant's message, unless it has them, and say whether there were any.
+    """Move such fields to an assistant's message, unless it has them, and say whether anything changed.
 
     What remains elsewhere is left for the report.
     """
     content, extra = bytes(message.get("content", b"")), bytes(message.get(_EXTRA, b""))
     own = _Own(message)
-    found = 0
-    if content[:1] == b"[":
+    changed = False
+    if content[:1] == b"[" and len(decode_raw_list(content)) <= _MAX_PARTS:
         try:
             parts = _decode_objects(content)
         except msgspec.ValidationError:  # the decoder reports the part that is no object
             parts = []
         texts = [part for part in parts if bytes(part.get("type", b"")) == _TEXT]
-        found = sum(map(own.take, texts))
-        if found:
+        if sum(map(own.take, texts)):
             message["content"] = Raw(_encode(parts))
+            changed = True
     if extra[:1] == b"{":
         fields = _decode_object(extra)
-        found += own.take(fields)
+        own.take(fields)
         if all(bytes(value) in _EMPTY for value in fields.values()):
             del message[_EXTRA]
         else:
             message[_EXTRA] = Raw(_encode(fields))
-    return found > 0
+        changed = True
+    return changed
 
 
 class _Own:
-    """The fields of a message. Each is decoded once, however often it is repeated."""
+    """The fields of a message. Each is decoded once, however often it is repeated, and so is a value that repeats."""
 
     def __init__(self, message: dict[str, Raw]) -> None:
         self._message = message
         self._decoded: dict[str, Any] = {}
+        self._last: dict[str, tuple[Raw, bool]] = {}  # by name: the last value, and whether it is a copy
 
     def take(self, holder: dict[str, Raw]) -> int:
         """Move fields from `holder` to the message, drop those that are copies, and count both."""
-        misplaced = [name for name in holder if name in _FIELDS]
-        for name in misplaced:
+        taken = 0
+        for name in [name for name in holder if name in _FIELDS]:
             known = self._message.get(name)
             if known is None or memoryview(known)[0] == _N:  # null, which alone begins so: a copy may be large
-                self._message[name] = holder.pop(name)
-            elif self._is_copy(name, bytes(holder[name])):
-                del holder[name]
-        return len(misplaced)
+                self._message[name] = holder[name]
+            elif not self._is_copy(name, holder[name]):
+                continue
+            del holder[name]
+            taken += 1
+        return taken
 
-    def _is_copy(self, name: str, value: bytes) -> bool:
+    def _is_copy(self, name: str, raw: Raw) -> bool:
+        last, is_copy = self._last.get(name, (None, False))
+        if raw != last:
+            is_copy = self._compare(name, bytes(raw))
+            self._last[name] = raw, is_copy
+        return is_copy
+
+    def _compare(self, name: str, value: bytes) -> bool:
         if len(value) > _MAX_COMPARED:
             return value == bytes(self._message[name])
         if name not in self._decoded:

@@ -4,6 +4,7 @@ The structs refuse unknown fields, so a request without any costs nothing extra.
 body walked here: object by object along the struct types, on raw values, so that the other fields keep their bytes.
 """
 
+from collections import defaultdict
 from collections.abc import Callable
 from functools import cache
 from types import UnionType
@@ -70,33 +71,37 @@ class _Walk:
 
     def __init__(self, bound: int) -> None:
         self.unknown: dict[str, None] = {}
+        self._seen: defaultdict[str, set[str]] = defaultdict(set)  # the names that were reported, by path
         self._around: list[_Around] = []  # from the outermost to the one that is cleaned
         self._bound = bound
 
     def clean(self, found: dict[str, Raw], fields: _Fields, path: str) -> bool:
         """Remove the unknown fields of a decoded object, and say whether anything was removed."""
         gathered = gather(found) if fields is _OF_ASSISTANTS else not path and gather_usage(found)
+        seen = self._seen[path]
         unknown: list[str] = []
         cleaned: dict[str, Raw] = {}
-        level = len(self._around)
+        around, level = self._around, len(self._around)
         for name in [name for name in found if name not in fields.plain]:
             value, structs = found[name], fields.nested.get(name)
             view = memoryview(value)
             if structs is None:
                 unknown.append(name)
-                if view[0] == _NULL or self._is_reported(name, path):
+                if view[0] == _NULL or name in seen:
                     continue
             elif view[0] not in _CONTAINERS or len(view) == len("[]"):
                 continue
-            if view[0] in _CONTAINERS and len(self._around) == level:
-                self._around.append(_Around(found, fields))
+            if view[0] in _CONTAINERS and len(around) == level:
+                around.append(_Around(found, fields))
             if structs is not None:
                 inner = self._value(value, structs, _below(path, name))
                 if inner is not value:
                     cleaned[name] = inner
             elif not self._is_parsed(name, path, found) and not self._repeats(value):
+                seen.add(name)
                 self._report(name, path)
-        del self._around[level:]
+        if len(around) > level:
+            around.pop()
         for name in unknown:  # only now: what stands around is compared as it came
             del found[name]
         if cleaned:
@@ -169,9 +174,6 @@ class _Walk:
             if value in around.known:
                 return True
         return False
-
-    def _is_reported(self, name: str, path: str) -> bool:
-        return _below(path, name[:MAX_NAME]) in self.unknown
 
     def _report(self, name: str, path: str) -> None:
         self.unknown[_below(path, name[:MAX_NAME])] = None

@@ -24,11 +24,16 @@ from chatcompat.wire.message_reply import (
     Block,
     ContentBlockDelta,
     ContentBlockStart,
+    ContentBlockStop,
     ErrorEvent,
     Event,
     Message,
+    MessageDelta,
+    MessageStart,
+    MessageStop,
     NativeError,
     OpaqueBlock,
+    Ping,
     StopDetails,
     ToolUseBlock,
     Usage,
@@ -58,9 +63,23 @@ class _Tag(Struct):
     type: str
 
 
-class _LooseBlockStart(Struct):
+class _RawBlockStart(Struct, tag_field="type", tag="content_block_start", gc=False):
+    """The start of a block of any type. A union of blocks would raise an error for an unknown one, which is slow."""
+
     index: int
-    content_block: _Tag
+    content_block: Raw
+
+
+_WireEvent = (
+    MessageStart
+    | _RawBlockStart
+    | ContentBlockDelta
+    | ContentBlockStop
+    | MessageDelta
+    | MessageStop
+    | Ping
+    | ErrorEvent
+)
 
 
 class _LooseDelta(Struct):
@@ -78,15 +97,14 @@ class _LooseMessage(Struct):
     usage: Usage | None = None
 
 
-_event: Final[msgspec.json.Decoder[Event]] = msgspec.json.Decoder(Event)
+_event: Final[msgspec.json.Decoder[_WireEvent]] = msgspec.json.Decoder(_WireEvent)
+_block_start = msgspec.json.Decoder(ContentBlockStart)
 _message = msgspec.json.Decoder(Message)
 _block = msgspec.json.Decoder(Block)
 _str = msgspec.json.Decoder(str)
 _object = msgspec.json.Decoder(dict[str, Raw])
 _tag = msgspec.json.Decoder(_Tag)
-_loose_block_start = msgspec.json.Decoder(_LooseBlockStart)
 _loose_delta = msgspec.json.Decoder(_LooseDelta)
-_opaque_block_start = msgspec.json.Decoder(OpaqueBlockStart)
 _opaque_delta = msgspec.json.Decoder(OpaqueDelta)
 _loose_message = msgspec.json.Decoder(_LooseMessage)
 
@@ -124,10 +142,11 @@ def decode_event(payload: bytes) -> StreamEvent | None:
         except DECODE_ERRORS:
             return _decode_other_event(payload)
         if not isinstance(event, ContentBlockDelta):  # deltas have no raw values
-            require_utf8(payload)
-            if isinstance(event, ContentBlockStart):
-                _set_object(event.content_block)
-            elif isinstance(event, ErrorEvent):
+            if not payload.isascii():
+                payload.decode()  # raises for invalid UTF-8
+            if isinstance(event, _RawBlockStart):
+                return _decode_block_start(event, payload)
+            if isinstance(event, ErrorEvent):
                 return ErrorEvent(decode_native_error(payload))  # with its details
     except DECODE_ERRORS as error:
         place = place_of(error, _type_of(payload))
@@ -174,14 +193,23 @@ def _decode_other_event(payload: bytes) -> StreamEvent | None:
         if not (error.type or error.message):
             raise msgspec.ValidationError
         return ErrorEvent(error)
-    if kind == "content_block_start":
-        if _loose_block_start.decode(payload).content_block.type not in _BLOCK_TYPES:
-            require_utf8(payload)
-            return _opaque_block_start.decode(payload)
-    elif kind == "content_block_delta" and _loose_delta.decode(payload).delta.type not in _DELTA_TYPES:
+    if kind == "content_block_delta" and _loose_delta.decode(payload).delta.type not in _DELTA_TYPES:
         require_utf8(payload)
         return _opaque_delta.decode(payload)
-    return _event.decode(payload) if kind in _EVENT_TYPES else None
+    if kind in _EVENT_TYPES:
+        _event.decode(payload)  # raises again
+    return None
+
+
+def _decode_block_start(start: _RawBlockStart, payload: bytes) -> ContentBlockStart | OpaqueBlockStart:
+    try:
+        if _tag.decode(start.content_block).type not in _BLOCK_TYPES:
+            return OpaqueBlockStart(start.index, start.content_block)
+        block = _block.decode(start.content_block)
+    except DECODE_ERRORS:
+        block = _block_start.decode(payload).content_block  # raises again, with the whole path
+    _set_object(block)
+    return ContentBlockStart(start.index, block)
 
 
 def decode_message(body: bytes) -> Message:

@@ -193,7 +193,8 @@ def test_the_content_kept_to_continue_a_turn_is_bounded() -> None:
 
 
 def _strings(reading: StreamPart) -> list[str]:
-    return [piece for growing in reading._open.values() for pieces in growing._texts.values() for piece in pieces]
+    texts = [growing.deltas.texts for growing in reading._open.values()]
+    return [piece for text in texts for pieces in text.values() for piece in pieces]
 
 
 @pytest.mark.parametrize(
