@@ -6,7 +6,8 @@ middleware. A child task waits for the client to leave. There is no queue: the i
 """
 
 import math
-import time
+from time import monotonic
+from time import time as now
 from typing import Any, Final
 
 import anyio
@@ -68,6 +69,7 @@ class Exchange:
         self._headers: Headers = []
         self._fields: HeaderMap = {}
         self._stream: ChunkStream | None = None  # reads the body piece by piece,
+        self._live: ChunkStream | None = None  # the same, between its first chunk and its last
         self._whole = WholeReply(served, limits)  # or this collects it
         self._size = 0
         self._in_parts = False  # whether the inner app is called more than once; then `hear` counts the bytes
@@ -113,7 +115,7 @@ class Exchange:
             usage=summary.usage if summary.finish_reason or self.spent is None else self.spent,
             ignored=bounded(served.ignored),
             time_to_first_byte=None if client.first_byte_at is None else client.first_byte_at - began,
-            duration=time.monotonic() - began,
+            duration=monotonic() - began,
             **to_error_fields(summary, client, is_whole=is_whole, stopped=self._stopped),
             response_id=summary.id or None,
             response_model=summary.model or None,
@@ -133,23 +135,16 @@ class Exchange:
 
     async def send(self, message: Message) -> None:
         """Handle a message of the inner app's reply."""
-        kind = message["type"]
-        if kind == "http.response.body":
-            piece, more_body = bytes(message.get("body", b"")), message.get("more_body", False)
-            stream = self._stream
-            if stream is None:
-                if (answer := self._collect(piece, more_body)) is not None:
-                    await self._answer(answer)
-                return
-            if stream.ended:
-                return  # the reply is complete; anything further is dropped
-            out = stream.feed(piece)
+        kind, live = message["type"], self._live
+        if live is not None and kind == "http.response.body" and message.get("more_body"):
+            # The hot path, without the calls below: each costs as much as the translation.
+            piece = message.get("body", b"")
+            out = live.feed(piece if type(piece) is bytes else bytes(piece))
             alive = self._keep_alive
-            is_usual = self._phase is STREAMING and more_body and not stream.ended and alive.beat is None
-            if is_usual and not out:
-                alive.heard_at = time.monotonic()
-            elif is_usual and (self._first_token_at is not None or not stream.has_content):
-                # The hot path, without the calls of `_forward`: each costs as much as the translation.
+            is_first = self._first_token_at is None and live.has_content
+            if is_first or live.ended or alive.beat is not None:
+                await self._forward(live, out, more_body=True)
+            elif out:
                 client = self._client
                 client.sending = True
                 try:
@@ -158,9 +153,17 @@ class Exchange:
                     client.leave()
                     raise
                 client.sending = False
-                alive.sent_at = alive.heard_at = time.monotonic()
+                alive.sent_at = alive.heard_at = monotonic()
             else:
-                await self._forward(stream, out, more_body)
+                alive.heard_at = monotonic()
+        elif kind == "http.response.body":
+            piece, more_body = bytes(message.get("body", b"")), message.get("more_body", False)
+            stream = self._stream
+            if stream is None:
+                if (answer := self._collect(piece, more_body)) is not None:
+                    await self._answer(answer)
+            elif not stream.ended:  # anything behind the reply is dropped
+                await self._forward(stream, stream.feed(piece), more_body)
         elif kind == "http.response.start":
             if (refusal := self._take_start(message)) is not None:
                 await self._answer(refusal)
@@ -223,7 +226,7 @@ class Exchange:
                 self._keep_alive.wait(self._limits.idle_timeout)
             return False
         reader = self._stream or self._whole.collector
-        if piece and (piece.strip() if reader is None else reader.started):
+        if piece and (bytes(piece).strip() if reader is None else reader.started):
             self._task_scope.set_timeout(self._limits.idle_timeout)
         self._size += len(piece)
         return self._size > self._limits.max_reply_bytes and self._stream is None
@@ -253,7 +256,7 @@ class Exchange:
         elif out:
             await self._send_body(stream, out)
         else:
-            self._keep_alive.heard_at = time.monotonic()
+            self._keep_alive.heard_at = monotonic()
 
     async def _answer(self, answer: Answer) -> None:
         """Send a complete reply."""
@@ -317,11 +320,12 @@ class Exchange:
         self._task_scope.start(self._keep_alive.run)
 
     def _client_headers(self) -> Headers:
-        return to_client_headers(self._headers, self._fields, self._served.ignored, time.time())
+        return to_client_headers(self._headers, self._fields, self._served.ignored, now())
 
     async def _send_body(self, stream: ChunkStream, body: bytes) -> None:
         if self._first_token_at is None and stream.has_content:
-            self._first_token_at = time.monotonic()
+            self._first_token_at = monotonic()
+        self._live = None if stream.ended else stream
         if stream.ended:
             self._phase = DONE
         await self._keep_alive.send({"type": "http.response.body", "body": body, "more_body": not stream.ended})

@@ -72,7 +72,9 @@ class _Part:
         elif message["type"] != "http.response.body" or self._start is None:
             await self._send(message)
         elif not self.paused:  # anything after a pause is dropped
-            piece, more_body = bytes(message.get("body", b"")), message.get("more_body", False)
+            piece, more_body = message.get("body", b""), message.get("more_body", False)
+            if type(piece) is not bytes:
+                piece = bytes(piece)
             try:
                 if self._stream is None:
                     await self._hold(self._start, piece, more_body)
