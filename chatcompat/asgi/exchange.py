@@ -223,7 +223,8 @@ class Exchange:
         """Count a piece that the inner app sent, even if it is held back. Returns whether the reply is too large."""
         if self._phase is not WAITING:
             if piece:
-                self._keep_alive.wait(self._limits.idle_timeout)
+                alive = self._keep_alive
+                alive.patience, alive.heard_at = self._limits.idle_timeout, monotonic()
             return False
         reader = self._stream or self._whole.collector
         if piece and (bytes(piece).strip() if reader is None else reader.started):

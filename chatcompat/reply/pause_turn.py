@@ -129,7 +129,7 @@ class PausedTurn:
         self.usage: Usage = {}
         self.streams = False  # whether its first part was a stream
         self._message_id = NULL
-        self._left = max_bytes  # bytes of streams that may still be kept
+        self.left = max_bytes  # bytes of streams that may still be kept; below 0 the turn is not resumed
 
     def take_message(self, body: bytes, *, first: bool, last: bool) -> bytes | None:
         """Add a whole part. Returns the message so far, or None if the turn is paused and will be resumed.
@@ -161,11 +161,6 @@ class PausedTurn:
         """Use the container of a part, if it has one."""
         if container != NULL:
             self.container = container
-
-    def may_keep(self, size: int) -> bool:
-        """Count `size` bytes. Returns whether they may be kept. If not, the turn is not resumed."""
-        self._left -= size
-        return self._left >= 0
 
 
 class _Growing(GrowingBlock):
@@ -290,8 +285,9 @@ class StreamPart:
 
     def _keep(self, event: _Event, size: int) -> bool:
         """Keep the content of an event of a block. Returns False if it cannot be kept."""
-        index = event.index
-        if index is None or not self._turn.may_keep(size):
+        index, turn = event.index, self._turn
+        turn.left -= size
+        if index is None or turn.left < 0:
             return False
         growing = self._open.get(index)
         if event.type == "content_block_start":

@@ -17,7 +17,7 @@ _WHITE_SPACE: Final = b" \t\r\n"
 _encode = msgspec.json.Encoder().encode
 
 
-class _Item(Struct):
+class _Item(Struct, gc=False):
     """An entry, and the steps between the previous entry and this one."""
 
     entry: ReasoningDetail

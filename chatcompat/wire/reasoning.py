@@ -14,7 +14,7 @@ they have already seen.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from chatcompat.wire import digests
@@ -52,7 +52,7 @@ def digest_of_entry(entry: ReasoningDetail) -> str:
     return digests.blake2b(written.encode(), digest_size=6).hexdigest()
 
 
-def to_entry_id(entry: ReasoningDetail, before: Iterable[Step], after: Iterable[Step] = ()) -> str:
+def to_entry_id(entry: ReasoningDetail, before: Collection[Step], after: Collection[Step] = ()) -> str:
     """The id of an entry."""
     return f"{_MARK}{digest_of_entry(entry)}_{_written(before)}_{_written(after)}"
 
@@ -91,5 +91,7 @@ def holds_thinking(entry: ReasoningDetail) -> bool:
     return not data.startswith("{") or data.startswith(_REDACTED) or entry.type != "reasoning.encrypted"
 
 
-def _written(steps: Iterable[Step]) -> str:
+def _written(steps: Collection[Step]) -> str:
+    if not steps:  # as between most entries
+        return ""
     return "".join([f"{kind}{number}" for kind, number in steps])

@@ -289,6 +289,19 @@ def test_common_deltas_are_not_decoded(
     assert chunks.count(b"\n\n") == 2_000 // run * run
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_common_deltas_between_two_blocks_of_a_piece_are_not_decoded(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = PLAIN.stream()
+    piece = frames(start(), opened(BLOCK_OF[kind]), *[delta(kind, "x")] * 9, close_block(0), opened("text", 1))
+    check_same([piece, frames(close_block(1)), after(kind)])
+    decoded: list[object] = []
+    monkeypatch.setattr(MessageReader, "on_delta", lambda _, event: decoded.append(event))
+    assert stream.feed(piece).count(b'"x"') == 9
+    assert decoded == []
+
+
 @pytest.mark.parametrize(("asked", "name"), [("JSON", "JSON"), ("prefill", "text")])
 def test_json_and_text_behind_a_prefill_are_not_decoded(asked: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     kind = "text_delta" if name == "text" else "input_json_delta"
