@@ -188,9 +188,9 @@ class OpenText(OpenBlock):
         if self._citations:
             details = self._reply.details
             end = details.position
-            self._reply.annotate([to_annotation(citation, self._start, end) for citation in self._citations])
-            if end > self._start:
+            if end > self._start:  # first, since this takes twice the memory of its result for a moment
                 details.add_citations(self._citations)
+            self._reply.annotate([to_annotation(citation, self._start, end) for citation in self._citations])
 
 
 class OpenThinking(OpenBlock):

@@ -96,9 +96,9 @@ class ChunkWriter:
         """Show that the connection is alive."""
         self.out.append(PING)
 
-    def _write(self, delta: bytes) -> None:
+    def _write(self, *delta: bytes) -> None:
         self.has_content = True
-        self.out += (self._delta, delta, self._tail)
+        self.out += (self._delta, *delta, self._tail)
 
     def _around(self, before: bytes, after: bytes) -> Around:
         return self._delta + before + b'"', b'"' + after + self._tail
@@ -120,15 +120,15 @@ class ChunkWriter:
 
     def detail(self, details: list[ReasoningDetail]) -> None:
         """Add the signed thinking and its positions."""
-        self._write(b'{"reasoning_details":%b}' % _encode(details))
+        self._write(b'{"reasoning_details":', _encode(details), b"}")
 
     def annotate(self, found: list[Annotation | CitedSpan]) -> None:
         """Add the citations of a piece of the content."""
         annotations, spans = by_form(found)
         if annotations:
-            self._write(b'{"annotations":%b}' % _encode(annotations))
+            self._write(b'{"annotations":', _encode(annotations), b"}")
         if spans:
-            self._write(b'{"citations":%b}' % _encode(spans))
+            self._write(b'{"citations":', _encode(spans), b"}")
 
     def refuse(self, refusal: str) -> None:
         """Add the explanation of a refusal."""

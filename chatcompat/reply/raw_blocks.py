@@ -84,12 +84,13 @@ class GrowingBlock:
         raw = "".join(deltas.input).encode()
         if not (raw or deltas.fields or deltas.texts or deltas.citations):
             return self._raw
-        block = decode_fields(self._raw) | deltas.fields
+        known = decode_fields(self._raw) | deltas.fields
+        block: dict[str, Raw | str | list[Raw]] = {**known}  # encoded once, since a block may be large
         for name, pieces in deltas.texts.items():
-            block[name] = Raw(_encode("".join([_optional_text(block.get(name, NULL)) or "", *pieces])))
+            block[name] = "".join([_optional_text(known.get(name, NULL)) or "", *pieces])
         if deltas.citations:
-            before = _optional_list(block.get("citations", NULL))
-            block["citations"] = Raw(_encode([*(before or ()), *deltas.citations]))
+            before = _optional_list(_encode(block.get("citations")))
+            block["citations"] = [*(before or ()), *deltas.citations]
         if raw:
             decode_fields(raw)
             block["input"] = Raw(raw)
