@@ -17,6 +17,7 @@ from uvicorn.supervisors import Multiprocess, multiprocess
 from chatcompat.cli.open_requests import OpenRequests
 from chatcompat.cli.patience import PatientConfig
 from chatcompat.cli.serve_app import Settings, create_app
+from chatcompat.cli.warm_up import warm_up
 
 _FORCE_AFTER: Final = 3  # seconds after the end of the shutdown timeout
 
@@ -59,6 +60,7 @@ class StoppableServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and print the welcome. From now on, signals stop the server, even those that its parent ignores."""
+        await warm_up()
         await super().startup(sockets=sockets)
         if self.started and self._welcome:
             print(self._welcome, flush=True)

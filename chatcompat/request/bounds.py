@@ -46,7 +46,7 @@ class RequestBounds:
     calls: int = 1_024
     depth: int = 128
     json_bytes: int = 8 * 1024 * 1024
-    objects: int = 500_000
+    objects: int = 100_000
     schema_branches: int = 200
     schema_properties: int = 10_000
     growth: int = 65_536
