@@ -24,6 +24,7 @@ _READ: Final = CREDENTIALS | {
     b"host",
 }
 _REMEMBERED: Final = 64
+_BYTES: Final = {bytes}
 
 Strings = tuple[bytes, ...]
 Places = tuple[tuple[bytes, int], ...]
@@ -73,7 +74,7 @@ class ReceivedHeaders(Struct):
 
     def pairs(self) -> Headers:
         """All headers, with lower-case names."""
-        return [*zip(self._plan.names, map(bytes, self._values), strict=True)]
+        return [*zip(self._plan.names, self._values, strict=True)]
 
     def to_inner(self, *, dialect: Dialect, version: str, length: int, betas: Sequence[str]) -> Headers:
         """The headers for the inner app, with those of the new body, as `to_inner_headers` makes them."""
@@ -111,4 +112,6 @@ def read_headers(headers: Iterable[tuple[bytes, bytes]], max_bytes: int) -> Rece
         plan = _plan_of(names) if size <= max_bytes else _plan_of.__wrapped__(names)
     except TypeError:  # a server may use buffers that cannot be hashed
         plan = _plan_of(tuple(map(bytes, names)))
-    return ReceivedHeaders({name: bytes(values[index]) for name, index in plan.first}, size, plan, values)
+    if {*map(type, values)} != _BYTES:
+        values = tuple(map(bytes, values))
+    return ReceivedHeaders({name: values[index] for name, index in plan.first}, size, plan, values)

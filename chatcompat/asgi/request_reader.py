@@ -40,7 +40,9 @@ async def read_body(receive: Receive, max_body_bytes: int) -> bytes:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise server_shutdown() if message.get("reason") == SERVER_SHUTDOWN else ClientDisconnected
-        piece = bytes(message.get("body", b""))
+        piece = message.get("body", b"")
+        if type(piece) is not bytes:
+            piece = bytes(piece)
         size += len(piece)
         if size > max_body_bytes:
             raise _body_too_large(max_body_bytes)

@@ -5,6 +5,6 @@ from msgspec import Raw
 
 def require_utf8(source: bytes | memoryview | Raw) -> None:
     """Raise `UnicodeDecodeError` for invalid UTF-8."""
-    text = bytes(source)  # the same object, if it is `bytes` already
+    text = source if type(source) is bytes else bytes(source)
     if not text.isascii():
         text.decode()
