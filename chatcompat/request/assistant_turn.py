@@ -37,7 +37,7 @@ def has_calls(message: AssistantMessage) -> bool:
     """Whether a message calls tools, in any form."""
     if message.tool_calls or message.function_call:
         return True
-    return isinstance(message.content, list) and any(isinstance(part, ToolUsePart) for part in message.content)
+    return isinstance(message.content, list) and ToolUsePart in map(type, message.content)
 
 
 class AssistantTurns:

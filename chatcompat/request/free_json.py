@@ -72,6 +72,7 @@ def _calls(message: AssistantMessage, path: str) -> Iterator[tuple[str, Raw | st
             yield f"{path}.tool_calls[{position}].function.arguments", call.function.arguments
     if message.function_call is not None and message.function_call.arguments:
         yield f"{path}.function_call.arguments", message.function_call.arguments
-    for position, part in enumerate(message.content if isinstance(message.content, list) else ()):
+    content = message.content
+    for position, part in enumerate(content if isinstance(content, list) and ToolUsePart in map(type, content) else ()):
         if isinstance(part, ToolUsePart) and isinstance(part.input, Raw):
             yield f"{path}.content[{position}].input", part.input

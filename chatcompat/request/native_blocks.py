@@ -41,7 +41,7 @@ from chatcompat.wire.messages import (
 )
 
 NativePart = NativeImagePart | DocumentPart | SearchResultPart
-_ASSISTANTS: Final = (ToolUsePart, ThinkingPart, RedactedThinkingPart)
+_ASSISTANTS: Final = frozenset({ToolUsePart, ThinkingPart, RedactedThinkingPart})
 _NULL: Final = b"null"
 
 _decode_str = msgspec.json.Decoder(str).decode
@@ -141,7 +141,7 @@ def _to_url(url: str, path: str) -> URLSource:
 
 def has_native_parts(content: str | Sequence[object] | None) -> bool:
     """Whether the content of an assistant message has native blocks."""
-    return isinstance(content, list) and any(isinstance(part, _ASSISTANTS) for part in content)
+    return isinstance(content, list) and not _ASSISTANTS.isdisjoint(map(type, content))
 
 
 def read_input(raw: Raw | UnsetType, path: str, context: RequestContext) -> tuple[dict[str, Any], bool]:

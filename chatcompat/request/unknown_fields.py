@@ -126,8 +126,8 @@ class _Walk:
             objects, tags = _decode_raw_objects(raw), decoders.tags(raw)
         except msgspec.ValidationError:
             return self._up_to_invalid(decode_raw_list(raw), decoders, path)
-        for found, tag in zip(objects, tags, strict=True):
-            self.clean(found, _FIELDS[type(tag)], path)
+        for found, fields in zip(objects, map(_FIELDS.__getitem__, map(type, tags)), strict=True):
+            self.clean(found, fields, path)
         return Raw(_encode(objects))
 
     def _up_to_invalid(self, items: list[Raw], decoders: "_Decoders", path: str) -> Raw:
