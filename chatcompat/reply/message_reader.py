@@ -105,7 +105,8 @@ class MessageReader:
         self.open[event.index] = open_block(self.reply, event.content_block)
 
     def _on_opaque_block_start(self, event: OpaqueBlockStart) -> None:
-        self._end_block(event.index)
+        if event.index in self.open:
+            self._end_block(event.index)
         self.open[event.index] = open_block(self.reply, OpaqueBlock(event.content_block))
 
     def _end_block(self, index: int) -> None:
@@ -125,8 +126,9 @@ class MessageReader:
         merge_usage(self.reply.summary.native_usage, event.usage)
 
     def _on_message_stop(self, _: MessageStop) -> None:
-        for index in tuple(self.open):
-            self._end_block(index)
+        for block in self.open.values():
+            block.end()
+        self.open.clear()
         self.reply.end(self._stop)
         self.ended = True
 

@@ -164,13 +164,9 @@ class PausedTurn:
 
 
 class _Growing(GrowingBlock):
-    """An open block of a stream, and its position among the blocks of the part."""
+    """An open block of a stream."""
 
-    __slots__ = ("position",)
-
-    def __init__(self, raw: Raw, position: int) -> None:
-        super().__init__(raw)
-        self.position = position
+    __slots__ = ()
 
     def grow(self, delta: _Delta) -> bool:
         """Add a delta. Returns False if its type is unknown."""

@@ -32,11 +32,12 @@ class _Deltas:
 
 
 class GrowingBlock:
-    """A block, and the deltas since its start. Many blocks have none."""
+    """A block, its position among the blocks of a part, and the deltas since its start. Many blocks have none."""
 
-    __slots__ = ("_deltas", "_raw")
+    __slots__ = ("_deltas", "_raw", "position")
 
-    def __init__(self, raw: Raw) -> None:
+    def __init__(self, raw: Raw, position: int = 0) -> None:
+        self.position: int = position
         self._raw = raw
         self._deltas: _Deltas | None = None
 

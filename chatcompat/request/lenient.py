@@ -33,6 +33,8 @@ _UNTYPED: Final = {
 }
 """The objects that some clients send without a `type`, and the field that tells it."""
 
+_REWRITTEN: Final = frozenset({FunctionCall, ImagePart, *_UNTYPED})
+
 _encode = msgspec.json.Encoder().encode
 _decode_str = msgspec.json.Decoder(str).decode
 
@@ -128,10 +130,16 @@ def structs_of(types: Iterable[Any]) -> Structs:
 
 @cache
 def _fields_of(struct: type[Struct]) -> tuple[frozenset[str], dict[str, Structs]]:
-    """The integer fields of a struct, and the fields that hold structs."""
+    """The integer fields of a struct, and the fields that hold structs of which any may be rewritten."""
     kinds = {field.encode_name: tuple(leaves(field.type)) for field in msgspec.structs.fields(struct)}
     nested = {name: structs_of(found) for name, found in kinds.items()}
-    return frozenset(name for name, found in kinds.items() if int in found), {k: v for k, v in nested.items() if v}
+    nested = {name: structs for name, structs in nested.items() if any(map(_may_be_rewritten, structs))}
+    return frozenset(name for name, found in kinds.items() if int in found), nested
+
+
+def _may_be_rewritten(struct: type[Struct]) -> bool:
+    """Whether a struct, or any within it, has a value in another form. Most parts of messages have none."""
+    return struct in _REWRITTEN or any(_fields_of(struct))
 
 
 def lone_surrogate(body: bytes) -> str | None:
