@@ -296,7 +296,12 @@ def _check_rare_lists(message: AssistantMessage, index: int, context: RequestCon
 
 
 def _marked(instruction: _Instruction) -> list[BlockParam]:
-    """Mark the blocks in place: `RequestContext` may still drop their breakpoints, which it would miss in a copy."""
-    for block in instruction.blocks:
-        block.text = block.text.join(SYSTEM_TAGS)
+    """Mark the blocks in place: `RequestContext` may still drop their breakpoints, which it would miss in a copy.
+
+    One pair of tags stands around all of them, so that many small blocks do not become much larger.
+    """
+    before, after = SYSTEM_TAGS
+    first, last = instruction.blocks[0], instruction.blocks[-1]
+    first.text = before + first.text
+    last.text += after
     return [*instruction.blocks]
