@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from chatcompat.wire.ids import to_chat_id
 from tests.soak.app import ASKED_FOR, Plan, Said, make_plan, said
 
 CHAT_PATH = "/v1/chat/completions"
@@ -277,7 +278,7 @@ def judge_head(exchange: Exchange, reply: dict[str, Any]) -> None:
 
 
 def judge_call(exchange: Exchange, index: int, call: dict[str, Any]) -> None:
-    must(call["id"] == f"toolu_{exchange.nonce}_{index}", f"another call: {call['id']}")
+    must(call["id"] == to_chat_id(f"toolu_{exchange.nonce}_{index}"), f"another call: {call['id']}")
     must(call["function"]["name"] == exchange.tool(index), f"another tool: {call['function']['name']}")
 
 
