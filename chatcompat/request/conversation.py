@@ -162,10 +162,12 @@ class Conversation:
             return
         if len(calls) > 1:  # no bound is below 1
             _check_calls(calls, index, self._context)
-        if not calls and (not content or content.isspace()):
-            return  # an empty message: the user turn continues
-        self._begin_assistant_turn()
-        self._say(self._assistant.to_usual_blocks(content, calls, index))
+        if calls:
+            self._begin_assistant_turn()
+            self._say(self._assistant.to_usual_blocks(content, calls, index))
+        elif content and not content.isspace():  # after an empty message the user turn continues
+            self._begin_assistant_turn()
+            self._say([TextBlockParam(content)])
 
     def _add_rare_assistant(self, message: AssistantMessage, index: int) -> None:
         _check_parts(message.content, index, self._context)
