@@ -78,11 +78,14 @@ class _Walk:
     def clean(self, found: dict[str, Raw], fields: _Fields, path: str) -> bool:
         """Remove the unknown fields of a decoded object, and say whether anything was removed."""
         gathered = gather(found) if fields is _OF_ASSISTANTS else not path and gather_usage(found)
+        others = [name for name in found if name not in fields.plain]
+        if not others:
+            return gathered
         seen = self._seen[path]
         unknown: list[str] = []
         cleaned: dict[str, Raw] = {}
         around, level = self._around, len(self._around)
-        for name in [name for name in found if name not in fields.plain]:
+        for name in others:
             value, structs = found[name], fields.nested.get(name)
             view = memoryview(value)
             if structs is None:
@@ -104,8 +107,7 @@ class _Walk:
             around.pop()
         for name in unknown:  # only now: what stands around is compared as it came
             del found[name]
-        if cleaned:
-            found.update(cleaned)
+        found.update(cleaned)
         return bool(gathered or unknown or cleaned)
 
     def _value(self, raw: Raw, structs: Structs, path: str) -> Raw:
@@ -127,7 +129,8 @@ class _Walk:
         except msgspec.ValidationError:
             return self._up_to_invalid(decode_raw_list(raw), decoders, path)
         for found, fields in zip(objects, map(_FIELDS.__getitem__, map(type, tags)), strict=True):
-            self.clean(found, fields, path)
+            if found:  # nothing is to be cleaned in many empty objects
+                self.clean(found, fields, path)
         return Raw(_encode(objects))
 
     def _up_to_invalid(self, items: list[Raw], decoders: "_Decoders", path: str) -> Raw:
