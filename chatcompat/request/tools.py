@@ -67,7 +67,7 @@ def to_tools(
         if isinstance(tool, dict):
             converted: ToolParam | dict[str, Any] = _to_native(tool, index, within)
         else:
-            usual = _to_usual(tool, names, context.bounds.depth) if isinstance(tool, FunctionTool) else None
+            usual = None if isinstance(tool, CustomTool) else _to_usual(tool, names, context.bounds.depth)
             converted = usual or _to_tool(tool, field if index is None else f"{field}[{index}]", names, within, dialect)
         if is_sent:
             tools.append(converted)
@@ -172,10 +172,14 @@ def _to_native(tool: dict[str, Any], index: int | None, context: RequestContext)
     return tool
 
 
-def _to_usual(tool: FunctionTool, names: ToolNames, max_depth: int) -> ToolParam | None:
+def _to_usual(tool: FunctionTool | FunctionDefinition, names: ToolNames, max_depth: int) -> ToolParam | None:
     """Convert a function with only a name, a description and a plain schema. None for any other."""
-    function = tool.function
-    if function is None or function.strict or msgspec.structs.astuple(tool)[1:] != _NONE_BESIDE:
+    function: FunctionDefinition | None
+    if isinstance(tool, FunctionDefinition):
+        function = tool
+    else:
+        function = tool.function if msgspec.structs.astuple(tool)[1:] == _NONE_BESIDE else None
+    if function is None or function.strict:
         return None
     if msgspec.structs.astuple(function)[4:] != _NO_NATIVE:
         return None
