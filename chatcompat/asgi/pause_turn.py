@@ -73,8 +73,7 @@ class _Part:
             await self._send(message)
         elif not self.paused:  # anything after a pause is dropped
             piece, more_body = message.get("body", b""), message.get("more_body", False)
-            if type(piece) is not bytes:
-                piece = bytes(piece)
+            piece = piece if type(piece) is bytes else bytes(piece)
             try:
                 if self._stream is None:
                     await self._hold(self._start, piece, more_body)

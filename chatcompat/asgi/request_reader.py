@@ -41,8 +41,7 @@ async def read_body(receive: Receive, max_body_bytes: int) -> bytes:
         if message["type"] == "http.disconnect":
             raise server_shutdown() if message.get("reason") == SERVER_SHUTDOWN else ClientDisconnected
         piece = message.get("body", b"")
-        if type(piece) is not bytes:
-            piece = bytes(piece)
+        piece = piece if type(piece) is bytes else bytes(piece)
         size += len(piece)
         if size > max_body_bytes:
             raise _body_too_large(max_body_bytes)

@@ -79,15 +79,8 @@ def measure_object(source: Raw | str, path: str, max_depth: int, least: int) -> 
 
 def may_be_deeper(source: Raw | bytes | str, max_depth: int) -> bool:
     """Whether JSON may be nested deeper. This is faster than `check_depth`, which gives the exact answer."""
-    text = source if isinstance(source, str) else bytes(source)
-    size = len(text)
-    if size <= 2 * max_depth:  # each level takes two brackets
-        return False
-    if size > _LONG:
-        return count_brackets(text, max_depth) > max_depth
-    if isinstance(text, str):
-        return text.count("{") + text.count("[") > max_depth
-    return text.count(b"{") + text.count(b"[") > max_depth
+    size = len(source) if isinstance(source, str) else memoryview(source).nbytes
+    return size > 2 * max_depth and count_brackets(source, max_depth) > max_depth  # each level takes two brackets
 
 
 def count_brackets(source: Raw | bytes | str, most: int) -> int:
