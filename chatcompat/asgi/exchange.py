@@ -6,8 +6,7 @@ middleware. A child task waits for the client to leave. There is no queue: the i
 """
 
 import math
-from time import monotonic
-from time import time as now
+import time
 from typing import Any, Final
 
 import anyio
@@ -115,7 +114,7 @@ class Exchange:
             usage=summary.usage if summary.finish_reason or self.spent is None else self.spent,
             ignored=bounded(served.ignored),
             time_to_first_byte=None if client.first_byte_at is None else client.first_byte_at - began,
-            duration=monotonic() - began,
+            duration=time.monotonic() - began,
             **to_error_fields(summary, client, is_whole=is_whole, stopped=self._stopped),
             response_id=summary.id or None,
             response_model=summary.model or None,
@@ -153,9 +152,9 @@ class Exchange:
                     client.leave()
                     raise
                 client.sending = False
-                alive.sent_at = alive.heard_at = monotonic()
+                alive.sent_at = alive.heard_at = time.monotonic()
             else:
-                alive.heard_at = monotonic()
+                alive.heard_at = time.monotonic()
         elif kind == "http.response.body":
             piece, more_body = bytes(message.get("body", b"")), message.get("more_body", False)
             stream = self._stream
@@ -223,8 +222,7 @@ class Exchange:
         """Count a piece that the inner app sent, even if it is held back. Returns whether the reply is too large."""
         if self._phase is not WAITING:
             if piece:
-                alive = self._keep_alive
-                alive.patience, alive.heard_at = self._limits.idle_timeout, monotonic()
+                self._keep_alive.wait(self._limits.idle_timeout)
             return False
         reader = self._stream or self._whole.collector
         if piece and (bytes(piece).strip() if reader is None else reader.started):
@@ -257,7 +255,7 @@ class Exchange:
         elif out:
             await self._send_body(stream, out)
         else:
-            self._keep_alive.heard_at = monotonic()
+            self._keep_alive.heard_at = time.monotonic()
 
     async def _answer(self, answer: Answer) -> None:
         """Send a complete reply."""
@@ -321,11 +319,11 @@ class Exchange:
         self._task_scope.start(self._keep_alive.run)
 
     def _client_headers(self) -> Headers:
-        return to_client_headers(self._headers, self._fields, self._served.ignored, now())
+        return to_client_headers(self._headers, self._fields, self._served.ignored, time.time())
 
     async def _send_body(self, stream: ChunkStream, body: bytes) -> None:
         if self._first_token_at is None and stream.has_content:
-            self._first_token_at = monotonic()
+            self._first_token_at = time.monotonic()
         self._live = None if stream.ended else stream
         if stream.ended:
             self._phase = DONE

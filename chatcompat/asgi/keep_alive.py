@@ -19,13 +19,13 @@ class KeepAlive:
     sent, and `run` sends none while the client is taking a message.
     """
 
-    __slots__ = ("_client", "_ended", "_limits", "_send", "_task_scope", "beat", "heard_at", "patience", "sent_at")
+    __slots__ = ("_client", "_ended", "_limits", "_patience", "_send", "_task_scope", "beat", "heard_at", "sent_at")
 
     def __init__(self, send: Send, client: Client, task_scope: TaskScope, limits: Limits) -> None:
         self.beat: anyio.Event | None = None  # set once the comment in progress has been sent
         self.sent_at: float = 0.0  # when the client last received something
         self.heard_at: float = 0.0  # when the inner app last sent something
-        self.patience: float = limits.idle_timeout  # seconds of silence that are allowed
+        self._patience = limits.idle_timeout
         self._ended = False
         self._send = send
         self._client = client
@@ -42,7 +42,7 @@ class KeepAlive:
 
     def wait(self, seconds: float) -> None:
         """Allow the inner app `seconds` of silence from now on."""
-        self.patience, self.heard_at = seconds, time.monotonic()
+        self._patience, self.heard_at = seconds, time.monotonic()
 
     def stop_waiting(self) -> None:
         """Stop measuring silence: the inner app has sent everything."""
@@ -59,7 +59,7 @@ class KeepAlive:
         while not self._ended:
             now = time.monotonic()
             beat_in = interval if client.sending else self.sent_at + interval - now
-            left = self.patience if client.sending else self.heard_at + self.patience - now
+            left = self._patience if client.sending else self.heard_at + self._patience - now
             if left <= 0:
                 self._task_scope.cancel()
                 return

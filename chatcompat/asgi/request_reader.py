@@ -40,8 +40,7 @@ async def read_body(receive: Receive, max_body_bytes: int) -> bytes:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise server_shutdown() if message.get("reason") == SERVER_SHUTDOWN else ClientDisconnected
-        piece = message.get("body", b"")
-        piece = piece if type(piece) is bytes else bytes(piece)
+        piece = bytes(message.get("body", b""))
         size += len(piece)
         if size > max_body_bytes:
             raise _body_too_large(max_body_bytes)

@@ -92,9 +92,7 @@ class FastChunkStream(ChunkStream):
                 return self._feed_several(piece)
             if piece[:_DELTA_START] == _DELTA and (chunks := self._feed_delta(piece)) is not None:
                 return chunks
-        if self._block is not None:
-            self._forget_block()
-        return ChunkStream.feed(self, piece)  # faster than by `super()`
+        return self._feed_slowly(piece)
 
     def _fail(self, error: ErrorReply) -> None:
         self._forget_block()
@@ -137,8 +135,8 @@ class FastChunkStream(ChunkStream):
 
     def _feed_several(self, piece: bytes) -> bytes:
         """Return the chunks of a piece with several frames: run by run of deltas, and what stands between them."""
-        if piece.endswith(_END) and piece.startswith(self._head) and (copied := self._copy_run(piece)) is not None:
-            return copied
+        if piece.endswith(_END) and piece.startswith(self._head):  # most are one run
+            return self._feed_run(piece)
         chunks: list[bytes] = []
         at = 0
         while at < len(piece):
@@ -151,28 +149,20 @@ class FastChunkStream(ChunkStream):
 
     def _feed_run(self, piece: bytes) -> bytes:
         """Return the chunks of frames that are deltas, most of them of one block."""
-        is_found = piece.startswith(self._head) or self._find_block(piece)
-        if is_found and (copied := self._copy_run(piece)) is not None:
-            return copied
+        if (piece.startswith(self._head) or self._find_block(piece)) and (texts := self._split(piece)):
+            text = b"".join(texts)
+            self._unread += text
+            if len(self._unread) <= self._room or self._make_room(text):
+                return b"".join((self._before, (self._after + self._before).join(texts), self._after))
         *frames, rest = piece.split(_BLANK)
         chunks = [self.feed(frame + _BLANK) for frame in frames]
         if rest:
             chunks.append(self._feed_slowly(rest))
         return b"".join(chunks)
 
-    def _copy_run(self, piece: bytes) -> bytes | None:
-        """Return the chunks of deltas of the block that was found. None for any other piece."""
-        if not (texts := self._split(piece)):
-            return None
-        text = b"".join(texts)
-        self._unread += text
-        if len(self._unread) <= self._room or self._make_room(text):
-            return b"".join((self._before, (self._after + self._before).join(texts), self._after))
-        return None
-
     def _feed_slowly(self, piece: bytes) -> bytes:
         self._forget_block()
-        return ChunkStream.feed(self, piece)
+        return ChunkStream.feed(self, piece)  # faster than by `super()`
 
     def _split(self, piece: bytes) -> list[bytes]:
         """Return the texts of several deltas of the same block. Empty if the piece has anything else."""

@@ -21,7 +21,6 @@ from chatcompat.wire.message_reply import (
     MessageHead,
     MessageStart,
     MessageStop,
-    OpaqueBlock,
     Ping,
     SignatureDelta,
     StopDelta,
@@ -99,15 +98,9 @@ class MessageReader:
         else:
             assert_never(delta)
 
-    def _on_block_start(self, event: ContentBlockStart) -> None:
-        if event.index in self.open:  # it was not closed
-            self._end_block(event.index)
+    def _on_block_start(self, event: ContentBlockStart | OpaqueBlockStart) -> None:
+        self._end_block(event.index)  # a block of this index that was not closed
         self.open[event.index] = open_block(self.reply, event.content_block)
-
-    def _on_opaque_block_start(self, event: OpaqueBlockStart) -> None:
-        if event.index in self.open:
-            self._end_block(event.index)
-        self.open[event.index] = open_block(self.reply, OpaqueBlock(event.content_block))
 
     def _end_block(self, index: int) -> None:
         if block := self.open.pop(index, None):
@@ -139,7 +132,7 @@ _HANDLERS: Final[dict[type, Callable[[MessageReader, Any], None]]] = {
     ContentBlockStop: MessageReader._on_block_stop,
     MessageDelta: MessageReader._on_message_delta,
     MessageStop: MessageReader._on_message_stop,
-    OpaqueBlockStart: MessageReader._on_opaque_block_start,
+    OpaqueBlockStart: MessageReader._on_block_start,
 }
 
 

@@ -166,7 +166,9 @@ class PausedTurn:
 class _Growing(GrowingBlock):
     """An open block of a stream."""
 
-    __slots__ = ()
+    __slots__ = ("position",)
+
+    position: int  # among the blocks of the part
 
     def grow(self, delta: _Delta) -> bool:
         """Add a delta. Returns False if its type is unknown."""
@@ -228,8 +230,7 @@ class StreamPart:
         if self.paused:
             return None
         try:
-            if not payload.isascii():
-                payload.decode()  # raises for invalid UTF-8
+            require_utf8(payload)
             event = _event(payload)
         except DECODE_ERRORS:
             self._give_up()
@@ -289,7 +290,8 @@ class StreamPart:
         if event.type == "content_block_start":
             if bytes(memoryview(event.content_block)[:1]) != b"{" or not (growing is None or self._build(growing)):
                 return False
-            self._open[index] = begun = _Growing(event.content_block, len(self._blocks))
+            self._open[index] = begun = _Growing(event.content_block)
+            begun.position = len(self._blocks)
             self._blocks.append(begun)
             return True
         if growing is None:

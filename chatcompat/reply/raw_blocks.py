@@ -32,12 +32,11 @@ class _Deltas:
 
 
 class GrowingBlock:
-    """A block, its position among the blocks of a part, and the deltas since its start. Many blocks have none."""
+    """A block, and the deltas since its start. Many blocks have none."""
 
-    __slots__ = ("_deltas", "_raw", "position")
+    __slots__ = ("_deltas", "_raw")
 
-    def __init__(self, raw: Raw, position: int = 0) -> None:
-        self.position: int = position
+    def __init__(self, raw: Raw) -> None:
         self._raw = raw
         self._deltas: _Deltas | None = None
 

@@ -62,8 +62,6 @@ def to_blocks(content: str | Sequence[UserPart] | None, path: str, context: Requ
 
     `path` is the path of `content`.
     """
-    if isinstance(content, str):
-        return [] if is_blank(content) else [TextBlockParam(content)]
     blocks, marks = to_unmarked_blocks(content, path, context)
     place_marks(blocks, marks, context)
     return blocks

@@ -10,17 +10,16 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw, Struct
 
-from chatcompat.request.json_objects import decode_raw_list
+from chatcompat.request.json_objects import decode_raw_list, decode_raw_object
 from chatcompat.wire.chat_request import AssistantMessage, TextPart
 
 _TEXT: Final = b'"text"'
-_NULL: Final = b"null"
-_N: Final = ord("n")
+_NULL: Final = Raw(b"null")
 _MAX_COMPARED: Final = 1024 * 1024
 """The size in bytes up to which values are decoded, to find copies that differ in the order of their keys."""
 _MAX_PARTS: Final = 64
 """How many parts a content may have to be searched. The SDK that puts such fields there makes one."""
-_EMPTY: Final = (_NULL, b"{}", b"[]")
+_EMPTY: Final = (_NULL, Raw(b"{}"), Raw(b"[]"))
 _EXTRA: Final = "provider_specific_fields"
 _FIELDS: Final = frozenset({"role", *AssistantMessage.__struct_fields__}) - {"content", *TextPart.__struct_fields__}
 
@@ -32,8 +31,6 @@ class _Usage(Struct, forbid_unknown_fields=True):
 _decode_usage = msgspec.json.Decoder(_Usage).decode
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.decode
-_decode_object = msgspec.json.Decoder(dict[str, Raw]).decode
-_decode_objects = msgspec.json.Decoder(list[dict[str, Raw]]).decode
 
 
 def gather_usage(request: dict[str, Raw]) -> bool:
@@ -56,9 +53,9 @@ def gather(message: dict[str, Raw]) -> bool:
     content, extra = bytes(message.get("content", b"")), bytes(message.get(_EXTRA, b""))
     own = _Own(message)
     changed = False
-    if content[:1] == b"[" and len(decode_raw_list(content)) <= _MAX_PARTS:
+    if content[:1] == b"[" and len(raw_parts := decode_raw_list(content)) <= _MAX_PARTS:
         try:
-            parts = _decode_objects(content)
+            parts = [*map(decode_raw_object, raw_parts)]
         except msgspec.ValidationError:  # the decoder reports the part that is no object
             parts = []
         texts = [part for part in parts if bytes(part.get("type", b"")) == _TEXT]
@@ -66,9 +63,9 @@ def gather(message: dict[str, Raw]) -> bool:
             message["content"] = Raw(_encode(parts))
             changed = True
     if extra[:1] == b"{":
-        fields = _decode_object(extra)
+        fields = decode_raw_object(extra)
         own.take(fields)
-        if all(bytes(value) in _EMPTY for value in fields.values()):
+        if all(value in _EMPTY for value in fields.values()):
             del message[_EXTRA]
         else:
             message[_EXTRA] = Raw(_encode(fields))
@@ -77,34 +74,25 @@ def gather(message: dict[str, Raw]) -> bool:
 
 
 class _Own:
-    """The fields of a message. Each is decoded once, however often it is repeated, and so is a value that repeats."""
+    """The fields of a message. Each is decoded once, however often it is repeated."""
 
     def __init__(self, message: dict[str, Raw]) -> None:
         self._message = message
         self._decoded: dict[str, Any] = {}
-        self._last: dict[str, tuple[Raw, bool]] = {}  # by name: the last value, and whether it is a copy
 
     def take(self, holder: dict[str, Raw]) -> int:
         """Move fields from `holder` to the message, drop those that are copies, and count both."""
         taken = 0
         for name in [name for name in holder if name in _FIELDS]:
-            known = self._message.get(name)
-            if known is None or memoryview(known)[0] == _N:  # null, which alone begins so: a copy may be large
+            if self._message.get(name, _NULL) == _NULL:  # raw, since a copy may be large
                 self._message[name] = holder[name]
-            elif not self._is_copy(name, holder[name]):
+            elif not self._is_copy(name, bytes(holder[name])):
                 continue
             del holder[name]
             taken += 1
         return taken
 
-    def _is_copy(self, name: str, raw: Raw) -> bool:
-        last, is_copy = self._last.get(name, (None, False))
-        if raw != last:
-            is_copy = self._compare(name, bytes(raw))
-            self._last[name] = raw, is_copy
-        return is_copy
-
-    def _compare(self, name: str, value: bytes) -> bool:
+    def _is_copy(self, name: str, value: bytes) -> bool:
         if len(value) > _MAX_COMPARED:
             return value == bytes(self._message[name])
         if name not in self._decoded:

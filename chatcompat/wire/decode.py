@@ -24,16 +24,12 @@ from chatcompat.wire.message_reply import (
     Block,
     ContentBlockDelta,
     ContentBlockStart,
-    ContentBlockStop,
     ErrorEvent,
     Event,
     Message,
-    MessageDelta,
-    MessageStart,
-    MessageStop,
     NativeError,
     OpaqueBlock,
-    Ping,
+    OtherEvent,
     StopDetails,
     ToolUseBlock,
     Usage,
@@ -46,7 +42,7 @@ class OpaqueBlockStart(Struct, gc=False):
     """The start of a block of an unknown type."""
 
     index: int
-    content_block: Raw
+    content_block: OpaqueBlock
 
 
 class OpaqueDelta(Struct, gc=False):
@@ -70,16 +66,7 @@ class _RawBlockStart(Struct, tag_field="type", tag="content_block_start", gc=Fal
     content_block: Raw
 
 
-_WireEvent = (
-    MessageStart
-    | _RawBlockStart
-    | ContentBlockDelta
-    | ContentBlockStop
-    | MessageDelta
-    | MessageStop
-    | Ping
-    | ErrorEvent
-)
+_WireEvent = _RawBlockStart | OtherEvent
 
 
 class _LooseDelta(Struct):
@@ -142,8 +129,7 @@ def decode_event(payload: bytes) -> StreamEvent | None:
         except DECODE_ERRORS:
             return _decode_other_event(payload)
         if not isinstance(event, ContentBlockDelta):  # deltas have no raw values
-            if not payload.isascii():
-                payload.decode()  # raises for invalid UTF-8
+            require_utf8(payload)
             if isinstance(event, _RawBlockStart):
                 return _decode_block_start(event, payload)
             if isinstance(event, ErrorEvent):
@@ -204,7 +190,7 @@ def _decode_other_event(payload: bytes) -> StreamEvent | None:
 def _decode_block_start(start: _RawBlockStart, payload: bytes) -> ContentBlockStart | OpaqueBlockStart:
     try:
         if _tag.decode(start.content_block).type not in _BLOCK_TYPES:
-            return OpaqueBlockStart(start.index, start.content_block)
+            return OpaqueBlockStart(start.index, OpaqueBlock(start.content_block))
         block = _block.decode(start.content_block)
     except DECODE_ERRORS:
         block = _block_start.decode(payload).content_block  # raises again, with the whole path

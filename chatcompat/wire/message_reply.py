@@ -146,13 +146,7 @@ class ErrorEvent(Struct, tag_field="type", tag="error"):
     error: NativeError
 
 
-Event = (
-    MessageStart
-    | ContentBlockStart
-    | ContentBlockDelta
-    | ContentBlockStop
-    | MessageDelta
-    | MessageStop
-    | Ping
-    | ErrorEvent
-)
+OtherEvent = MessageStart | ContentBlockDelta | ContentBlockStop | MessageDelta | MessageStop | Ping | ErrorEvent
+"""The events other than the start of a block."""
+
+Event = ContentBlockStart | OtherEvent

@@ -11,6 +11,7 @@ MAX_EVENT_BYTES: Final = 8 * 1024 * 1024
 
 _BOM: Final = b"\xef\xbb\xbf"
 
+# A piece that is one event with one line of data, as most are.
 _match_event: Final = re.compile(rb"(?:event: [^\r\n]*+\n)?+data: ([^\r\n]*+)\n\n").fullmatch
 _SHORT: Final = 1024  # bytes; up to this size, matching is twice as fast as searching, and a slice faster than a view
 
@@ -30,7 +31,7 @@ class EventDecoder:
     An event that is incomplete at the end of the stream is discarded, as the standard requires.
     """
 
-    __slots__ = ("_at_start", "_data", "_line", "_max_bytes", "_short", "_skip_lf", "idle")
+    __slots__ = ("_at_start", "_data", "_line", "_max_bytes", "_skip_lf", "idle")
 
     def __init__(self, *, max_bytes: int = MAX_EVENT_BYTES) -> None:
         self.idle: bool = False  # nothing is buffered: the next piece starts a new event
@@ -39,16 +40,19 @@ class EventDecoder:
         self._line = bytearray()  # the unfinished line
         self._data = bytearray()  # data lines of the unfinished event, each ending in LF
         self._max_bytes = max_bytes
-        self._short = min(_SHORT, max_bytes)
 
     def feed(self, piece: bytes) -> list[bytes]:
         """Return the data of each event that `piece` completes. Raises `EventTooLarge`."""
-        if self.idle and len(piece) <= self._short and (found := _match_event(piece)) is not None:
-            return [found[1]]  # most pieces
-        is_idle = self.idle or (self._at_start and not self._line)
-        if is_idle and len(piece) <= self._max_bytes and (event := _whole_event(piece)) is not None:
-            self.idle, self._at_start = True, False
-            return [event]
+        is_idle, size = self.idle or (self._at_start and not self._line), len(piece)
+        if is_idle and size <= self._max_bytes:
+            if size > _SHORT:
+                event = _long_event(piece)
+            else:
+                found = _match_event(piece)
+                event = None if found is None else found[1]
+            if event is not None:
+                self.idle, self._at_start = True, False
+                return [event]
         events = self._feed_lines(piece)
         self.idle = not (self._at_start or self._line or self._data or self._skip_lf)
         return events
@@ -109,14 +113,11 @@ class EventDecoder:
         return start.removeprefix(_BOM)
 
 
-def _whole_event(piece: bytes) -> bytes | None:
-    """The data of a piece that is one event with one line of data, as most are. None for any other piece.
+def _long_event(piece: bytes) -> bytes | None:
+    """The data of a long piece that is one event with one line of data. None for any other piece.
 
     This is faster than splitting lines, and copies the data once.
     """
-    if len(piece) <= _SHORT:
-        found = _match_event(piece)
-        return found[1] if found is not None else None
     start = piece.find(b"\n") + 1 if piece.startswith(b"event: ") else 0
     end = len(piece) - 2
     if piece.startswith(b"data: ", start) and piece.find(b"\n", start) == end and piece.endswith(b"\n\n"):

@@ -95,6 +95,7 @@ class Pausing:
         self.stream = stream
         self.size = size
         self.ensure_ascii = True
+        self.buffer: Any = bytes
         self.bodies: list[Any] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -110,7 +111,8 @@ class Pausing:
         raw = raw if self.ensure_ascii else unescaped(raw)
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", media)]})
         for cut in range(0, len(raw), self.size):
-            await send({"type": "http.response.body", "body": raw[cut : cut + self.size], "more_body": True})
+            piece = self.buffer(raw[cut : cut + self.size])
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 
 
@@ -170,6 +172,14 @@ async def test_the_client_sees_one_reply(streams: bool, stream: bool, size: int)
             {"role": "user", "content": "hi"},
             {"role": "assistant", "content": content},
         ]
+
+
+@pytest.mark.parametrize("buffer", [bytearray, memoryview])
+@pytest.mark.parametrize("streams", [False, True])
+async def test_the_pieces_may_be_other_buffers_than_bytes(streams: bool, buffer: Any) -> None:
+    inner = Pausing(PARTS, stream=streams, size=100)
+    inner.buffer = buffer
+    check(await ask(inner, stream=True), stream=True)
 
 
 SKILLS = [{"type": "anthropic", "skill_id": "pdf"}]
