@@ -93,9 +93,9 @@ def to_turn(message: AssistantMessage) -> Turn:
         if call.custom is not None:
             calls.append(("custom", call.custom.name, call.custom.input))
         elif call.function is not None:
-            calls.append(("function", call.function.name, call.function.arguments or ""))
+            calls.append(("function", call.function.name, call.function.arguments_text()))
     if (legacy := message.function_call) is not None:
-        calls.append(("function", legacy.name, legacy.arguments or ""))
+        calls.append(("function", legacy.name, legacy.arguments_text()))
     return Turn(digest_of(_text(message.content)), calls, message.reasoning_details or [])
 
 
@@ -198,7 +198,7 @@ def _files(content: str | Sequence[object] | None) -> list[memoryview]:
     for part in _parts(content):
         match part:
             case ImagePart():
-                files.append(memoryview(part.image_url.url))
+                files.append(memoryview(part.to_image_url().url))
             case FilePart():
                 files.append(memoryview(_encode(part.file.file_id)))
                 if isinstance(part.file.file_data, Raw):

@@ -64,25 +64,27 @@ class AssistantTurns:
 
     def to_blocks(self, message: AssistantMessage, index: int) -> list[BlockParam]:
         """Return the blocks of a message; `index` is its index in the request. An empty message has none."""
-        for sent_back in (message.annotations, message.audio, message.citations):
-            if sent_back is not UNSET:
-                require_utf8(sent_back)
-        if message.audio not in (UNSET, _NULL):
-            self._ignored.append("messages[].audio")
-        if has_native_parts(message.content):
+        if not (message.annotations is message.audio is message.citations is UNSET):
+            self._check_sent_back(message)
+        content = message.content
+        if isinstance(content, str) and content and not content.isspace():  # most messages
+            text = [TextBlockParam(content)]
+        elif has_native_parts(content):
             return self._from_native(message, index)
-        text = _assistant_text(message, self._context)
-        tool_calls = message.tool_calls or []
-        ids = self._context.native_ids.get(index) or []
-        if len(ids) != len(tool_calls):
-            ids = [call.id for call in tool_calls]
-        calls = [
-            self._to_tool_use(call, native_id, index, number)
-            for number, (call, native_id) in enumerate(zip(tool_calls, ids, strict=True))
-        ]
+        else:
+            text = _assistant_text(message, self._context)
+        calls = self._to_tool_uses(message.tool_calls, index) if message.tool_calls else []
         if message.function_call is not None:
             calls.append(self._to_function_use(message.function_call, index))
         return self._with_thinking(message, index, text, calls)
+
+    def _check_sent_back(self, message: AssistantMessage) -> None:
+        """Check what replies have and requests have not. Audio is lost."""
+        for sent_back in (message.annotations, message.audio, message.citations):
+            if sent_back is not UNSET:
+                require_utf8(sent_back)
+        if message.audio is not UNSET and message.audio != _NULL:
+            self._ignored.append("messages[].audio")
 
     def _from_native(self, message: AssistantMessage, index: int) -> list[BlockParam]:
         """The blocks of a message with native ones. A call in `tool_calls` with the id of a native call is a copy."""
@@ -112,6 +114,16 @@ class AssistantTurns:
         block.toolset_name = UNSET if part.toolset_name is None else part.toolset_name
         self._context.add_breakpoint(block, part.cache_control)
         return block
+
+    def _to_tool_uses(self, tool_calls: list[ToolCall], index: int) -> list[ToolUseBlockParam]:
+        """Convert the calls of a message. A restored turn has the ids that the service gave them."""
+        ids = self._context.native_ids.get(index) or []
+        if len(ids) != len(tool_calls):
+            ids = [call.id for call in tool_calls]
+        return [
+            self._to_tool_use(call, native_id, index, number)
+            for number, (call, native_id) in enumerate(zip(tool_calls, ids, strict=True))
+        ]
 
     def _to_tool_use(self, call: ToolCall, native_id: str, index: int, number: int) -> ToolUseBlockParam:
         """Convert a call; `number` is its index in `tool_calls` of the message with this index."""
@@ -169,7 +181,7 @@ class AssistantTurns:
         kept, all_kept = without_citations(kept, length), kept
         if not whole or len(kept) < len(all_kept):
             self._ignored.append("messages[].reasoning_details")
-        if not any(entry.is_thinking for entry in kept):
+        if (message.reasoning_content or message.reasoning) and not any(entry.is_thinking for entry in kept):
             self._report_plain_thinking(message)
         return place_blocks(text, calls, kept)
 

@@ -5,7 +5,7 @@ from msgspec import UNSET
 
 from chatcompat.dialect import Dialect
 from chatcompat.request.asked_reasoning import hides_reasoning
-from chatcompat.request.bounds import RequestBounds, check_count
+from chatcompat.request.bounds import RequestBounds
 from chatcompat.request.cache_marks import MIN_CACHED_BYTES, OWN_MARKS, OwnMarks, set_marks
 from chatcompat.request.context import RequestContext, with_media
 from chatcompat.request.conversation import Conversation, leading_system
@@ -70,7 +70,6 @@ def to_messages_request(
         InvalidRequest: If the request cannot be translated. `param` names the field.
     """
     chat, ignored = decoded.chat, [*decoded.unknown]
-    check_count("messages", len(chat.messages), bounds.messages, "messages")
     plain = to_plain_request(chat, dialect)
     if plain is None:
         try:
@@ -89,10 +88,8 @@ def to_messages_request(
 def _to_messages_request(
     decoded: Decoded, dialect: Dialect, version: str, context: RequestContext
 ) -> TranslatedRequest:
-    chat, names, bounds = decoded.chat, ToolNames(), context.bounds
-    check_count("tools", len(chat.tools or ()), bounds.tools, "tools")
-    check_count("functions", len(chat.functions or ()), bounds.tools, "functions")
-    check_unsent(chat, dialect, context.ignored, bounds.choices)
+    chat, names = decoded.chat, ToolNames()
+    check_unsent(chat, dialect, context.ignored, context.bounds.choices)
     tools = to_tools(chat, decoded.native_tools, names, context, dialect)
     conversation = Conversation(dialect, names, context, len(chat.messages) - 1)
     request = _to_request(chat, conversation, context, dialect)

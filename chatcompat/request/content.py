@@ -94,9 +94,10 @@ def _to_block(
 ) -> ContentBlockParam:
     match part:
         case ImagePart():
-            if part.image_url.detail not in (None, "auto"):
+            image = part.to_image_url()
+            if image.detail not in (None, "auto"):
                 context.ignored.append("messages[].content[].image_url.detail")
-            return to_image(part.image_url, path, context)
+            return to_image(image, path, context)
         case FilePart():
             return to_file(part.file, path, context)
         case NativeImagePart() | DocumentPart() | SearchResultPart():

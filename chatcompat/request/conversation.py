@@ -170,8 +170,10 @@ class Conversation:
             self._say([TextBlockParam(content)])
 
     def _add_rare_assistant(self, message: AssistantMessage, index: int) -> None:
-        _check_parts(message.content, index, self._context)
-        _check_calls(message.tool_calls or (), index, self._context)
+        if isinstance(message.content, list):
+            _check_parts(message.content, index, self._context)
+        if message.tool_calls:
+            _check_calls(message.tool_calls, index, self._context)
         _check_rare_lists(message, index, self._context)
         if message.name is not None:
             self._context.take_name(message.name, "assistant")
@@ -245,6 +247,8 @@ class Conversation:
         """
         user = self._user
         end = len(user)
+        if end == 1 and not isinstance(user[0], _Instruction):  # most turns
+            return [user[0]], []
         if self._dialect.system_messages:
             while end and isinstance(user[end - 1], _Instruction):
                 end -= 1
@@ -288,13 +292,11 @@ def _check_calls(calls: Sequence[ToolCall], index: int, context: RequestContext)
 
 def _check_rare_lists(message: AssistantMessage, index: int, context: RequestContext) -> None:
     """Check the number of entries in lists that few assistant messages have."""
-    for name, entries in (
-        ("reasoning_details", message.reasoning_details),
-        ("thinking_blocks", message.thinking_blocks),
-    ):
-        if entries is not None:
-            path = f"messages[{index}].{name}"
-            check_count(name.replace("_", " "), len(entries), context.bounds.parts, path)
+    most, details, blocks = context.bounds.parts, message.reasoning_details, message.thinking_blocks
+    if details is not None and len(details) > most:
+        check_count("reasoning details", len(details), most, f"messages[{index}].reasoning_details")
+    if blocks is not None and len(blocks) > most:
+        check_count("thinking blocks", len(blocks), most, f"messages[{index}].thinking_blocks")
 
 
 def _marked(instruction: _Instruction) -> list[BlockParam]:

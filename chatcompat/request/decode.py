@@ -1,19 +1,25 @@
 """The body of a chat request -> structs, or an `InvalidRequest` that says what is wrong and where."""
 
+from typing import Final
+
 import msgspec
 from msgspec import Raw
 
 from chatcompat.errors import DECODE_ERRORS, InvalidRequest
-from chatcompat.request.bounds import DEFAULT_BOUNDS, RequestBounds
+from chatcompat.request.bounds import DEFAULT_BOUNDS, RequestBounds, check_count
 from chatcompat.request.decode_error import AT, UNKNOWN_FIELD, is_final, to_invalid_request
 from chatcompat.request.free_json import check_free_json
-from chatcompat.request.lenient import lone_surrogate, with_strict_forms
+from chatcompat.request.json_objects import decode_raw_list, decode_raw_object, keep_digits
+from chatcompat.request.lenient import lone_surrogate, set_strict_forms
 from chatcompat.request.native_tools import take_native_tools
-from chatcompat.request.unknown_fields import without_unknown
+from chatcompat.request.unknown_fields import remove_unknown
 from chatcompat.wire.chat_request import AssistantMessage, ChatCompletionRequest
 from chatcompat.wire.utf8 import require_utf8
 
-_decode = msgspec.json.Decoder(ChatCompletionRequest).decode
+_decode = msgspec.json.Decoder(ChatCompletionRequest, float_hook=keep_digits).decode
+_NULL: Final = Raw(b"null")
+
+_encode = msgspec.json.Encoder().encode
 
 
 class Decoded(msgspec.Struct):
@@ -53,29 +59,44 @@ def decode_chat_request(body: bytes, bounds: RequestBounds = DEFAULT_BOUNDS) -> 
         decoded = _decode_leniently(body, bounds)  # an unknown field, a native tool, or a value in another form
     except DECODE_ERRORS as error:
         raise _why(error, body) from None
+    _check_lists(decoded.chat, bounds)
     if len(body) > bounds.json_bytes or len(body) > 2 * bounds.objects:  # a smaller body cannot exceed these limits
         check_free_json(decoded.chat, decoded.native_tools, bounds)
     return decoded
 
 
+def _check_lists(chat: ChatCompletionRequest, bounds: RequestBounds) -> None:
+    check_count("messages", len(chat.messages), bounds.messages, "messages")
+    if chat.tools is not None:
+        check_count("tools", len(chat.tools), bounds.tools, "tools")
+    if chat.functions is not None:
+        check_count("functions", len(chat.functions), bounds.tools, "functions")
+
+
 def _decode_leniently(body: bytes, bounds: RequestBounds) -> Decoded:
     try:
         require_utf8(body)
-        remaining, native_tools = take_native_tools(body.lstrip(b" \t\r\n"))
-        known, unknown = without_unknown(remaining, bounds)
-        try:
-            return Decoded(_decode(known), unknown, native_tools)
-        except msgspec.ValidationError as error:
-            rewritten = known if is_final(error) else with_strict_forms(known)
-            if rewritten is known:  # nothing was in another form
-                raise _without_name(error) from None
-        known, more = without_unknown(rewritten, bounds)  # those of tools that had no type to tell their fields
-        try:
-            return Decoded(_decode(known), list(dict.fromkeys(unknown + more)), native_tools)
-        except msgspec.ValidationError as error:
-            raise _without_name(error) from None
+        found = decode_raw_object(body)
+        _check_raw_lists(found, bounds)
+        native_tools = take_native_tools(found)
+        rewritten = set_strict_forms(found)  # first: it tells the types of tools, and so their fields
+        removed, unknown = remove_unknown(found, bounds)
+        known = _encode(found) if native_tools or rewritten or removed else body
+        return Decoded(_decode(known), unknown, native_tools)
+    except msgspec.ValidationError as error:
+        raise _why(_without_name(error), body) from None
     except DECODE_ERRORS as error:
         raise _why(error, body) from None
+
+
+def _check_raw_lists(body: dict[str, Raw], bounds: RequestBounds) -> None:
+    """Check the number of tools and functions before each of them is looked at."""
+    for name in ("tools", "functions"):
+        try:
+            items = decode_raw_list(body.get(name, _NULL))
+        except DECODE_ERRORS:  # no list, which the decoder reports
+            continue
+        check_count(name, len(items), bounds.tools, name)
 
 
 def _without_name(error: msgspec.ValidationError) -> msgspec.ValidationError:

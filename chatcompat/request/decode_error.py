@@ -18,8 +18,8 @@ _PATH: Final = re.compile(r"(?:key in )?\$\.?((?:\.?\w++|\[(?:\d++|\.\.\.)\])*+)
 _MISSING: Final = re.compile(r"Object missing required field `(\w+)`", re.ASCII)
 UNKNOWN_FIELD: Final = "Object contains unknown field"
 _REFUSED_WORD: Final = ("Invalid value", "Invalid enum value")  # how a sentence begins that quotes it
-# How a sentence and its path end where `lenient` may help.
-_OTHER_FORM: Final = (("got `float`", "`"), ("got `object`", ".arguments`"), ("got `str`", ".image_url`"))
+# How a sentence ends where `lenient` may help.
+_OTHER_FORM: Final = "got `float`"
 _TOOLS: Final = "$.tool"  # a tool may be a native one, or lack its type
 _LONGEST_TYPE: Final = 1_000  # characters of a sentence about a tool whose type may be a native one
 _LONGEST_SENTENCE: Final = 100  # with a word of ours in it
@@ -63,7 +63,7 @@ def is_final(error: msgspec.ValidationError) -> bool:
     sentence, at, path = sentence.rpartition(AT)
     if not at or path.startswith(_TOOLS):
         return not at
-    return not any(sentence.endswith(got) and path.endswith(place) for got, place in _OTHER_FORM)
+    return not sentence.endswith(_OTHER_FORM)
 
 
 def to_invalid_request(error: Exception, body: bytes = b"") -> InvalidRequest:

@@ -18,21 +18,19 @@ def check_free_json(chat: ChatCompletionRequest, native_tools: dict[int, Raw], b
     An object takes far more time and memory than its two brackets. Brackets in strings count too, since only decoding
     could tell them apart.
     """
-    bound = left = bounds.json_bytes
+    bytes_left, objects_left = max_bytes, max_objects = bounds.json_bytes, bounds.objects
     for path, source in _free_json(chat, native_tools):
-        left -= len(source) if isinstance(source, str) else memoryview(source).nbytes
-        if left < 0:
+        bytes_left -= len(source) if isinstance(source, str) else memoryview(source).nbytes
+        if bytes_left < 0:
             raise InvalidRequest(
-                f"Send at most {bound} bytes in all schemas, arguments and native tools together.",
+                f"Send at most {max_bytes} bytes in all schemas, arguments and native tools together.",
                 param=path,
                 code="json_too_large",
             )
-    bound = left = bounds.objects
-    for path, source in _free_json(chat, native_tools):
-        left -= count_brackets(source, left)
-        if left < 0:
+        objects_left -= count_brackets(source, objects_left)
+        if objects_left < 0:
             raise InvalidRequest(
-                f"Send at most {bound} objects and lists in all schemas, arguments and native tools together.",
+                f"Send at most {max_objects} objects and lists in all schemas, arguments and native tools together.",
                 param=path,
                 code="too_many_objects",
             )
@@ -69,9 +67,9 @@ def _schemas(response_format: ResponseFormat) -> Iterator[tuple[str, Raw]]:
 def _calls(message: AssistantMessage, path: str) -> Iterator[tuple[str, Raw | str]]:
     for position, call in enumerate(message.tool_calls or ()):
         if call.function is not None and call.function.arguments:
-            yield f"{path}.tool_calls[{position}].function.arguments", call.function.arguments
+            yield f"{path}.tool_calls[{position}].function.arguments", call.function.arguments_text()
     if message.function_call is not None and message.function_call.arguments:
-        yield f"{path}.function_call.arguments", message.function_call.arguments
+        yield f"{path}.function_call.arguments", message.function_call.arguments_text()
     content = message.content
     for position, part in enumerate(content if isinstance(content, list) and ToolUsePart in map(type, content) else ()):
         if isinstance(part, ToolUsePart) and isinstance(part.input, Raw):

@@ -29,7 +29,7 @@ def decode_with_surrogates(body: bytes) -> Any:
 _encode = msgspec.json.Encoder().encode
 
 
-def _keep_digits(digits: str) -> float | Raw:
+def keep_digits(digits: str) -> float | Raw:
     """Return a float if the encoder writes the same digits, else the digits as `Raw`, which takes more memory.
 
     Integers always keep their digits.
@@ -39,7 +39,7 @@ def _keep_digits(digits: str) -> float | Raw:
 
 
 decode_object: Final[Callable[[Raw | bytes | str], dict[str, Any]]] = msgspec.json.Decoder(
-    dict[str, Any], float_hook=_keep_digits
+    dict[str, Any], float_hook=keep_digits
 ).decode
 
 _OUT_OF_RANGE: Final = "Integer value out of range"  # above 4,300 digits, as in `int(text)`
@@ -80,7 +80,14 @@ def measure_object(source: Raw | str, path: str, max_depth: int, least: int) -> 
 def may_be_deeper(source: Raw | bytes | str, max_depth: int) -> bool:
     """Whether JSON may be nested deeper. This is faster than `check_depth`, which gives the exact answer."""
     size = len(source) if isinstance(source, str) else memoryview(source).nbytes
-    return size > 2 * max_depth and count_brackets(source, max_depth) > max_depth  # each level takes two brackets
+    if size <= 2 * max_depth:  # each level takes two brackets
+        return False
+    if size > _LONG:
+        return count_brackets(source, max_depth) > max_depth
+    if isinstance(source, str):  # counted here, since a call takes as long as to count
+        return source.count("{") + source.count("[") > max_depth
+    text = bytes(source)
+    return text.count(b"{") + text.count(b"[") > max_depth
 
 
 def count_brackets(source: Raw | bytes | str, most: int) -> int:

@@ -1,26 +1,25 @@
 """Accept values that some clients write in another form than the vendor's, with the same meaning.
 
 The typed decoder refuses them. Only then is the body walked here, once, along the struct types. Other requests cost
-nothing extra.
+nothing extra. Messages have no such value: there can be many, so the decoder takes each form that they may have.
 """
 
 from collections.abc import Iterable, Iterator
 from functools import cache
 from operator import is_
 from types import UnionType
-from typing import Any, Final, Union, get_args, get_origin
+from typing import Any, Final, NamedTuple, Union, get_args, get_origin
 
 import msgspec
 from msgspec import Raw, Struct
 
 from chatcompat.errors import DECODE_ERRORS, to_param
 from chatcompat.request.json_objects import decode_raw_list, decode_raw_object, decode_with_surrogates
-from chatcompat.wire.chat_request import ChatCompletionRequest, FunctionCall, ImagePart
+from chatcompat.wire.chat_request import ChatCompletionRequest
 from chatcompat.wire.chat_tools import CustomTool, FunctionTool, NamedCustomChoice, NamedFunctionChoice
 
 _OBJECT: Final = ord("{")
 _LIST: Final = ord("[")
-_STRING: Final = ord('"')
 _MAX_DIGITS: Final = 32
 _MAX_NAME: Final = 100
 _MAX_EXACT: Final = 2**53  # a float holds every integer up to here
@@ -33,64 +32,67 @@ _UNTYPED: Final = {
 }
 """The objects that some clients send without a `type`, and the field that tells it."""
 
-_REWRITTEN: Final = frozenset({FunctionCall, ImagePart, *_UNTYPED})
-
 _encode = msgspec.json.Encoder().encode
 _decode_str = msgspec.json.Decoder(str).decode
 
 Structs = tuple[type[Struct], ...]
 
 
-def with_strict_forms(body: bytes) -> bytes:
-    """Return `body` with the values in the forms that the typed decoder takes: itself, if they are in these already.
-
-    `body` must be well-formed JSON.
+def set_strict_forms(body: dict[str, Raw]) -> bool:
+    """Rewrite the values of a body in the forms that the typed decoder takes, and say whether there were any others.
 
     - A whole number written as a float (`4096.0`) becomes an integer, for each integer field.
-    - The `arguments` of a call that are an object become a string.
-    - An `image_url` that is a string becomes an object.
     - A tool or a choice of one without a `type` gets that of its definition.
     """
-    raw = Raw(body)
-    walked = _walk(raw, (ChatCompletionRequest,))
-    return body if walked is raw else bytes(walked)
+    return _rewrite(body, ChatCompletionRequest)
 
 
-def _walk(raw: Raw, structs: Structs) -> Raw:
-    """Rewrite an object, or a list of objects, of one of `structs`. No field holds lists of lists."""
-    if memoryview(raw)[0] != _LIST:
-        return _walk_object(raw, structs)
-    items = decode_raw_list(raw)
-    walked = [_walk_object(item, structs) for item in items]
-    return raw if all(map(is_, walked, items)) else Raw(_encode(walked))
-
-
-def _walk_object(raw: Raw, structs: Structs) -> Raw:
-    if memoryview(raw)[0] != _OBJECT:
-        return raw
-    found = sent = decode_raw_object(raw)
-    struct = struct_of(found, structs)
-    if struct is None and "type" not in found:
-        struct = next((kind for kind in structs if _UNTYPED.get(kind) in found), None)
-        found = found if struct is None else {"type": Raw(_encode(_UNTYPED[struct])), **found}
-    if struct is None:
-        return raw
-    whole_numbers, nested = _fields_of(struct)
+def _rewrite(found: dict[str, Raw], struct: type[Struct]) -> bool:
+    """Rewrite the fields of a struct, and say whether any had another form."""
+    whole_numbers, nested, listed = _fields_of(struct)
     rewritten: dict[str, Raw] = {}
     for name, value in found.items():
-        start = memoryview(value)[0]
         if name in whole_numbers:
-            rewritten[name] = _to_integer(value)
-        elif struct is FunctionCall and name == "arguments" and start == _OBJECT:
-            rewritten[name] = Raw(_encode(bytes(value).decode()))
-        elif struct is ImagePart and name == "image_url" and start == _STRING:
-            rewritten[name] = Raw(b'{"url":%b}' % value)
+            new = _to_integer(value)
         elif name in nested:
-            rewritten[name] = _walk(value, nested[name])
-    whole = found | rewritten
-    if found is sent and all(found[name] is value for name, value in rewritten.items()):
+            new = _walk_object(value, nested[name]) or value
+        elif name in listed:
+            new = _walk_list(value, listed[name])
+        else:
+            continue
+        if new is not value:
+            rewritten[name] = new
+    found |= rewritten
+    return bool(rewritten)
+
+
+def _walk_list(raw: Raw, structs: Structs) -> Raw:
+    """Rewrite a list of objects of one of `structs`. No field holds lists of lists."""
+    if memoryview(raw)[0] != _LIST:
         return raw
-    return Raw(_encode(whole))
+    items = decode_raw_list(raw)
+    walked: list[Raw] = []
+    for item in items:
+        rewritten = _walk_object(item, structs)
+        if rewritten is None:  # the decoder will refuse it, whatever follows
+            break
+        walked.append(rewritten)
+    return raw if all(map(is_, walked, items)) else Raw(_encode(walked + items[len(walked) :]))
+
+
+def _walk_object(raw: Raw, structs: Structs) -> Raw | None:
+    """Rewrite an object of one of `structs`; None if it is of no such struct. Any other value is returned as it is."""
+    if memoryview(raw)[0] != _OBJECT:
+        return raw
+    found = decode_raw_object(raw)
+    struct, is_typed = struct_of(found, structs), True
+    if struct is None and "type" not in found:
+        struct, is_typed = next((kind for kind in structs if _UNTYPED.get(kind) in found), None), False
+    if struct is None:
+        return None
+    if not is_typed:
+        found = {"type": Raw(_encode(_UNTYPED[struct])), **found}
+    return raw if not _rewrite(found, struct) and is_typed else Raw(_encode(found))
 
 
 def struct_of(found: dict[str, Raw], structs: Structs) -> type[Struct] | None:
@@ -128,18 +130,35 @@ def structs_of(types: Iterable[Any]) -> Structs:
     return tuple(kind for kind in types if isinstance(kind, type) and issubclass(kind, Struct))
 
 
+class _Fields(NamedTuple):
+    """The integer fields of a struct, and those with a struct, or a list of them, of which any may be rewritten."""
+
+    whole_numbers: frozenset[str]
+    nested: dict[str, Structs]
+    listed: dict[str, Structs]
+
+
 @cache
-def _fields_of(struct: type[Struct]) -> tuple[frozenset[str], dict[str, Structs]]:
-    """The integer fields of a struct, and the fields that hold structs of which any may be rewritten."""
-    kinds = {field.encode_name: tuple(leaves(field.type)) for field in msgspec.structs.fields(struct)}
-    nested = {name: structs_of(found) for name, found in kinds.items()}
-    nested = {name: structs for name, structs in nested.items() if any(map(_may_be_rewritten, structs))}
-    return frozenset(name for name, found in kinds.items() if int in found), nested
+def _fields_of(struct: type[Struct]) -> _Fields:
+    types = {field.encode_name: field.type for field in msgspec.structs.fields(struct)}
+    kinds = {name: tuple(leaves(annotation)) for name, annotation in types.items()}
+    structs = {name: structs_of(found) for name, found in kinds.items()}
+    rewritten = {name: found for name, found in structs.items() if any(map(_may_be_rewritten, found))}
+    lists = {name for name in rewritten if _holds_list(types[name])}
+    return _Fields(
+        frozenset(name for name, found in kinds.items() if int in found),
+        {name: found for name, found in rewritten.items() if name not in lists},
+        {name: found for name, found in rewritten.items() if name in lists},
+    )
+
+
+def _holds_list(annotation: Any) -> bool:
+    return get_origin(annotation) is list or any(map(_holds_list, get_args(annotation)))
 
 
 def _may_be_rewritten(struct: type[Struct]) -> bool:
     """Whether a struct, or any within it, has a value in another form. Most parts of messages have none."""
-    return struct in _REWRITTEN or any(_fields_of(struct))
+    return struct in _UNTYPED or any(_fields_of(struct))
 
 
 def lone_surrogate(body: bytes) -> str | None:

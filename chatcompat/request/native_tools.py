@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from chatcompat.errors import DECODE_ERRORS, InvalidRequest
-from chatcompat.request.json_objects import decode_raw_list, decode_raw_object, read_object
+from chatcompat.request.json_objects import decode_raw_list, read_object
 
 # The type of the service's own tools ends in a version date, for example web_search_20260318.
 _SERVER_TOOL: Final = re.compile(rb'"[a-z][a-z0-9_]*_[0-9]{8}"')
@@ -18,12 +18,6 @@ _NULL: Final = Raw(b"null")
 _encode = msgspec.json.Encoder().encode
 
 
-class _Tools(Struct):
-    """The tools of a request."""
-
-    tools: Raw = _NULL
-
-
 class _Shape(Struct, gc=False):
     """What tells a native tool from one of chat completions."""
 
@@ -32,31 +26,28 @@ class _Shape(Struct, gc=False):
     input_schema: Raw = _NULL
 
 
-_decode_tools = msgspec.json.Decoder(_Tools).decode
 _decode_shapes = msgspec.json.Decoder(list[_Shape | None]).decode
 _decode_shape = msgspec.json.Decoder(_Shape).decode
 
 
-def take_native_tools(body: bytes) -> tuple[bytes, dict[int, Raw]]:
-    """Replace each tool in the native shape with null. Returns the new body, and these tools by index.
+def take_native_tools(body: dict[str, Raw]) -> dict[int, Raw]:
+    """Replace each tool in the native shape with null, and return these tools by index.
 
-    `body` must be well-formed JSON. If `tools` is not a list, nothing changes, and the request's decoder reports it.
+    If `tools` is not a list, nothing changes, and the request's decoder reports it.
     """
-    listed = _decode_tools(body).tools
+    listed = body.get("tools", _NULL)
     try:
         tools = decode_raw_list(listed)
     except DECODE_ERRORS:
-        return body, {}
+        return {}
     try:
         shapes: list[_Shape | None] = _decode_shapes(listed)
     except DECODE_ERRORS:  # one of them is no object, which the decoder of the request reports
         shapes = [*map(_shape_of, tools)]
     native = {index: tools[index] for index, shape in enumerate(shapes) if shape is not None and _is_native(shape)}
-    if not native:
-        return body, {}
-    request = decode_raw_object(body)
-    request["tools"] = Raw(_encode([_NULL if index in native else tool for index, tool in enumerate(tools)]))
-    return _encode(request), native
+    if native:
+        body["tools"] = Raw(_encode([_NULL if index in native else tool for index, tool in enumerate(tools)]))
+    return native
 
 
 def _shape_of(tool: Raw) -> _Shape | None:

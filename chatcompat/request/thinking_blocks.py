@@ -13,7 +13,6 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from chatcompat.errors import DECODE_ERRORS
-from chatcompat.request.content import is_blank
 from chatcompat.request.context import RequestContext
 from chatcompat.request.json_objects import decode_raw_object, read_object
 from chatcompat.wire.chat_request import ReasoningDetail, ThinkingBlock
@@ -168,7 +167,7 @@ def join_fragments(details: Sequence[ReasoningDetail]) -> Sequence[ReasoningDeta
     if {detail.index for detail in details} == {None}:
         return details
     found: list[_Fragments] = []
-    current: dict[tuple[int, str], _Fragments] = {}
+    current: dict[tuple[float, str], _Fragments] = {}
     for detail in details:
         key = (detail.index, detail.type) if detail.index is not None and detail.type not in _OLD_PLACES else None
         fragments = current.get(key) if key is not None else None
@@ -206,7 +205,10 @@ def _joined(parts: list[ReasoningDetail]) -> ReasoningDetail:
 
 def without_citations(kept: list[Kept], length: int) -> list[Kept]:
     """Leave out citations if the text is not as long as in the reply: then they may cite for another text."""
-    if TextFields not in {type(entry.block) for entry in kept}:
+    for entry in kept:
+        if isinstance(entry.block, TextFields):
+            break
+    else:  # most turns
         return kept
     ends = [number for entry in kept for steps in entry.place for kind, number in read_steps(steps) if kind == "t"]
     if max(ends, default=0) == length:
@@ -215,15 +217,23 @@ def without_citations(kept: list[Kept], length: int) -> list[Kept]:
 
 
 def place_blocks(
-    text: Sequence[TextBlockParam], calls: Sequence[ToolUseBlockParam], kept: Iterable[Kept]
+    text: Sequence[TextBlockParam], calls: Sequence[ToolUseBlockParam], kept: Sequence[Kept]
 ) -> list[BlockParam]:
     """Return the blocks of an assistant turn in order.
 
     Entries without a place come first. Text and calls that no place covers, as in a message that the client edited,
     follow at the end, text first.
     """
-    turn = _Turn("".join(block.text for block in text), calls)
-    breakpoint_ = next((block.cache_control for block in reversed(text) if block.cache_control), None)
+    first: list[BlockParam] = []
+    for entry in kept:
+        if entry.place is not NOWHERE or not isinstance(entry.block, _BLOCKS):
+            break
+        first.append(entry.block)
+    else:
+        if len(text) <= 1:  # most turns: nothing stands within the text
+            return [*first, *text, *calls]
+    turn = _Turn("".join([block.text for block in text]), calls)
+    marks = [block.cache_control for block in text if block.cache_control]
     for entry in kept:
         block, (before, after) = entry.block, entry.place
         turn.cited = None
@@ -240,9 +250,9 @@ def place_blocks(
         if after:
             turn.walk(after)
     turn.end()
-    if breakpoint_ is not None:
+    if marks:
         last = next(block for block in reversed(turn.blocks) if isinstance(block, TextBlockParam))
-        last.cache_control = breakpoint_
+        last.cache_control = marks[-1]
     return turn.blocks
 
 
@@ -273,7 +283,7 @@ class _Turn:
         if place.type == "tool_call":
             self._add_calls(self._called + 1)
         elif place.length:
-            self._add_text(self._end + place.length)
+            self._add_text(self._end + int(place.length))
 
     def cite(self, citations: Raw) -> None:
         """Add citations to the text that ends here."""
@@ -284,14 +294,17 @@ class _Turn:
 
     def end(self) -> None:
         """Add what is left."""
-        self._add_text(len(self._text))
+        if self._end < len(self._text):
+            self._add_text(len(self._text))
         self._add_calls(len(self._calls))
 
     def _add_text(self, end: int) -> None:
-        text = self._text[self._end : end]
-        self._end = max(self._end, end)
-        self.cited = None
-        if not is_blank(text):
+        begin, self.cited = self._end, None
+        if end <= begin:
+            return
+        text = self._text[begin:end]
+        self._end = end
+        if text and not text.isspace():
             self.cited = len(self.blocks)
             self.blocks.append(TextBlockParam(text))
 

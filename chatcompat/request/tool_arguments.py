@@ -5,7 +5,7 @@ from typing import Any, Final
 import msgspec
 
 from chatcompat.errors import DECODE_ERRORS, InvalidRequest
-from chatcompat.request.json_objects import decode_object, may_be_deeper, read_object
+from chatcompat.request.json_objects import CONTAINERS, check_depth, decode_object, may_be_deeper, read_object
 
 _TRUNCATED: Final = "Input data was truncated"
 
@@ -17,11 +17,17 @@ class _Skipped(msgspec.Struct):
 _skip_object = msgspec.json.Decoder(_Skipped).decode
 
 
-def to_short_input(arguments: str | None, max_depth: int) -> dict[str, Any] | None:
+Arguments = str | dict[str, Any] | None
+"""Arguments as a string of JSON, or as the object itself."""
+
+
+def to_short_input(arguments: Arguments, max_depth: int) -> dict[str, Any] | None:
     """Decode arguments that are valid and not nested too deeply, as most are. None for others: see `to_input`.
 
     It raises no errors, so it needs no path.
     """
+    if isinstance(arguments, dict):
+        return arguments if CONTAINERS.isdisjoint(map(type, arguments.values())) else None
     if arguments is None or may_be_deeper(arguments, max_depth):
         return None
     try:
@@ -30,13 +36,16 @@ def to_short_input(arguments: str | None, max_depth: int) -> dict[str, Any] | No
         return None
 
 
-def to_input(arguments: str | None, path: str, max_depth: int) -> tuple[dict[str, Any], bool]:
+def to_input(arguments: Arguments, path: str, max_depth: int) -> tuple[dict[str, Any], bool]:
     """Decode arguments. Also returns whether they were complete.
 
     Blank arguments become `{}`. So do arguments that a token limit cut off, which are not complete: with an error,
     every later request of the session would fail. Raises `InvalidRequest` with `path` for anything else that is not a
     JSON object.
     """
+    if isinstance(arguments, dict):
+        check_depth(arguments, path, max_depth)
+        return arguments, True
     if arguments is None or not arguments or arguments.isspace():
         return {}, True
     try:

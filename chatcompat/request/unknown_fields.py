@@ -40,15 +40,14 @@ _PARSED_FROM: Final = {
 """What the vendor's own client adds to a message that it has parsed, and the field that it was parsed from."""
 
 
-def without_unknown(body: bytes, bounds: RequestBounds) -> tuple[bytes, list[str]]:
-    """Return `body` without its unknown fields, and their paths without indexes (`messages[].name`).
+def remove_unknown(body: dict[str, Raw], bounds: RequestBounds) -> tuple[bool, list[str]]:
+    """Remove the unknown fields of a body. Returns whether anything changed, and their paths without indexes.
 
-    `body` must be a JSON object. Values of the wrong type stay, so that the decoder reports them. Raises
-    `InvalidRequest` if there are more distinct paths than the limit.
+    Values of the wrong type stay, so that the decoder reports them. Raises `InvalidRequest` if there are more distinct
+    paths (`messages[].name`) than the limit.
     """
     walk = _Walk(bounds.unknown_fields)
-    found = decode_raw_object(body)
-    return _encode(found) if walk.clean(found, _fields_of(ChatCompletionRequest), "") else body, list(walk.unknown)
+    return walk.clean(body, _fields_of(ChatCompletionRequest), ""), list(walk.unknown)
 
 
 class _Fields(Struct, frozen=True):

@@ -5,13 +5,16 @@ Decoding is strict: an unknown field fails the decoder, and `chatcompat.request.
 reports it. `Raw` fields hold opaque JSON, which is validated before it is sent on.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
+import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from chatcompat.wire import chat_native as native
 from chatcompat.wire.chat_tools import CustomTool, FunctionDefinition, FunctionTool, Named, ToolChoice, WebSearchOptions
 from chatcompat.wire.messages import CacheControl, CitationsConfig, Skill
+
+_encode: Final = msgspec.json.Encoder().encode
 
 # ---------------------------------------------------------------- request: content parts
 
@@ -38,9 +41,14 @@ class ImageURL(Struct, forbid_unknown_fields=True, gc=False):
 
 
 class ImagePart(Struct, tag_field="type", tag="image_url", forbid_unknown_fields=True, gc=False):
-    image_url: ImageURL
+    image_url: ImageURL | str  # some clients send the URL alone
     cache_control: CacheControl | None = None
     prompt_cache_breakpoint: PromptCacheBreakpoint | None = None
+
+    def to_image_url(self) -> ImageURL:
+        """The URL with what is said about it."""
+        image_url = self.image_url
+        return ImageURL(Raw(_encode(image_url))) if isinstance(image_url, str) else image_url
 
 
 class File(Struct, forbid_unknown_fields=True, gc=False):
@@ -96,7 +104,12 @@ AssistantPart = TextPart | RefusalPart | native.ToolUsePart | native.ThinkingPar
 
 class FunctionCall(Struct, forbid_unknown_fields=True, gc=False):
     name: str
-    arguments: str | None = None
+    arguments: str | dict[str, Any] | None = None  # some clients send the object itself
+
+    def arguments_text(self) -> str:
+        """The arguments as JSON, or as the client wrote them."""
+        arguments = self.arguments or ""
+        return arguments if isinstance(arguments, str) else _encode(arguments).decode()
 
 
 class CustomCall(Struct, forbid_unknown_fields=True, gc=False):
@@ -109,7 +122,7 @@ class ToolCall(Struct, forbid_unknown_fields=True, gc=False):
     function: FunctionCall | None = None
     custom: CustomCall | None = None
     type: Literal["function", "custom"] = "function"  # some clients leave it out
-    index: int | None = None  # some clients keep it from the deltas of a stream
+    index: float | None = None  # some clients keep it from the deltas of a stream
 
 
 class ReasoningDetail(Struct, omit_defaults=True, forbid_unknown_fields=True, gc=False):
@@ -122,12 +135,12 @@ class ReasoningDetail(Struct, omit_defaults=True, forbid_unknown_fields=True, gc
     """
 
     type: str
-    index: int | None = None  # clients use it to assemble deltas
+    index: float | None = None  # clients use it to assemble deltas, and may write it as `0.0`
     text: str | None = None
     signature: str | None = None
     data: str | None = None
     summary: str | None = None  # of other vendors
-    length: Annotated[int, Meta(ge=0)] | None = None
+    length: Annotated[float, Meta(ge=0)] | None = None
     id: str | None = None
     format: str | None = None  # whose entry it is
     model: str | None = None  # which model wrote it, for the client

@@ -18,6 +18,12 @@ def _details(detail: str, text: str = "a") -> Make:
     return make
 
 
+def _messages(detail: str) -> Make:
+    """Many turns with thinking."""
+    turn = f'{{"role":"assistant","content":"aa","reasoning_details":[{detail}]}},{USER}'
+    return lambda size: chat(f"{USER},{many(turn, size).decode()}")
+
+
 def _entry(steps: str, data: str = "d") -> str:
     """An entry with an id of ours, for the data `d`."""
     entry_id = to_entry_id(ReasoningDetail("reasoning.encrypted", data="d"), [])
@@ -65,6 +71,13 @@ DETAILS: Final[dict[str, tuple[Make, int]]] = {
         ),
         MIB,
     ),
+    "messages of thinking": (_messages('{"type":"reasoning.text","text":"t","signature":"s"}'), MIB),
+    "messages of numbered thinking": (
+        _messages('{"type":"reasoning.text","index":0.0,"text":"t","signature":"s"}'),
+        MIB,
+    ),
+    "messages of thinking in its place": (_messages(_entry("t1")), MIB),
+    "messages of thinking behind a call": (_messages(_entry("c1")), MIB),
     "thinking blocks": (
         lambda size: chat(
             USER

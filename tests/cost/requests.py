@@ -5,6 +5,7 @@ from typing import Final
 from tests.cost.chats import CALL, MIB, USER, Make, chat
 from tests.cost.details import DETAILS
 from tests.cost.fills import CUT_OFF, OBJECTS, SCHEMAS, STRINGS, Fill, many, nested, quoted
+from tests.cost.forms import FORMS
 from tests.cost.shapes import URLS, Shape
 
 
@@ -211,6 +212,7 @@ KNOWN: Final[dict[str, tuple[Make, int]]] = {
         4 * MIB,
     ),
     **DETAILS,
+    **FORMS,
     "text parts": (_parts('{"type":"text","text":"a"}'), 32 * MIB),
     "marked parts": (_parts('{"type":"text","text":"a","cache_control":{"type":"ephemeral"}}'), 4 * MIB),
     "refusal parts": (_parts('{"type":"refusal","refusal":"a"}', "assistant"), 4 * MIB),

@@ -172,6 +172,7 @@ INTERPOLATED = {
     "max_depth": "an option",
     "self._bound": "an option",
     "max_bytes": "an option",
+    "max_objects": "an option",
     "max_body_bytes": "an option",
     "fate.why": "our own words",
     "named": "a known word or media type, or nothing",
