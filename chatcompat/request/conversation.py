@@ -156,8 +156,8 @@ class Conversation:
         self._user += blocks
 
     def _add_assistant(self, message: AssistantMessage, index: int) -> None:
-        content, calls = message.content, message.tool_calls or ()
-        if isinstance(content, list) or self._context.native_ids or not is_usual(message):
+        content, calls, thinking = message.content, message.tool_calls or (), message.reasoning_details
+        if thinking or isinstance(content, list) or self._context.native_ids or not is_usual(message):
             self._add_rare_assistant(message, index)
             return
         if len(calls) > 1:  # no bound is below 1

@@ -164,7 +164,7 @@ class _Fragments(Struct):
 
 def join_fragments(details: Sequence[ReasoningDetail]) -> Sequence[ReasoningDetail]:
     """Join the fragments of one type and `index`. Text behind a signature, or another `id`, begins a new entry."""
-    if {detail.index for detail in details} == {None}:
+    if len(details) == 1 or {detail.index for detail in details} == {None}:
         return details
     found: list[_Fragments] = []
     current: dict[tuple[float, str], _Fragments] = {}

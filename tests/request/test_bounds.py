@@ -220,6 +220,27 @@ CASES: dict[str, tuple[RequestBounds, bytes, bytes, str | None, str]] = {
         "messages[1].tool_calls[2].function.arguments",
         "too_many_objects",
     ),
+    "bytes of arguments that are an object": (
+        RequestBounds(json_bytes=9),
+        ask([HI, {"role": "assistant", "function_call": {"name": "f", "arguments": {"a": [1]}}}, ANSWER]),
+        ask([HI, {"role": "assistant", "function_call": {"name": "f", "arguments": {"a": [12]}}}, ANSWER]),
+        "messages[1].function_call.arguments",
+        "json_too_large",
+    ),
+    "depth of arguments that are an object": (
+        RequestBounds(depth=2),
+        ask([HI, {"role": "assistant", "function_call": {"name": "f", "arguments": {"a": [1]}}}, ANSWER]),
+        ask([HI, {"role": "assistant", "function_call": {"name": "f", "arguments": {"a": [[1]]}}}, ANSWER]),
+        "messages[1].function_call.arguments",
+        "nested_too_deeply",
+    ),
+    "tools without a type": (
+        RequestBounds(tools=1),
+        ask(tools=[{"function": {"name": "f"}}]),
+        ask(tools=[{"function": {"name": "f"}}, {"function": {"name": "f"}}]),
+        "tools",
+        "array_above_max_length",
+    ),
     "branches": (
         RequestBounds(schema_branches=4),
         with_schema(referring(2)),

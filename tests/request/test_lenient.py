@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from chatcompat import Dialect, InvalidRequest, Translation, translate
+from chatcompat.reply.turn_keys import to_key, to_turn
+from chatcompat.request import decode_chat_request
 from chatcompat.request.lenient import lone_surrogate
 
 Json = dict[str, Any]
@@ -79,6 +81,36 @@ def test_arguments_may_be_an_object() -> None:
     legacy = {"role": "assistant", "content": None, "function_call": function}
     body = sent(run(HI, legacy, {"role": "function", "name": "f", "content": "r"}, strict=True))
     assert body["messages"][1]["content"][0]["input"] == function["arguments"]
+
+
+@pytest.mark.parametrize("arguments", [b'{"a":1.10,"b":{"c":[1e400,-0.0]}}', b'{"a":12345678901234567890123}', b"{}"])
+def test_arguments_that_are_an_object_keep_their_digits(arguments: bytes) -> None:
+    def with_arguments(written: bytes) -> bytes:
+        call = b'{"id":"c1","function":{"name":"f","arguments":%b}}' % written
+        turn = b'{"role":"assistant","tool_calls":[%b]},{"role":"tool","tool_call_id":"c1","content":"r"}' % call
+        return b'{"model":"m","messages":[{"role":"user","content":"hi"},%b]}' % turn
+
+    bodies = with_arguments(arguments), with_arguments(json.dumps(arguments.decode()).encode())
+    assert arguments in translate(bodies[0]).body
+    assert translate(bodies[0], strict=True).body == translate(bodies[1], strict=True).body
+    turns = [to_turn(decode_chat_request(body).chat.messages[1]) for body in bodies]  # type: ignore[arg-type]
+    assert to_key(b"", b"", turns[0]) == to_key(b"", b"", turns[1])  # of the thinking that is kept for it
+
+
+def test_the_first_tool_that_is_none_is_named_beside_others_without_a_type() -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        run(tools=[{"function": {"name": "f"}}, {"parameters": {}}, {"function": {"name": "g"}}])
+    assert raised.value.param == "tools[1].type"
+
+
+@pytest.mark.parametrize("index", [0.0, 1, 1.0])
+def test_floats_number_the_fragments_of_thinking_as_integers_do(index: float) -> None:
+    fragments = [
+        {"type": "reasoning.text", "index": index, "text": "a"},
+        {"type": "reasoning.text", "index": float(index), "text": "b", "signature": "s"},
+    ]
+    turn = sent(run(HI, {"role": "assistant", "content": "c", "reasoning_details": fragments}, HI))["messages"][1]
+    assert turn["content"][0] == {"type": "thinking", "thinking": "ab", "signature": "s"}
 
 
 @pytest.mark.parametrize("arguments", [[1], 5, True])
