@@ -69,6 +69,8 @@ class AssistantTurns:
         content = message.content
         if isinstance(content, str) and content and not content.isspace():  # most messages
             text = [TextBlockParam(content)]
+        elif content is None is message.refusal:
+            text = []
         elif has_native_parts(content):
             return self._from_native(message, index)
         else:
@@ -142,7 +144,9 @@ class AssistantTurns:
     def _to_function_use(self, call: FunctionCall, index: int) -> ToolUseBlockParam:
         """Convert a legacy call, which gets a generated id."""
         path = f"messages[{index}].function_call"
-        raw = self._to_input(call, f"{path}.arguments")
+        raw = to_short_input(call.arguments, self._depth)
+        if raw is None:
+            raw = self._to_input(call, f"{path}.arguments")
         return self._call(None, f"call_{index}", call.name, raw, path)
 
     def _to_input(self, call: FunctionCall, path: str) -> dict[str, Any]:

@@ -19,7 +19,6 @@ from chatcompat.request.content import (
     is_blank,
     mark_last,
     only_text,
-    set_content,
     to_blocks,
     to_text_blocks,
 )
@@ -223,7 +222,9 @@ class Conversation:
         result = self._calls.answer((message.name,))
         if result is None:
             raise unexpected_function(f"messages[{index}].name")
-        set_content(result, to_blocks(message.content, "", self._context))
+        content = message.content
+        if content and not content.isspace():
+            result.content = content
 
     # ------------------------------------------------------------ turns
 

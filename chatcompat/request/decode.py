@@ -59,9 +59,11 @@ def decode_chat_request(body: bytes, bounds: RequestBounds = DEFAULT_BOUNDS) -> 
         decoded = _decode_leniently(body, bounds)  # an unknown field, a native tool, or a value in another form
     except DECODE_ERRORS as error:
         raise _why(error, body) from None
-    _check_lists(decoded.chat, bounds)
+    chat = decoded.chat
+    if chat.tools or chat.functions or len(chat.messages) > bounds.messages:
+        _check_lists(chat, bounds)
     if len(body) > bounds.json_bytes or len(body) > 2 * bounds.objects:  # a smaller body cannot exceed these limits
-        check_free_json(decoded.chat, decoded.native_tools, bounds)
+        check_free_json(chat, decoded.native_tools, bounds)
     return decoded
 
 

@@ -13,6 +13,8 @@ from msgspec import Raw, Struct
 from chatcompat.request.json_objects import decode_raw_list, decode_raw_object
 from chatcompat.wire.chat_request import AssistantMessage, TextPart
 
+_LIST: Final = ord("[")
+_OBJECT: Final = ord("{")
 _TEXT: Final = b'"text"'
 _NULL: Final = Raw(b"null")
 _MAX_COMPARED: Final = 1024 * 1024
@@ -50,10 +52,13 @@ def gather(message: dict[str, Raw]) -> bool:
 
     What remains elsewhere is left for the report.
     """
-    content, extra = bytes(message.get("content", b"")), bytes(message.get(_EXTRA, b""))
+    content, extra = message.get("content", _NULL), message.get(_EXTRA, _NULL)
+    has_parts, has_extra = memoryview(content)[0] == _LIST, extra is not _NULL and memoryview(extra)[0] == _OBJECT
+    if not (has_parts or has_extra):
+        return False
     own = _Own(message)
     changed = False
-    if content[:1] == b"[" and len(raw_parts := decode_raw_list(content)) <= _MAX_PARTS:
+    if has_parts and len(raw_parts := decode_raw_list(content)) <= _MAX_PARTS:
         try:
             parts = [*map(decode_raw_object, raw_parts)]
         except msgspec.ValidationError:  # the decoder reports the part that is no object
@@ -62,7 +67,7 @@ def gather(message: dict[str, Raw]) -> bool:
         if sum(map(own.take, texts)):
             message["content"] = Raw(_encode(parts))
             changed = True
-    if extra[:1] == b"{":
+    if has_extra:
         fields = decode_raw_object(extra)
         own.take(fields)
         if all(value in _EMPTY for value in fields.values()):

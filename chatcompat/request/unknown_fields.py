@@ -72,13 +72,14 @@ class _Walk:
         self.unknown: dict[str, None] = {}
         self._seen: defaultdict[str, set[str]] = defaultdict(set)  # the names that were reported, by path
         self._around: list[_Around] = []  # from the outermost to the one that is cleaned
+        self._found: set[str] = set()  # the lists of which one had an unknown field: others are likely to have some
         self._bound = bound
 
     def clean(self, found: dict[str, Raw], fields: _Fields, path: str) -> bool:
         """Remove the unknown fields of a decoded object, and say whether anything was removed."""
         gathered = gather(found) if fields is _OF_ASSISTANTS else not path and gather_usage(found)
         others = [name for name in found if name not in fields.plain]
-        if not others:
+        if not others or (len(others) == 1 and _is_plain(others[0], found, fields)):  # most objects
             return gathered
         seen = self._seen[path]
         unknown: list[str] = []
@@ -116,13 +117,15 @@ class _Walk:
             cleaned = self._object(raw, decoders, path)
             return raw if cleaned is None else cleaned
         path += "[]"
-        try:
-            decoders.all(raw)
-        except msgspec.ValidationError as error:
-            if is_final(error) and not path.startswith(_TOOLS):  # the decoder reports the same one
+        if path not in self._found:
+            try:
+                decoders.all(raw)
+            except msgspec.ValidationError as error:
+                if is_final(error) and not path.startswith(_TOOLS):  # the decoder reports the same one
+                    return raw
+                self._found.add(path)
+            else:
                 return raw
-        else:
-            return raw
         try:
             objects, tags = _decode_raw_objects(raw), decoders.tags(raw)
         except msgspec.ValidationError:
@@ -185,6 +188,11 @@ class _Walk:
                 param=path or None,
                 code="too_many_unknown_fields",
             )
+
+
+def _is_plain(name: str, found: dict[str, Raw], fields: _Fields) -> bool:
+    """Whether a field that may have structs has none, as the content of a message that is a string."""
+    return name in fields.nested and memoryview(found[name])[0] not in _CONTAINERS
 
 
 def _below(path: str, name: str) -> str:
