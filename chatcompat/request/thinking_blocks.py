@@ -299,11 +299,8 @@ class _Turn:
         self._add_calls(len(self._calls))
 
     def _add_text(self, end: int) -> None:
-        begin, self.cited = self._end, None
-        if end <= begin:
-            return
-        text = self._text[begin:end]
-        self._end = end
+        text = self._text[self._end : end]
+        self._end, self.cited = end, None
         if text and not text.isspace():
             self.cited = len(self.blocks)
             self.blocks.append(TextBlockParam(text))

@@ -129,6 +129,13 @@ CASES: dict[str, tuple[RequestBounds, bytes, bytes, str | None, str]] = {
         "messages[3].content[2]",
         "array_above_max_length",
     ),
+    "thinking blocks": (
+        RequestBounds(parts=2),
+        ask([HI, {"role": "assistant", "content": "a", "thinking_blocks": [{"type": "x"}] * 2}, HI]),
+        ask([HI, {"role": "assistant", "content": "a", "thinking_blocks": [{"type": "x"}] * 3}, HI]),
+        "messages[1].thinking_blocks",
+        "array_above_max_length",
+    ),
     "places of entries": (
         RequestBounds(places=2),
         with_places(["t1c1", "t1c1t2c2"], [""]),

@@ -51,6 +51,13 @@ def test_details_without_places_stand_first_and_what_is_left_behind() -> None:
     assert ignored == ()
 
 
+@pytest.mark.parametrize("texts", [["ab"], ["a", "b"]])
+def test_thinking_without_a_place_stands_before_all_parts_of_the_text(texts: list[str]) -> None:
+    body, ignored = turn(content=[{"type": "text", "text": text} for text in texts], reasoning_details=[SIGNED, HIDDEN])
+    assert kinds(body) == ["hm", "d", "ab"]
+    assert ignored == ()
+
+
 def test_more_places_than_there_is_to_place_do_no_harm() -> None:
     details = [SIGNED, *[{"type": "tool_call"}] * 5, {"type": "content", "length": 99}, {"type": "content"}]
     body, _ = turn(content="abc", tool_calls=CALLS, reasoning_details=details)
