@@ -233,7 +233,7 @@ class Conversation:
         instructions: list[BlockParam] = []
         if self._user:
             blocks, instructions = self._split_instructions(bool(content))
-            content += blocks
+            content = content + blocks if content else blocks
             self._user = []
         if content:
             self.messages.append(MessageParam("user", content))

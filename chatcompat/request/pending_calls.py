@@ -67,6 +67,8 @@ class PendingCalls:
         Raises:
             InvalidRequest: If a call has no result.
         """
+        if not self._calls:  # most often
+            return []
         results: list[BlockParam] = []
         for call in self._calls:
             if call.result is None:
