@@ -84,7 +84,8 @@ def to_kept(details: Sequence[ReasoningDetail], path: str, context: RequestConte
             continue
         try:
             place = to_place(detail)
-            block = _to_block(detail, path, depth) if _is_native(detail, place) else None
+            is_ours = place is not None and detail.format is None  # most entries, so they are not asked further
+            block = _to_block(detail, path, depth) if is_ours or _is_native(detail) else None
         except ValueError:  # the client changed it
             block = None
         if block is None:
@@ -112,11 +113,10 @@ def from_thinking_blocks(blocks: Iterable[ThinkingBlock]) -> tuple[list[Kept], b
     return kept, not lost
 
 
-def _is_native(detail: ReasoningDetail, place: Place | None) -> bool:
+def _is_native(detail: ReasoningDetail) -> bool:
+    """Whether an entry without a place is native, or one that names a format."""
     if detail.format is not None:
         return detail.format == NATIVE_FORMAT
-    if place is not None:
-        return True
     if detail.type == "reasoning.encrypted":
         return detail.id is None and not (detail.data or "").startswith(_FOREIGN_DATA)
     return True
