@@ -172,7 +172,7 @@ class AssistantTurns:
         if not (message.reasoning_details or message.thinking_blocks):
             self._report_plain_thinking(message)
             return [*text, *calls]
-        kept, whole = to_kept(message.reasoning_details or (), f"messages[{index}].reasoning_details", self._context)
+        kept, whole = to_kept(message.reasoning_details or (), index, self._context)
         if message.thinking_blocks and not any(entry.is_thinking for entry in kept):
             blocks, all_blocks = from_thinking_blocks(message.thinking_blocks)
             kept = [*blocks, *kept]

@@ -71,8 +71,8 @@ class Kept(Struct, gc=False):
 # ---------------------------------------------------------------- whose it is
 
 
-def to_kept(details: Sequence[ReasoningDetail], path: str, context: RequestContext) -> tuple[list[Kept], bool]:
-    """Return the entries that go back to the service, and whether these are all.
+def to_kept(details: Sequence[ReasoningDetail], index: int, context: RequestContext) -> tuple[list[Kept], bool]:
+    """Return the entries of a message, by its index, that go back to the service, and whether these are all.
 
     Raises `InvalidRequest` for a block that is nested too deeply, and for too many places.
     """
@@ -85,7 +85,7 @@ def to_kept(details: Sequence[ReasoningDetail], path: str, context: RequestConte
         try:
             place = to_place(detail)
             is_ours = place is not None and detail.format is None  # most entries, so they are not asked further
-            block = _to_block(detail, path, depth) if is_ours or _is_native(detail) else None
+            block = _to_block(detail, index, depth) if is_ours or _is_native(detail) else None
         except ValueError:  # the client changed it
             block = None
         if block is None:
@@ -93,7 +93,7 @@ def to_kept(details: Sequence[ReasoningDetail], path: str, context: RequestConte
         else:
             place = place or NOWHERE
             if len(place[0]) + len(place[1]) > _SHORT and (steps := count_steps(place)) > _USUAL_STEPS:
-                context.count_places(steps - _USUAL_STEPS, path)
+                context.count_places(steps - _USUAL_STEPS, _path_of(index))
             kept.append(Kept(block, place))
     return kept, not lost
 
@@ -122,7 +122,11 @@ def _is_native(detail: ReasoningDetail) -> bool:
     return True
 
 
-def _to_block(detail: ReasoningDetail, path: str, max_depth: int) -> Entry | None:
+def _path_of(index: int) -> str:
+    return f"messages[{index}].reasoning_details"
+
+
+def _to_block(detail: ReasoningDetail, index: int, max_depth: int) -> Entry | None:
     if detail.type == "reasoning.text" and detail.signature:
         return ThinkingBlockParam(detail.text or "", detail.signature)
     if detail.type != "reasoning.encrypted" or not detail.data:
@@ -130,7 +134,7 @@ def _to_block(detail: ReasoningDetail, path: str, max_depth: int) -> Entry | Non
     if not detail.data.startswith("{"):
         return RedactedThinkingBlockParam(detail.data)
     try:
-        block = read_object(detail.data, path, max_depth)
+        block = read_object(detail.data, _path_of(index), max_depth)
     except DECODE_ERRORS:
         return None
     kind = block.get("type")

@@ -43,10 +43,10 @@ NOWHERE: Final = ("", "")
 def digest_of_entry(entry: ReasoningDetail) -> str:
     """A digest of what an entry holds."""
     text, signature, data = entry.text, entry.signature, entry.data
-    written = "\0" if data is None else f"\1{len(data)}:{data}"
-    if text is signature is None:  # most entries
-        written = "\0\0" + written
+    if text is signature is None is not data:  # most entries
+        written = f"\0\0\1{len(data)}:{data}"
     else:
+        written = "\0" if data is None else f"\1{len(data)}:{data}"
         before = "\0" if text is None else f"\1{len(text)}:{text}"
         written = before + ("\0" if signature is None else f"\1{len(signature)}:{signature}") + written
     return digests.blake2b(written.encode(), digest_size=6).hexdigest()
@@ -62,13 +62,12 @@ def to_place(entry: ReasoningDetail) -> Place | None:
     entry_id = entry.id
     if entry_id is None or not entry_id.startswith(_MARK):
         return None
-    digest, steps = entry_id[_START:_END], entry_id[_END + 1 :]
+    if entry_id.startswith(f"{digest_of_entry(entry)}_", _START):
+        before, _, after = entry_id[_END + 1 :].partition("_")
+        return before, after
     if entry_id[_END : _END + 1] != "_":
         return None
-    if digest != digest_of_entry(entry):
-        raise ValueError("the entry was changed")
-    before, _, after = steps.partition("_")
-    return before, after
+    raise ValueError("the entry was changed")
 
 
 def count_steps(place: Place) -> int:
