@@ -169,8 +169,7 @@ class Conversation:
             self._say([TextBlockParam(content)])
 
     def _add_rare_assistant(self, message: AssistantMessage, index: int) -> None:
-        if isinstance(message.content, list):
-            _check_parts(message.content, index, self._context)
+        _check_parts(message.content, index, self._context)
         if message.tool_calls:
             _check_calls(message.tool_calls, index, self._context)
         _check_rare_lists(message, index, self._context)
@@ -294,7 +293,7 @@ def _check_calls(calls: Sequence[ToolCall], index: int, context: RequestContext)
 def _check_rare_lists(message: AssistantMessage, index: int, context: RequestContext) -> None:
     """Check the number of entries in lists that few assistant messages have."""
     most, details, blocks = context.bounds.parts, message.reasoning_details, message.thinking_blocks
-    if details is not None and len(details) > most:
+    if details is not None and len(details) > most:  # asked here too, so that a path is written for an error alone
         check_count("reasoning details", len(details), most, f"messages[{index}].reasoning_details")
     if blocks is not None and len(blocks) > most:
         check_count("thinking blocks", len(blocks), most, f"messages[{index}].thinking_blocks")

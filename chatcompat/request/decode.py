@@ -1,7 +1,5 @@
 """The body of a chat request -> structs, or an `InvalidRequest` that says what is wrong and where."""
 
-from typing import Final
-
 import msgspec
 from msgspec import Raw
 
@@ -17,8 +15,6 @@ from chatcompat.wire.chat_request import AssistantMessage, ChatCompletionRequest
 from chatcompat.wire.utf8 import require_utf8
 
 _decode = msgspec.json.Decoder(ChatCompletionRequest, float_hook=keep_digits).decode
-_NULL: Final = Raw(b"null")
-
 _encode = msgspec.json.Encoder().encode
 
 
@@ -95,8 +91,8 @@ def _check_raw_lists(body: dict[str, Raw], bounds: RequestBounds) -> None:
     """Check the number of tools and functions before each of them is looked at."""
     for name in ("tools", "functions"):
         try:
-            items = decode_raw_list(body.get(name, _NULL))
-        except DECODE_ERRORS:  # no list, which the decoder reports
+            items = decode_raw_list(body.get(name, b""))
+        except DECODE_ERRORS:  # there is none, or no list, which the decoder reports
             continue
         check_count(name, len(items), bounds.tools, name)
 

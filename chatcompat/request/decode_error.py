@@ -27,6 +27,7 @@ _TYPE: Final = "(?:object|array|str|int|float|bool|null)"
 _EXPECTING: Final = re.compile(
     rf"Expected `({_TYPE}(?: \| {_TYPE})*+)`(?:, got `({_TYPE})`|( of length)?+ ([<>]=) (-?[\d.]++))?+"
 )
+_WHOLE: Final = " that's a multiple of 1.0"
 _OUT_OF_RANGE: Final = re.compile(r"(?:Integer value|Number) out of range")
 
 _TYPES: Final = {
@@ -100,6 +101,8 @@ def _to_advice(sentence: str) -> str:
     """What to send, according to msgspec's `sentence`. An unknown sentence is not repeated: it may quote the client."""
     if _OUT_OF_RANGE.fullmatch(sentence):
         return "This number is out of range. Send one of fewer digits."
+    if sentence.endswith(_WHOLE):
+        return "Send a whole number."
     found = _EXPECTING.fullmatch(sentence)
     if found is None:
         return "This is not valid here. Change or remove it."

@@ -79,7 +79,7 @@ class _Walk:
         """Remove the unknown fields of a decoded object, and say whether anything was removed."""
         gathered = gather(found) if fields is _OF_ASSISTANTS else not path and gather_usage(found)
         others = [name for name in found if name not in fields.plain]
-        if not others or (len(others) == 1 and _is_plain(others[0], found, fields)):  # most objects
+        if not others:
             return gathered
         seen = self._seen[path]
         unknown: list[str] = []
@@ -188,11 +188,6 @@ class _Walk:
                 param=path or None,
                 code="too_many_unknown_fields",
             )
-
-
-def _is_plain(name: str, found: dict[str, Raw], fields: _Fields) -> bool:
-    """Whether a field that may have structs has none, as the content of a message that is a string."""
-    return name in fields.nested and memoryview(found[name])[0] not in _CONTAINERS
 
 
 def _below(path: str, name: str) -> str:

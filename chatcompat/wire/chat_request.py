@@ -16,6 +16,9 @@ from chatcompat.wire.messages import CacheControl, CitationsConfig, Skill
 
 _encode: Final = msgspec.json.Encoder().encode
 
+WholeNumber = Annotated[float, Meta(multiple_of=1)]
+"""Some clients write `0.0`. The integers of options are rewritten instead, see `chatcompat.request.lenient`."""
+
 # ---------------------------------------------------------------- request: content parts
 
 
@@ -122,7 +125,7 @@ class ToolCall(Struct, forbid_unknown_fields=True, gc=False):
     function: FunctionCall | None = None
     custom: CustomCall | None = None
     type: Literal["function", "custom"] = "function"  # some clients leave it out
-    index: float | None = None  # some clients keep it from the deltas of a stream
+    index: WholeNumber | None = None  # some clients keep it from the deltas of a stream
 
 
 class ReasoningDetail(Struct, omit_defaults=True, forbid_unknown_fields=True, gc=False):
@@ -135,12 +138,12 @@ class ReasoningDetail(Struct, omit_defaults=True, forbid_unknown_fields=True, gc
     """
 
     type: str
-    index: float | None = None  # clients use it to assemble deltas, and may write it as `0.0`
+    index: WholeNumber | None = None  # clients use it to assemble deltas
     text: str | None = None
     signature: str | None = None
     data: str | None = None
     summary: str | None = None  # of other vendors
-    length: Annotated[float, Meta(ge=0)] | None = None
+    length: Annotated[float, Meta(ge=0, multiple_of=1)] | None = None
     id: str | None = None
     format: str | None = None  # whose entry it is
     model: str | None = None  # which model wrote it, for the client

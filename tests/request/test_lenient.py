@@ -56,6 +56,14 @@ def test_each_integer_field_takes_a_whole_float(messages: list[Json], fields: Js
     assert run(*messages, **fields, strict=True).ignored == ()
 
 
+def test_number_of_a_message_that_is_no_whole_one_is_refused_at_its_place() -> None:
+    entry = {"type": "reasoning.text", "text": "t", "signature": "s"}
+    for numbered in ({"tool_calls": [{**CALL, "index": 0.5}]}, {"reasoning_details": [{**entry, "index": 0.5}]}):
+        with pytest.raises(InvalidRequest, match="whole number") as raised:
+            run(HI, {"role": "assistant", "content": "a", **numbered}, RESULT)
+        assert raised.value.param == f"messages[1].{next(iter(numbered))}[0].index"
+
+
 def test_seed_written_as_a_float_is_reported_like_any_seed() -> None:
     assert run(seed=4.0).ignored == ("seed",)
 
