@@ -3,11 +3,12 @@
     python benchmarks/worst_case.py
 
 The shapes are those of `tests/cost`: documents made by a walk along the struct types, with each list, string, map and
-nesting grown alone and in pairs, and known ones by hand. Each goes through the package in each of its ways (a preset, a
-form of reply, a cut of the stream). CPU time is the least of several runs at four sizes, a factor of four apart; memory
-is the peak that `tracemalloc` sees at one of them. Both stand beside "generic": msgspec that decodes and encodes the
-same bytes without knowing what they are, the arguments of calls too; for a whole exchange, and the inner app alone. The
-slope is that of the two largest sizes with both axes logarithmic: 1 is linear, 2 is quadratic.
+nesting grown alone and in pairs, each field in each of many messages, and known ones by hand. Each goes through the
+package in each of its ways (a preset, a form of reply, a cut of the stream). CPU time is the least of several runs at
+four sizes, a factor of four apart; memory is the peak that `tracemalloc` sees at one of them. Both stand beside
+"generic": msgspec that decodes and encodes the same bytes without knowing what they are, the arguments of calls too;
+for a whole exchange, and the inner app alone. The slope is that of the two largest sizes with both axes logarithmic: 1
+is linear, 2 is quadratic.
 
 It fails (status 1) above a slope of 1.3, or 0.15 more than generic's own, where the time is more than 5 ms; above 8
 times generic's time, or 5 ms where that is more; above 2 times generic's memory and a quarter MiB; where the inner body
@@ -41,6 +42,7 @@ from tests.cost.completed import completed, most_bytes
 from tests.cost.replies import REPLIES, STREAMS, generated_replies, generated_streams
 from tests.cost.requests import known_shapes
 from tests.cost.shapes import Place, pairs, places
+from tests.cost.turns import turns
 from tests.cost.ways import REPLY_WAYS, REQUEST_WAYS, STREAM_WAYS, Pieces, Run, Sent, Way, events_of, few, write
 
 KIB = 1024
@@ -58,7 +60,7 @@ GENERATED, PAIRED = MIB, 128 * KIB
 MEMORY_SIZE = 256 * KIB
 LARGEST_STEP = 16 * MIB
 TOO_LONG = "too long"
-OF_REQUESTS = ("request", "generated request", "pair")
+OF_REQUESTS = ("request", "generated request", "turns", "pair")
 
 
 class TooLong(BaseException):
@@ -113,6 +115,8 @@ def cases() -> Iterator[Case]:
     for place in found:
         for shape in place.shapes():
             yield Case("generated request", shape.name, _one(shape.make), few(REQUEST_WAYS), GENERATED)
+    for shape in turns(found):
+        yield Case("turns", shape.name, _one(shape.make), few(REQUEST_WAYS), GENERATED // 4)
     for name, reply in generated_replies():
         yield Case("generated reply", name, _one(reply), few(REPLY_WAYS), GENERATED)
     for name, stream in generated_streams():
@@ -268,9 +272,7 @@ def slope(seconds: list[float]) -> float:
 
 def check_size(row: Row, pieces: Pieces) -> None:
     """The inner body against the one that came."""
-    if row.group in ("request", "generated request", "pair") and row.made > most_bytes(
-        pieces[0], DEFAULT_BOUNDS.growth
-    ):
+    if row.group in OF_REQUESTS and row.made > most_bytes(pieces[0], DEFAULT_BOUNDS.growth):
         fault = f"a body of {row.made / len(pieces[0]):.1f} times the size"
         row.faults = [fault]
 

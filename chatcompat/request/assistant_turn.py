@@ -23,6 +23,7 @@ from chatcompat.wire.messages import BlockParam, TextBlockParam, ToolUseBlockPar
 from chatcompat.wire.utf8 import require_utf8
 
 _NULL: Final = Raw(b"null")
+_THINKING: Final = (ThinkingPart, RedactedThinkingPart)
 
 
 _NONE_RARE: Final = msgspec.structs.astuple(AssistantMessage())[2:]
@@ -35,9 +36,7 @@ def is_usual(message: AssistantMessage) -> bool:
 
 def has_calls(message: AssistantMessage) -> bool:
     """Whether a message calls tools, in any form."""
-    if message.tool_calls or message.function_call:
-        return True
-    return isinstance(message.content, list) and ToolUsePart in map(type, message.content)
+    return bool(message.tool_calls or message.function_call) or has_native_parts(message.content, ToolUsePart)
 
 
 class AssistantTurns:
@@ -69,8 +68,9 @@ class AssistantTurns:
         content = message.content
         if isinstance(content, str) and content and not content.isspace():  # most messages
             text = [TextBlockParam(content)]
-        elif content is None is message.refusal:
-            text = []
+        elif content is None:
+            refusal = message.refusal
+            text = [TextBlockParam(refusal)] if refusal and not refusal.isspace() else []
         elif has_native_parts(content):
             return self._from_native(message, index)
         else:
@@ -78,7 +78,10 @@ class AssistantTurns:
         calls = self._to_tool_uses(message.tool_calls, index) if message.tool_calls else []
         if message.function_call is not None:
             calls.append(self._to_function_use(message.function_call, index))
-        return self._with_thinking(message, index, text, calls)
+        if message.reasoning_details or message.thinking_blocks:
+            return self._with_thinking(message, index, text, calls)
+        self._report_plain_thinking(message)
+        return [*text, *calls]
 
     def _check_sent_back(self, message: AssistantMessage) -> None:
         """Check what replies have and requests have not. Audio is lost."""
@@ -92,18 +95,21 @@ class AssistantTurns:
         """The blocks of a message with native ones. A call in `tool_calls` with the id of a native call is a copy."""
         path, parts = f"messages[{index}].content", _parts(message)
         blocks = to_native_turn(parts, path, self._dialect, self._context, self._to_native_use)
-        native_ids = {part.id for part in parts if isinstance(part, ToolUsePart)}
-        for number, call in enumerate(message.tool_calls or ()):
-            if call.id not in native_ids:
-                blocks.append(self._to_tool_use(call, call.id, index, number))
+        if message.tool_calls:
+            native_ids = {part.id for part in parts if isinstance(part, ToolUsePart)}
+            for number, call in enumerate(message.tool_calls):
+                if call.id not in native_ids:
+                    blocks.append(self._to_tool_use(call, call.id, index, number))
         if message.function_call is not None:
             blocks.append(self._to_function_use(message.function_call, index))
-        if any(isinstance(part, ThinkingPart | RedactedThinkingPart) for part in parts):
+        if has_native_parts(parts, _THINKING):  # in its place
+            return blocks
+        if not (message.reasoning_details or message.thinking_blocks):
+            self._report_plain_thinking(message)
             return blocks
         text = [block for block in blocks if isinstance(block, TextBlockParam)]
         calls = [block for block in blocks if isinstance(block, ToolUseBlockParam)]
-        placed = self._with_thinking(message, index, text, calls)
-        return placed if message.reasoning_details or message.thinking_blocks else blocks
+        return self._with_thinking(message, index, text, calls)
 
     # ------------------------------------------------------------ calls
 
@@ -169,9 +175,6 @@ class AssistantTurns:
         self, message: AssistantMessage, index: int, text: list[TextBlockParam], calls: list[ToolUseBlockParam]
     ) -> list[BlockParam]:
         """The blocks of the turn. Thinking without a signature, or of another vendor, cannot be sent back."""
-        if not (message.reasoning_details or message.thinking_blocks):
-            self._report_plain_thinking(message)
-            return [*text, *calls]
         kept, whole = to_kept(message.reasoning_details or (), index, self._context)
         if message.thinking_blocks and not any(entry.is_thinking for entry in kept):
             blocks, all_blocks = from_thinking_blocks(message.thinking_blocks)
@@ -191,9 +194,10 @@ class AssistantTurns:
 
     def _report_plain_thinking(self, message: AssistantMessage) -> None:
         """Report thinking without a signature. Beside signed thinking, it is a copy."""
-        for name in ("reasoning_content", "reasoning"):
-            if getattr(message, name):
-                self._ignored.append(f"messages[].{name}")
+        if message.reasoning_content:
+            self._ignored.append("messages[].reasoning_content")
+        if message.reasoning:
+            self._ignored.append("messages[].reasoning")
 
 
 def _parts(message: AssistantMessage) -> list[AssistantPart]:

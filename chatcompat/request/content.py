@@ -49,11 +49,13 @@ def to_text_blocks(
     marks: PartMarks = []
     for part in content:
         if isinstance(part, TextPart):
-            if not is_blank(part.text):
-                blocks.append(TextBlockParam(part.text))
-            if (mark := to_mark(part, context)) is not None:
+            text = part.text
+            if text and not text.isspace():
+                blocks.append(TextBlockParam(text))
+            if not (part.cache_control is None is part.prompt_cache_breakpoint) and (mark := to_mark(part, context)):
                 marks.append((len(blocks) - 1, mark))
-    place_marks(blocks, marks, context)
+    if marks:
+        place_marks(blocks, marks, context)
     return blocks
 
 

@@ -88,13 +88,13 @@ class Conversation:
     def add_all(self, messages: list[Message], first: int) -> None:
         """Add chat messages; `first` is the index of the first of them in the request."""
         for index, message in enumerate(messages, first):
-            if isinstance(message, AssistantMessage):  # the most frequent first
+            if message.role == "assistant":  # the most frequent first
                 self._add_assistant(message, index)
-            elif isinstance(message, ToolMessage):
+            elif message.role == "tool":
                 self._add_tool(message, index)
-            elif isinstance(message, UserMessage):
+            elif message.role == "user":
                 self._add_user(message, index)
-            elif isinstance(message, FunctionMessage):
+            elif message.role == "function":
                 self._add_function(message, index)
             else:
                 self._add_system(message, index)
@@ -172,7 +172,8 @@ class Conversation:
         _check_parts(message.content, index, self._context)
         if message.tool_calls:
             _check_calls(message.tool_calls, index, self._context)
-        _check_rare_lists(message, index, self._context)
+        if not (message.reasoning_details is None is message.thinking_blocks):
+            _check_rare_lists(message, index, self._context)
         if message.name is not None:
             self._context.take_name(message.name, "assistant")
         if has_calls(message):
@@ -183,8 +184,8 @@ class Conversation:
         if not blocks:
             return  # an empty message: the user turn continues
         self._begin_assistant_turn()
-        continues = bool(self.messages) and self.messages[-1].role == "assistant"
         if message.reasoning_details:
+            continues = bool(self.messages) and self.messages[-1].role == "assistant"
             self.places[index] = (
                 (len(self.messages) - 1, len(self.messages[-1].content)) if continues else (len(self.messages), 0)
             )
@@ -228,12 +229,14 @@ class Conversation:
     # ------------------------------------------------------------ turns
 
     def _end_user_turn(self) -> None:
-        content = self._calls.take_results()
+        content, user = self._calls.take_results(), self._user
         instructions: list[BlockParam] = []
-        if self._user:
+        if len(user) == 1 and not isinstance(user[0], _Instruction):  # most turns
+            content.append(user[0])
+        elif user:
             blocks, instructions = self._split_instructions(bool(content))
-            content = content + blocks if content else blocks
-            self._user = []
+            content += blocks
+        self._user = []
         if content:
             self.messages.append(MessageParam("user", content))
         if instructions:
@@ -247,8 +250,6 @@ class Conversation:
         """
         user = self._user
         end = len(user)
-        if end == 1 and not isinstance(user[0], _Instruction):  # most turns
-            return [user[0]], []
         if self._dialect.system_messages:
             while end and isinstance(user[end - 1], _Instruction):
                 end -= 1
@@ -280,20 +281,26 @@ class Conversation:
             self.repeated = block.text if self._dialect.repeats_prefill else ""
 
 
+# Each compares before it calls, so that a path is written for an error alone.
+
+
 def _check_parts(content: object, index: int, context: RequestContext) -> None:
     """Check the number of content parts of the message with this index."""
-    if isinstance(content, list):
-        check_count("content parts", len(content), context.bounds.parts, f"messages[{index}].content")
+    most = context.bounds.parts
+    if isinstance(content, list) and len(content) > most:
+        check_count("content parts", len(content), most, f"messages[{index}].content")
 
 
 def _check_calls(calls: Sequence[ToolCall], index: int, context: RequestContext) -> None:
-    check_count("tool calls", len(calls), context.bounds.calls, f"messages[{index}].tool_calls")
+    most = context.bounds.calls
+    if len(calls) > most:
+        check_count("tool calls", len(calls), most, f"messages[{index}].tool_calls")
 
 
 def _check_rare_lists(message: AssistantMessage, index: int, context: RequestContext) -> None:
     """Check the number of entries in lists that few assistant messages have."""
     most, details, blocks = context.bounds.parts, message.reasoning_details, message.thinking_blocks
-    if details is not None and len(details) > most:  # asked here too, so that a path is written for an error alone
+    if details is not None and len(details) > most:
         check_count("reasoning details", len(details), most, f"messages[{index}].reasoning_details")
     if blocks is not None and len(blocks) > most:
         check_count("thinking blocks", len(blocks), most, f"messages[{index}].thinking_blocks")

@@ -1,21 +1,29 @@
 """The body of a chat request -> structs, or an `InvalidRequest` that says what is wrong and where."""
 
+from typing import Final
+
 import msgspec
 from msgspec import Raw
 
 from chatcompat.errors import DECODE_ERRORS, InvalidRequest
 from chatcompat.request.bounds import DEFAULT_BOUNDS, RequestBounds, check_count
-from chatcompat.request.decode_error import AT, UNKNOWN_FIELD, is_final, to_invalid_request
+from chatcompat.request.decode_error import is_final, to_invalid_request
 from chatcompat.request.free_json import check_free_json
 from chatcompat.request.json_objects import decode_raw_list, decode_raw_object, keep_digits
 from chatcompat.request.lenient import lone_surrogate, set_strict_forms
+from chatcompat.request.misplaced_fields import gather_in, gather_usage
 from chatcompat.request.native_tools import take_native_tools
-from chatcompat.request.unknown_fields import remove_unknown
-from chatcompat.wire.chat_request import AssistantMessage, ChatCompletionRequest
+from chatcompat.request.open_structs import open_decoder
+from chatcompat.request.unknown_fields import find_unknown
+from chatcompat.wire.chat_request import AssistantMessage, ChatCompletionRequest, Message
 from chatcompat.wire.utf8 import require_utf8
 
 _decode = msgspec.json.Decoder(ChatCompletionRequest, float_hook=keep_digits).decode
+_decode_messages = msgspec.json.Decoder(list[Message], float_hook=keep_digits).decode
 _encode = msgspec.json.Encoder().encode
+
+_NONE: Final = Raw(b"[]")
+_ANY_MESSAGE: Final = Raw(b'[{"role":"user","content":""}]')
 
 
 class Decoded(msgspec.Struct):
@@ -77,14 +85,32 @@ def _decode_leniently(body: bytes, bounds: RequestBounds) -> Decoded:
         found = decode_raw_object(body)
         _check_raw_lists(found, bounds)
         native_tools = take_native_tools(found)
-        rewritten = set_strict_forms(found)  # first: it tells the types of tools, and so their fields
-        removed, unknown = remove_unknown(found, bounds)
-        known = _encode(found) if native_tools or rewritten or removed else body
-        return Decoded(_decode(known), unknown, native_tools)
-    except msgspec.ValidationError as error:
-        raise _why(_without_name(error), body) from None
+        set_strict_forms(found)  # first: it tells the types of tools, and so their fields
+        gather_usage(found)
+        messages = _take_strict_messages(found)
+        unknown, gathered = find_unknown(_encode(found), bounds)
+        if gathered:
+            found["messages"] = gather_in(found["messages"], gathered)
+        chat = open_decoder()(_encode(found))
+        chat.messages = messages or chat.messages
+        return Decoded(chat, unknown, native_tools)
     except DECODE_ERRORS as error:
         raise _why(error, body) from None
+
+
+def _take_strict_messages(body: dict[str, Raw]) -> list[Message] | None:
+    """Decode the messages as they are, and leave one in their place: most often, something else is unknown.
+
+    None where they need more, and where a field beside them is a copy of them, which is found by comparing.
+    """
+    messages = body.get("messages", _NONE)
+    try:
+        strict = None if [*body.values()].count(messages) > 1 else _decode_messages(messages)
+    except msgspec.ValidationError:
+        return None
+    if strict:
+        body["messages"] = _ANY_MESSAGE
+    return strict
 
 
 def _check_raw_lists(body: dict[str, Raw], bounds: RequestBounds) -> None:
@@ -95,12 +121,6 @@ def _check_raw_lists(body: dict[str, Raw], bounds: RequestBounds) -> None:
         except DECODE_ERRORS:  # there is none, or no list, which the decoder reports
             continue
         check_count(name, len(items), bounds.tools, name)
-
-
-def _without_name(error: msgspec.ValidationError) -> msgspec.ValidationError:
-    """Replace an error about an unknown field. These are only left in an object with an unknown tag, the true fault."""
-    sentence, at, path = str(error).rpartition(AT)
-    return msgspec.ValidationError(f"Invalid value{at}{path}") if UNKNOWN_FIELD in sentence else error
 
 
 def _why(error: Exception, body: bytes) -> InvalidRequest:

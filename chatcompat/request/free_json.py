@@ -71,6 +71,6 @@ def _calls(message: AssistantMessage, path: str) -> Iterator[tuple[str, Raw | st
     if message.function_call is not None and message.function_call.arguments:
         yield f"{path}.function_call.arguments", message.function_call.arguments_text()
     content = message.content
-    for position, part in enumerate(content if isinstance(content, list) and ToolUsePart in map(type, content) else ()):
+    for position, part in enumerate(content if isinstance(content, list) else ()):
         if isinstance(part, ToolUsePart) and isinstance(part.input, Raw):
             yield f"{path}.content[{position}].input", part.input

@@ -41,7 +41,7 @@ from chatcompat.wire.messages import (
 )
 
 NativePart = NativeImagePart | DocumentPart | SearchResultPart
-_ASSISTANTS: Final = frozenset({ToolUsePart, ThinkingPart, RedactedThinkingPart})
+NATIVE_PARTS: Final = (ToolUsePart, ThinkingPart, RedactedThinkingPart)
 _NULL: Final = b"null"
 
 _decode_str = msgspec.json.Decoder(str).decode
@@ -139,9 +139,13 @@ def _to_url(url: str, path: str) -> URLSource:
 # ---------------------------------------------------------------- blocks of the assistant
 
 
-def has_native_parts(content: str | Sequence[object] | None) -> bool:
-    """Whether the content of an assistant message has native blocks."""
-    return isinstance(content, list) and not _ASSISTANTS.isdisjoint(map(type, content))
+def has_native_parts(content: str | Sequence[object] | None, kinds: type | tuple[type, ...] = NATIVE_PARTS) -> bool:
+    """Whether the content of an assistant message has native blocks, or some of these kinds."""
+    if isinstance(content, list):
+        for part in content:  # `any` takes twice the time
+            if isinstance(part, kinds):
+                return True
+    return False
 
 
 def read_input(raw: Raw | UnsetType, path: str, context: RequestContext) -> tuple[dict[str, Any], bool]:

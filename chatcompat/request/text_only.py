@@ -9,20 +9,14 @@ import msgspec
 from msgspec import UNSET
 
 from chatcompat.dialect import Dialect
-from chatcompat.wire.chat_request import (
-    AssistantMessage,
-    ChatCompletionRequest,
-    DeveloperMessage,
-    SystemMessage,
-    UserMessage,
-)
+from chatcompat.wire.chat_request import AssistantMessage, ChatCompletionRequest
 from chatcompat.wire.messages import MessageParam, MessagesRequest, TextBlockParam
 
 _FIELDS: Final = ChatCompletionRequest.__struct_fields__
 _FIRST_RARE: Final = _FIELDS.index("tools")
 _NONE_RARE: Final = msgspec.structs.astuple(ChatCompletionRequest(model="m", messages=[]))[_FIRST_RARE:]
 
-_SYSTEM: Final = (SystemMessage, DeveloperMessage)
+_SYSTEM: Final = ("system", "developer")
 _TEXT_ONLY: Final = msgspec.structs.astuple(AssistantMessage(""))[1:]
 
 
@@ -34,14 +28,14 @@ def to_plain_request(chat: ChatCompletionRequest, dialect: Dialect) -> MessagesR
     turns: list[MessageParam] = []
     users_turn = True
     for message in chat.messages:
-        text, kind = message.content, type(message)
+        text = message.content
         if not isinstance(text, str) or not text or text.isspace() or message.name is not None:
             return None
-        if kind is UserMessage and users_turn and message.cache_control is None:
+        if message.role == "user" and users_turn and message.cache_control is None:
             turns.append(MessageParam("user", text))
-        elif kind is AssistantMessage and not users_turn and msgspec.structs.astuple(message)[1:] == _TEXT_ONLY:
+        elif message.role == "assistant" and not users_turn and msgspec.structs.astuple(message)[1:] == _TEXT_ONLY:
             turns.append(MessageParam("assistant", text))
-        elif kind in _SYSTEM and not turns and message.cache_control is None:
+        elif message.role in _SYSTEM and not turns and message.cache_control is None:
             system.append(TextBlockParam(text))
             continue
         else:

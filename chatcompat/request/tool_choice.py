@@ -23,12 +23,6 @@ from chatcompat.wire.messages import ToolChoiceParam, ToolParam
 # The chat choice -> the native type. The choice of a named tool has the type `tool`.
 TOOL_CHOICES: Final[dict[str, Literal["auto", "any", "none"]]] = {"auto": "auto", "none": "none", "required": "any"}
 
-_NATIVE_CHOICES: Final[dict[type, Literal["auto", "any", "none"]]] = {
-    NativeAuto: "auto",
-    NativeAny: "any",
-    NativeNone: "none",
-}
-
 Tools = list[ToolParam | dict[str, Any]]
 
 
@@ -125,8 +119,12 @@ def _to_tool_choice(chat: ChatCompletionRequest, names: ToolNames) -> ToolChoice
                 param="tool_choice",
                 code="unknown_tool",
             )
-        case NativeAuto() | NativeAny() | NativeNone() as native:
-            choice = ToolChoiceParam(_NATIVE_CHOICES[type(native)])
+        case NativeAuto():
+            choice = ToolChoiceParam("auto")
+        case NativeAny():
+            choice = ToolChoiceParam("any")
+        case NativeNone():
+            choice = ToolChoiceParam("none")
         case AllowedToolsChoice() as listed:
             choice = ToolChoiceParam(TOOL_CHOICES[_allowed(listed)[0].mode])
         case None if parallel:

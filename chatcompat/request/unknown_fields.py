@@ -1,37 +1,31 @@
-"""Removal of fields that the request structs do not have.
+"""The report of fields that the request structs do not have.
 
 The structs refuse unknown fields, so a request without any costs nothing extra. Only if the decoder finds one is the
-body walked here: object by object along the struct types, on raw values, so that the other fields keep their bytes.
+body decoded without types and walked here, along the struct types.
 """
 
-from collections import defaultdict
+import re
 from collections.abc import Callable
 from functools import cache
 from types import UnionType
-from typing import Any, Final, NamedTuple, Union, get_args, get_origin
+from typing import Any, Final, Union, get_args, get_origin
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 from chatcompat.errors import InvalidRequest
 from chatcompat.request.bounds import RequestBounds
-from chatcompat.request.decode_error import is_final
-from chatcompat.request.json_objects import decode_raw_list, decode_raw_object
-from chatcompat.request.misplaced_fields import gather, gather_usage
+from chatcompat.request.json_objects import CONTAINERS
+from chatcompat.request.misplaced_fields import gather
 from chatcompat.wire.chat_request import AssistantMessage, ChatCompletionRequest
 
 MAX_NAME: Final = 200
 """The number of characters of an unknown field's name that are reported."""
 
+_TOO_LONG: Final = re.compile(rb"(?<![0-9])[0-9]{4300,}+")  # integers of which Python makes no `int`
+
 _encode = msgspec.json.Encoder().encode
-_OBJECT: Final = ord("{")
-_NULL: Final = ord("n")  # how no other value begins
-_CONTAINERS: Final = b"{["
-_TOOLS: Final = "tool"  # how paths of tools begin, which may lack a type
-
-_decode_raw_objects = msgspec.json.Decoder(list[dict[str, Raw]]).decode
-
-Structs = tuple[type[Struct], ...]
+_decode_values: Final[Callable[[bytes], dict[str, Any]]] = msgspec.json.Decoder(dict[str, Any], float_hook=float).decode
 
 _PARSED_FROM: Final = {
     ("messages[]", "parsed"): "content",
@@ -40,148 +34,94 @@ _PARSED_FROM: Final = {
 """What the vendor's own client adds to a message that it has parsed, and the field that it was parsed from."""
 
 
-def remove_unknown(body: dict[str, Raw], bounds: RequestBounds) -> tuple[bool, list[str]]:
-    """Remove the unknown fields of a body. Returns whether anything changed, and their paths without indexes.
+def find_unknown(body: bytes, bounds: RequestBounds) -> tuple[list[str], list[int]]:
+    """Find the unknown fields of a body: their paths without indexes.
 
-    Values of the wrong type stay, so that the decoder reports them. Raises `InvalidRequest` if there are more distinct
-    paths (`messages[].name`) than the limit.
+    Also returns the indexes of the messages of which `gather` moves fields. These are known then. Raises
+    `InvalidRequest` if there are more distinct paths (`messages[].name`) than the limit, and `DECODE_ERRORS`.
     """
+    try:
+        values = _decode_values(body)
+    except msgspec.ValidationError:  # no number is looked at
+        values = _decode_values(_TOO_LONG.sub(b"0", body))
     walk = _Walk(bounds.unknown_fields)
-    return walk.clean(body, _fields_of(ChatCompletionRequest), ""), list(walk.unknown)
+    walk.look_at(values, _place_of(ChatCompletionRequest, ""), None)
+    return [*walk.unknown], walk.gathered
 
 
-class _Fields(Struct, frozen=True):
-    """The fields of a struct: `plain` ones, which include its tag, and those with `nested` structs."""
+class _Place(Struct, frozen=True, eq=False):
+    """The objects of one struct at one path, and for each field the structs in it; None if there are none."""
 
-    plain: frozenset[str]
-    nested: dict[str, Structs]
+    struct: type[Struct]
+    path: str
+    fields: dict[str, "_Inner | None"]
 
 
-class _Around(Struct, gc=False):
-    """An object that is cleaned, or one around it, and the lists and objects in its known fields once asked for."""
+class _Inner(Struct, frozen=True, eq=False):
+    """What a field may hold: objects, or lists of them, of one struct without a tag or of one for each tag."""
 
-    found: dict[str, Raw]
-    fields: _Fields
-    known: frozenset[bytes] | None = None
+    tag_field: str | None  # for None, which is no key of JSON, all objects have the tag None
+    one: dict[Any, _Place]
+    listed: dict[Any, _Place]
+
+
+_UNKNOWN: Final = _Inner(None, {}, {})
+"""In place of what an unknown field may hold."""
+
+_Here = tuple[dict[str, Any], _Place, Any]
+"""An object, its place, and the same of the object around it, or None."""
 
 
 class _Walk:
-    """Removes unknown fields from an object and from the objects in it that have a struct type."""
+    """Collects the unknown fields of an object and of the objects in it that have a struct type."""
 
     def __init__(self, bound: int) -> None:
         self.unknown: dict[str, None] = {}
-        self._seen: defaultdict[str, set[str]] = defaultdict(set)  # the names that were reported, by path
-        self._around: list[_Around] = []  # from the outermost to the one that is cleaned
-        self._found: set[str] = set()  # the lists of which one had an unknown field: others are likely to have some
+        self.gathered: list[int] = []
+        self._seen: set[tuple[_Place, str]] = set()
+        self._known: dict[int, frozenset[bytes]] = {}  # by the id of an object: the lists and objects in its fields
         self._bound = bound
 
-    def clean(self, found: dict[str, Raw], fields: _Fields, path: str) -> bool:
-        """Remove the unknown fields of a decoded object, and say whether anything was removed."""
-        gathered = gather(found) if fields is _OF_ASSISTANTS else not path and gather_usage(found)
-        others = [name for name in found if name not in fields.plain]
-        if not others:
-            return gathered
-        seen = self._seen[path]
-        unknown: list[str] = []
-        cleaned: dict[str, Raw] = {}
-        around, level = self._around, len(self._around)
-        for name in others:
-            value, structs = found[name], fields.nested.get(name)
-            view = memoryview(value)
-            if structs is None:
-                unknown.append(name)
-                if view[0] == _NULL or name in seen:
-                    continue
-            elif view[0] not in _CONTAINERS or len(view) == len("[]"):
+    def look_at(self, found: dict[str, Any], place: _Place, around: _Here | None) -> None:
+        """Look at an object. Values of the wrong type are left to the decoder."""
+        fields = place.fields
+        for name, value in found.items():
+            inner = fields.get(name, _UNKNOWN)
+            if inner is None or value is None:
                 continue
-            if view[0] in _CONTAINERS and len(around) == level:
-                around.append(_Around(found, fields))
-            if structs is not None:
-                inner = self._value(value, structs, _below(path, name))
-                if inner is not value:
-                    cleaned[name] = inner
-            elif not self._is_parsed(name, path, found) and not self._repeats(value):
-                seen.add(name)
-                self._report(name, path)
-        if len(around) > level:
-            around.pop()
-        for name in unknown:  # only now: what stands around is compared as it came
-            del found[name]
-        found.update(cleaned)
-        return bool(gathered or unknown or cleaned)
+            if inner is _UNKNOWN:
+                if (place, name) not in self._seen:
+                    self._take(name, value, (found, place, around))
+            elif type(value) is list:
+                self._look_at_all(value, inner, (found, place, around))
+            elif value and type(value) is dict:
+                tag = value.get(inner.tag_field)
+                within = None if type(tag) in CONTAINERS else inner.one.get(tag)
+                if within is not None:
+                    self.look_at(value, within, (found, place, around))
 
-    def _value(self, raw: Raw, structs: Structs, path: str) -> Raw:
-        """Clean an object, or a list of objects, of one of `structs`. The same `raw` if nothing is removed."""
-        decoders = _decoders(structs)
-        if memoryview(raw)[0] == _OBJECT:
-            cleaned = self._object(raw, decoders, path)
-            return raw if cleaned is None else cleaned
-        path += "[]"
-        if path not in self._found:
-            try:
-                decoders.all(raw)
-            except msgspec.ValidationError as error:
-                if is_final(error) and not path.startswith(_TOOLS):  # the decoder reports the same one
-                    return raw
-                self._found.add(path)
-            else:
-                return raw
-        try:
-            objects, tags = _decode_raw_objects(raw), decoders.tags(raw)
-        except msgspec.ValidationError:
-            return self._up_to_invalid(decode_raw_list(raw), decoders, path)
-        for found, fields in zip(objects, map(_FIELDS.__getitem__, map(type, tags)), strict=True):
-            if found:  # nothing is to be cleaned in many empty objects
-                self.clean(found, fields, path)
-        return Raw(_encode(objects))
-
-    def _up_to_invalid(self, items: list[Raw], decoders: "_Decoders", path: str) -> Raw:
-        """Clean the objects of a list up to an invalid one, which the decoder reports."""
+    def _look_at_all(self, items: list[Any], inner: _Inner, here: _Here) -> None:
+        tag_field, places = inner.tag_field, inner.listed
         for index, item in enumerate(items):
-            if memoryview(item)[0] == _NULL:  # a native tool, which was taken out
-                continue
-            cleaned = self._object(item, decoders, path)
-            if cleaned is None:
-                break
-            items[index] = cleaned
-        return Raw(_encode(items))
+            if item and type(item) is dict:
+                tag = item.get(tag_field)
+                within = None if type(tag) in CONTAINERS else places.get(tag)
+                if within is None:
+                    continue
+                if within.struct is AssistantMessage and gather(item):
+                    self.gathered.append(index)
+                self.look_at(item, within, here)
 
-    def _object(self, raw: Raw, decoders: "_Decoders", path: str) -> Raw | None:
-        """Clean one object. None for anything else, or an unknown type, which the decoder reports."""
-        try:
-            tag, found = decoders.tag(raw), decode_raw_object(raw)
-        except msgspec.ValidationError:
-            return None
-        return Raw(_encode(found)) if self.clean(found, _FIELDS[type(tag)], path) else raw
-
-    def _is_parsed(self, name: str, path: str, found: dict[str, Raw]) -> bool:
-        source = _PARSED_FROM.get((path, name))
-        return source in found and memoryview(found[source])[0] != _NULL
-
-    def _repeats(self, raw: Raw) -> bool:
-        """Whether a list or an object also stands in a known field, here or further out: then nothing is lost.
-
-        Some clients copy the calls of a message into its parts. A number or a word may be equal by chance.
-        """
-        if memoryview(raw)[0] not in _CONTAINERS:
-            return False
-        value = bytes(raw)
-        for around in self._around:
-            if around.known is None:
-                plain, nested = around.fields.plain, around.fields.nested
-                around.known = frozenset(
-                    [
-                        bytes(raw)
-                        for name, raw in around.found.items()
-                        if (name in nested or name in plain) and memoryview(raw)[0] in _CONTAINERS
-                    ]
-                )
-            if value in around.known:
-                return True
-        return False
-
-    def _report(self, name: str, path: str) -> None:
-        self.unknown[_below(path, name[:MAX_NAME])] = None
+    def _take(self, name: str, value: Any, here: _Here) -> None:
+        """Report an unknown field, unless it was parsed from a known one or repeats it."""
+        found, place, _ = here
+        path, source = place.path, _PARSED_FROM.get((place.path, name))
+        if source is not None and found.get(source) is not None:
+            return
+        if type(value) in CONTAINERS and self._repeats(_encode(value), here):
+            return
+        self._seen.add((place, name))
+        self.unknown[f"{path}.{name[:MAX_NAME]}" if path else name[:MAX_NAME]] = None
         if len(self.unknown) > self._bound:
             raise InvalidRequest(
                 f"The request has more than {self._bound} distinct unknown fields. Send those of the API only.",
@@ -189,56 +129,56 @@ class _Walk:
                 code="too_many_unknown_fields",
             )
 
+    def _repeats(self, value: bytes, here: _Here | None) -> bool:
+        """Whether a list or an object also stands in a known field, here or further out: then nothing is lost.
 
-def _below(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name
+        Some clients copy the calls of a message into its parts. A number or a word may be equal by chance.
+        """
+        while here is not None:
+            found, place, here = here
+            known = self._known.get(id(found))
+            if known is None:
+                held = [value for name, value in found.items() if name in place.fields and type(value) in CONTAINERS]
+                known = self._known[id(found)] = frozenset(map(_encode, held))
+            if value in known:
+                return True
+        return False
 
 
-_FIELDS: Final[dict[type, _Fields]] = {}
-"""For each tag type, the fields of its struct."""
-
-
-class _Decoders(NamedTuple):
-    """Decoders of objects of some structs. Tags are found exactly as the structs' decoder does, duplicates included."""
-
-    all: Callable[[Raw], object]  # a list of them or of nulls, without any unknown field
-    tags: Callable[[Raw], list[Any]]  # only the tags of a list of them
-    tag: Callable[[Raw], Any]  # only the tag of one
+# ---------------------------------------------------------------- the struct types
 
 
 @cache
-def _decoders(structs: Structs) -> _Decoders:
-    tags = []
-    for struct in structs:
-        config = struct.__struct_config__
-        tag = msgspec.defstruct(struct.__name__, [], tag_field=config.tag_field, tag=config.tag)
-        _FIELDS[tag] = _fields_of(struct)
-        tags.append(tag)
-    whole: Any = Union[(*structs, None)]
-    union: Any = Union[tuple(tags)]  # noqa: UP007 - built from a list
-    return _Decoders(
-        msgspec.json.Decoder(list[whole]).decode,
-        msgspec.json.Decoder(list[union]).decode,
-        msgspec.json.Decoder(union).decode,
-    )
+def _place_of(struct: type[Struct], path: str) -> _Place:
+    fields: dict[str, _Inner | None] = {}
+    for field in msgspec.structs.fields(struct):
+        name = field.encode_name
+        fields[name] = _inner_of(field.type, f"{path}.{name}" if path else name)
+    tag_field = struct.__struct_config__.tag_field
+    if tag_field is not None:
+        fields[tag_field] = None
+    return _Place(struct, path, fields)
 
 
-def _structs_in(annotation: Any) -> tuple[type[Struct], ...]:
+def _inner_of(annotation: Any, path: str) -> _Inner | None:
+    one, listed = _structs_in(annotation), _structs_in(annotation, in_list=True)
+    if not one and not listed:
+        return None
+    tag_field = (one or listed)[0].__struct_config__.tag_field
+    return _Inner(tag_field, _by_tag(one, path), _by_tag(listed, f"{path}[]"))
+
+
+def _by_tag(structs: list[type[Struct]], path: str) -> dict[Any, _Place]:
+    return {struct.__struct_config__.tag: _place_of(struct, path) for struct in structs}
+
+
+def _structs_in(annotation: Any, *, in_list: bool = False) -> list[type[Struct]]:
     """The structs that a field may hold, directly or in a list."""
     if isinstance(annotation, type) and issubclass(annotation, Struct):
-        return (annotation,)
-    if get_origin(annotation) in (list, Union, UnionType) or hasattr(annotation, "__metadata__"):
-        return tuple(struct for part in get_args(annotation) for struct in _structs_in(part))
-    return ()
-
-
-@cache
-def _fields_of(struct: type[Struct]) -> _Fields:
-    fields = {field.encode_name: _structs_in(field.type) for field in msgspec.structs.fields(struct)}
-    nested = {name: structs for name, structs in fields.items() if structs}
-    tag = struct.__struct_config__.tag_field
-    plain = {name for name in (*fields, tag) if name is not None and name not in nested}
-    return _Fields(frozenset(plain), nested)
-
-
-_OF_ASSISTANTS: Final = _fields_of(AssistantMessage)
+        return [] if in_list else [annotation]
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is list:
+        return _structs_in(parts[0]) if in_list else []
+    if origin in (Union, UnionType) or hasattr(annotation, "__metadata__"):
+        return [struct for part in parts for struct in _structs_in(part, in_list=in_list)]
+    return []

@@ -1,7 +1,7 @@
 """Wire structs of the native API within chat requests: keys that clients add, sources, blocks and tool choices.
 
 Clients add such keys with `extra_body`, and some send native blocks in chat messages. Decoding is strict, as in
-`chatcompat.wire.chat_request`: unknown fields are removed and reported.
+`chatcompat.wire.chat_request`: unknown fields are left out and reported.
 """
 
 from typing import Annotated, Literal

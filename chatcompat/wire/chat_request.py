@@ -1,11 +1,11 @@
 """Wire structs of chat completions: the request that clients send.
 
 Fields are named as in the vendor's reference (https://platform.openai.com/docs/api-reference/chat).
-Decoding is strict: an unknown field fails the decoder, and `chatcompat.request.unknown_fields` then removes and
-reports it. `Raw` fields hold opaque JSON, which is validated before it is sent on.
+Decoding is strict: an unknown field fails the decoder. Then `chatcompat.request.unknown_fields` reports it, and
+`chatcompat.request.open_structs` decodes the rest. `Raw` fields hold opaque JSON, which is validated before it is sent on.
 """
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
@@ -159,7 +159,11 @@ class ThinkingBlock(Struct, forbid_unknown_fields=True, gc=False):
     cache_control: CacheControl | None = None  # thinking cannot carry it natively
 
 
+# `role` is a class variable too: to compare it takes a fifth of `isinstance`, where the struct is another.
+
+
 class SystemMessage(Struct, tag_field="role", tag="system", forbid_unknown_fields=True, gc=False):
+    role: ClassVar[Literal["system", "developer"]] = "system"
     content: str | list[TextPart] | None = None  # some clients leave empty text out
     name: str | None = None
     cache_control: CacheControl | None = None
@@ -168,14 +172,18 @@ class SystemMessage(Struct, tag_field="role", tag="system", forbid_unknown_field
 class DeveloperMessage(SystemMessage, tag_field="role", tag="developer", forbid_unknown_fields=True, gc=False):
     """The newer name of a system message."""
 
+    role: ClassVar[Literal["system", "developer"]] = "developer"
+
 
 class UserMessage(Struct, tag_field="role", tag="user", forbid_unknown_fields=True, gc=False):
+    role: ClassVar[Literal["user"]] = "user"
     content: str | list[UserPart]
     name: str | None = None
     cache_control: CacheControl | None = None
 
 
 class AssistantMessage(Struct, tag_field="role", tag="assistant", forbid_unknown_fields=True, gc=False):
+    role: ClassVar[Literal["assistant"]] = "assistant"
     content: str | list[AssistantPart] | None = None
     tool_calls: list[ToolCall] | None = None
     refusal: str | None = None
@@ -193,6 +201,7 @@ class AssistantMessage(Struct, tag_field="role", tag="assistant", forbid_unknown
 
 
 class ToolMessage(Struct, tag_field="role", tag="tool", forbid_unknown_fields=True, gc=False):
+    role: ClassVar[Literal["tool"]] = "tool"
     tool_call_id: str
     content: str | list[ResultPart] | None = None
     is_error: bool | None = None
@@ -203,6 +212,7 @@ class ToolMessage(Struct, tag_field="role", tag="tool", forbid_unknown_fields=Tr
 class FunctionMessage(Struct, tag_field="role", tag="function", forbid_unknown_fields=True, gc=False):
     """The result of a legacy `function_call`, matched by the function's name."""
 
+    role: ClassVar[Literal["function"]] = "function"
     name: str
     content: str | None = None
 

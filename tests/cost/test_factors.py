@@ -5,8 +5,11 @@ from typing import Final
 
 import pytest
 
+from chatcompat.wire.chat_request import ChatCompletionRequest
 from tests.cost.counting import work_of
 from tests.cost.requests import KNOWN
+from tests.cost.shapes import places
+from tests.cost.turns import turns
 from tests.cost.ways import REQUEST_WAYS
 
 SIZE: Final = 32_000
@@ -41,3 +44,19 @@ def test_a_factor_that_was_cut_stays_so(name: str) -> None:
     run = partial(REQUEST_WAYS["native"].run, pieces)
     run()  # what is made once is made now
     assert work_of(run) < MOST_WORK[name] * len(pieces[0])
+
+
+TURNS: Final = 4_000  # bytes
+MOST_WORK_OF_TURNS: Final = 9.0  # 12.4 when each object with an unknown field was written again
+
+
+@pytest.mark.parametrize("role", ["system", "developer", "user", "assistant", "tool", "function"])
+def test_a_field_of_each_turn_costs_little(role: str) -> None:
+    found = [place for place in places(ChatCompletionRequest) if place.name.startswith(f"messages[]<{role}>")]
+    dear = {}
+    for shape in turns(found):
+        run = partial(REQUEST_WAYS["native"].run, [shape.make(TURNS)])
+        run()  # what is made once is made now
+        if (work := work_of(run)) > MOST_WORK_OF_TURNS * TURNS:
+            dear[shape.name] = work
+    assert dear == {}
