@@ -2,7 +2,8 @@
 
 Fields are named as in the vendor's reference (https://platform.openai.com/docs/api-reference/chat).
 Decoding is strict: an unknown field fails the decoder. Then `chatcompat.request.unknown_fields` reports it, and
-`chatcompat.request.open_structs` decodes the rest. `Raw` fields hold opaque JSON, which is validated before it is sent on.
+`chatcompat.request.open_structs` decodes the rest. `Raw` fields hold opaque JSON, which is validated before it is
+sent on.
 """
 
 from typing import Annotated, Any, ClassVar, Final, Literal
