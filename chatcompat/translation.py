@@ -318,7 +318,7 @@ def translate_decoded(
         model=chat.model,
         streaming=bool(chat.stream),
         ignored=ignored,
-        may_pause=bool(servers) or (tools is not UNSET and any(isinstance(tool, dict) for tool in tools)),
+        may_pause=bool(servers) or (tools is not UNSET and dict in map(type, tools)),
         context=_to_reply_context(decoded, outcome, int(time.time()) if created is None else created),
         choices=chat.n or 1,
     )

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-import msgspec
 from msgspec import UNSET, Raw
 
 from chatcompat.dialect import Dialect
@@ -26,14 +25,6 @@ _NULL: Final = Raw(b"null")
 _THINKING: Final = (ThinkingPart, RedactedThinkingPart)
 
 
-_NONE_RARE: Final = msgspec.structs.astuple(AssistantMessage())[2:]
-
-
-def is_usual(message: AssistantMessage) -> bool:
-    """Whether a message has only content and calls, as most have."""
-    return msgspec.structs.astuple(message)[2:] == _NONE_RARE
-
-
 def has_calls(message: AssistantMessage) -> bool:
     """Whether a message calls tools, in any form."""
     return bool(message.tool_calls or message.function_call) or has_native_parts(message.content, ToolUsePart)
@@ -50,7 +41,7 @@ class AssistantTurns:
         self._depth = context.bounds.depth
         self._ignored = context.ignored
         self._calls = calls
-        self._ids = UniqueIds()
+        self.ids = UniqueIds()
 
     def to_usual_blocks(self, text: str | None, calls: Sequence[ToolCall], index: int) -> list[BlockParam]:
         """Return the same blocks as `to_blocks`, but faster, for a message that `is_usual`. `index` is its index."""
@@ -164,7 +155,7 @@ class AssistantTurns:
     def _call(
         self, chat_id: str | None, native_id: str, name: str, raw: dict[str, Any], where: Where
     ) -> ToolUseBlockParam:
-        block = ToolUseBlockParam(self._ids.unique(to_native_id(native_id)), self._names.to_native(name), raw)
+        block = ToolUseBlockParam(self.ids.unique(to_native_id(native_id)), self._names.to_native(name), raw)
         self._calls.add(chat_id, name, block, where)
         self.called[block.id] = name
         return block

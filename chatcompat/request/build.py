@@ -90,7 +90,7 @@ def _to_messages_request(
 ) -> TranslatedRequest:
     chat, names = decoded.chat, ToolNames()
     check_unsent(chat, dialect, context.ignored, context.bounds.choices)
-    tools = to_tools(chat, decoded.native_tools, names, context, dialect)
+    tools = to_tools(decoded, names, context, dialect)
     conversation = Conversation(dialect, names, context, len(chat.messages) - 1)
     request = _to_request(chat, conversation, context, dialect)
     has_prefill = request.messages[-1].role == "assistant"

@@ -207,7 +207,7 @@ def _move_off_deferred(tools: Sequence[ToolParam | dict[str, Any]]) -> bool:
             found = True
             _set_mark(tool, None)
             if before is not None and _mark_of(before) is None:
-                _set_mark(before, msgspec.convert(mark, CacheControl, from_attributes=True))
+                _set_mark(before, mark if isinstance(mark, CacheControl) else msgspec.convert(mark, CacheControl))
     return found
 
 

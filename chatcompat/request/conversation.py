@@ -12,17 +12,17 @@ from msgspec import Struct
 
 from chatcompat.dialect import Dialect
 from chatcompat.errors import InvalidRequest
-from chatcompat.request.assistant_turn import AssistantTurns, has_calls, is_usual
+from chatcompat.request.assistant_turn import AssistantTurns, has_calls
 from chatcompat.request.bounds import check_count
 from chatcompat.request.content import (
     fill_result,
     is_blank,
     mark_last,
-    only_text,
     to_blocks,
     to_text_blocks,
 )
 from chatcompat.request.context import RequestContext
+from chatcompat.request.fast_turns import UsualTurns, is_usual
 from chatcompat.request.native_turns import answer_natively
 from chatcompat.request.pending_calls import PendingCalls, unexpected_function, unexpected_result
 from chatcompat.request.prefix import Place
@@ -82,14 +82,21 @@ class Conversation:
         self._ignored = context.ignored
         self._calls = PendingCalls()
         self._assistant = AssistantTurns(dialect, names, context, self._calls)
+        self._usual = UsualTurns(names, self._assistant.ids, context.bounds)
         self._user: list[BlockParam | _Instruction] = []
         self._last = last  # the index of the last message
 
     def add_all(self, messages: list[Message], first: int) -> None:
         """Add chat messages; `first` is the index of the first of them in the request."""
-        for index, message in enumerate(messages, first):
+        done = 0  # the messages up to here are added
+        for at, message in enumerate(messages):
+            index = at + first
+            if at < done:
+                continue
             if message.role == "assistant":  # the most frequent first
-                self._add_assistant(message, index)
+                done = self._add_usual(messages, at) if message.tool_calls else at
+                if done == at:
+                    self._add_assistant(message, index)
             elif message.role == "tool":
                 self._add_tool(message, index)
             elif message.role == "user":
@@ -114,8 +121,9 @@ class Conversation:
             turns.insert(0, MessageParam("user", OPENING))
             self.places = {index: (at + 1, offset) for index, (at, offset) in self.places.items()}
         for turn in turns:
-            if len(turn.content) == 1 and (text := only_text(turn.content)) is not None:
-                turn.content = text
+            content = turn.content
+            if len(content) == 1 and type(content[0]) is TextBlockParam and content[0].cache_control is None:
+                turn.content = content[0].text
         return turns
 
     # ------------------------------------------------------------ one role each
@@ -153,6 +161,15 @@ class Conversation:
     def say(self, blocks: list[TextBlockParam]) -> None:
         """Add text to the user turn that comes from no user message."""
         self._user += blocks
+
+    def _add_usual(self, messages: list[Message], at: int) -> int:
+        """Add turns of calls and results from this index on, by the fast path. Returns the index of what is left."""
+        if self._context.native_ids:
+            return at
+        self._begin_assistant_turn()
+        if self._calls:
+            return at
+        return self._usual.add(self.messages, messages, at)
 
     def _add_assistant(self, message: AssistantMessage, index: int) -> None:
         content, calls, thinking = message.content, message.tool_calls or (), message.reasoning_details
@@ -229,18 +246,21 @@ class Conversation:
     # ------------------------------------------------------------ turns
 
     def _end_user_turn(self) -> None:
-        content, user = self._calls.take_results(), self._user
+        content, user, turns = self._calls.take_results(), self._user, self.messages
         instructions: list[BlockParam] = []
+        goes_on = bool(turns) and turns[-1].role == "user"  # with results
         if len(user) == 1 and not isinstance(user[0], _Instruction):  # most turns
             content.append(user[0])
         elif user:
-            blocks, instructions = self._split_instructions(bool(content))
+            blocks, instructions = self._split_instructions(goes_on or bool(content))
             content += blocks
         self._user = []
-        if content:
-            self.messages.append(MessageParam("user", content))
+        if goes_on:
+            turns[-1].content += content  # type: ignore[operator]  # a list until `close`
+        elif content:
+            turns.append(MessageParam("user", content))
         if instructions:
-            self.messages.append(MessageParam("system", instructions))
+            turns.append(MessageParam("system", instructions))
 
     def _split_instructions(self, has_results: bool) -> tuple[list[BlockParam], list[BlockParam]]:
         """Return the blocks of the user turn, and those of the system message that follows it.

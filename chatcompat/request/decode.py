@@ -1,15 +1,16 @@
 """The body of a chat request -> structs, or an `InvalidRequest` that says what is wrong and where."""
 
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
-from msgspec import Raw
+from msgspec import Meta, Raw
 
 from chatcompat.errors import DECODE_ERRORS, InvalidRequest
 from chatcompat.request.bounds import DEFAULT_BOUNDS, RequestBounds, check_count
 from chatcompat.request.decode_error import is_final, to_invalid_request
 from chatcompat.request.free_json import check_free_json
 from chatcompat.request.json_objects import decode_raw_list, decode_raw_object, keep_digits
+from chatcompat.request.known_tools import KnownTools, decode_with_tools, look_up
 from chatcompat.request.lenient import lone_surrogate, set_strict_forms
 from chatcompat.request.misplaced_fields import gather_in, gather_usage
 from chatcompat.request.native_tools import take_native_tools
@@ -18,11 +19,12 @@ from chatcompat.request.unknown_fields import find_unknown
 from chatcompat.wire.chat_request import AssistantMessage, ChatCompletionRequest, Message
 from chatcompat.wire.utf8 import require_utf8
 
-_decode = msgspec.json.Decoder(ChatCompletionRequest, float_hook=keep_digits).decode
-_decode_messages = msgspec.json.Decoder(list[Message], float_hook=keep_digits).decode
+_decode_strictly = msgspec.json.Decoder(ChatCompletionRequest, float_hook=keep_digits).decode
+_decode_messages = msgspec.json.Decoder(Annotated[list[Message], Meta(min_length=1)], float_hook=keep_digits).decode
 _encode = msgspec.json.Encoder().encode
 
-_NONE: Final = Raw(b"[]")
+_NULL: Final = Raw(b"null")
+_NO_TOOLS: Final = Raw(b"[]")
 _ANY_MESSAGE: Final = Raw(b'[{"role":"user","content":""}]')
 
 
@@ -34,6 +36,7 @@ class Decoded(msgspec.Struct):
     native_tools: dict[int, Raw] = {}  # tools in the native shape, by index
     restored: dict[int, bytes] = {}  # the digest of the prefix of each restored thinking, by index of its message
     native_ids: dict[int, list[str]] = {}  # the ids of the calls of restored turns, which clients may have changed
+    known_tools: KnownTools | None = None  # the tools, if they may be known from earlier requests
     thinking_lost: bool = False  # whether thinking is left out that the client does not have either
 
     def forget_restored(self) -> None:
@@ -56,11 +59,10 @@ def decode_chat_request(body: bytes, bounds: RequestBounds = DEFAULT_BOUNDS) -> 
         InvalidRequest: If the body is not a valid request. `param` names the field.
     """
     try:
-        decoded = Decoded(_decode(body))
-    except msgspec.ValidationError as error:
-        if is_final(error):
-            raise _why(error, body) from None
-        decoded = _decode_leniently(body, bounds)  # an unknown field, a native tool, or a value in another form
+        chat, known_tools = decode_with_tools(body)
+        decoded = Decoded(chat, known_tools=known_tools)
+    except msgspec.ValidationError:
+        decoded = _decode_again(body, bounds)
     except DECODE_ERRORS as error:
         raise _why(error, body) from None
     chat = decoded.chat
@@ -69,6 +71,16 @@ def decode_chat_request(body: bytes, bounds: RequestBounds = DEFAULT_BOUNDS) -> 
     if len(body) > bounds.json_bytes or len(body) > 2 * bounds.objects:  # a smaller body cannot exceed these limits
         check_free_json(chat, decoded.native_tools, bounds)
     return decoded
+
+
+def _decode_again(body: bytes, bounds: RequestBounds) -> Decoded:
+    """Decode a body that the first decoder refuses, which does not say where in the tools something is wrong."""
+    try:
+        return Decoded(_decode_strictly(body))
+    except msgspec.ValidationError as error:
+        if is_final(error):
+            raise _why(error, body) from None
+    return _decode_leniently(body, bounds)  # an unknown field, a native tool, or a value in another form
 
 
 def _check_lists(chat: ChatCompletionRequest, bounds: RequestBounds) -> None:
@@ -87,30 +99,39 @@ def _decode_leniently(body: bytes, bounds: RequestBounds) -> Decoded:
         native_tools = take_native_tools(found)
         set_strict_forms(found)  # first: it tells the types of tools, and so their fields
         gather_usage(found)
-        messages = _take_strict_messages(found)
+        messages, known_tools = _take_strict(found)
         unknown, gathered = find_unknown(_encode(found), bounds)
         if gathered:
             found["messages"] = gather_in(found["messages"], gathered)
         chat = open_decoder()(_encode(found))
-        chat.messages = messages or chat.messages
-        return Decoded(chat, unknown, native_tools)
+        if messages is not None:
+            chat.messages = messages
+        if known_tools is not None:
+            chat.tools = known_tools.listed
+        return Decoded(chat, unknown, native_tools, known_tools=known_tools)
     except DECODE_ERRORS as error:
         raise _why(error, body) from None
 
 
-def _take_strict_messages(body: dict[str, Raw]) -> list[Message] | None:
-    """Decode the messages as they are, and leave one in their place: most often, something else is unknown.
+def _take_strict(body: dict[str, Raw]) -> tuple[list[Message] | None, KnownTools | None]:
+    """Decode the messages and the tools as they are, and leave them out: most often, something else is unknown.
 
     None where they need more, and where a field beside them is a copy of them, which is found by comparing.
     """
-    messages = body.get("messages", _NONE)
-    try:
-        strict = None if [*body.values()].count(messages) > 1 else _decode_messages(messages)
-    except msgspec.ValidationError:
-        return None
-    if strict:
-        body["messages"] = _ANY_MESSAGE
-    return strict
+    messages, known, values = None, None, [*body.values()]
+    for name, placeholder in (("messages", _ANY_MESSAGE), ("tools", _NO_TOOLS)):
+        raw = body.get(name, _NULL)
+        if raw == _NULL or values.count(raw) > 1:
+            continue
+        try:
+            if name == "messages":
+                messages = _decode_messages(raw)
+            else:
+                known = look_up(bytes(raw))
+        except msgspec.ValidationError:
+            continue
+        body[name] = placeholder
+    return messages, known
 
 
 def _check_raw_lists(body: dict[str, Raw], bounds: RequestBounds) -> None:

@@ -190,13 +190,14 @@ def _paths_of(request: MessagesRequest) -> Iterator[str]:
         if not all(compacts) or not edits:
             yield "context_management"
     tools = [] if request.tools is UNSET else request.tools
-    if request.mcp_servers is not UNSET or any(isinstance(t, dict) and t.get("type") == "mcp_toolset" for t in tools):
+    native = [tool for tool in tools if isinstance(tool, dict)] if dict in map(type, tools) else []
+    if request.mcp_servers is not UNSET or any(tool.get("type") == "mcp_toolset" for tool in native):
         yield "mcp_servers"
     if request.output_config is not UNSET and request.output_config.task_budget is not UNSET:
         yield "output_config.task_budget"
     if request.speed is not UNSET:
         yield "speed"
-    if isinstance(request.thinking, ThinkingEnabled | ThinkingAdaptive):
+    if request.thinking is not UNSET and isinstance(request.thinking, ThinkingEnabled | ThinkingAdaptive):
         if request.thinking.block_binding is not UNSET:
             yield "thinking.block_binding"
         if request.thinking.display == "updates":

@@ -77,6 +77,10 @@ class PendingCalls:
         self.answered, self._calls, self._behind = False, [], {}
         return results
 
+    def __bool__(self) -> bool:
+        """Whether there are calls of this turn."""
+        return bool(self._calls)
+
 
 def _missing_result(call: _Call) -> InvalidRequest:
     where = call.where if isinstance(call.where, str) else "messages[{}].tool_calls[{}]".format(*call.where)

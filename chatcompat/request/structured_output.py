@@ -58,7 +58,7 @@ def to_output(
     if response_format is None or response_format.type == "text":
         return Output()
     json_schema, path = _find_schema(response_format, context)
-    tool = ToolParam(name=_free_name(names), description=_DESCRIPTION, input_schema=_ANY_OBJECT)
+    tool, taken = ToolParam(name=_free_name(names), description=_DESCRIPTION, input_schema=_ANY_OBJECT), _ANY_OBJECT
     output = Output(tool=tool, forced=dialect.forced_tools)
     if json_schema is not None:
         tool.description = f"{_DESCRIPTION} {json_schema.description}" if json_schema.description else _DESCRIPTION
@@ -71,10 +71,11 @@ def to_output(
             output.wrapped = not _is_plain_object(schema)
             if output.wrapped and depth >= most - _WRAPPING:
                 check_depth(schema, path, most - _WRAPPING)
-            tool.input_schema = wrap(schema, json_schema.schema, context.bounds) if output.wrapped else schema
+            taken = wrap(schema, json_schema.schema, context.bounds) if output.wrapped else schema
+            tool.input_schema = taken
         if json_schema.strict:
             # A schema that cannot be a native format cannot be compiled for a tool either.
-            _make_strict(tool, None if takes_native else context.strict.for_json_tool(tool.input_schema), context)
+            _make_strict(tool, None if takes_native else context.strict.for_json_tool(taken), context)
     if not output.forced:
         output.instruction = TextBlockParam(_INSTRUCTION.format(name=tool.name))
     return output

@@ -26,14 +26,14 @@ def to_short_input(arguments: Arguments, max_depth: int) -> dict[str, Any] | Non
 
     It raises no errors, so it needs no path.
     """
-    if isinstance(arguments, dict):
-        return arguments if CONTAINERS.isdisjoint(map(type, arguments.values())) else None
-    if arguments is None or may_be_deeper(arguments, max_depth):
-        return None
-    try:
-        return decode_object(arguments)
-    except DECODE_ERRORS:
-        return None
+    if isinstance(arguments, str):
+        if len(arguments) > 2 * max_depth and may_be_deeper(arguments, max_depth):  # each level takes two brackets
+            return None
+        try:
+            return decode_object(arguments)
+        except DECODE_ERRORS:
+            return None
+    return arguments if arguments and CONTAINERS.isdisjoint(map(type, arguments.values())) else None
 
 
 def to_input(arguments: Arguments, path: str, max_depth: int) -> tuple[dict[str, Any], bool]:

@@ -107,6 +107,8 @@ def _to_tool_choice(chat: ChatCompletionRequest, names: ToolNames) -> ToolChoice
     """The native choice, or None for the default. `names.offered` holds the client's tools."""
     if chat.functions is not None or chat.function_call is not None:
         return _from_function_call(chat.function_call, names)
+    if chat.tool_choice is None and chat.parallel_tool_calls is not False:  # most requests
+        return None
     parallel = chat.parallel_tool_calls is not False and not _disables_parallel(chat)
     match chat.tool_choice:
         case NamedFunctionChoice(function=Named(name)) | NamedCustomChoice(custom=Named(name)) | NativeTool(name):
@@ -127,8 +129,6 @@ def _to_tool_choice(chat: ChatCompletionRequest, names: ToolNames) -> ToolChoice
             choice = ToolChoiceParam("none")
         case AllowedToolsChoice() as listed:
             choice = ToolChoiceParam(TOOL_CHOICES[_allowed(listed)[0].mode])
-        case None if parallel:
-            return None
         case word:
             choice = ToolChoiceParam(TOOL_CHOICES[word or "auto"])
     if not names.offered:

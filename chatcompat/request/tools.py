@@ -1,5 +1,6 @@
 """Tools of all kinds -> native tools."""
 
+from operator import methodcaller
 from typing import Any, Final, assert_never
 
 import msgspec
@@ -8,6 +9,8 @@ from msgspec import UNSET, Raw
 from chatcompat.dialect import Dialect
 from chatcompat.errors import InvalidRequest
 from chatcompat.request.context import RequestContext
+from chatcompat.request.decode import Decoded
+from chatcompat.request.known_tools import KnownTools, Listed
 from chatcompat.request.native_tools import read_native_tool
 from chatcompat.request.strict_schema import CLOSED_SCHEMA, StrictSchema
 from chatcompat.request.tool_choice import Tools, allowed_names
@@ -35,15 +38,19 @@ _FREE_TEXT: Final[dict[str, Any]] = {
 
 WEB_SEARCH: Final = "web_search"
 
+_copy: Final = methodcaller("__copy__")  # a fourth of the time of `copy.copy`
+_encode = msgspec.json.Encoder().encode
 
-def to_tools(
-    chat: ChatCompletionRequest, native: dict[int, Raw], names: ToolNames, context: RequestContext, dialect: Dialect
-) -> Tools:
-    """Convert the tools in order. `native` holds those in the native shape. Raises `InvalidRequest`.
+
+def to_tools(decoded: Decoded, names: ToolNames, context: RequestContext, dialect: Dialect) -> Tools:
+    """Convert the tools in order. Raises `InvalidRequest`.
 
     A tool is converted in the same way whichever other tools `tool_choice` allows, since prompt caches and thinking
     depend on its bytes. So a tool that is not allowed counts towards the limits on strict tools.
     """
+    chat, native = decoded.chat, decoded.native_tools
+    if decoded.known_tools is not None and (known := _to_known(chat, decoded.known_tools, names, context.bounds.depth)):
+        return known
     if chat.functions is not None and chat.tools:
         raise InvalidRequest(
             "The request has tools too. Send tools or functions, not both.", param="functions", code="invalid_value"
@@ -170,6 +177,32 @@ def _to_native(tool: dict[str, Any], index: int | None, context: RequestContext)
     if tool.get("strict") is True:
         _compile_native(tool, context)
     return tool
+
+
+def _to_known(chat: ChatCompletionRequest, known: KnownTools, names: ToolNames, max_depth: int) -> Tools | None:
+    """What these tools became before; None where more than their bytes decides that."""
+    if chat.functions is not None or chat.web_search_options is not None:
+        return None
+    if known.native is UNSET or known.depth != max_depth:
+        known.native, known.depth = _to_all_usual(known.listed or [], max_depth), max_depth
+    if known.native is None:
+        return None
+    names.offered = known.native.keys()
+    if allowed_names(chat, names) is not None:
+        return None
+    return [*map(_copy, known.native.values())]  # they may get marks
+
+
+def _to_all_usual(listed: Listed, max_depth: int) -> dict[str, ToolParam] | None:
+    """Convert functions with native names, by name. None if there is anything else, or a name twice."""
+    names, usual = ToolNames(), {}
+    for tool in listed:
+        native = _to_usual(tool, names, max_depth) if isinstance(tool, FunctionTool) else None
+        if native is None or names.restored or native.name in usual:
+            return None
+        native.input_schema = Raw(_encode(native.input_schema))
+        usual[native.name] = native
+    return usual
 
 
 def _to_usual(tool: FunctionTool | FunctionDefinition, names: ToolNames, max_depth: int) -> ToolParam | None:

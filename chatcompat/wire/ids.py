@@ -71,3 +71,16 @@ class UniqueIds:
         counts[call_id] = count
         counts[unique] = 1
         return unique
+
+    def take_new(self, ids: list[str]) -> bool:
+        """Use ids as they are. If they are not all new, return False and use none."""
+        counts = self._counts
+        if len(ids) > 1:
+            if len({*ids}) < len(ids) or not counts.keys().isdisjoint(ids):
+                return False
+            counts.update(dict.fromkeys(ids, 1))
+        elif ids[0] in counts:
+            return False
+        else:
+            counts[ids[0]] = 1
+        return True

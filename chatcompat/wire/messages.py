@@ -131,7 +131,7 @@ class MessageParam(Struct, gc=False):
 
 class ToolParam(Struct, omit_defaults=True, gc=False):
     name: str
-    input_schema: dict[str, Any]
+    input_schema: dict[str, Any] | Raw  # raw: written by us
     description: str | UnsetType = UNSET
     strict: bool = False
     cache_control: CacheControl | None = None

@@ -1,0 +1,77 @@
+"""Tools that came before, remembered by their bytes: an agent sends the same ones with each of its turns.
+
+This is a fast path, and gives what the general one does. You can skip this file. What is remembered depends on nothing
+but the bytes and the limit on depth, is never changed, and takes a few MB at most.
+"""
+
+from collections import OrderedDict
+from typing import Final
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from chatcompat.request.json_objects import keep_digits
+from chatcompat.wire.chat_request import ChatCompletionRequest
+from chatcompat.wire.chat_tools import CustomTool, FunctionTool
+from chatcompat.wire.messages import ToolParam
+
+MOST: Final = 64
+"""How many lists of tools are remembered, one of each length."""
+LONGEST: Final = 64 * 1024
+"""The bytes up to which a list is remembered."""
+
+Listed = list[FunctionTool | CustomTool | None]
+
+
+class KnownTools(Struct, gc=False):
+    """A list of tools as it came and decoded, and what the general path made of it."""
+
+    source: bytes
+    listed: Listed | None
+    native: dict[str, ToolParam] | None | UnsetType = UNSET  # by name; None where the general path has to go again
+    depth: int = 0  # the limit that they were converted with
+
+
+_known: Final[OrderedDict[int, KnownTools]] = OrderedDict()  # by the length of the source
+
+
+class _RawTools(ChatCompletionRequest, kw_only=True, forbid_unknown_fields=True, gc=False):
+    tools: Raw | UnsetType = UNSET  # type: ignore[assignment]  # until they are decoded
+
+
+_decode = msgspec.json.Decoder(_RawTools, float_hook=keep_digits).decode
+_decode_list = msgspec.json.Decoder(Listed | None).decode
+
+
+def decode_with_tools(body: bytes) -> tuple[ChatCompletionRequest, KnownTools | None]:
+    """Decode a request strictly, and its tools only if they are new. Raises `DECODE_ERRORS`."""
+    chat = _decode(body)
+    raw: Raw | UnsetType = chat.tools
+    known = None if raw is UNSET else look_up(bytes(raw))
+    chat.tools = None if known is None else known.listed  # type: ignore[assignment]
+    return chat, known
+
+
+def look_up(source: bytes) -> KnownTools:
+    """The tools for these bytes, which are a copy: a view of a request would keep all of it."""
+    known = _known.get(len(source))
+    if known is not None and known.source == source:
+        return known
+    known = KnownTools(source, _decode_list(source))
+    if len(source) <= LONGEST:
+        _known[len(source)] = known
+        if len(_known) > MOST:
+            _known.popitem(last=False)
+    else:
+        known.native = None
+    return known
+
+
+def remembered() -> list[bytes]:
+    """The lists that are remembered, as they came; the oldest first."""
+    return [known.source for known in _known.values()]
+
+
+def forget() -> None:
+    """Forget all lists."""
+    _known.clear()
