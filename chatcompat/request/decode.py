@@ -19,7 +19,6 @@ from chatcompat.request.unknown_fields import find_unknown
 from chatcompat.wire.chat_request import AssistantMessage, ChatCompletionRequest, Message
 from chatcompat.wire.utf8 import require_utf8
 
-_decode_strictly = msgspec.json.Decoder(ChatCompletionRequest, float_hook=keep_digits).decode
 _decode_messages = msgspec.json.Decoder(Annotated[list[Message], Meta(min_length=1)], float_hook=keep_digits).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -61,8 +60,10 @@ def decode_chat_request(body: bytes, bounds: RequestBounds = DEFAULT_BOUNDS) -> 
     try:
         chat, known_tools = decode_with_tools(body)
         decoded = Decoded(chat, known_tools=known_tools)
-    except msgspec.ValidationError:
-        decoded = _decode_again(body, bounds)
+    except msgspec.ValidationError as error:
+        if is_final(error):
+            raise _why(error, body) from None
+        decoded = _decode_leniently(body, bounds)  # an unknown field, a native tool, or a value in another form
     except DECODE_ERRORS as error:
         raise _why(error, body) from None
     chat = decoded.chat
@@ -71,16 +72,6 @@ def decode_chat_request(body: bytes, bounds: RequestBounds = DEFAULT_BOUNDS) -> 
     if len(body) > bounds.json_bytes or len(body) > 2 * bounds.objects:  # a smaller body cannot exceed these limits
         check_free_json(chat, decoded.native_tools, bounds)
     return decoded
-
-
-def _decode_again(body: bytes, bounds: RequestBounds) -> Decoded:
-    """Decode a body that the first decoder refuses, which does not say where in the tools something is wrong."""
-    try:
-        return Decoded(_decode_strictly(body))
-    except msgspec.ValidationError as error:
-        if is_final(error):
-            raise _why(error, body) from None
-    return _decode_leniently(body, bounds)  # an unknown field, a native tool, or a value in another form
 
 
 def _check_lists(chat: ChatCompletionRequest, bounds: RequestBounds) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from chatcompat.request.decode_error import AT
 from chatcompat.request.json_objects import keep_digits
 from chatcompat.wire.chat_request import ChatCompletionRequest
 from chatcompat.wire.chat_tools import CustomTool, FunctionTool
@@ -23,13 +24,20 @@ LONGEST: Final = 64 * 1024
 Listed = list[FunctionTool | CustomTool | None]
 
 
+class UsualTools(Struct, frozen=True, gc=False):
+    """Native tools that need no more than the bytes of the client's, and the limit on depth."""
+
+    max_depth: int
+    tools: list[ToolParam | None]  # None for any that needs more
+    by_name: dict[str, ToolParam] | None  # if all are here, and no name is there twice
+
+
 class KnownTools(Struct, gc=False):
-    """A list of tools as it came and decoded, and what the general path made of it."""
+    """A list of tools as it came and decoded, and what it became."""
 
     source: bytes
     listed: Listed | None
-    native: dict[str, ToolParam] | None | UnsetType = UNSET  # by name; None where the general path has to go again
-    depth: int = 0  # the limit that they were converted with
+    usual: UsualTools | None = None  # once they were converted
 
 
 _known: Final[OrderedDict[int, KnownTools]] = OrderedDict()  # by the length of the source
@@ -47,7 +55,11 @@ def decode_with_tools(body: bytes) -> tuple[ChatCompletionRequest, KnownTools | 
     """Decode a request strictly, and its tools only if they are new. Raises `DECODE_ERRORS`."""
     chat = _decode(body)
     raw: Raw | UnsetType = chat.tools
-    known = None if raw is UNSET else look_up(bytes(raw))
+    try:
+        known = None if raw is UNSET else look_up(bytes(raw))
+    except msgspec.ValidationError as error:  # as the decoder of the request would have said it
+        sentence, _, path = str(error).rpartition(AT) if AT in str(error) else (str(error), "", "$`")
+        raise msgspec.ValidationError(f"{sentence}{AT}$.tools{path[1:]}") from None
     chat.tools = None if known is None else known.listed  # type: ignore[assignment]
     return chat, known
 
@@ -62,8 +74,6 @@ def look_up(source: bytes) -> KnownTools:
         _known[len(source)] = known
         if len(_known) > MOST:
             _known.popitem(last=False)
-    else:
-        known.native = None
     return known
 
 

@@ -10,6 +10,11 @@ _NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 _OUTSIDE: Final = re.compile(r"[^a-zA-Z0-9_-]")
 
 
+def is_native(name: str) -> bool:
+    """Whether the native API accepts a name."""
+    return _NAME.fullmatch(name) is not None
+
+
 class ToolNames:
     """Maps names that the native API does not accept. A name always maps to the same native name.
 
@@ -27,7 +32,7 @@ class ToolNames:
         """`name`, or the native name that replaces it."""
         native = self._native.get(name)
         if native is None:
-            native = self._native[name] = name if _NAME.fullmatch(name) else self._replacement(name)
+            native = self._native[name] = name if is_native(name) else self._replacement(name)
         return native
 
     def _replacement(self, name: str) -> str:

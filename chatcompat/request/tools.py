@@ -10,11 +10,11 @@ from chatcompat.dialect import Dialect
 from chatcompat.errors import InvalidRequest
 from chatcompat.request.context import RequestContext
 from chatcompat.request.decode import Decoded
-from chatcompat.request.known_tools import KnownTools, Listed
+from chatcompat.request.known_tools import KnownTools, UsualTools
 from chatcompat.request.native_tools import read_native_tool
 from chatcompat.request.strict_schema import CLOSED_SCHEMA, StrictSchema
 from chatcompat.request.tool_choice import Tools, allowed_names
-from chatcompat.request.tool_names import ToolNames
+from chatcompat.request.tool_names import ToolNames, is_native
 from chatcompat.request.tool_schema import EMPTY_SCHEMA, to_input_schema, to_plain_schema
 from chatcompat.request.tool_shapes import name_of, set_native_fields, to_custom, to_function, to_grammar
 from chatcompat.wire.chat_request import ChatCompletionRequest
@@ -48,14 +48,15 @@ def to_tools(decoded: Decoded, names: ToolNames, context: RequestContext, dialec
     A tool is converted in the same way whichever other tools `tool_choice` allows, since prompt caches and thinking
     depend on its bytes. So a tool that is not allowed counts towards the limits on strict tools.
     """
-    chat, native = decoded.chat, decoded.native_tools
-    if decoded.known_tools is not None and (known := _to_known(chat, decoded.known_tools, names, context.bounds.depth)):
-        return known
+    chat, native, depth = decoded.chat, decoded.native_tools, context.bounds.depth
+    known = None if decoded.known_tools is None else _to_usual_tools(decoded.known_tools, depth)
+    if known is not None and known.by_name and (usual_tools := _to_known(chat, known.by_name, names)):
+        return usual_tools
     if chat.functions is not None and chat.tools:
         raise InvalidRequest(
             "The request has tools too. Send tools or functions, not both.", param="functions", code="invalid_value"
         )
-    named = _named_tools(chat, native, context.bounds.depth)
+    named = _named_tools(chat, native, depth)
     if chat.web_search_options is not None:
         if WEB_SEARCH in named:
             raise InvalidRequest(
@@ -74,7 +75,11 @@ def to_tools(decoded: Decoded, names: ToolNames, context: RequestContext, dialec
         if isinstance(tool, dict):
             converted: ToolParam | dict[str, Any] = _to_native(tool, index, within)
         else:
-            usual = None if isinstance(tool, CustomTool) else _to_usual(tool, names, context.bounds.depth)
+            if known is not None and field == "tools" and index is not None:
+                found = known.tools[index]
+                usual = None if found is None else _copy(found)
+            else:
+                usual = None if isinstance(tool, CustomTool) else _to_usual(tool, names, depth)
             converted = usual or _to_tool(tool, field if index is None else f"{field}[{index}]", names, within, dialect)
         if is_sent:
             tools.append(converted)
@@ -179,29 +184,33 @@ def _to_native(tool: dict[str, Any], index: int | None, context: RequestContext)
     return tool
 
 
-def _to_known(chat: ChatCompletionRequest, known: KnownTools, names: ToolNames, max_depth: int) -> Tools | None:
-    """What these tools became before; None where more than their bytes decides that."""
+def _to_known(chat: ChatCompletionRequest, usual: dict[str, ToolParam], names: ToolNames) -> Tools | None:
+    """Usual tools as they are; None where the request says more about them."""
     if chat.functions is not None or chat.web_search_options is not None:
         return None
-    if known.native is UNSET or known.depth != max_depth:
-        known.native, known.depth = _to_all_usual(known.listed or [], max_depth), max_depth
-    if known.native is None:
-        return None
-    names.offered = known.native.keys()
+    names.offered = usual.keys()
     if allowed_names(chat, names) is not None:
         return None
-    return [*map(_copy, known.native.values())]  # they may get marks
+    return [*map(_copy, usual.values())]  # they may get marks
 
 
-def _to_all_usual(listed: Listed, max_depth: int) -> dict[str, ToolParam] | None:
-    """Convert functions with native names, by name. None if there is anything else, or a name twice."""
-    names, usual = ToolNames(), {}
-    for tool in listed:
-        native = _to_usual(tool, names, max_depth) if isinstance(tool, FunctionTool) else None
-        if native is None or names.restored or native.name in usual:
-            return None
-        native.input_schema = Raw(_encode(native.input_schema))
-        usual[native.name] = native
+def _to_usual_tools(known: KnownTools, max_depth: int) -> UsualTools:
+    """Convert functions that have a native name and no more than most, once for as long as they are known."""
+    usual = known.usual
+    if usual is not None and usual.max_depth == max_depth:
+        return usual
+    names = ToolNames()
+    tools: list[ToolParam | None] = []
+    by_name: dict[str, ToolParam] = {}
+    for tool in known.listed or ():
+        native = None
+        if isinstance(tool, FunctionTool) and tool.function is not None and is_native(tool.function.name):
+            native = _to_usual(tool, names, max_depth)
+        if native is not None:
+            native.input_schema = Raw(_encode(native.input_schema))
+            by_name[native.name] = native
+        tools.append(native)
+    known.usual = usual = UsualTools(max_depth, tools, by_name if len(by_name) == len(tools) else None)
     return usual
 
 

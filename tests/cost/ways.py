@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from chatcompat import ChatCompatMiddleware, Dialect, InvalidReply, InvalidRequest, Translation, translate
 from chatcompat.dialect import PRESETS
 from chatcompat.reply.context import ReplyContext
+from chatcompat.request.known_tools import forget
 
 Pieces = list[bytes]  # a request or a reply is one piece, a stream one piece an event
 Run = Callable[[Pieces], int]
@@ -44,6 +45,7 @@ REFUSED: Final = 0
 
 def _translated(dialect: Dialect) -> Run:
     def way(pieces: Pieces) -> int:
+        forget()  # the worst tools are new ones
         try:
             return len(translate(pieces[0], dialect=dialect, created=1).body)
         except InvalidRequest as error:
