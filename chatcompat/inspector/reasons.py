@@ -29,6 +29,7 @@ REASONS: dict[str, str] = {
     "messages[].content[].thinking": _THINKING,
     "messages[].content[].toolset_name": "a result has the toolset of its call",
     "messages[].name": _NO_FIELD,
+    "messages[].reasoning": "text without a signature is not sent back",
     "messages[].reasoning_content": "text without a signature is not sent back",
     "messages[].reasoning_details": _THINKING,
     "messages[].role": "a conversation needs a user turn, so the last instruction becomes one",

@@ -91,7 +91,7 @@ def _decode_leniently(body: bytes, bounds: RequestBounds) -> Decoded:
         set_strict_forms(found)  # first: it tells the types of tools, and so their fields
         gather_usage(found)
         messages, known_tools = _take_strict(found)
-        unknown, gathered = find_unknown(_encode(found), bounds)
+        unknown, gathered = find_unknown(found, bounds)
         if gathered:
             found["messages"] = gather_in(found["messages"], gathered)
         chat = open_decoder()(_encode(found))

@@ -11,7 +11,7 @@ from types import UnionType
 from typing import Any, Final, Union, get_args, get_origin
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from chatcompat.errors import InvalidRequest
 from chatcompat.request.bounds import RequestBounds
@@ -25,7 +25,9 @@ MAX_NAME: Final = 200
 _TOO_LONG: Final = re.compile(rb"(?<![0-9])[0-9]{4300,}+")  # integers of which Python makes no `int`
 
 _encode = msgspec.json.Encoder().encode
-_decode_values: Final[Callable[[bytes], dict[str, Any]]] = msgspec.json.Decoder(dict[str, Any], float_hook=float).decode
+_decode_values: Final[Callable[[Raw | bytes], Any]] = msgspec.json.Decoder(float_hook=float).decode
+_NULL: Final = ord("n")  # how no other value begins
+_CONTAINERS: Final = b"{["
 
 _PARSED_FROM: Final = {
     ("messages[]", "parsed"): "content",
@@ -34,19 +36,31 @@ _PARSED_FROM: Final = {
 """What the vendor's own client adds to a message that it has parsed, and the field that it was parsed from."""
 
 
-def find_unknown(body: bytes, bounds: RequestBounds) -> tuple[list[str], list[int]]:
-    """Find the unknown fields of a body: their paths without indexes.
+def find_unknown(body: dict[str, Raw], bounds: RequestBounds) -> tuple[list[str], list[int]]:
+    """Find the unknown fields of a body: their paths without indexes. Its own are taken out of it.
 
     Also returns the indexes of the messages of which `gather` moves fields. These are known then. Raises
     `InvalidRequest` if there are more distinct paths (`messages[].name`) than the limit, and `DECODE_ERRORS`.
     """
-    try:
-        values = _decode_values(body)
-    except msgspec.ValidationError:  # no number is looked at
-        values = _decode_values(_TOO_LONG.sub(b"0", body))
-    walk = _Walk(bounds.unknown_fields)
-    walk.look_at(values, _place_of(ChatCompletionRequest, ""), None)
+    walk, place = _Walk(bounds.unknown_fields), _place_of(ChatCompletionRequest, "")
+    known = {name: raw for name, raw in body.items() if name in place.fields}
+    values = _to_values(_encode(known))
+    for name, raw in body.items():
+        if name in known:
+            walk.look_into(values[name], place.fields[name], (values, place, None))
+        elif (first := memoryview(raw)[0]) != _NULL:
+            walk.take(name, _to_values(raw) if first in _CONTAINERS else raw, (values, place, None))
+    if len(known) < len(body):
+        body.clear()
+        body.update(known)
     return [*walk.unknown], walk.gathered
+
+
+def _to_values(source: Raw | bytes) -> Any:
+    try:
+        return _decode_values(source)
+    except msgspec.ValidationError:  # an integer is too long; no number is looked at
+        return _decode_values(_TOO_LONG.sub(b"0", bytes(source)))
 
 
 class _Place(Struct, frozen=True, eq=False):
@@ -82,7 +96,7 @@ class _Walk:
         self._known: dict[int, frozenset[bytes]] = {}  # by the id of an object: the lists and objects in its fields
         self._bound = bound
 
-    def look_at(self, found: dict[str, Any], place: _Place, around: _Here | None) -> None:
+    def _look_at(self, found: dict[str, Any], place: _Place, around: _Here | None) -> None:
         """Look at an object. Values of the wrong type are left to the decoder."""
         fields = place.fields
         for name, value in found.items():
@@ -91,17 +105,23 @@ class _Walk:
                 continue
             if inner is _UNKNOWN:
                 if (place, name) not in self._seen:
-                    self._take(name, value, (found, place, around))
+                    self.take(name, value, (found, place, around))
             elif type(value) is list:
-                self._look_at_all(value, inner, (found, place, around))
+                self._look_at_all(value, inner.tag_field, inner.listed, (found, place, around))
             elif value and type(value) is dict:
                 tag = value.get(inner.tag_field)
                 within = None if type(tag) in CONTAINERS else inner.one.get(tag)
                 if within is not None:
-                    self.look_at(value, within, (found, place, around))
+                    self._look_at(value, within, (found, place, around))
 
-    def _look_at_all(self, items: list[Any], inner: _Inner, here: _Here) -> None:
-        tag_field, places = inner.tag_field, inner.listed
+    def look_into(self, value: Any, inner: _Inner | None, here: _Here) -> None:
+        """Look at what a known field holds."""
+        if inner is not None and type(value) is list:
+            self._look_at_all(value, inner.tag_field, inner.listed, here)
+        elif inner is not None:
+            self._look_at_all([value], inner.tag_field, inner.one, here)
+
+    def _look_at_all(self, items: list[Any], tag_field: str | None, places: dict[Any, _Place], here: _Here) -> None:
         for index, item in enumerate(items):
             if item and type(item) is dict:
                 tag = item.get(tag_field)
@@ -110,9 +130,9 @@ class _Walk:
                     continue
                 if within.struct is AssistantMessage and gather(item):
                     self.gathered.append(index)
-                self.look_at(item, within, here)
+                self._look_at(item, within, here)
 
-    def _take(self, name: str, value: Any, here: _Here) -> None:
+    def take(self, name: str, value: Any, here: _Here) -> None:
         """Report an unknown field, unless it was parsed from a known one or repeats it."""
         found, place, _ = here
         path, source = place.path, _PARSED_FROM.get((place.path, name))
