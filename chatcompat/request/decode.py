@@ -57,15 +57,15 @@ def decode_chat_request(body: bytes, bounds: RequestBounds = DEFAULT_BOUNDS) -> 
     Raises:
         InvalidRequest: If the body is not a valid request. `param` names the field.
     """
+    decoded = None
     try:
         chat, known_tools = decode_with_tools(body)
         decoded = Decoded(chat, known_tools=known_tools)
-    except msgspec.ValidationError as error:
-        if is_final(error):
-            raise _why(error, body) from None
-        decoded = _decode_leniently(body, bounds)  # an unknown field, a native tool, or a value in another form
     except DECODE_ERRORS as error:
-        raise _why(error, body) from None
+        if not isinstance(error, msgspec.ValidationError) or is_final(error):
+            raise _why(error, body) from None
+    if decoded is None:  # an unknown field, a native tool, or a value in another form; the error is gone, with its text
+        decoded = _decode_leniently(body, bounds)
     chat = decoded.chat
     if chat.tools or chat.functions or len(chat.messages) > bounds.messages:
         _check_lists(chat, bounds)

@@ -21,6 +21,8 @@ MOST: Final = 64
 LONGEST: Final = 64 * 1024
 """The bytes up to which a list is remembered."""
 
+_LONGEST_SENTENCE: Final = 2_000  # characters of an error, which may quote a long word
+
 Listed = list[FunctionTool | CustomTool | None]
 
 
@@ -58,8 +60,10 @@ def decode_with_tools(body: bytes) -> tuple[ChatCompletionRequest, KnownTools | 
     try:
         known = None if raw is UNSET else look_up(bytes(raw))
     except msgspec.ValidationError as error:  # as the decoder of the request would have said it
-        sentence, _, path = str(error).rpartition(AT) if AT in str(error) else (str(error), "", "$`")
-        raise msgspec.ValidationError(f"{sentence}{AT}$.tools{path[1:]}") from None
+        told = str(error)
+        at = told.rfind(AT)
+        sentence, path = (told[:at], told[at + len(AT) + 1 :]) if at >= 0 else (told, "`")
+        raise msgspec.ValidationError(f"{sentence[:_LONGEST_SENTENCE]}{AT}$.tools{path}") from None
     chat.tools = None if known is None else known.listed  # type: ignore[assignment]
     return chat, known
 
