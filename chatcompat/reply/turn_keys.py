@@ -252,8 +252,11 @@ def _is_turn(message: Message) -> bool:
     return isinstance(message, AssistantMessage)
 
 
+_THINKING: Final = (ThinkingPart, RedactedThinkingPart)
+
+
 def _is_lost(turn: AssistantMessage) -> bool:
-    kinds = set(map(type, _parts(turn.content)))
-    has_calls = turn.tool_calls or turn.function_call or ToolUsePart in kinds
-    has_thinking = turn.thinking_blocks or kinds & {ThinkingPart, RedactedThinkingPart}
+    parts = _parts(turn.content)
+    has_calls = turn.tool_calls or turn.function_call or any(isinstance(part, ToolUsePart) for part in parts)
+    has_thinking = turn.thinking_blocks or any(isinstance(part, _THINKING) for part in parts)
     return bool(has_calls) and not has_thinking and not any(map(holds_thinking, turn.reasoning_details or ()))

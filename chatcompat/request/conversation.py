@@ -94,7 +94,7 @@ class Conversation:
             if at < done:
                 continue
             if message.role == "assistant":  # the most frequent first
-                done = self._add_usual(messages, at) if message.tool_calls else at
+                done = self._add_usual(message, messages, at) if message.tool_calls else at
                 if done == at:
                     self._add_assistant(message, index)
             elif message.role == "tool":
@@ -162,9 +162,10 @@ class Conversation:
         """Add text to the user turn that comes from no user message."""
         self._user += blocks
 
-    def _add_usual(self, messages: list[Message], at: int) -> int:
+    def _add_usual(self, message: AssistantMessage, messages: list[Message], at: int) -> int:
         """Add turns of calls and results from this index on, by the fast path. Returns the index of what is left."""
-        if self._context.native_ids:
+        context, calls = self._context, message.tool_calls or ()
+        if context.native_ids or isinstance(message.content, list) or len(calls) > context.bounds.calls:
             return at
         self._begin_assistant_turn()
         if self._calls:

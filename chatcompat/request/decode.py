@@ -90,8 +90,8 @@ def _decode_leniently(body: bytes, bounds: RequestBounds) -> Decoded:
         native_tools = take_native_tools(found)
         set_strict_forms(found)  # first: it tells the types of tools, and so their fields
         gather_usage(found)
-        messages, known_tools = _take_strict(found)
-        unknown, gathered = find_unknown(found, bounds)
+        messages, known_tools, replaced = _take_strict(found)
+        unknown, gathered = find_unknown(found, replaced, bounds)
         if gathered:
             found["messages"] = gather_in(found["messages"], gathered)
         chat = open_decoder()(_encode(found))
@@ -104,15 +104,16 @@ def _decode_leniently(body: bytes, bounds: RequestBounds) -> Decoded:
         raise _why(error, body) from None
 
 
-def _take_strict(body: dict[str, Raw]) -> tuple[list[Message] | None, KnownTools | None]:
-    """Decode the messages and the tools as they are, and leave them out: most often, something else is unknown.
+def _take_strict(body: dict[str, Raw]) -> tuple[list[Message] | None, KnownTools | None, dict[str, Raw]]:
+    """Decode the messages and the tools as they are: most often, something else is unknown.
 
-    None where they need more, and where a field beside them is a copy of them, which is found by comparing.
+    Those that need no more are replaced in the body; also returns what stood there.
     """
-    messages, known, values = None, None, [*body.values()]
+    messages, known = None, None
+    replaced: dict[str, Raw] = {}
     for name, placeholder in (("messages", _ANY_MESSAGE), ("tools", _NO_TOOLS)):
         raw = body.get(name, _NULL)
-        if raw == _NULL or values.count(raw) > 1:
+        if raw == _NULL:
             continue
         try:
             if name == "messages":
@@ -121,8 +122,8 @@ def _take_strict(body: dict[str, Raw]) -> tuple[list[Message] | None, KnownTools
                 known = look_up(bytes(raw))
         except msgspec.ValidationError:
             continue
-        body[name] = placeholder
-    return messages, known
+        replaced[name], body[name] = raw, placeholder
+    return messages, known, replaced
 
 
 def _check_raw_lists(body: dict[str, Raw], bounds: RequestBounds) -> None:

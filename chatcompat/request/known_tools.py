@@ -1,7 +1,8 @@
 """Tools that came before, remembered by their bytes: an agent sends the same ones with each of its turns.
 
 This is a fast path, and gives what the general one does. You can skip this file. What is remembered depends on nothing
-but the bytes and the limit on depth, is never changed, and takes a few MB at most.
+but the bytes and the limit on depth, and is never changed. Only lists of usual functions are remembered: what they take
+is some ten times their bytes.
 """
 
 from collections import OrderedDict
@@ -20,6 +21,8 @@ MOST: Final = 64
 """How many lists of tools are remembered, one of each length."""
 LONGEST: Final = 64 * 1024
 """The bytes up to which a list is remembered."""
+MOST_BYTES: Final = 1024 * 1024
+"""The bytes of all lists together."""
 
 _LONGEST_SENTENCE: Final = 2_000  # characters of an error, which may quote a long word
 
@@ -71,14 +74,16 @@ def decode_with_tools(body: bytes) -> tuple[ChatCompletionRequest, KnownTools | 
 def look_up(source: bytes) -> KnownTools:
     """The tools for these bytes, which are a copy: a view of a request would keep all of it."""
     known = _known.get(len(source))
-    if known is not None and known.source == source:
-        return known
-    known = KnownTools(source, _decode_list(source))
-    if len(source) <= LONGEST:
-        _known[len(source)] = known
-        if len(_known) > MOST:
-            _known.popitem(last=False)
-    return known
+    return known if known is not None and known.source == source else KnownTools(source, _decode_list(source))
+
+
+def remember(known: KnownTools) -> None:
+    """Keep tools that were converted, and forget the oldest."""
+    if len(known.source) > LONGEST:
+        return
+    _known[len(known.source)] = known
+    while len(_known) > MOST or sum(_known) > MOST_BYTES:
+        _known.popitem(last=False)
 
 
 def remembered() -> list[bytes]:

@@ -5,13 +5,12 @@ JavaScript copies all fields of a reply into the text part that it makes of the 
 last chunk with the usage by `usage`.
 """
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 from msgspec import Raw, Struct
 
-from chatcompat.request.json_objects import decode_raw_list, keep_digits
+from chatcompat.request.json_objects import decode_raw_list, decode_raw_object
 from chatcompat.wire.chat_request import AssistantMessage, TextPart
 
 _MAX_PARTS: Final = 64
@@ -26,7 +25,6 @@ class _Usage(Struct, forbid_unknown_fields=True):
 
 
 _decode_usage = msgspec.json.Decoder(_Usage).decode
-_decode_objects = msgspec.json.Decoder(list[dict[str, Any]], float_hook=keep_digits).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -42,41 +40,47 @@ def gather_usage(request: dict[str, Raw]) -> bool:
     return True
 
 
-def gather(message: dict[str, Any]) -> bool:
-    """Move such fields to an assistant's message, unless it has them, and say whether it got any.
+Move = tuple[int | None, str]
+"""The index of the part in which a field stands, or None for the one of LiteLLM; and the name of the field."""
+
+
+def gather(message: dict[str, Any]) -> list[Move]:
+    """Move such fields to an assistant's message, unless it has them, and say which it got.
 
     What remains elsewhere is left for the report.
     """
     content, extra = message.get("content"), message.get(_EXTRA)
-    got = False
+    moves: list[Move] = []
     if type(content) is list and len(content) <= _MAX_PARTS:
-        for part in content:
+        for index, part in enumerate(content):
             if type(part) is dict and (names := _FIELDS.intersection(part)) and part.get("type") == "text":
-                got |= _take(message, part, names)
+                _take(message, part, names, index, moves)
     if type(extra) is dict:
-        got |= _take(message, extra, _FIELDS.intersection(extra))
+        _take(message, extra, _FIELDS.intersection(extra), None, moves)
         if all(value in _EMPTY for value in extra.values()):
             del message[_EXTRA]
-    return got
+    return moves
 
 
-def _take(message: dict[str, Any], holder: dict[str, Any], names: frozenset[str]) -> bool:
-    """Move fields from `holder` to the message, drop those that are copies, and say whether any was moved."""
-    moved = False
+def _take(
+    message: dict[str, Any], holder: dict[str, Any], names: frozenset[str], index: int | None, moves: list[Move]
+) -> None:
+    """Move fields from `holder` to the message, and drop those that are copies."""
     for name in names if len(names) == 1 else sorted(names):
         if message.get(name) is None:
             message[name] = holder.pop(name)
-            moved = True
+            moves.append((index, name))
         elif message[name] == holder[name]:
             del holder[name]
-    return moved
 
 
-def gather_in(messages: Raw, indexes: Sequence[int]) -> Raw:
-    """Move such fields in the messages with these indexes, of which `gather` has found some."""
+def gather_in(messages: Raw, gathered: dict[int, list[Move]]) -> Raw:
+    """Copy the fields that `gather` has moved, by the index of their message, with their bytes."""
     written: list[Any] = [*decode_raw_list(messages)]
-    found = _decode_objects(_encode([written[index] for index in indexes]))
-    for index, message in zip(indexes, found, strict=True):
-        gather(message)
-        written[index] = message
+    for at, moves in gathered.items():
+        message = decode_raw_object(written[at])
+        for index, name in moves:
+            holder = message[_EXTRA] if index is None else decode_raw_list(message["content"])[index]
+            message[name] = decode_raw_object(holder)[name]
+        written[at] = message
     return Raw(_encode(written))

@@ -10,7 +10,7 @@ from chatcompat.dialect import Dialect
 from chatcompat.errors import InvalidRequest
 from chatcompat.request.context import RequestContext
 from chatcompat.request.decode import Decoded
-from chatcompat.request.known_tools import KnownTools, UsualTools
+from chatcompat.request.known_tools import KnownTools, UsualTools, remember
 from chatcompat.request.native_tools import read_native_tool
 from chatcompat.request.strict_schema import CLOSED_SCHEMA, StrictSchema
 from chatcompat.request.tool_choice import Tools, allowed_names
@@ -211,6 +211,8 @@ def _to_usual_tools(known: KnownTools, max_depth: int) -> UsualTools:
             by_name[native.name] = native
         tools.append(native)
     known.usual = usual = UsualTools(max_depth, tools, by_name if len(by_name) == len(tools) else None)
+    if usual.by_name:
+        remember(known)
     return usual
 
 

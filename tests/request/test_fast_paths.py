@@ -252,9 +252,40 @@ def test_another_limit_on_depth_holds_for_known_tools() -> None:
 
 
 def test_few_lists_of_tools_are_remembered_and_no_long_ones() -> None:
+    known_tools.forget()
     for number in range(2 * known_tools.MOST):
-        outcome({"model": "m", "messages": [USER], "tools": [function("f" * (number + 1))]})
+        outcome(
+            {"model": "m", "messages": [USER], "tools": [function("f" * (number % 100 + 1), description="x" * number)]}
+        )
     outcome({"model": "m", "messages": [USER], "tools": [function("f", description="x" * known_tools.LONGEST)]})
     held = known_tools.remembered()
     assert len(held) == known_tools.MOST
     assert max(map(len, held)) <= known_tools.LONGEST
+
+
+def test_long_lists_of_tools_are_remembered_up_to_a_size_of_all() -> None:
+    known_tools.forget()
+    for number in range(known_tools.MOST):
+        size = known_tools.LONGEST - 1_000 + number
+        outcome({"model": "m", "messages": [USER], "tools": [function("f", description="x" * size)]})
+    assert (
+        known_tools.MOST_BYTES - known_tools.LONGEST < sum(map(len, known_tools.remembered())) <= known_tools.MOST_BYTES
+    )
+
+
+@pytest.mark.parametrize(
+    "tools", [TOOLS[2], TOOLS[5], [function("f", input_examples=[1] * 20)], [function("f")] * 2_000]
+)
+def test_only_usual_tools_are_remembered(tools: Any) -> None:
+    """What is refused, or converted with more than its bytes, could take much more memory than they do."""
+    known_tools.forget()
+    outcome({"model": "m", "messages": [USER], "tools": tools})
+    assert known_tools.remembered() == []
+
+
+def test_the_number_of_calls_is_checked_before_the_turn_before_them() -> None:
+    too_many = {"role": "assistant", "tool_calls": [*map(call, "abcd")]}
+    chat = {"model": "m", "messages": [USER, {"role": "assistant", "tool_calls": [call("x")]}, too_many]}
+    with pytest.raises(InvalidRequest) as refused:
+        translate(json.dumps(chat).encode(), bounds=BOUNDS)
+    assert (refused.value.param, refused.value.code) == ("messages[2].tool_calls", "array_above_max_length")

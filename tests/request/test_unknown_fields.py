@@ -101,3 +101,74 @@ def test_what_is_taken_from_elsewhere_keeps_its_digits() -> None:
         translation = translate(body.encode())
         assert f'"input":{arguments}'.encode() in translation.body
         assert translation.ignored == ()
+
+
+def ignored_of(chat: Any) -> tuple[str, ...]:
+    return translate(chat if isinstance(chat, bytes) else json.dumps(chat).encode(), dialect=DIALECT).ignored
+
+
+USER: Final = {"role": "user", "content": "hi"}
+TOOL: Final = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+TEXT: Final = {"text": "s", "x": 1}  # the only part that may be here, so that its type may be left out
+
+
+@pytest.mark.parametrize(
+    ("message", "path"),
+    [
+        ({"role": "system", "content": [TEXT]}, "messages[].content[].x"),
+        ({"role": "developer", "content": [TEXT]}, "messages[].content[].x"),
+        (
+            {"role": "system", "content": [{"text": "s", "cache_control": {"type": "ephemeral", "scope": "x"}}]},
+            "messages[].content[].cache_control.scope",
+        ),
+        (
+            {"role": "user", "content": [{"type": "search_result", "source": "s", "title": "t", "content": [TEXT]}]},
+            "messages[].content[].content[].x",
+        ),
+    ],
+)
+def test_an_unknown_field_of_a_part_without_a_type_is_reported(message: Any, path: str) -> None:
+    assert ignored_of({"model": "m", "messages": [message, USER]}) == (path,)
+
+
+@pytest.mark.parametrize("value", [[], [{"role": "user", "content": ""}]], ids=str)
+def test_what_looks_like_nothing_is_reported_beside_known_tools(value: Any) -> None:
+    chat = {"model": "m", "messages": [USER], "tools": [TOOL]}
+    assert ignored_of({**chat, "x": value}) == ("x",)
+    assert ignored_of({**chat, "messages": [{**USER, "x": value}]}) == ("messages[].x",)
+
+
+def test_copies_of_the_tools_and_the_messages_are_no_loss_anywhere() -> None:
+    chat = {"model": "m", "messages": [USER], "tools": [TOOL]}
+    assert ignored_of({**chat, "x": [TOOL], "y": [USER]}) == ()
+    assert ignored_of({**chat, "messages": [{**USER, "tools": [TOOL]}]}) == ()
+    assert ignored_of({**chat, "response_format": {"type": "text", "x": [USER]}}) == ()
+    assert ignored_of({**chat, "x": [USER, USER]}) == ("x",)
+
+
+LONG: Final = "1" * 5_000
+
+
+def test_long_numbers_beside_fields_that_are_taken_from_elsewhere_are_no_fault() -> None:
+    call = '{"id":"c","type":"function","function":{"name":"f","arguments":"{}"},"index":%s}'
+    holder = '{"role":"assistant","content":[{"type":"text","text":"a","tool_calls":[%s]}],"x":%s}'
+    around = '{"model":"m","messages":[{"role":"user","content":"a"},%s,{"role":"tool","tool_call_id":"c"}]}'
+    fine = around.replace("%s", holder.replace("%s", call.replace("%s", "0"), 1).replace("%s", LONG))
+    assert ignored_of(fine.encode()) == ("messages[].x",)
+    with pytest.raises(InvalidRequest) as refused:
+        ignored_of(fine.replace('"index":0', f'"index":{LONG}').encode())
+    assert refused.value.param == "messages[1].tool_calls[0].index"
+
+
+def test_digits_behind_an_escape_stay_text() -> None:
+    text = '"\\u0031' + "1" * 4_300 + '"'
+    chat = f'{{"model":"m","messages":[{{"role":"user","content":{text},"x":[{LONG}],"y":{text}}}]}}'
+    assert ignored_of(chat.encode()) == ("messages[].x", "messages[].y")
+
+
+def test_values_that_differ_in_a_long_number_are_no_copies() -> None:
+    known = f'"annotations":[{LONG}1]'
+    for digit, ignored in (("1", ()), ("2", ("messages[].x",))):
+        message = f'{{"role":"assistant","content":"a",{known},"x":[{LONG}{digit}]}}'
+        chat = f'{{"model":"m","messages":[{json.dumps(USER)},{message},{json.dumps(USER)}]}}'
+        assert ignored_of(chat.encode()) == ignored
