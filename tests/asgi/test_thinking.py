@@ -79,6 +79,25 @@ async def test_lost_thinking_is_put_back_in_its_place(stream: bool, streams: boo
     assert "x-chatcompat-ignored" not in reply.headers
 
 
+@pytest.mark.parametrize("beside", [{}, {"x": 1}], ids=["known", "unknown"])
+async def test_lost_thinking_is_put_back_among_native_blocks(beside: Any) -> None:
+    inner = Thinker()
+    app = ChatCompatMiddleware(inner)
+    await call(app, chat(**WANTED), headers=credential(b"key"))
+    results = [{"role": "tool", "tool_call_id": f"toolu_{number}", "content": "r"} for number in (1, 2)]
+    said = {"role": "assistant", "content": [{**block, **beside} for block in BLOCKS[1:]], **beside}
+    user = {"role": "user", "content": "hi"}
+    await call(app, chat(messages=[user, said, *results], **WANTED), headers=credential(b"key"))
+    assert inner.bodies[1]["messages"][1]["content"] == BLOCKS
+
+
+@pytest.mark.parametrize("beside", [{}, {"x": 1}], ids=["known", "unknown"])
+def test_thinking_among_native_blocks_is_not_lost(beside: Any) -> None:
+    thinking = [{"type": "thinking", "thinking": "hm", "signature": "s1"}]
+    messages = [USER, *turn(0, content=thinking, **beside)]
+    assert lost_turns(decode_chat_request(chat(messages=messages)).chat.messages) == []
+
+
 async def test_another_credential_gets_none_of_it() -> None:
     inner = Thinker()
     body, reply = await loop(ChatCompatMiddleware(inner), inner, second=b"other")
