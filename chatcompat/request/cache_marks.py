@@ -50,12 +50,12 @@ def to_mark(part: ResultPart, context: RequestContext) -> CacheControl | None:
     if isinstance(part, TextPart) and part.cache_control is None and part.prompt_cache_breakpoint is None:
         return None  # most parts
     match part:
-        case TextPart() | ImagePart() | FilePart() if part.cache_control is None:
-            asked = part.prompt_cache_breakpoint
-            return None if asked is None else _to_cache_control(asked, context)
         case DocumentPart(source=NativeContent(content=list(inner))) | SearchResultPart(content=inner):
             marks = [(index, mark) for index, item in enumerate(inner) if (mark := to_mark(item, context)) is not None]
             return part.cache_control or join_marks(marks, context)
+        case TextPart() | ImagePart() | FilePart() if part.cache_control is None:
+            asked = part.prompt_cache_breakpoint
+            return None if asked is None else _to_cache_control(asked, context)
         case _:
             return part.cache_control
 
