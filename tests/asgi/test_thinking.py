@@ -85,7 +85,8 @@ async def test_lost_thinking_is_put_back_among_native_blocks(beside: Any) -> Non
     app = ChatCompatMiddleware(inner)
     await call(app, chat(**WANTED), headers=credential(b"key"))
     results = [{"role": "tool", "tool_call_id": f"toolu_{number}", "content": "r"} for number in (1, 2)]
-    said = {"role": "assistant", "content": [{**block, **beside} for block in BLOCKS[1:]], **beside}
+    blocks: list[Any] = BLOCKS[1:]
+    said = {"role": "assistant", "content": [{**block, **beside} for block in blocks], **beside}
     user = {"role": "user", "content": "hi"}
     await call(app, chat(messages=[user, said, *results], **WANTED), headers=credential(b"key"))
     assert inner.bodies[1]["messages"][1]["content"] == BLOCKS
