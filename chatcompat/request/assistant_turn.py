@@ -41,7 +41,7 @@ class AssistantTurns:
         self._depth = context.bounds.depth
         self._ignored = context.ignored
         self._calls = calls
-        self.ids = UniqueIds()
+        self.ids: UniqueIds = UniqueIds()
 
     def to_usual_blocks(self, text: str | None, calls: Sequence[ToolCall], index: int) -> list[BlockParam]:
         """Return the same blocks as `to_blocks`, but faster, for a message that `is_usual`. `index` is its index."""
