@@ -149,7 +149,7 @@ def test_copies_of_the_tools_and_the_messages_are_no_loss_anywhere() -> None:
 LONG: Final = "1" * 5_000
 
 
-def test_long_numbers_beside_fields_that_are_taken_from_elsewhere_are_no_fault() -> None:
+def test_long_numbers_beside_fields_from_elsewhere_are_no_fault() -> None:
     call = '{"id":"c","type":"function","function":{"name":"f","arguments":"{}"},"index":%s}'
     holder = '{"role":"assistant","content":[{"type":"text","text":"a","tool_calls":[%s]}],"x":%s}'
     around = '{"model":"m","messages":[{"role":"user","content":"a"},%s,{"role":"tool","tool_call_id":"c"}]}'
