@@ -38,13 +38,13 @@ _decode_str = msgspec.json.Decoder(str).decode
 Structs = tuple[type[Struct], ...]
 
 
-def set_strict_forms(body: dict[str, Raw]) -> bool:
-    """Rewrite the values of a body in the forms that the typed decoder takes, and say whether there were any others.
+def set_strict_forms(body: dict[str, Raw]) -> None:
+    """Rewrite the values of a body in the forms that the typed decoder takes.
 
     - A whole number written as a float (`4096.0`) becomes an integer, for each integer field.
     - A tool or a choice of one without a `type` gets that of its definition.
     """
-    return _rewrite(body, ChatCompletionRequest)
+    _rewrite(body, ChatCompletionRequest)
 
 
 def _rewrite(found: dict[str, Raw], struct: type[Struct]) -> bool:

@@ -28,16 +28,15 @@ _decode_usage = msgspec.json.Decoder(_Usage).decode
 _encode = msgspec.json.Encoder().encode
 
 
-def gather_usage(request: dict[str, Raw]) -> bool:
-    """Move `usage` to `stream_options`, and say whether it was there. Whole replies have the usage anyway."""
+def gather_usage(request: dict[str, Raw]) -> None:
+    """Move `usage` to `stream_options`. Whole replies have the usage anyway."""
     try:
         usage = _decode_usage(request.get("usage", b""))
     except msgspec.MsgspecError:  # there is none, or it says more
-        return False
+        return
     if usage.include and bytes(request.get("stream", b"")) == b"true":
         request.setdefault("stream_options", Raw(b'{"include_usage":true}'))
     del request["usage"]
-    return True
 
 
 Move = tuple[int | None, str]

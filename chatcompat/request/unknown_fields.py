@@ -192,10 +192,9 @@ class _Walk:
             found, place, here = here
             known = self._known.get(id(found))
             if known is None:
-                if found is self._whole:
-                    found = found | _to_values(_encode(self._replaced))
-                held = [value for name, value in found.items() if name in place.fields and type(value) in CONTAINERS]
-                known = self._known[id(found)] = frozenset(map(_encode, held))
+                held = found | _to_values(_encode(self._replaced)) if found is self._whole else found
+                lists = [each for name, each in held.items() if name in place.fields and type(each) in CONTAINERS]
+                known = self._known[id(found)] = frozenset(map(_encode, lists))
             if value in known:
                 return True
         return False

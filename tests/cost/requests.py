@@ -8,6 +8,8 @@ from tests.cost.fills import CUT_OFF, OBJECTS, SCHEMAS, STRINGS, Fill, many, nes
 from tests.cost.forms import FORMS
 from tests.cost.shapes import URLS, Shape
 
+_TOOLS: Final = ',"tools":[{"type":"function","function":{"name":"f"}}]'
+
 
 def _answered(call_id: str, result_id: str = "") -> Make:
     """One assistant message of many calls, and a result of each."""
@@ -194,6 +196,10 @@ KNOWN: Final[dict[str, tuple[Make, int]]] = {
             + "]}}"
         ),
         4 * MIB,
+    ),
+    "copies of the tools in many messages": (
+        lambda size: chat(many(USER[:-1] + _TOOLS + "}", size).decode(), _TOOLS),
+        MIB,
     ),
     "messages whose names differ": (_messages('{"role":"system","name":"n#","content":"hi"}'), MIB),
     "unknown fields beside lists of depth 100": (_unknown(nested("[", "]", 100)), 4 * MIB),

@@ -172,3 +172,16 @@ def test_values_that_differ_in_a_long_number_are_no_copies() -> None:
         message = f'{{"role":"assistant","content":"a",{known},"x":[{LONG}{digit}]}}'
         chat = f'{{"model":"m","messages":[{json.dumps(USER)},{message},{json.dumps(USER)}]}}'
         assert ignored_of(chat.encode()) == ignored
+
+
+def test_what_stands_around_many_copies_is_written_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = []
+
+    def encode(value: Any) -> bytes:
+        written.append(msgspec.json.encode(value))
+        return written[-1]
+
+    monkeypatch.setattr("chatcompat.request.unknown_fields._encode", encode)
+    chat = {"model": "m", "messages": [{**USER, "tools": [TOOL]}] * 200, "tools": [TOOL]}
+    assert ignored_of(chat) == ()
+    assert sum(map(len, written)) < 4 * len(json.dumps(chat))
