@@ -36,7 +36,7 @@ def test_a_server_on_this_machine_is_reached_directly() -> None:
 
 
 def test_proxies_of_the_environment_are_not_asked() -> None:
-    """The test above, with proxies that nobody runs, without this run's options: another `--cov` would clear its data."""
+    """The test above, with proxies that nobody runs. Without the options of this run: `--cov` would clear its data."""
     environment = os.environ | dict.fromkeys(PROXIES, "http://127.0.0.1:9") | {"PYTEST_ADDOPTS": ""}
     test = f"{__file__}::{test_a_server_on_this_machine_is_reached_directly.__name__}"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", test]

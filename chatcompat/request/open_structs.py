@@ -46,8 +46,6 @@ def open_struct(struct: type[Any]) -> type[Any]:
             default = () if field.default is NODEFAULT else (field.default,)
             nested.append((field.name, opened, *default))
     config = struct.__struct_config__
-    if not nested and not config.forbid_unknown_fields:
-        return struct
     return msgspec.defstruct(
         struct.__name__,
         nested,
