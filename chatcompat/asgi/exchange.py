@@ -68,7 +68,7 @@ class Exchange:
         self._headers: Headers = []
         self._fields: HeaderMap = {}
         self._stream: ChunkStream | None = None  # reads the body piece by piece,
-        self._live: ChunkStream | None = None  # the same, between its first chunk and its last
+        self._live: ChunkStream | None = None  # the same, between its first content and its end
         self._whole = WholeReply(served, limits)  # or this collects it
         self._size = 0
         self._in_parts = False  # whether the inner app is called more than once; then `hear` counts the bytes
@@ -140,8 +140,7 @@ class Exchange:
             piece = message.get("body", b"")
             out = live.feed(piece if type(piece) is bytes else bytes(piece))
             alive = self._keep_alive
-            is_first = self._first_token_at is None and live.has_content
-            if is_first or live.ended or alive.beat is not None:
+            if live.ended or alive.beat is not None:
                 await self._forward(live, out, more_body=True)
             elif out:
                 client = self._client
@@ -324,9 +323,10 @@ class Exchange:
     async def _send_body(self, stream: ChunkStream, body: bytes) -> None:
         if self._first_token_at is None and stream.has_content:
             self._first_token_at = time.monotonic()
-        self._live = None if stream.ended else stream
         if stream.ended:
-            self._phase = DONE
+            self._phase, self._live = DONE, None
+        elif self._first_token_at is not None:
+            self._live = stream
         await self._keep_alive.send({"type": "http.response.body", "body": body, "more_body": not stream.ended})
         if stream.ended:
             self._client.end()

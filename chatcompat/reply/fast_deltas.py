@@ -34,6 +34,7 @@ _BLANK: Final = b"\n\n"  # ends a frame
 _NEXT_DELTA: Final = _BLANK + _START
 _NEXT_BLOCK: Final = _BLANK + b"event: content_block_st"  # the start or the stop of a block
 _ONE_FRAME: Final = 2 * len(_START)  # a shorter piece cannot have two frames with deltas
+_MANY_FRAMES: Final = 6 * len(_START)  # a longer piece most likely has several
 # The most common form of a text: no escapes except those that msgspec writes too. Such a text is copied once it is
 # known to be UTF-8. The quantifiers are possessive, so the matcher keeps no state for backtracking, which would take 60
 # bytes for each byte of a text of escapes.
@@ -83,7 +84,10 @@ class FastChunkStream(ChunkStream):
         if len(piece) <= self._max_piece:
             if piece[: self._size] == self._head or (piece[:_DELTA_START] == _DELTA and self._find_block(piece)):
                 found = _match_rest(piece, self._size)
-                if found is not None and (text := found[1]) and (text.isascii() or _is_copied(text)):
+                if found is None:
+                    if len(piece) > _MANY_FRAMES and (chunks := self._copy_run(piece)) is not None:
+                        return chunks
+                elif (text := found[1]) and (text.isascii() or _is_copied(text)):
                     unread = self._unread
                     unread += text
                     if len(unread) <= self._room or self._make_room(text):
@@ -135,43 +139,52 @@ class FastChunkStream(ChunkStream):
 
     def _feed_several(self, piece: bytes) -> bytes:
         """Return the chunks of a piece with several frames: run by run of deltas, and what stands between them."""
-        if piece.endswith(_END) and piece.startswith(self._head):  # most are one run
-            return self._feed_run(piece)
         chunks: list[bytes] = []
         at = 0
         while at < len(piece):
             is_run = piece.startswith(_DELTA, at)
             end = piece.find(_NEXT_BLOCK if is_run else _NEXT_DELTA, at)
             part = piece[at : end + len(_BLANK)] if end >= 0 else piece[at:]
-            chunks.append(self._feed_run(part) if is_run else self._feed_slowly(part))
+            if is_run:
+                was_tried = len(part) == len(piece) > _MANY_FRAMES  # by `feed`
+                chunks.append(self._feed_frames(part) if was_tried else self._feed_run(part))
+            else:
+                chunks.append(self._feed_slowly(part))
             at += len(part)
         return b"".join(chunks)
 
     def _feed_run(self, piece: bytes) -> bytes:
         """Return the chunks of frames that are deltas, most of them of one block."""
-        if (piece.startswith(self._head) or self._find_block(piece)) and (texts := self._split(piece)):
-            text = b"".join(texts)
-            self._unread += text
-            if len(self._unread) <= self._room or self._make_room(text):
-                return b"".join((self._before, (self._after + self._before).join(texts), self._after))
+        is_known = piece.startswith(self._head) or self._find_block(piece)
+        copied = self._copy_run(piece) if is_known else None
+        return self._feed_frames(piece) if copied is None else copied
+
+    def _feed_frames(self, piece: bytes) -> bytes:
+        """Return the chunks of frames, one by one."""
         *frames, rest = piece.split(_BLANK)
         chunks = [self.feed(frame + _BLANK) for frame in frames]
         if rest:
             chunks.append(self._feed_slowly(rest))
         return b"".join(chunks)
 
-    def _feed_slowly(self, piece: bytes) -> bytes:
-        self._forget_block()
-        return ChunkStream.feed(self, piece)  # faster than by `super()`
-
-    def _split(self, piece: bytes) -> list[bytes]:
-        """Return the texts of several deltas of the same block. Empty if the piece has anything else."""
+    def _copy_run(self, piece: bytes) -> bytes | None:
+        """Return the chunks of several deltas of the block. None if the piece has anything else."""
         if not piece.endswith(_END):
             piece = _replace_padded_ends(_END, piece)
         texts = piece[self._size : -len(_END)].split(_END + self._head)
         lines = b"\n".join(texts)  # a copied text has no line feed, and the halves of a character stay apart
         is_whole = piece.endswith(_END) and lines.count(b"\n") == len(texts) - 1
-        return texts if is_whole and all(texts) and _match_texts(lines) is not None and _is_copied(lines) else []
+        if not (is_whole and all(texts) and _match_texts(lines) is not None and _is_copied(lines)):
+            return None
+        text = b"".join(texts)
+        self._unread += text
+        if len(self._unread) > self._room and not self._make_room(text):
+            return None
+        return b"".join((self._before, (self._after + self._before).join(texts), self._after))
+
+    def _feed_slowly(self, piece: bytes) -> bytes:
+        self._forget_block()
+        return ChunkStream.feed(self, piece)  # faster than by `super()`
 
     def _feed_delta(self, piece: bytes) -> bytes | None:
         """Return the chunks of a piece that is a single delta. None for any other piece."""
