@@ -9,25 +9,24 @@ from chatcompat.dialect import Dialect
 from chatcompat.errors import missing_field
 from chatcompat.request.content import is_blank, to_text_blocks
 from chatcompat.request.context import RequestContext
-from chatcompat.request.native_blocks import has_native_parts, read_input
+from chatcompat.request.native_blocks import CALL_TAGS, THINKING_TAGS, has_native_parts, read_input
 from chatcompat.request.native_turns import to_native_turn
 from chatcompat.request.pending_calls import PendingCalls, Where
 from chatcompat.request.thinking_blocks import from_thinking_blocks, place_blocks, to_kept, without_citations
 from chatcompat.request.tool_arguments import to_input, to_short_input
 from chatcompat.request.tool_names import ToolNames
-from chatcompat.wire.chat_native import RedactedThinkingPart, ThinkingPart, ToolUsePart
+from chatcompat.wire.chat_native import ToolUsePart
 from chatcompat.wire.chat_request import AssistantMessage, AssistantPart, FunctionCall, RefusalPart, ToolCall
 from chatcompat.wire.ids import UniqueIds, to_native_id
 from chatcompat.wire.messages import BlockParam, TextBlockParam, ToolUseBlockParam
 from chatcompat.wire.utf8 import require_utf8
 
 _NULL: Final = Raw(b"null")
-_THINKING: Final = (ThinkingPart, RedactedThinkingPart)
 
 
 def has_calls(message: AssistantMessage) -> bool:
     """Whether a message calls tools, in any form."""
-    return bool(message.tool_calls or message.function_call) or has_native_parts(message.content, ToolUsePart)
+    return bool(message.tool_calls or message.function_call) or has_native_parts(message.content, CALL_TAGS)
 
 
 class AssistantTurns:
@@ -93,7 +92,7 @@ class AssistantTurns:
                     blocks.append(self._to_tool_use(call, call.id, index, number))
         if message.function_call is not None:
             blocks.append(self._to_function_use(message.function_call, index))
-        if has_native_parts(parts, _THINKING):  # in its place
+        if has_native_parts(parts, THINKING_TAGS):  # in its place
             return blocks
         if not (message.reasoning_details or message.thinking_blocks):
             self._report_plain_thinking(message)

@@ -15,13 +15,8 @@ from chatcompat.request.context import RequestContext
 from chatcompat.wire.chat_request import (
     ChatCompletionRequest,
     DocumentPart,
-    FilePart,
-    ImagePart,
-    NativeContent,
     PromptCacheBreakpoint,
     ResultPart,
-    SearchResultPart,
-    TextPart,
 )
 from chatcompat.wire.messages import BlockParam, CacheControl, MessagesRequest, TextBlockParam, ToolParam
 
@@ -47,17 +42,18 @@ def to_mark(part: ResultPart, context: RequestContext) -> CacheControl | None:
 
     A mark inside a document or a search result counts for the whole part: the service cannot cache only a piece of it.
     """
-    if isinstance(part, TextPart) and part.cache_control is None and part.prompt_cache_breakpoint is None:
-        return None  # most parts
-    match part:
-        case DocumentPart(source=NativeContent(content=list(inner))) | SearchResultPart(content=inner):
-            marks = [(index, mark) for index, item in enumerate(inner) if (mark := to_mark(item, context)) is not None]
-            return part.cache_control or join_marks(marks, context)
-        case TextPart() | ImagePart() | FilePart() if part.cache_control is None:
-            asked = part.prompt_cache_breakpoint
-            return None if asked is None else _to_cache_control(asked, context)
-        case _:
-            return part.cache_control
+    if part.type == "document" or part.type == "search_result":  # noqa: PLR1714 - which tells the types apart
+        content = part.content if part.type == "search_result" else _content_of(part)
+        marks = [(index, mark) for index, item in enumerate(content) if (mark := to_mark(item, context)) is not None]
+        return part.cache_control or join_marks(marks, context)
+    if part.type == "image" or part.cache_control is not None or part.prompt_cache_breakpoint is None:
+        return part.cache_control
+    return _to_cache_control(part.prompt_cache_breakpoint, context)
+
+
+def _content_of(part: DocumentPart) -> Sequence[ResultPart]:
+    content = part.source.content if part.source.type == "content" else ()
+    return content if isinstance(content, list) else ()
 
 
 def _to_cache_control(breakpoint_: PromptCacheBreakpoint, context: RequestContext) -> CacheControl:

@@ -1,7 +1,6 @@
 """Content parts -> content blocks."""
 
 from collections.abc import Sequence
-from typing import assert_never
 
 from msgspec import Raw
 
@@ -48,7 +47,7 @@ def to_text_blocks(
     blocks: list[TextBlockParam] = []
     marks: PartMarks = []
     for part in content:
-        if isinstance(part, TextPart):
+        if part.type == "text":
             text = part.text
             if text and not text.isspace():
                 blocks.append(TextBlockParam(text))
@@ -80,9 +79,9 @@ def to_unmarked_blocks(
     blocks: list[ContentBlockParam] = []
     marks: PartMarks = []
     for index, part in enumerate(content):
-        if isinstance(part, ToolResultPart):
+        if part.type == "tool_result":
             continue
-        if not isinstance(part, TextPart):
+        if part.type != "text":
             blocks.append(_to_block(part, f"{path}[{index}]", context))
         elif not is_blank(part.text):
             blocks.append(TextBlockParam(part.text))
@@ -94,18 +93,14 @@ def to_unmarked_blocks(
 def _to_block(
     part: ImagePart | FilePart | NativeImagePart | DocumentPart | SearchResultPart, path: str, context: RequestContext
 ) -> ContentBlockParam:
-    match part:
-        case ImagePart():
-            image = part.to_image_url()
-            if image.detail not in (None, "auto"):
-                context.ignored.append("messages[].content[].image_url.detail")
-            return to_image(image, path, context)
-        case FilePart():
-            return to_file(part.file, path, context)
-        case NativeImagePart() | DocumentPart() | SearchResultPart():
-            return to_native_block(part, path, context)
-        case _:
-            assert_never(part)
+    if part.type == "image_url":
+        image = part.to_image_url()
+        if image.detail not in (None, "auto"):
+            context.ignored.append("messages[].content[].image_url.detail")
+        return to_image(image, path, context)
+    if part.type == "file":
+        return to_file(part.file, path, context)
+    return to_native_block(part, path, context)
 
 
 def only_text(content: str | Sequence[BlockParam]) -> str | None:

@@ -16,7 +16,6 @@ from chatcompat.request.assistant_turn import AssistantTurns, has_calls
 from chatcompat.request.bounds import check_count
 from chatcompat.request.content import (
     fill_result,
-    is_blank,
     mark_last,
     to_blocks,
     to_text_blocks,
@@ -84,6 +83,7 @@ class Conversation:
         self._assistant = AssistantTurns(dialect, names, context, self._calls)
         self._usual = UsualTurns(names, self._assistant.ids, context.bounds)
         self._user: list[BlockParam | _Instruction] = []
+        self._instructed = False  # whether an instruction is among them
         self._last = last  # the index of the last message
 
     def add_all(self, messages: list[Message], first: int) -> None:
@@ -130,7 +130,12 @@ class Conversation:
 
     def _add_user(self, message: UserMessage, index: int) -> None:
         content = message.content
-        if isinstance(content, str) and not is_blank(content) and message.name is None is message.cache_control:
+        if (
+            isinstance(content, str)
+            and content
+            and not content.isspace()
+            and message.name is None is message.cache_control
+        ):
             self._user.append(TextBlockParam(content))  # most messages
             return
         _check_parts(content, index, self._context)
@@ -157,6 +162,7 @@ class Conversation:
             self._context.take_name(message.name, "system")
         if blocks := _instruction_blocks(message, self._context):
             self._user.append(_Instruction(blocks))
+            self._instructed = True
 
     def say(self, blocks: list[TextBlockParam]) -> None:
         """Add text to the user turn that comes from no user message."""
@@ -250,11 +256,12 @@ class Conversation:
         content, user, turns = self._calls.take_results(), self._user, self.messages
         instructions: list[BlockParam] = []
         goes_on = bool(turns) and turns[-1].role == "user"  # with results
-        if len(user) == 1 and not isinstance(user[0], _Instruction):  # most turns
-            content.append(user[0])
-        elif user:
+        if self._instructed:
             blocks, instructions = self._split_instructions(goes_on or bool(content))
             content += blocks
+            self._instructed = False
+        else:
+            content += user  # type: ignore[arg-type]  # without instructions
         self._user = []
         if goes_on:
             turns[-1].content += content  # type: ignore[operator]  # a list until `close`

@@ -52,13 +52,13 @@ class UsualTurns:
                 turns[-1].content += said  # type: ignore[operator]  # a list until the conversation is closed
             else:
                 turns.append(MessageParam("assistant", said))
-            turns.append(MessageParam("user", results))
+            turns.append(MessageParam("user", results))  # type: ignore[arg-type]  # the user may go on
             at = behind
         return at
 
     def _to_blocks(
         self, message: AssistantMessage, calls: list[ToolCall], results: list[Message]
-    ) -> tuple[list[BlockParam], list[BlockParam]] | None:
+    ) -> tuple[list[BlockParam], list[ToolResultBlockParam]] | None:
         """The blocks of a message, and of those behind it if they are the results of its calls in their order.
 
         None for anything that few histories have, and for every error.
@@ -67,7 +67,8 @@ class UsualTurns:
         if isinstance(text, list) or not is_usual(message) or not len(calls) == len(results) <= bounds.calls:
             return None
         said: list[BlockParam] = [TextBlockParam(text)] if text and not text.isspace() else []
-        answers: list[BlockParam] = []
+        uses: list[ToolUseBlockParam] = []
+        answers: list[ToolResultBlockParam] = []
         native_ids: list[str] = []
         for call, result in zip(calls, results):  # noqa: B905 - their lengths are equal
             function = call.function
@@ -83,6 +84,10 @@ class UsualTurns:
                 return None
             native_id = to_native_id(call.id)
             native_ids.append(native_id)
-            said.append(ToolUseBlockParam(native_id, self._names.to_native(name), read))
+            uses.append(ToolUseBlockParam(native_id, self._names.to_native(name), read))
             answers.append(ToolResultBlockParam(native_id, content if content and not content.isspace() else UNSET))
-        return (said, answers) if self._ids.take_new(native_ids) else None
+        if not self._ids.take_new(native_ids):  # some servers number the calls of each reply from zero
+            for use, answer, native_id in zip(uses, answers, native_ids):  # noqa: B905 - their lengths are equal
+                use.id = answer.tool_use_id = self._ids.unique(native_id)
+        said += uses
+        return said, answers

@@ -12,6 +12,16 @@ from chatcompat.wire.chat_request import AssistantMessage, ChatCompletionRequest
 from chatcompat.wire.chat_tools import FunctionTool
 
 
+def may_exceed(body: bytes, bounds: RequestBounds) -> bool:
+    """Whether the free JSON of a request may exceed the limits: a quick look that spares most requests the check."""
+    if len(body) > bounds.json_bytes:
+        return True
+    if len(body) <= 2 * bounds.objects:  # each object and each list takes two brackets
+        return False
+    # An escape may stand for a bracket in a string.
+    return body.count(b"{") + body.count(b"[") + body.count(b"\\u") > bounds.objects
+
+
 def check_free_json(chat: ChatCompletionRequest, native_tools: dict[int, Raw], bounds: RequestBounds) -> None:
     """Raise `InvalidRequest` if the free JSON of a request is too large, or has too many objects and lists.
 

@@ -10,7 +10,7 @@ from chatcompat.request.context import RequestContext
 from chatcompat.request.native_blocks import to_thinking_block
 from chatcompat.request.pending_calls import PendingCalls, unexpected_result
 from chatcompat.wire.chat_native import RedactedThinkingPart, ThinkingPart, ToolUsePart
-from chatcompat.wire.chat_request import AssistantPart, RefusalPart, TextPart, ToolResultPart, UserPart
+from chatcompat.wire.chat_request import AssistantPart, RefusalPart, TextPart, UserPart
 from chatcompat.wire.messages import BlockParam, TextBlockParam, ToolResultBlockParam, ToolUseBlockParam
 
 
@@ -20,7 +20,7 @@ def answer_natively(
     """Answer calls with the native results in a user message."""
     results: list[ToolResultBlockParam] = []
     for index, part in enumerate(content):
-        if isinstance(part, ToolResultPart):
+        if part.type == "tool_result":
             within = f"{path}[{index}]"
             result = calls.answer(part.tool_use_id)
             if result is None:

@@ -75,11 +75,15 @@ def to_tools(decoded: Decoded, names: ToolNames, context: RequestContext, dialec
         if isinstance(tool, dict):
             converted: ToolParam | dict[str, Any] = _to_native(tool, index, within)
         else:
+            usual = None
             if known is not None and field == "tools" and index is not None:
                 found = known.tools[index]
                 usual = None if found is None else _copy(found)
+                is_tried = found is not None or is_native(name)
             else:
-                usual = None if isinstance(tool, CustomTool) else _to_usual(tool, names, depth)
+                is_tried = False
+            if not is_tried and not isinstance(tool, CustomTool):
+                usual = _to_usual(tool, names, depth)
             converted = usual or _to_tool(tool, field if index is None else f"{field}[{index}]", names, within, dialect)
         if is_sent:
             tools.append(converted)

@@ -4,7 +4,7 @@ Clients add such keys with `extra_body`, and some send native blocks in chat mes
 `chatcompat.wire.chat_request`: unknown fields are left out and reported.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
@@ -14,24 +14,29 @@ from chatcompat.wire.messages import CacheControl, Caller
 
 
 class NativeBase64(Struct, tag_field="type", tag="base64", forbid_unknown_fields=True, gc=False):
+    type: ClassVar[Literal["base64"]] = "base64"
     media_type: str
     data: Raw  # a JSON string; never decoded to a `str`, since it is large
 
 
 class NativeURL(Struct, tag_field="type", tag="url", forbid_unknown_fields=True, gc=False):
+    type: ClassVar[Literal["url"]] = "url"
     url: str
 
 
 class NativeFile(Struct, tag_field="type", tag="file", forbid_unknown_fields=True, gc=False):
+    type: ClassVar[Literal["file"]] = "file"
     file_id: str
 
 
 class NativeText(Struct, tag_field="type", tag="text", forbid_unknown_fields=True, gc=False):
+    type: ClassVar[Literal["text"]] = "text"
     data: str
     media_type: Literal["text/plain"]
 
 
 class NativeImagePart(Struct, tag_field="type", tag="image", forbid_unknown_fields=True, gc=False):
+    type: ClassVar[Literal["image"]] = "image"
     source: NativeBase64 | NativeURL | NativeFile
     cache_control: CacheControl | None = None
 
@@ -40,6 +45,7 @@ class NativeImagePart(Struct, tag_field="type", tag="image", forbid_unknown_fiel
 
 
 class ToolUsePart(Struct, tag_field="type", tag="tool_use", forbid_unknown_fields=True, gc=False):
+    type: ClassVar[Literal["tool_use"]] = "tool_use"
     id: str
     name: str
     input: Raw | UnsetType = UNSET
@@ -49,11 +55,13 @@ class ToolUsePart(Struct, tag_field="type", tag="tool_use", forbid_unknown_field
 
 
 class ThinkingPart(Struct, tag_field="type", tag="thinking", forbid_unknown_fields=True, gc=False):
+    type: ClassVar[Literal["thinking"]] = "thinking"
     thinking: str
     signature: str | None = None
 
 
 class RedactedThinkingPart(Struct, tag_field="type", tag="redacted_thinking", forbid_unknown_fields=True, gc=False):
+    type: ClassVar[Literal["redacted_thinking"]] = "redacted_thinking"
     data: str
 
 

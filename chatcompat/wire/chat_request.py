@@ -29,12 +29,14 @@ class PromptCacheBreakpoint(Struct, forbid_unknown_fields=True, gc=False):
 
 
 class TextPart(Struct, tag_field="type", tag="text", forbid_unknown_fields=True, gc=False):
+    type: ClassVar[Literal["text"]] = "text"
     text: str
     cache_control: CacheControl | None = None
     prompt_cache_breakpoint: PromptCacheBreakpoint | None = None
 
 
 class RefusalPart(Struct, tag_field="type", tag="refusal", forbid_unknown_fields=True, gc=False):
+    type: ClassVar[Literal["refusal"]] = "refusal"
     refusal: str
 
 
@@ -45,6 +47,7 @@ class ImageURL(Struct, forbid_unknown_fields=True, gc=False):
 
 
 class ImagePart(Struct, tag_field="type", tag="image_url", forbid_unknown_fields=True, gc=False):
+    type: ClassVar[Literal["image_url"]] = "image_url"
     image_url: ImageURL | str  # some clients send the URL alone
     cache_control: CacheControl | None = None
     prompt_cache_breakpoint: PromptCacheBreakpoint | None = None
@@ -63,16 +66,19 @@ class File(Struct, forbid_unknown_fields=True, gc=False):
 
 
 class FilePart(Struct, tag_field="type", tag="file", forbid_unknown_fields=True, gc=False):
+    type: ClassVar[Literal["file"]] = "file"
     file: File
     cache_control: CacheControl | None = None
     prompt_cache_breakpoint: PromptCacheBreakpoint | None = None
 
 
 class NativeContent(Struct, tag_field="type", tag="content", forbid_unknown_fields=True, gc=False):
+    type: ClassVar[Literal["content"]] = "content"
     content: str | list[TextPart | native.NativeImagePart]
 
 
 class DocumentPart(Struct, tag_field="type", tag="document", forbid_unknown_fields=True, gc=False):
+    type: ClassVar[Literal["document"]] = "document"
     source: native.NativeBase64 | native.NativeURL | native.NativeFile | native.NativeText | NativeContent
     title: str | None = None
     context: str | None = None
@@ -81,6 +87,7 @@ class DocumentPart(Struct, tag_field="type", tag="document", forbid_unknown_fiel
 
 
 class SearchResultPart(Struct, tag_field="type", tag="search_result", forbid_unknown_fields=True, gc=False):
+    type: ClassVar[Literal["search_result"]] = "search_result"
     source: str
     title: str
     content: list[TextPart]
@@ -92,6 +99,7 @@ ResultPart = TextPart | ImagePart | FilePart | native.NativeImagePart | Document
 
 
 class ToolResultPart(Struct, tag_field="type", tag="tool_result", forbid_unknown_fields=True, gc=False):
+    type: ClassVar[Literal["tool_result"]] = "tool_result"
     tool_use_id: str
     content: str | list[ResultPart] | None = None
     is_error: bool | None = None
