@@ -69,7 +69,7 @@ def decode_chat_request(body: bytes, bounds: RequestBounds = DEFAULT_BOUNDS) -> 
     chat = decoded.chat
     if chat.tools or chat.functions or len(chat.messages) > bounds.messages:
         _check_lists(chat, bounds)
-    if may_exceed(body, bounds):
+    if may_exceed(body, len(chat.messages), bounds):
         check_free_json(chat, decoded.native_tools, bounds)
     return decoded
 

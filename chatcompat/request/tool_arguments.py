@@ -26,6 +26,8 @@ def to_short_input(arguments: Arguments, max_depth: int) -> dict[str, Any] | Non
 
     It raises no errors, so it needs no path.
     """
+    if not arguments:
+        return {}
     if isinstance(arguments, str):
         if len(arguments) > 2 * max_depth and may_be_deeper(arguments, max_depth):  # each level takes two brackets
             return None
@@ -33,7 +35,7 @@ def to_short_input(arguments: Arguments, max_depth: int) -> dict[str, Any] | Non
             return decode_object(arguments)
         except DECODE_ERRORS:
             return None
-    return arguments if arguments and CONTAINERS.isdisjoint(map(type, arguments.values())) else None
+    return arguments if CONTAINERS.isdisjoint(map(type, arguments.values())) else None
 
 
 def to_input(arguments: Arguments, path: str, max_depth: int) -> tuple[dict[str, Any], bool]:
@@ -46,7 +48,7 @@ def to_input(arguments: Arguments, path: str, max_depth: int) -> tuple[dict[str,
     if isinstance(arguments, dict):
         check_depth(arguments, path, max_depth)
         return arguments, True
-    if arguments is None or not arguments or arguments.isspace():
+    if not arguments or arguments.isspace():
         return {}, True
     try:
         return read_object(arguments, path, max_depth), True

@@ -6,13 +6,14 @@ from typing import Final
 
 from chatcompat.wire import digests
 
-_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,128}")
+_LONGEST: Final = 128
+_NAME: Final = re.compile(r"[a-zA-Z0-9_-]+")
 _OUTSIDE: Final = re.compile(r"[^a-zA-Z0-9_-]")
 
 
 def is_native(name: str) -> bool:
     """Whether the native API accepts a name."""
-    return _NAME.fullmatch(name) is not None
+    return len(name) <= _LONGEST and _NAME.fullmatch(name) is not None
 
 
 class ToolNames:

@@ -75,15 +75,12 @@ def to_tools(decoded: Decoded, names: ToolNames, context: RequestContext, dialec
         if isinstance(tool, dict):
             converted: ToolParam | dict[str, Any] = _to_native(tool, index, within)
         else:
-            usual = None
-            if known is not None and field == "tools" and index is not None:
-                found = known.tools[index]
-                usual = None if found is None else _copy(found)
-                is_tried = found is not None or is_native(name)
-            else:
-                is_tried = False
-            if not is_tried and not isinstance(tool, CustomTool):
-                usual = _to_usual(tool, names, depth)
+            listed = known.tools if known is not None and field == "tools" else []
+            usual = listed[index] if listed and index is not None else None
+            if usual is not None:
+                usual = _copy(usual)
+            elif not (isinstance(tool, CustomTool) or (listed and names.to_native(name) == name)):
+                usual = _to_usual(tool, names.to_native(name), depth)
             converted = usual or _to_tool(tool, field if index is None else f"{field}[{index}]", names, within, dialect)
         if is_sent:
             tools.append(converted)
@@ -203,13 +200,12 @@ def _to_usual_tools(known: KnownTools, max_depth: int) -> UsualTools:
     usual = known.usual
     if usual is not None and usual.max_depth == max_depth:
         return usual
-    names = ToolNames()
     tools: list[ToolParam | None] = []
     by_name: dict[str, ToolParam] = {}
     for tool in known.listed or ():
         native = None
         if isinstance(tool, FunctionTool) and tool.function is not None and is_native(tool.function.name):
-            native = _to_usual(tool, names, max_depth)
+            native = _to_usual(tool, tool.function.name, max_depth)
         if native is not None:
             native.input_schema = Raw(_encode(native.input_schema))
             by_name[native.name] = native
@@ -220,8 +216,8 @@ def _to_usual_tools(known: KnownTools, max_depth: int) -> UsualTools:
     return usual
 
 
-def _to_usual(tool: FunctionTool | FunctionDefinition, names: ToolNames, max_depth: int) -> ToolParam | None:
-    """Convert a function with only a name, a description and a plain schema. None for any other."""
+def _to_usual(tool: FunctionTool | FunctionDefinition, name: str, max_depth: int) -> ToolParam | None:
+    """Convert a function with only a name, a description and a plain schema. None for any other. `name` is native."""
     function: FunctionDefinition | None
     if isinstance(tool, FunctionDefinition):
         function = tool
@@ -234,7 +230,7 @@ def _to_usual(tool: FunctionTool | FunctionDefinition, names: ToolNames, max_dep
     schema = to_plain_schema(function.parameters, max_depth)
     if schema is None:
         return None
-    return ToolParam(names.to_native(function.name), schema, function.description or UNSET)
+    return ToolParam(name, schema, function.description or UNSET)
 
 
 def _to_function(

@@ -60,13 +60,11 @@ def to_entry_id(entry: ReasoningDetail, before: Collection[Step], after: Collect
 def to_place(entry: ReasoningDetail) -> Place | None:
     """The place in an entry's id, or None for an id that is not ours. Raises `ValueError` for a changed entry."""
     entry_id = entry.id
-    if entry_id is None or not entry_id.startswith(_MARK):
+    if entry_id is None or not entry_id.startswith(_MARK) or entry_id[_END : _END + 1] != "_":
         return None
-    if entry_id.startswith(f"{digest_of_entry(entry)}_", _START):
+    if entry_id.startswith(digest_of_entry(entry), _START):
         before, _, after = entry_id[_END + 1 :].partition("_")
         return before, after
-    if entry_id[_END : _END + 1] != "_":
-        return None
     raise ValueError("the entry was changed")
 
 

@@ -376,3 +376,16 @@ def test_depth_counts_empty_objects_and_lists(innermost: Any, levels: int, besid
     with pytest.raises(InvalidRequest) as refused:
         translate(with_schema({"type": "object", "x": {"a": schema}, **beside}), bounds=bounds)
     assert refused.value.code == "nested_too_deeply"
+
+
+@pytest.mark.parametrize(("brace", "bracket"), [("{", "["), ("\\u007b", "\\u005b"), ("\\u007B", "[")])
+def test_brackets_that_are_escaped_count_too(brace: str, bracket: str) -> None:
+    """In a body whose bytes are looked at first: it is long for the limit, and its messages are short."""
+    arguments = json.dumps('{"a":[[[[[[[[[[]]]]]]]]]]}').replace("{", brace).replace("[", bracket)
+    call = f'{{"id":"c","type":"function","function":{{"name":"f","arguments":{arguments}}}}}'
+    turn = f'{{"role":"assistant","tool_calls":[{call}]}},{{"role":"tool","tool_call_id":"c","content":"r"}}'
+    chat = f'{{"model":"m","messages":[{json.dumps(HI)},{",".join([turn] * 40)}]}}'.encode()
+    assert translate(chat, bounds=RequestBounds(objects=440)).ignored == ()
+    with pytest.raises(InvalidRequest) as refused:
+        translate(chat, bounds=RequestBounds(objects=439))
+    assert refused.value.code == "too_many_objects"
