@@ -4,7 +4,7 @@ The typed decoder makes sure that a raw value is valid JSON without lone surroga
 body is UTF-8. Any other reply takes the general path.
 """
 
-from typing import Final
+from typing import ClassVar, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Raw, Struct
@@ -22,6 +22,7 @@ from chatcompat.wire.utf8 import require_utf8
 
 
 class _Text(Struct, tag_field="type", tag="text", gc=False):
+    type: ClassVar[Literal["text"]] = "text"
     text: Raw
     citations: None = None
 
@@ -31,6 +32,7 @@ class _Direct(Struct, tag_field="type", tag="direct", gc=False):
 
 
 class _Call(Struct, tag_field="type", tag="tool_use", gc=False):
+    type: ClassVar[Literal["tool_use"]] = "tool_use"
     id: str
     name: str
     input: Raw
@@ -73,7 +75,7 @@ def to_plain_completion(body: bytes, context: ReplyContext) -> tuple[bytes, Repl
     calls: Calls = []
     ids: set[str] = set()
     for index, block in enumerate(message.content):
-        if isinstance(block, _Text):
+        if block.type == "text":
             if index or memoryview(block.text)[0] != _QUOTATION_MARK:
                 return None
             text = block.text if block.text != _EMPTY else None

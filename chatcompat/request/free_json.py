@@ -18,13 +18,11 @@ _OTHERS: Final = bytes({*range(256)} - {*b"{[\\"})  # all bytes but brackets, an
 
 def may_exceed(body: bytes, messages: int, bounds: RequestBounds) -> bool:
     """Whether the free JSON of a request with so many messages may exceed the limits: a quick look at its bytes."""
-    if len(body) > bounds.json_bytes:
-        return True
-    if len(body) <= 2 * bounds.objects:  # each object and each list takes two brackets
-        return False
-    if len(body) > _LONG * messages:  # the check takes less time than the look
-        return True
-    return len(body.translate(None, _OTHERS)) > bounds.objects
+    size = len(body)
+    if size > bounds.json_bytes or size <= 2 * bounds.objects:  # each object and each list takes two brackets
+        return size > bounds.json_bytes
+    # If the messages are long, the check takes less time than to look.
+    return size > _LONG * messages or len(body.translate(None, _OTHERS)) > bounds.objects
 
 
 def check_free_json(chat: ChatCompletionRequest, native_tools: dict[int, Raw], bounds: RequestBounds) -> None:
