@@ -6,8 +6,8 @@ works in the same way.
 
 from typing import Final
 
-import msgspec
 from msgspec import UNSET
+from msgspec.structs import astuple
 
 from chatcompat.request.bounds import RequestBounds
 from chatcompat.request.tool_arguments import to_short_input
@@ -16,12 +16,12 @@ from chatcompat.wire.chat_request import AssistantMessage, Message, ToolCall
 from chatcompat.wire.ids import UniqueIds, to_native_id
 from chatcompat.wire.messages import BlockParam, MessageParam, TextBlockParam, ToolResultBlockParam, ToolUseBlockParam
 
-_NONE_RARE: Final = msgspec.structs.astuple(AssistantMessage())[2:]
+_NONE_RARE: Final = astuple(AssistantMessage())[2:]
 
 
 def is_usual(message: AssistantMessage) -> bool:
     """Whether a message has only content and calls, as most have."""
-    return msgspec.structs.astuple(message)[2:] == _NONE_RARE
+    return astuple(message)[2:] == _NONE_RARE
 
 
 class UsualTurns:

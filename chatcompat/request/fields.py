@@ -6,8 +6,8 @@ type, so that no field is missing.
 
 from typing import Any, Final, Literal
 
-import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec.structs import astuple
 
 from chatcompat.dialect import Dialect
 from chatcompat.errors import InvalidRequest
@@ -105,7 +105,7 @@ _MAX_USER_ID: Final = 256
 
 def check_unsent(chat: ChatCompletionRequest, dialect: Dialect, ignored: list[str], choices: int) -> None:
     """Refuse or report each field that has no native equivalent. `choices` is the highest `n`."""
-    values = msgspec.structs.astuple(chat)[_FIRST_UNSENT:]
+    values = astuple(chat)[_FIRST_UNSENT:]
     if values == _NONE_SET:
         return
     for name, value in zip(_UNSENT, values, strict=True):

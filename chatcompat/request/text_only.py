@@ -5,8 +5,8 @@ It returns the same request as the general path, byte for byte, or None if the c
 
 from typing import Final
 
-import msgspec
 from msgspec import UNSET
+from msgspec.structs import astuple
 
 from chatcompat.dialect import Dialect
 from chatcompat.wire.chat_request import AssistantMessage, ChatCompletionRequest
@@ -14,15 +14,15 @@ from chatcompat.wire.messages import MessageParam, MessagesRequest, TextBlockPar
 
 _FIELDS: Final = ChatCompletionRequest.__struct_fields__
 _FIRST_RARE: Final = _FIELDS.index("tools")
-_NONE_RARE: Final = msgspec.structs.astuple(ChatCompletionRequest(model="m", messages=[]))[_FIRST_RARE:]
+_NONE_RARE: Final = astuple(ChatCompletionRequest(model="m", messages=[]))[_FIRST_RARE:]
 
 _SYSTEM: Final = ("system", "developer")
-_TEXT_ONLY: Final = msgspec.structs.astuple(AssistantMessage(""))[1:]
+_TEXT_ONLY: Final = astuple(AssistantMessage(""))[1:]
 
 
 def to_plain_request(chat: ChatCompletionRequest, dialect: Dialect) -> MessagesRequest | None:
     """Translate system messages and alternating turns, the user's first and last; None for any other chat."""
-    if msgspec.structs.astuple(chat)[_FIRST_RARE:] != _NONE_RARE or dialect.display is not None:
+    if astuple(chat)[_FIRST_RARE:] != _NONE_RARE or dialect.display is not None:
         return None
     system: list[TextBlockParam] = []
     turns: list[MessageParam] = []
@@ -33,7 +33,7 @@ def to_plain_request(chat: ChatCompletionRequest, dialect: Dialect) -> MessagesR
             return None
         if message.role == "user" and users_turn and message.cache_control is None:
             turns.append(MessageParam("user", text))
-        elif message.role == "assistant" and not users_turn and msgspec.structs.astuple(message)[1:] == _TEXT_ONLY:
+        elif message.role == "assistant" and not users_turn and astuple(message)[1:] == _TEXT_ONLY:
             turns.append(MessageParam("assistant", text))
         elif message.role in _SYSTEM and not turns and message.cache_control is None:
             system.append(TextBlockParam(text))

@@ -5,6 +5,7 @@ from typing import Any, Final, assert_never
 
 import msgspec
 from msgspec import UNSET, Raw
+from msgspec.structs import astuple
 
 from chatcompat.dialect import Dialect
 from chatcompat.errors import InvalidRequest
@@ -111,9 +112,9 @@ Named = dict[str, tuple[Definition, str, int | None]]
 """By name: each tool with its field and its index. A native toolset has no name, so its path is used."""
 
 # The fields beside `function`, for a function tool in the usual shape.
-_NONE_BESIDE: Final = msgspec.structs.astuple(FunctionTool())[1:]
+_NONE_BESIDE: Final = astuple(FunctionTool())[1:]
 # The fields after `strict`, for a function without native fields.
-_NO_NATIVE: Final = msgspec.structs.astuple(FunctionDefinition(""))[4:]
+_NO_NATIVE: Final = astuple(FunctionDefinition(""))[4:]
 
 
 def _named_tools(chat: ChatCompletionRequest, native: dict[int, Raw], max_depth: int) -> Named:
@@ -222,10 +223,10 @@ def _to_usual(tool: FunctionTool | FunctionDefinition, name: str, max_depth: int
     if isinstance(tool, FunctionDefinition):
         function = tool
     else:
-        function = tool.function if msgspec.structs.astuple(tool)[1:] == _NONE_BESIDE else None
+        function = tool.function if astuple(tool)[1:] == _NONE_BESIDE else None
     if function is None or function.strict:
         return None
-    if msgspec.structs.astuple(function)[4:] != _NO_NATIVE:
+    if astuple(function)[4:] != _NO_NATIVE:
         return None
     schema = to_plain_schema(function.parameters, max_depth)
     if schema is None:
