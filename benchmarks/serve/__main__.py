@@ -5,8 +5,9 @@
 Needs `wrk`, and the gateways in FOLDER (README.md says how). uvicorn (uvloop, httptools, no access log) serves a canned
 messages app (`apps.py`): alone ("bare"), decoding its request as a real app must, and behind chatcompat. Each gateway
 has the bare app behind it. A gateway, or an app in its place, has one core. The load has the other core, with the app
-behind the gateway. All targets take turns within a round, each round starts with another target, and differences are
-taken within a round. The table shows medians. A gateway that is missing, or does not translate, is named and left out.
+behind the gateway. Two workers share both cores with the load, and are compared with two of the bare app. All targets
+take turns within a round, each round starts with another target, and differences are taken within a round. The table
+shows medians. A gateway that is missing, or does not translate, is named and left out.
 """
 
 from __future__ import annotations
@@ -35,11 +36,15 @@ from chatcompat import translate
 ROOT = Path(__file__).parents[2]
 NATIVE_PATH, CHAT_PATH = "/v1/messages", "/v1/chat/completions"
 BARE, DECODING, OURS = "bare", "bare, decoding", "chatcompat"
+BARE_TWICE, OURS_TWICE = "bare, two workers", "chatcompat, two workers"
+APPS = {BARE: "bare", DECODING: "decoding", OURS: "chatcompat", BARE_TWICE: "bare", OURS_TWICE: "chatcompat"}
+COMPARED: dict[str, str] = {BARE_TWICE: BARE_TWICE, OURS_TWICE: BARE_TWICE}  # with what; all others with `BARE`
 STREAMS = 10  # a round
 STARTS_WITHIN = 120.0
 FIRST_TEXT = STREAM.expected.texts[0].split()[0].encode()
 # Looked up before this process keeps to one of them.
 CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
+FIRST, LAST, BOTH = CORES[:1], CORES[-1:], [CORES[0], CORES[-1]]
 
 Rounds = dict[str, list[dict[str, float]]]
 
@@ -57,8 +62,11 @@ class Servers:
     def add_app(self, name: str, app: str) -> None:
         """Serve one of our apps."""
         port = free_port()
-        self._pids[name] = self.start(uvicorn(app, port), port)
-        if name == OURS:
+        twice = name in COMPARED
+        self._pids[name] = self.start(
+            uvicorn(app, port, workers=2 if twice else 1), port, cores=BOTH if twice else FIRST
+        )
+        if app == "chatcompat":
             self.targets[name] = Target(name, port, CHAT_PATH, REQUEST.chat, STREAM.chat)
         else:
             bodies = translate(REQUEST.chat).body, translate(STREAM.chat).body
@@ -69,7 +77,7 @@ class Servers:
         port = free_port()
         try:
             gateway = GATEWAYS[name](folder, port, backend)
-            pid = self.start(gateway.command, port, environment=gateway.environment)
+            pid = self.start(gateway.command, port, cores=FIRST, environment=gateway.environment)
         except Unavailable as error:
             self.missing[name] = str(error)
             return
@@ -82,11 +90,13 @@ class Servers:
         if why := why_wrong(target, backend, stream=True):
             self.missing[streams_of(gateway.name)] = why
 
-    def start(self, command: list[str], port: int, *, core: int = 0, environment: dict[str, str] | None = None) -> int:
-        """Start a server on a core and wait until it listens; gives its process. Raises `Unavailable`."""
+    def start(
+        self, command: list[str], port: int, *, cores: list[int], environment: dict[str, str] | None = None
+    ) -> int:
+        """Start a server on some cores and wait until it listens; gives its process. Raises `Unavailable`."""
         log = self._stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - it is closed with the stack
         variables = {**os.environ, **(environment or {})}
-        process = subprocess.Popen([*on_core(core), *command], stdout=log, stderr=log, env=variables)
+        process = subprocess.Popen([*on_cores(cores), *command], stdout=log, stderr=log, env=variables)
         self._stack.callback(stop, process)
         until = time.monotonic() + STARTS_WITHIN
         while time.monotonic() < until and process.poll() is None:
@@ -113,9 +123,9 @@ def tail(log: IO[bytes]) -> str:
     return log.read().decode(errors="replace")[-300:]
 
 
-def on_core(core: int) -> list[str]:
-    """What keeps a command on one of two cores; nothing where there is one."""
-    return ["taskset", "-c", str(CORES[core])] if len(CORES) > 1 else []
+def on_cores(cores: list[int]) -> list[str]:
+    """What keeps a command on some cores."""
+    return ["taskset", "-c", ",".join(map(str, cores))] if len(CORES) > 1 else []
 
 
 def free_port() -> int:
@@ -124,10 +134,10 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def uvicorn(app: str, port: int) -> list[str]:
+def uvicorn(app: str, port: int, *, workers: int = 1) -> list[str]:
     command = [sys.executable, "-m", "uvicorn", "--app-dir", str(ROOT), f"benchmarks.serve.apps:{app}"]
     options = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
-    return [*command, "--port", str(port), *options]
+    return [*command, "--port", str(port), "--workers", str(workers), *options]
 
 
 def streams_of(name: str) -> str:
@@ -157,7 +167,8 @@ def measure(target: Target, seconds: float, *, streams: bool) -> dict[str, float
     """One round of one target; times in microseconds."""
     found = latencies(target, seconds=seconds)
     for connections in (8, 64):
-        rate = requests_a_second(target, connections=connections, seconds=seconds, prefix=on_core(1))
+        prefix = on_cores(BOTH if target.name in COMPARED else LAST)
+        rate = requests_a_second(target, connections=connections, seconds=seconds, prefix=prefix)
         found[f"rps {connections}"] = rate
     if streams:
         replies = [once(target, stream=True) for _ in range(STREAMS)]
@@ -167,9 +178,9 @@ def measure(target: Target, seconds: float, *, streams: bool) -> dict[str, float
 
 
 def summarise(rounds: Rounds, name: str) -> dict[str, float]:
-    """The medians of a target; it is compared with the bare app within each round."""
+    """The medians of a target; it is compared with the bare app of as many workers within each round."""
     found = {key: median(each[key] for each in rounds[name]) for key in rounds[name][0]}
-    pairs = list(zip(rounds[name], rounds[BARE], strict=True))
+    pairs = list(zip(rounds[name], rounds[COMPARED.get(name, BARE)], strict=True))
     for key in {"p50", "p99", "first"} & found.keys():
         found[f"added {key}"] = median(mine[key] - bare[key] for mine, bare in pairs)
     for key in {"rps 8", "rps 64", "stream"} & found.keys():
@@ -183,12 +194,12 @@ def table(results: dict[str, dict[str, float]]) -> str:
     head += ["added to first chunk, µs", "1,000 events, ms", "chunks/s", "memory, MiB"]
     rows = []
     for name, found in results.items():
-        added = {key: number(found[f"added {key}"]) if name != BARE else "" for key in ("p50", "p99")}
+        added = {key: number(found[f"added {key}"]) if name not in (BARE, BARE_TWICE) else "" for key in ("p50", "p99")}
         served = [f"{number(found[key])} ({found[f'{key} of bare']:.3f})" for key in ("rps 8", "rps 64")]
         streamed = ["-", "-", "-"]
         if "stream" in found:
             streamed = [
-                number(found["added first"]) if name != BARE else "",
+                number(found["added first"]) if name not in (BARE, BARE_TWICE) else "",
                 f"{number(found['stream'] / 1e3)} ({found['stream of bare']:.2f}x)",
                 number(STREAM.events / found["stream"] * 1e6),
             ]
@@ -207,10 +218,10 @@ def main() -> None:
     rounds: Rounds = {}
     with contextlib.ExitStack() as stack:
         servers = Servers(stack)
-        for name, app in ((BARE, "bare"), (DECODING, "decoding"), (OURS, "chatcompat")):
+        for name, app in APPS.items():
             servers.add_app(name, app)
         backend = free_port()
-        servers.start(uvicorn("bare", backend), backend, core=1)
+        servers.start(uvicorn("bare", backend), backend, cores=LAST)
         for name in options.only:
             servers.add_gateway(name, options.gateways.absolute(), backend)
         ours = servers.targets[OURS]
