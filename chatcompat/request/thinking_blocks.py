@@ -29,6 +29,7 @@ from chatcompat.wire.reasoning import NATIVE_FORMAT, NOWHERE, Place, count_steps
 _FOREIGN_DATA: Final = "gAAAA"  # how encrypted reasoning of the chat API begins: it is a Fernet token
 _USUAL_STEPS: Final = 2  # of one entry: a text and the calls behind it
 _SHORT: Final = len("t1c1")
+_ONE_STEP: Final = 8  # characters; longer ones may be several
 _OLD_PLACES: Final = frozenset({"content", "tool_call"})
 # Blocks that the translation makes itself, so a client has no reason to send one back as opaque.
 _TRANSLATED: Final = frozenset(
@@ -53,7 +54,7 @@ class TextFields(Struct):
 
 Entry = ThinkingBlockParam | RedactedThinkingBlockParam | Raw | CallFields | TextFields
 
-_BLOCKS: Final = (ThinkingBlockParam, RedactedThinkingBlockParam, Raw)
+_BLOCKS: Final = frozenset({ThinkingBlockParam, RedactedThinkingBlockParam, Raw})
 
 
 class Kept(Struct, gc=False):
@@ -210,7 +211,7 @@ def _joined(parts: list[ReasoningDetail]) -> ReasoningDetail:
 def without_citations(kept: list[Kept], length: int) -> list[Kept]:
     """Leave out citations if the text is not as long as in the reply: then they may cite for another text."""
     for entry in kept:
-        if isinstance(entry.block, TextFields):
+        if type(entry.block) is TextFields:  # half as long as `isinstance`, for each of many entries
             break
     else:  # most turns
         return kept
@@ -230,9 +231,9 @@ def place_blocks(
     """
     first: list[BlockParam] = []
     for entry in kept:
-        if entry.place is not NOWHERE or not isinstance(entry.block, _BLOCKS):
+        if entry.place is not NOWHERE or type(entry.block) not in _BLOCKS:
             break
-        first.append(entry.block)
+        first.append(entry.block)  # type: ignore[arg-type]  # one of `_BLOCKS`
     else:
         if len(text) <= 1:  # most turns: nothing stands within the text
             return [*first, *text, *calls]
@@ -243,14 +244,14 @@ def place_blocks(
         turn.cited = None
         if before:
             turn.walk(before)
-        if isinstance(block, _BLOCKS):  # most entries
-            turn.blocks.append(block)
+        if type(block) in _BLOCKS:  # most entries
+            turn.blocks.append(block)  # type: ignore[arg-type]
         elif isinstance(block, CallFields):
             turn.fields = block
         elif isinstance(block, TextFields):
             turn.cite(block.citations)
         else:
-            turn.step_over(block)
+            turn.step_over(block)  # type: ignore[arg-type]  # neither a block nor fields
         if after:
             turn.walk(after)
     turn.end()
@@ -274,13 +275,19 @@ class _Turn:
 
     def walk(self, steps: str) -> None:
         """Add the text and the calls that stand between two entries."""
-        for kind, number in read_steps(steps):
-            if kind == "c":
-                self._add_calls(number)
-            elif kind == "t" and number > self._end:
-                self._add_text(number)
-            else:
-                self.cited = None
+        if len(steps) < _ONE_STEP and steps[1:].isdecimal():  # most often; to call `read_steps` takes as long
+            self._step(steps[0], int(steps[1:]))
+        else:
+            for kind, number in read_steps(steps):
+                self._step(kind, number)
+
+    def _step(self, kind: str, number: int) -> None:
+        if kind == "c":
+            self._add_calls(number)
+        elif kind == "t" and number > self._end:
+            self._add_text(number)
+        else:
+            self.cited = None
 
     def step_over(self, place: ReasoningDetail) -> None:
         """Add the text or the call that an entry of an earlier release stands for."""
