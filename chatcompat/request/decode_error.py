@@ -4,9 +4,11 @@ import re
 from typing import Any, Final, Literal, get_args, get_origin
 
 import msgspec
+from msgspec import Raw
 
 from chatcompat.errors import DECODE_ERRORS, InvalidRequest, missing_field
-from chatcompat.request.lenient import leaves, structs_of
+from chatcompat.request.json_objects import decode_raw_list, decode_raw_object
+from chatcompat.request.lenient import leaves, struct_of, structs_of
 from chatcompat.wire.chat_request import ChatCompletionRequest
 
 # msgspec's messages have the form "SENTENCE - at `$.PATH`". A path has names of struct fields, indexes, and `[...]` for
@@ -50,8 +52,6 @@ _KNOWN_WORDS: Final = frozenset(
         *("code_interpreter", "computer_use_preview", "image_generation", "json_object", "json_schema", "any"),
     }
 )
-
-_decode = msgspec.json.Decoder().decode
 
 
 def is_final(error: msgspec.ValidationError) -> bool:
@@ -120,33 +120,31 @@ def _to_advice(sentence: str) -> str:
 
 def _words_at(body: bytes, path: str) -> list[str]:
     """The words that the field at `path` may have. The body decides which struct of a union an object is."""
+    raw, types = Raw(body), (ChatCompletionRequest,)
     if "..." in path:  # below a key that the client chose
         return []
     *steps, name = path.replace("[", ".[").split(".")
-    types: tuple[Any, ...] = (ChatCompletionRequest,)
     try:
-        value = _decode(body)  # at once: to decode each step alone would scan the body as often as the path is deep
         for step in steps:
             if step.startswith("["):
-                value = value[int(step[1:-1])]
+                raw = decode_raw_list(raw)[int(step[1:-1])]
             else:
-                types = _types_of(value, types, step)
-                value = value[step]
+                raw, types = _field_of(raw, types, step)
         if name.startswith("["):
             return []
-        return [*_tags(types, name)] or [*_literals(_types_of(value, types, name))]
-    except (*DECODE_ERRORS, LookupError, TypeError):  # the path belongs to a rewritten form
+        return [*_tags(types, name)] or [*_literals(_field_of(raw, types, name)[1])]
+    except (*DECODE_ERRORS, LookupError):  # the path belongs to a rewritten form
         return []
 
 
-def _types_of(found: Any, types: tuple[Any, ...], name: str) -> tuple[Any, ...]:
-    """The types that a field of an object may have. Raises `LookupError`."""
-    for struct in structs_of(types):
-        config = struct.__struct_config__
-        if config.tag_field is None or found[config.tag_field] == config.tag:
-            fields = {field.encode_name: field.type for field in msgspec.structs.fields(struct)}
-            return tuple(leaves(fields[name]))
-    raise LookupError(name)
+def _field_of(raw: Raw, types: tuple[Any, ...], name: str) -> tuple[Raw, tuple[Any, ...]]:
+    """The value of a field, and the types that it may have. Raises `LookupError`."""
+    found = decode_raw_object(raw)
+    struct = struct_of(found, structs_of(types))
+    if struct is None:
+        raise LookupError(name)
+    fields = {field.encode_name: field.type for field in msgspec.structs.fields(struct)}
+    return found[name], tuple(leaves(fields[name]))
 
 
 def _tags(types: tuple[Any, ...], name: str) -> list[str]:

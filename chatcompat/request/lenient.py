@@ -85,7 +85,7 @@ def _walk_object(raw: Raw, structs: Structs) -> Raw | None:
     if memoryview(raw)[0] != _OBJECT:
         return raw
     found = decode_raw_object(raw)
-    struct, is_typed = _struct_of(found, structs), True
+    struct, is_typed = struct_of(found, structs), True
     if struct is None and "type" not in found:
         struct, is_typed = next((kind for kind in structs if _UNTYPED.get(kind) in found), None), False
     if struct is None:
@@ -95,7 +95,7 @@ def _walk_object(raw: Raw, structs: Structs) -> Raw | None:
     return raw if not _rewrite(found, struct) and is_typed else Raw(_encode(found))
 
 
-def _struct_of(found: dict[str, Raw], structs: Structs) -> type[Struct] | None:
+def struct_of(found: dict[str, Raw], structs: Structs) -> type[Struct] | None:
     """The struct for an object, by its tag."""
     for struct in structs:
         config = struct.__struct_config__

@@ -176,6 +176,13 @@ def test_the_message_says_what_to_send(fields: dict[str, Any], message: str) -> 
     check(raised.value)
 
 
+@pytest.mark.parametrize("number", ["1e999", "9" * 5_000], ids=["float", "integer"])
+def test_a_number_that_is_too_large_elsewhere_changes_no_message(number: str) -> None:
+    body = f'{{"model":"m","messages":[{{"role":"user","content":"hi"}}],"reasoning_effort":"x","zz":{number}}}'
+    with pytest.raises(InvalidRequest, match="Send one of: none, minimal, low"):
+        translate(body.encode())
+
+
 def test_each_sentence_of_a_refusal_says_what_to_do() -> None:
     """Also those about headers and the body. Statuses other than 400, such as 413, say it themselves."""
     silent = []
