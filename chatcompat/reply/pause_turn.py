@@ -22,6 +22,7 @@ from chatcompat.wire.utf8 import require_utf8
 
 PAUSE: Final = "pause_turn"
 
+_BRACE: Final = ord("{")
 _EMPTY: Final = Raw(b'""')
 _OF_BLOCKS: Final = frozenset({"content_block_start", "content_block_delta", "content_block_stop"})
 
@@ -230,7 +231,8 @@ class StreamPart:
         if self.paused:
             return None
         try:
-            require_utf8(payload)
+            if not payload.isascii():
+                require_utf8(payload)
             event = _event(payload)
         except DECODE_ERRORS:
             self._give_up()
@@ -288,7 +290,7 @@ class StreamPart:
             return False
         growing = self._open.get(index)
         if event.type == "content_block_start":
-            if bytes(memoryview(event.content_block)[:1]) != b"{" or not (growing is None or self._build(growing)):
+            if memoryview(event.content_block)[0] != _BRACE or not (growing is None or self._build(growing)):
                 return False
             self._open[index] = begun = _Growing(event.content_block)
             begun.position = len(self._blocks)
