@@ -32,7 +32,9 @@ MOST_WORK: Final = {
     "details of encrypted thinking": 4.5,  # 4.8
     "an id of many steps": 4.5,  # 12.5 without a bound on places
     "ids of many places": 4.0,  # 17.6
-    "tools of names that are not native": 12.2,  # 10.1 when each name imported the hash again
+    "tools of names that are not native": 10.2,  # 11.7 when each left the fast path
+    "arguments as objects, and an unknown field": 5.8,  # 6.2 when calls of one id left the fast path
+    "arguments as objects, and a float": 5.9,  # 6.5
     "native tools": 10.2,  # 8.8 when each was decoded to see what it is
     "native toolsets": 11.5,  # 10.2
     "response_format: definitions that double": 10.5,  # 11.7 when its depth was measured twice
