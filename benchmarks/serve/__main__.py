@@ -166,8 +166,8 @@ def why_wrong(target: Target, backend: int, *, stream: bool) -> str | None:
 def measure(target: Target, seconds: float, *, streams: bool) -> dict[str, float]:
     """One round of one target; times in microseconds."""
     found = latencies(target, seconds=seconds)
+    prefix = on_cores(BOTH if target.name in COMPARED else LAST)
     for connections in (8, 64):
-        prefix = on_cores(BOTH if target.name in COMPARED else LAST)
         rate = requests_a_second(target, connections=connections, seconds=seconds, prefix=prefix)
         found[f"rps {connections}"] = rate
     if streams:
@@ -194,12 +194,13 @@ def table(results: dict[str, dict[str, float]]) -> str:
     head += ["added to first chunk, µs", "1,000 events, ms", "chunks/s", "memory, MiB"]
     rows = []
     for name, found in results.items():
-        added = {key: number(found[f"added {key}"]) if name not in (BARE, BARE_TWICE) else "" for key in ("p50", "p99")}
+        is_bare = name in (BARE, BARE_TWICE)
+        added = {key: "" if is_bare else number(found[f"added {key}"]) for key in ("p50", "p99")}
         served = [f"{number(found[key])} ({found[f'{key} of bare']:.3f})" for key in ("rps 8", "rps 64")]
         streamed = ["-", "-", "-"]
         if "stream" in found:
             streamed = [
-                number(found["added first"]) if name not in (BARE, BARE_TWICE) else "",
+                "" if is_bare else number(found["added first"]),
                 f"{number(found['stream'] / 1e3)} ({found['stream of bare']:.2f}x)",
                 number(STREAM.events / found["stream"] * 1e6),
             ]

@@ -231,8 +231,7 @@ class StreamPart:
         if self.paused:
             return None
         try:
-            if not payload.isascii():
-                require_utf8(payload)
+            require_utf8(payload)
             event = _event(payload)
         except DECODE_ERRORS:
             self._give_up()

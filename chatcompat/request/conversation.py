@@ -16,6 +16,7 @@ from chatcompat.request.assistant_turn import AssistantTurns, has_calls
 from chatcompat.request.bounds import check_count
 from chatcompat.request.content import (
     fill_result,
+    is_blank,
     mark_last,
     to_blocks,
     to_text_blocks,
@@ -130,12 +131,7 @@ class Conversation:
 
     def _add_user(self, message: UserMessage, index: int) -> None:
         content = message.content
-        if (
-            isinstance(content, str)
-            and content
-            and not content.isspace()
-            and message.name is None is message.cache_control
-        ):
+        if isinstance(content, str) and not is_blank(content) and message.name is None is message.cache_control:
             self._user.append(TextBlockParam(content))  # most messages
             return
         _check_parts(content, index, self._context)

@@ -8,7 +8,7 @@ from msgspec import Meta, Raw
 from chatcompat.errors import DECODE_ERRORS, InvalidRequest
 from chatcompat.request.bounds import DEFAULT_BOUNDS, RequestBounds, check_count
 from chatcompat.request.decode_error import is_final, to_invalid_request
-from chatcompat.request.free_json import check_free_json, may_exceed
+from chatcompat.request.free_json import check_free_json
 from chatcompat.request.json_objects import decode_raw_list, decode_raw_object, keep_digits
 from chatcompat.request.known_tools import KnownTools, decode_with_tools, look_up
 from chatcompat.request.lenient import lone_surrogate, set_strict_forms
@@ -69,8 +69,7 @@ def decode_chat_request(body: bytes, bounds: RequestBounds = DEFAULT_BOUNDS) -> 
     chat = decoded.chat
     if chat.tools or chat.functions or len(chat.messages) > bounds.messages:
         _check_lists(chat, bounds)
-    if may_exceed(body, len(chat.messages), bounds):
-        check_free_json(chat, decoded.native_tools, bounds)
+    check_free_json(body, chat, decoded.native_tools, bounds)
     return decoded
 
 

@@ -16,21 +16,19 @@ _LONG: Final = 512  # bytes of a message
 _OTHERS: Final = bytes({*range(256)} - {*b"{[\\"})  # all bytes but brackets, and what an escape of one begins with
 
 
-def may_exceed(body: bytes, messages: int, bounds: RequestBounds) -> bool:
-    """Whether the free JSON of a request with so many messages may exceed the limits: a quick look at its bytes."""
-    size = len(body)
-    if size > bounds.json_bytes or size <= 2 * bounds.objects:  # each object and each list takes two brackets
-        return size > bounds.json_bytes
-    # If the messages are long, the check takes less time than to look.
-    return size > _LONG * messages or len(body.translate(None, _OTHERS)) > bounds.objects
-
-
-def check_free_json(chat: ChatCompletionRequest, native_tools: dict[int, Raw], bounds: RequestBounds) -> None:
+def check_free_json(
+    body: bytes, chat: ChatCompletionRequest, native_tools: dict[int, Raw], bounds: RequestBounds
+) -> None:
     """Raise `InvalidRequest` if the free JSON of a request is too large, or has too many objects and lists.
 
     An object takes far more time and memory than its two brackets. Brackets in strings count too, since only decoding
     could tell them apart.
     """
+    size = len(body)
+    if size <= bounds.json_bytes and (
+        size <= 2 * bounds.objects or _has_few_brackets(body, len(chat.messages), bounds.objects)
+    ):
+        return
     bytes_left, objects_left = max_bytes, max_objects = bounds.json_bytes, bounds.objects
     for path, source in _free_json(chat, native_tools):
         bytes_left -= len(source) if isinstance(source, str) else memoryview(source).nbytes
@@ -47,6 +45,11 @@ def check_free_json(chat: ChatCompletionRequest, native_tools: dict[int, Raw], b
                 param=path,
                 code="too_many_objects",
             )
+
+
+def _has_few_brackets(body: bytes, messages: int, most: int) -> bool:
+    """Whether a body surely has at most so many objects and lists. If its messages are long, this takes too long."""
+    return len(body) <= _LONG * messages and len(body.translate(None, _OTHERS)) <= most
 
 
 def _free_json(chat: ChatCompletionRequest, native_tools: dict[int, Raw]) -> Iterator[tuple[str, Raw | str]]:

@@ -33,8 +33,8 @@ class UsualTools(Struct, frozen=True, gc=False):
     """Native tools that need no more than the bytes of the client's, and the limit on depth."""
 
     max_depth: int
-    tools: list[ToolParam | None]  # None for any that needs more
-    by_name: dict[str, ToolParam] | None  # if all are here, and no name is there twice
+    tools: list[ToolParam | None]  # under the client's names; None for any that needs more
+    by_name: dict[str, ToolParam] | None  # if all are here, and all names are native and different
 
 
 class KnownTools(Struct, gc=False):

@@ -76,12 +76,13 @@ def to_tools(decoded: Decoded, names: ToolNames, context: RequestContext, dialec
         if isinstance(tool, dict):
             converted: ToolParam | dict[str, Any] = _to_native(tool, index, within)
         else:
-            listed = known.tools if known is not None and field == "tools" else []
-            usual = listed[index] if listed and index is not None else None
+            if known is not None and field == "tools" and index is not None:
+                found = known.tools[index]
+                usual = None if found is None else _copy(found)
+            else:
+                usual = None if isinstance(tool, CustomTool) else _to_usual(tool, depth)
             if usual is not None:
-                usual = _copy(usual)
-            elif not (isinstance(tool, CustomTool) or (listed and names.to_native(name) == name)):
-                usual = _to_usual(tool, names.to_native(name), depth)
+                usual.name = names.to_native(name)
             converted = usual or _to_tool(tool, field if index is None else f"{field}[{index}]", names, within, dialect)
         if is_sent:
             tools.append(converted)
@@ -197,7 +198,7 @@ def _to_known(chat: ChatCompletionRequest, usual: dict[str, ToolParam], names: T
 
 
 def _to_usual_tools(known: KnownTools, max_depth: int) -> UsualTools:
-    """Convert functions that have a native name and no more than most, once for as long as they are known."""
+    """Convert functions that have no more than most, once for as long as they are known. Their names stay."""
     usual = known.usual
     if usual is not None and usual.max_depth == max_depth:
         return usual
@@ -205,11 +206,10 @@ def _to_usual_tools(known: KnownTools, max_depth: int) -> UsualTools:
     by_name: dict[str, ToolParam] = {}
     for tool in known.listed or ():
         native = None
-        if isinstance(tool, FunctionTool) and tool.function is not None and is_native(tool.function.name):
-            native = _to_usual(tool, tool.function.name, max_depth)
-        if native is not None:
+        if isinstance(tool, FunctionTool) and (native := _to_usual(tool, max_depth)) is not None:
             native.input_schema = Raw(_encode(native.input_schema))
-            by_name[native.name] = native
+            if is_native(native.name):
+                by_name[native.name] = native
         tools.append(native)
     known.usual = usual = UsualTools(max_depth, tools, by_name if len(by_name) == len(tools) else None)
     if usual.by_name:
@@ -217,8 +217,8 @@ def _to_usual_tools(known: KnownTools, max_depth: int) -> UsualTools:
     return usual
 
 
-def _to_usual(tool: FunctionTool | FunctionDefinition, name: str, max_depth: int) -> ToolParam | None:
-    """Convert a function with only a name, a description and a plain schema. None for any other. `name` is native."""
+def _to_usual(tool: FunctionTool | FunctionDefinition, max_depth: int) -> ToolParam | None:
+    """Convert a function with only a name, a description and a plain schema. None for any other. The name stays."""
     function: FunctionDefinition | None
     if isinstance(tool, FunctionDefinition):
         function = tool
@@ -231,7 +231,7 @@ def _to_usual(tool: FunctionTool | FunctionDefinition, name: str, max_depth: int
     schema = to_plain_schema(function.parameters, max_depth)
     if schema is None:
         return None
-    return ToolParam(name, schema, function.description or UNSET)
+    return ToolParam(function.name, schema, function.description or UNSET)
 
 
 def _to_function(

@@ -131,8 +131,7 @@ def decode_event(payload: bytes) -> StreamEvent | None:
             return _decode_other_event(payload)
         # Types are compared, since `isinstance` of a struct that is another takes five times as long.
         if type(event) is not ContentBlockDelta:  # deltas have no raw values
-            if not payload.isascii():
-                require_utf8(payload)
+            require_utf8(payload)
             if type(event) is _RawBlockStart:
                 return _decode_block_start(event, payload)
             if type(event) is ErrorEvent:
