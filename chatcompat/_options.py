@@ -27,6 +27,8 @@ def check_number(
     name: str, value: object, kind: type[int | float], *, above: float | None = None, least: float | None = None
 ) -> None:
     """Raise `TypeError` unless `value` is a number of this kind, and `ValueError` for NaN or out of range."""
+    if type(value) is kind is int and above == 0 < value:  # sizes, of which each stream has two
+        return
     if value != value:  # noqa: PLR0124 - only NaN differs from itself
         raise ValueError(f"{name} must be a number, not nan")
     check_type(name, value, kind)

@@ -17,7 +17,7 @@ from chatcompat.reply.held_text import HeldText
 from chatcompat.reply.stream import MAX_HELD_BYTES, ChunkStream
 from chatcompat.reply.text_digest import BATCH, CallCollector, TextDigest
 from chatcompat.wire.message_reply import ContentBlockDelta, Ping
-from chatcompat.wire.sse import MAX_EVENT_BYTES
+from chatcompat.wire.sse import CR, LF, MAX_EVENT_BYTES
 
 # The start of a delta's frame. Most servers send each frame in a piece of its own.
 _DELTA: Final = b"event: content_block_delta\ndata: "
@@ -41,10 +41,11 @@ _MANY_FRAMES: Final = 6 * len(_START)  # a longer piece most likely has several
 _PLAIN: Final = rb'[^"\\\x00-\x1f]*+'
 _ESCAPE: Final = rb'\\["\\bfnrt]'
 _END: Final = b'"}}\n\n'
-# The rest of the frame. Some servers pad the end.
+_PADDED: Final = b" }\n\n"  # how some servers end a frame
+# The rest of the frame.
 _match_rest: Final = re.compile(rb"(%b(?:%b%b)*+)" % (_PLAIN, _ESCAPE, _PLAIN) + rb'"\} *+\}\n\n').fullmatch
 _replace_padded_ends: Final = re.compile(rb'"\} ++\}\n\n').sub
-_match_texts: Final = re.compile(rb"%b(?:(?:%b|\n)%b)*+" % (_PLAIN, _ESCAPE, _PLAIN)).fullmatch  # one a line
+_match_text: Final = re.compile(rb"%b(?:%b%b)*+" % (_PLAIN, _ESCAPE, _PLAIN)).fullmatch
 
 _decode_delta = msgspec.json.Decoder(ContentBlockDelta | Ping).decode  # a union requires the type
 
@@ -155,9 +156,15 @@ class FastChunkStream(ChunkStream):
 
     def _feed_run(self, piece: bytes) -> bytes:
         """Return the chunks of frames that are deltas, most of them of one block."""
-        is_known = piece.startswith(self._head) or self._find_block(piece)
-        copied = self._copy_run(piece) if is_known else None
-        return self._feed_frames(piece) if copied is None else copied
+        if not (piece.startswith(self._head) or self._find_block(piece)):
+            return self._feed_frames(piece)
+        last = piece.rfind(_NEXT_DELTA) + len(_BLANK)
+        if last < len(_BLANK) or piece.startswith(self._head, last):
+            last = len(piece)
+        copied = self._copy_run(piece[:last])
+        if copied is None:
+            return self._feed_frames(piece)
+        return copied if last == len(piece) else copied + self.feed(piece[last:])  # the signature of thinking
 
     def _feed_frames(self, piece: bytes) -> bytes:
         """Return the chunks of frames, one by one."""
@@ -169,12 +176,12 @@ class FastChunkStream(ChunkStream):
 
     def _copy_run(self, piece: bytes) -> bytes | None:
         """Return the chunks of several deltas of the block. None if the piece has anything else."""
-        if not piece.endswith(_END):
+        if piece.endswith(_PADDED):
             piece = _replace_padded_ends(_END, piece)
+        if not piece.endswith(_END):
+            return None
         texts = piece[self._size : -len(_END)].split(_END + self._head)
-        lines = b"\n".join(texts)  # a copied text has no line feed, and the halves of a character stay apart
-        is_whole = piece.endswith(_END) and lines.count(b"\n") == len(texts) - 1
-        if not (is_whole and all(texts) and _match_texts(lines) is not None and _is_copied(lines)):
+        if not _are_copied(texts):
             return None
         text = b"".join(texts)
         self._unread += text
@@ -189,7 +196,7 @@ class FastChunkStream(ChunkStream):
     def _feed_delta(self, piece: bytes) -> bytes | None:
         """Return the chunks of a piece that is a single delta. None for any other piece."""
         payload = piece[_DELTA_START:-2]
-        if piece[-2:] != b"\n\n" or b"\n" in payload or b"\r" in payload:  # several lines
+        if piece[-2:] != b"\n\n" or LF in payload or CR in payload:  # several lines
             return None
         if not self._decoder.idle or not self.started or self.ended:
             return None
@@ -214,8 +221,14 @@ def _has_several(piece: bytes) -> bool:
 
     The search is slow, and most pieces that are cut anywhere have no end of a line.
     """
-    end = piece.find(b"\n", _DELTA_START)
+    end = piece.find(LF, _DELTA_START)
     return -1 < end < len(piece) - 2 and (piece.startswith(_NEXT_DELTA, end) or _NEXT_DELTA in piece)
+
+
+def _are_copied(texts: list[bytes]) -> bool:
+    """Return whether each of several texts is in the common form and can be copied."""
+    spaced = b" ".join(texts)  # so the halves of an escape or a character stay apart
+    return all(texts) and _match_text(spaced) is not None and (spaced.isascii() or _is_copied(spaced))
 
 
 def _is_copied(text: bytes) -> bool:

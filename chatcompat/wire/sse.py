@@ -11,8 +11,13 @@ MAX_EVENT_BYTES: Final = 8 * 1024 * 1024
 
 _BOM: Final = b"\xef\xbb\xbf"
 
-# A piece that is one event with one line of data, as most are.
-_match_event: Final = re.compile(rb"(?:event: [^\r\n]*+\n)?+data: ([^\r\n]*+)\n\n").fullmatch
+# An event with one line of data, as most are, if it has no CR. Most pieces are one such event. `.` is all but LF, and
+# matched six times as fast as `[^\r\n]`.
+_EVENT: Final = rb"(?:event: .*+\n)?+data: (.*+)"
+_match_event: Final = re.compile(_EVENT + rb"\n\n").fullmatch
+_match_frame: Final = re.compile(_EVENT).fullmatch
+LF, CR = b"\n\r"
+"""Numbers: for bytes, `in` first tries to convert them to a number, and the exception takes 0.3 µs."""
 _SHORT: Final = 1024  # bytes; up to this size, matching is twice as fast as searching, and a slice faster than a view
 
 
@@ -44,15 +49,16 @@ class EventDecoder:
     def feed(self, piece: bytes) -> list[bytes]:
         """Return the data of each event that `piece` completes. Raises `EventTooLarge`."""
         is_idle, size = self.idle or (self._at_start and not self._line), len(piece)
-        if is_idle and size <= self._max_bytes:
+        if is_idle and size <= self._max_bytes and CR not in piece:
             if size > _SHORT:
                 event = _long_event(piece)
             else:
                 found = _match_event(piece)
                 event = None if found is None else found[1]
-            if event is not None:
+            whole = _events_of(piece) if event is None else [event]
+            if whole is not None:
                 self.idle, self._at_start = True, False
-                return [event]
+                return whole
         events = self._feed_lines(piece)
         self.idle = not (self._at_start or self._line or self._data or self._skip_lf)
         return events
@@ -65,7 +71,7 @@ class EventDecoder:
             piece = piece.removeprefix(b"\n")
         if not piece:
             return []
-        if b"\n" not in piece and b"\r" not in piece:
+        if LF not in piece and CR not in piece:
             self._line += piece
             self._check(len(self._line), [])
             return []
@@ -114,15 +120,24 @@ class EventDecoder:
 
 
 def _long_event(piece: bytes) -> bytes | None:
-    """The data of a long piece that is one event with one line of data. None for any other piece.
+    """The data of a long piece without CR that is one event with one line of data. None for any other piece.
 
     This is faster than splitting lines, and copies the data once.
     """
     start = piece.find(b"\n") + 1 if piece.startswith(b"event: ") else 0
     end = len(piece) - 2
     if piece.startswith(b"data: ", start) and piece.find(b"\n", start) == end and piece.endswith(b"\n\n"):
-        return piece[start + 6 : end] if b"\r" not in piece else None
+        return piece[start + 6 : end]
     return None
+
+
+def _events_of(piece: bytes) -> list[bytes] | None:
+    """The data of each event, if a piece without CR is several short events with one line of data each."""
+    *frames, rest = piece.split(b"\n\n")
+    if rest or not frames or len(piece) > _SHORT * len(frames):
+        return None
+    events = [*map(_match_frame, frames)]
+    return None if None in events else [event[1] for event in events if event is not None]
 
 
 def encode_data(data: bytes) -> bytes:

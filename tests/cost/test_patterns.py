@@ -60,10 +60,11 @@ WORST: Final[dict[str, Worst]] = {
     "chatcompat.reply.completion._WRAPPING": repeated(" ", "{"),
     "chatcompat.reply.fast_deltas._match_head": raw(b"9", b"".join(_DELTA.partition(b'"index":')[:2])),
     "chatcompat.reply.fast_deltas._match_rest": raw(b"\\n"),
-    "chatcompat.reply.fast_deltas._match_texts": raw(b"\\n\n", after=b'"'),
+    "chatcompat.reply.fast_deltas._match_text": raw(b"\\n ", after=b'"'),
     "chatcompat.reply.fast_deltas._replace_padded_ends": raw(b'"} '),
     "chatcompat.upstream.upload._LENGTH": raw(b"1"),
     "chatcompat.wire.sse._match_event": raw(b"x", b"data: "),
+    "chatcompat.wire.sse._match_frame": raw(b"x", b"event: "),
 }
 FOUND: Final = used_patterns()
 _ARGUMENTS: Final = {"sub": ("",), "subn": ("",)}

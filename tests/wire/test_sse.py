@@ -102,6 +102,7 @@ def test_format(raw: bytes, events: list[bytes]) -> None:
 
 TOKENS = [b"data", b":", b" ", b"\r", b"\n", b"\r\n", b"\n\n", BOM, BOM[:1], BOM[1:], b"x", b"id", b"\0", b"event: e\n"]
 FRAMES = [b"event: e\ndata: x\n\n", b"event: e\ndata: \n\n", b"event: e\nid: 1\ndata: x\n\n", b"data: x\r\r", b"\n"]
+LONG_FRAMES = [b"event: e\ndata: %b\n\n" % (b"x" * size) for size in (900, 1_100, 3_000)]
 
 
 @settings(max_examples=500, deadline=None)
@@ -119,7 +120,10 @@ def test_any_bytes_cut_anywhere_are_read_as_the_standard_says(tokens: list[bytes
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.sampled_from(FRAMES), max_size=6), st.lists(st.sampled_from(FRAMES), min_size=1, max_size=4))
+@given(
+    st.lists(st.sampled_from(FRAMES), max_size=6),
+    st.lists(st.sampled_from([*FRAMES, *LONG_FRAMES]), min_size=1, max_size=4),
+)
 def test_whole_frames_are_read_as_their_lines_are(before: list[bytes], frames: list[bytes]) -> None:
     piece = b"".join(frames)
     together, apart = EventDecoder(), EventDecoder()
@@ -127,6 +131,18 @@ def test_whole_frames_are_read_as_their_lines_are(before: list[bytes], frames: l
         assert together.feed(frame) == apart.feed(frame)
     by_line = [event for line in piece.splitlines(keepends=True) for event in apart.feed(line)]
     assert together.feed(piece) == by_line
+
+
+def test_whole_frames_of_one_line_each_are_not_read_by_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(EventDecoder, "_feed_lines")
+    decoder = EventDecoder()
+    for count in range(1, 9):
+        data = [b"%d" % index + b"x" * 120 for index in range(count)]
+        frames = (
+            b"event: e\ndata: %b\n\n" % one if index % 2 else b"data: %b\n\n" % one for index, one in enumerate(data)
+        )
+        assert decoder.feed(b"".join(frames)) == data
+        assert decoder.idle
 
 
 def test_decoder_knows_when_it_holds_nothing() -> None:
