@@ -36,13 +36,9 @@ _encode = msgspec.json.Encoder().encode
 def escape_separators(chunks: bytes) -> bytes:
     """Escape line separators in whole frames. In JSON, non-ASCII characters only occur in strings."""
     for separator, escape in _LINE_SEPARATORS:
-        chunks = chunks.replace(separator, escape)
+        if separator[-1] in chunks:  # finds most often that it is not there, far faster than `replace`
+            chunks = chunks.replace(separator, escape)
     return chunks
-
-
-def has_separators(text: str) -> bool:
-    """Return whether a text has a line separator to escape. This is faster than a search in bytes."""
-    return not text.isascii() and ("\u2028" in text or "\u2029" in text or "\x85" in text)
 
 
 class ChunkWriter:

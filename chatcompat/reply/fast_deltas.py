@@ -11,7 +11,7 @@ import msgspec
 
 from chatcompat.errors import DECODE_ERRORS, ErrorReply, InvalidReply
 from chatcompat.reply.blocks import OpenBlock, OpenCall, OpenText, OpenThinking, StreamedReply
-from chatcompat.reply.chunk_writer import Around, CallWriter, ChunkWriter, has_separators
+from chatcompat.reply.chunk_writer import Around, CallWriter, ChunkWriter
 from chatcompat.reply.context import ReplyContext
 from chatcompat.reply.held_text import HeldText
 from chatcompat.reply.stream import MAX_HELD_BYTES, ChunkStream
@@ -234,9 +234,10 @@ def _are_copied(texts: list[bytes]) -> bool:
 def _is_copied(text: bytes) -> bool:
     """Return whether a text can be copied: it is UTF-8 and has no line separators, which must be escaped."""
     try:
-        return not has_separators(text.decode())
+        said = text.decode()
     except UnicodeDecodeError:
         return False
+    return not ("\u2028" in said or "\u2029" in said or "\x85" in said)  # faster than in bytes
 
 
 def _to_splice(block: OpenBlock, kind: bytes, reply: StreamedReply, writer: ChunkWriter) -> _Splice | None:

@@ -4,7 +4,7 @@ import sys
 from typing import Final
 
 from chatcompat.errors import ErrorReply, InvalidReply
-from chatcompat.reply.chunk_writer import ChunkWriter, escape_separators, has_separators
+from chatcompat.reply.chunk_writer import ChunkWriter, escape_separators
 from chatcompat.reply.context import ReplyContext
 from chatcompat.reply.errors import status_of, to_chat_error, to_stream_error
 from chatcompat.reply.message_reader import MessageReader, write_message
@@ -125,4 +125,4 @@ class ChunkStream:
             return b""
         out = b"".join(self._out)
         self._out.clear()
-        return out if out.isascii() or not has_separators(out.decode()) else escape_separators(out)
+        return out if out.isascii() else escape_separators(out)
