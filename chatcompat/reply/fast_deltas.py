@@ -222,7 +222,7 @@ def _has_several(piece: bytes) -> bool:
     The search is slow, and most pieces that are cut anywhere have no end of a line.
     """
     end = piece.find(LF, _DELTA_START)
-    return -1 < end < len(piece) - 2 and (piece.startswith(_NEXT_DELTA, end) or _NEXT_DELTA in piece)
+    return -1 < end < len(piece) - 2 and piece.find(_NEXT_DELTA, end) >= 0
 
 
 def _are_copied(texts: list[bytes]) -> bool:

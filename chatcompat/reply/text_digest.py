@@ -62,7 +62,7 @@ class TextDigest:
         unread = self.unread
         if not unread:
             return
-        if unread.isascii() and b"\\" not in unread:  # the text as it is
+        if unread.isascii() and unread.find(b"\\") < 0:  # the text as it is
             self._length += len(unread)
             self._blank = self._blank and _is_blank(unread)
             self._digest.update(unread)

@@ -50,7 +50,7 @@ def to_plain_base64(data: JSONString, path: str) -> JSONString:
     scanned and not decoded.
     """
     others = _outside_alphabet(data)  # the padding and the quote, if there are no escapes
-    if b"\\" in others:
+    if others.find(b"\\") >= 0:
         data = bytes(data)
         for escape, meant in _ESCAPES:
             data = data.replace(escape, meant)

