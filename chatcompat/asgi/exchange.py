@@ -179,8 +179,9 @@ class Exchange:
             return to_answer(InvalidReply(f"The messages service sent {problem}.").reply)
         self._status = int(status)
         self._headers, self._fields = headers, to_header_map(headers)
-        self._whole.start(self._status, self._fields)
-        if self._status == 200 and not is_encoded(self._fields) and media_type(self._fields) == EVENT_STREAM:  # noqa: PLR2004
+        media, encoded = media_type(self._fields), is_encoded(self._fields)
+        self._whole.start(self._status, media, encoded=encoded)
+        if self._status == 200 and not encoded and media == EVENT_STREAM:  # noqa: PLR2004
             reader = self._served.event_reader(
                 max_event_bytes=self._limits.max_event_bytes, max_held_bytes=self._limits.max_reply_bytes
             )

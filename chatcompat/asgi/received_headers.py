@@ -6,7 +6,7 @@ once for a list of names, and cached. Only names are cached, never values: a val
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Final, cast
+from typing import Final
 
 from msgspec import Struct
 
@@ -106,7 +106,8 @@ class ReceivedHeaders(Struct):
 
 def read_headers(headers: Iterable[tuple[bytes, bytes]], max_bytes: int) -> ReceivedHeaders:
     """Read the headers of a scope. If they have more than `max_bytes`, their names are not cached."""
-    names, values = cast("tuple[Strings, Strings]", tuple(zip(*headers, strict=True)) or ((), ()))
+    both: tuple[Strings, ...] = tuple(zip(*headers, strict=True))
+    names, values = both or ((), ())
     size = len(b"".join(names)) + len(b"".join(values))
     try:
         plan = _plan_of(names) if size <= max_bytes else _plan_of.__wrapped__(names)

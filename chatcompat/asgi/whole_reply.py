@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from chatcompat.asgi.headers import HeaderMap, is_encoded, is_json, media_type
+from chatcompat.asgi.headers import is_json
 from chatcompat.asgi.limits import Limits
 from chatcompat.asgi.served_request import ServedRequest
 from chatcompat.errors import ErrorReply, InvalidReply
@@ -30,7 +30,7 @@ def to_answer(error: ErrorReply) -> Answer:
 class WholeReply:
     """Collects the inner app's reply. `collector` is set if the reply is an event stream."""
 
-    __slots__ = ("_fields", "_limits", "_pieces", "_served", "_status", "collector", "started")
+    __slots__ = ("_encoded", "_limits", "_media", "_pieces", "_served", "_status", "collector", "started")
 
     def __init__(self, served: ServedRequest, limits: Limits) -> None:
         self.collector: CompletionCollector | None = None
@@ -38,12 +38,13 @@ class WholeReply:
         self._served = served
         self._limits = limits
         self._status = 0  # until the reply starts
-        self._fields: HeaderMap = {}
+        self._media: bytes | None = None
+        self._encoded = False
         self._pieces: list[bytes] = []
 
-    def start(self, status: int, fields: HeaderMap) -> None:
-        """Handle the start of the reply."""
-        self._status, self._fields = status, fields
+    def start(self, status: int, media: bytes | None, *, encoded: bool) -> None:
+        """Handle the start of the reply: its status, its media type, and whether it has a content coding."""
+        self._status, self._media, self._encoded = status, media, encoded
 
     def feed(self, piece: bytes, more_body: bool) -> Answer | None:
         """Add a piece. Returns the client's reply if this was the last piece, or is invalid."""
@@ -76,12 +77,12 @@ class WholeReply:
                 return to_answer(self.collector.error)
             return Answer(200, self.collector.close(), self.collector.summary)
         if self._status >= 400:  # noqa: PLR2004
-            return to_answer(served.error_reply(self._status, b"" if is_encoded(self._fields) else body))
+            return to_answer(served.error_reply(self._status, b"" if self._encoded else body))
         if self._status == 304 and served.may_be_unchanged:  # noqa: PLR2004
             return Answer(304, b"", ReplySummary())
-        if self._status != 200 or not is_json(media_type(self._fields)):  # noqa: PLR2004
+        if self._status != 200 or not is_json(self._media):  # noqa: PLR2004
             raise InvalidReply("The messages service sent a reply that is neither JSON nor an event stream.")
-        if is_encoded(self._fields):
+        if self._encoded:
             raise InvalidReply("The messages service sent a compressed reply. It must send uncompressed replies.")
         if served.streaming:
             return self._replay(body)
