@@ -69,7 +69,7 @@ class FastChunkStream(ChunkStream):
     piece has the same start, its text is copied. Any other piece ends that, since it may end the block.
     """
 
-    __slots__ = ("_after", "_before", "_block", "_head", "_max_piece", "_room", "_sink", "_size", "_unread")
+    __slots__ = ("_after", "_before", "_block", "_cut", "_head", "_max_piece", "_room", "_sink", "_size", "_unread")
 
     def __init__(
         self, context: ReplyContext, *, max_event_bytes: int = MAX_EVENT_BYTES, max_held_bytes: int = MAX_HELD_BYTES
@@ -77,27 +77,25 @@ class FastChunkStream(ChunkStream):
         super().__init__(context, max_event_bytes=max_event_bytes, max_held_bytes=max_held_bytes)
         self._max_piece = min(max_event_bytes, _LONG)
         self._block: OpenBlock | None = None
+        self._cut = b""  # the start of a frame whose end is in the next piece; then no block is known
         self._sink: _Sink
         self._head, self._size = _NO_HEAD
 
     def feed(self, piece: bytes) -> bytes:
         """Return the bytes to send for the next piece of the messages stream, `b""` if there are none yet."""
-        if len(piece) <= self._max_piece:
-            if piece[: self._size] == self._head or (piece[:_DELTA_START] == _DELTA and self._find_block(piece)):
-                found = _match_rest(piece, self._size)
-                if found is None:
-                    if len(piece) > _MANY_FRAMES and (chunks := self._copy_run(piece)) is not None:
-                        return chunks
-                elif (text := found[1]) and (text.isascii() or _is_copied(text)):
-                    unread = self._unread
-                    unread += text
-                    if len(unread) <= self._room or self._make_room(text):
-                        return b"".join((self._before, text, self._after))
-            if len(piece) > _ONE_FRAME and _has_several(piece):
-                return self._feed_several(piece)
-            if piece[:_DELTA_START] == _DELTA and (chunks := self._feed_delta(piece)) is not None:
-                return chunks
-        return self._feed_slowly(piece)
+        if len(piece) <= self._max_piece and (
+            piece[: self._size] == self._head or (piece[:_DELTA_START] == _DELTA and self._find_block(piece))
+        ):
+            found = _match_rest(piece, self._size)
+            if found is None:
+                if len(piece) > _MANY_FRAMES and (chunks := self._copy_run(piece)) is not None:
+                    return chunks
+            elif (text := found[1]) and (text.isascii() or _is_copied(text)):
+                unread = self._unread
+                unread += text
+                if len(unread) <= self._room or self._make_room(text):
+                    return b"".join((self._before, text, self._after))
+        return self._feed_other(piece)
 
     def _fail(self, error: ErrorReply) -> None:
         self._forget_block()
@@ -106,7 +104,7 @@ class FastChunkStream(ChunkStream):
     def _find_block(self, piece: bytes) -> bool:
         """Find the block that a delta belongs to. Return whether its text is copied."""
         self._forget_block()
-        if (head := _match_head(piece)) is None or not self._decoder.idle or self.ended:
+        if (head := _match_head(piece)) is None or not self._decoder.idle or self._cut or self.ended:
             return False
         block = self._reader.open.get(int(head[1]))
         if block is None or (splice := _to_splice(block, head[2], self._reader.reply, self._writer)) is None:
@@ -138,6 +136,21 @@ class FastChunkStream(ChunkStream):
             self._block.sent = True
         return True
 
+    def _feed_other(self, piece: bytes) -> bytes:
+        """Return the chunks of a piece that is not one delta or a run of them."""
+        if self._cut:
+            piece, self._cut = self._cut + piece, b""
+            return self.feed(piece)
+        size = self._max_piece
+        if len(piece) > size:
+            if piece.find(_NEXT_DELTA, 0, size) >= 0:
+                return b"".join([self.feed(piece[at : at + size]) for at in range(0, len(piece), size)])
+        elif len(piece) > _ONE_FRAME and _has_several(piece):
+            return self._feed_several(piece)
+        elif piece[:_DELTA_START] == _DELTA and (chunks := self._feed_delta(piece)) is not None:
+            return chunks
+        return self._feed_slowly(piece)
+
     def _feed_several(self, piece: bytes) -> bytes:
         """Return the chunks of a piece with several frames: run by run of deltas, and what stands between them."""
         chunks: list[bytes] = []
@@ -147,7 +160,7 @@ class FastChunkStream(ChunkStream):
             end = piece.find(_NEXT_BLOCK if is_run else _NEXT_DELTA, at)
             part = piece[at : end + len(_BLANK)] if end >= 0 else piece[at:]
             if is_run:
-                was_tried = len(part) == len(piece) > _MANY_FRAMES  # by `feed`
+                was_tried = len(part) == len(piece) > _MANY_FRAMES and piece.endswith(_END)  # by `feed`
                 chunks.append(self._feed_frames(part) if was_tried else self._feed_run(part))
             else:
                 chunks.append(self._feed_slowly(part))
@@ -155,16 +168,23 @@ class FastChunkStream(ChunkStream):
         return b"".join(chunks)
 
     def _feed_run(self, piece: bytes) -> bytes:
-        """Return the chunks of frames that are deltas, most of them of one block."""
+        """Return the chunks of frames that are deltas, most of them of one block. The last may be cut off."""
         if not (piece.startswith(self._head) or self._find_block(piece)):
             return self._feed_frames(piece)
-        last = piece.rfind(_NEXT_DELTA) + len(_BLANK)
+        end = len(piece) if piece.endswith(_BLANK) else piece.rfind(_BLANK) + len(_BLANK)
+        last = piece.rfind(_NEXT_DELTA, 0, end) + len(_BLANK)
         if last < len(_BLANK) or piece.startswith(self._head, last):
-            last = len(piece)
-        copied = self._copy_run(piece[:last])
+            last = end
+        cut = piece[end:]
+        copied = None if CR in cut else self._copy_run(piece[:last])  # with CR, it may be a whole frame
         if copied is None:
             return self._feed_frames(piece)
-        return copied if last == len(piece) else copied + self.feed(piece[last:])  # the signature of thinking
+        if last < end:  # the signature of thinking
+            copied += self.feed(piece[last:end])
+        if cut:
+            self._forget_block()
+            self._cut = cut
+        return copied
 
     def _feed_frames(self, piece: bytes) -> bytes:
         """Return the chunks of frames, one by one."""

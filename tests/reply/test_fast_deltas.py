@@ -302,6 +302,37 @@ def test_common_deltas_between_two_blocks_of_a_piece_are_not_decoded(
     assert decoded == []
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("size", [700, 1_024, 5_000, 65_536, 70_000, 200_000])
+def test_common_deltas_of_pieces_that_are_cut_anywhere_are_not_decoded(
+    kind: str, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = PLAIN.stream()
+    stream.feed(frames(start(), opened(BLOCK_OF[kind])))
+    raw = frames(delta(kind, 'a "\n\\\u00e9')) * 3_000
+    monkeypatch.setattr(MessageReader, "on_delta", None)
+    chunks = [stream.feed(raw[at : at + size]) for at in range(0, len(raw), size)]
+    assert b"".join(chunks).count(b"\n\n") == 3_000
+    ends = [raw[:end].count(b"\n\n") for end in range(size, len(raw), size)]
+    assert [b"".join(chunks[:at]).count(b"\n\n") for at in range(1, len(chunks))] == ends, (
+        "none waits for the next piece"
+    )
+
+
+def test_the_start_of_a_frame_is_joined_once() -> None:
+    def joined(count: int) -> int:
+        stream = FastChunkStream(PLAIN.context)
+        stream.feed(frames(start(), opened("text")))
+        stream.feed(frames(*[text("x")] * 20, text("y" * count))[: -count - 6])
+        held = 0
+        for piece in [b"y"] * count:
+            held += len(stream._cut)
+            assert stream.feed(piece) == b""
+        return held
+
+    assert 0 < joined(10) == joined(1_000) < 200
+
+
 @pytest.mark.parametrize(("asked", "name"), [("JSON", "JSON"), ("prefill", "text")])
 def test_json_and_text_behind_a_prefill_are_not_decoded(asked: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     kind = "text_delta" if name == "text" else "input_json_delta"
