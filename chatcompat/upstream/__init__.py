@@ -42,6 +42,7 @@ _NOT_FORWARDED: Final = HOP_BY_HOP | {b"host", b"expect", b"content-length"}  # 
 _NO_DEFAULT_HEADERS: Final = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 _MAX_HEADERS: Final = 256  # in a reply
 _NO_BODY: Final = (204, 304)
+_MOST_AT_ONCE: Final = 64 * 1024  # bytes of a reply until other tasks get a turn: to translate more takes too long
 
 _encode = msgspec.json.Encoder().encode
 
@@ -252,13 +253,15 @@ class _Forwarding:
     async def _send_body(self, content: aiohttp.StreamReader) -> None:
         """Send each piece as it arrives. While none is read, aiohttp's buffer fills up and the upstream must wait."""
         while not content.at_eof():
-            piece = content.read_nowait()
+            piece = content.read_nowait(_MOST_AT_ONCE)
             if not piece:
                 self._allow(self._idle_timeout)
-                piece = await content.readany()
+                piece = await content.read(_MOST_AT_ONCE)
                 self._allow(math.inf)  # a slow client is not a silent upstream
             if piece:
                 await self._send_message({"type": "http.response.body", "body": piece, "more_body": True})
+            if len(piece) == _MOST_AT_ONCE:
+                await asyncio.sleep(0)
         await self._send_message({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _send_message(self, message: Message) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
 from tests.asgi.faults.server import Seen, Server, request
 from tests.upstream.origin import Script, says
@@ -100,6 +101,34 @@ async def test_headers_with_control_characters_are_left_out() -> None:
     async with between(says(replies(b"X-A: a\x01b", b"X-B: a\tb", b"X-C: a\x7f"))) as (upstream, _):
         seen = await ask(upstream)
     assert (seen.status, seen.headers) == (200, [(b"content-length", b"2"), (b"x-b", b"a\tb")])
+
+
+async def test_a_large_reply_is_sent_in_pieces_between_which_other_tasks_get_a_turn() -> None:
+    body, turns = bytes(range(256)) * 8 * KIB, 0  # 2 MiB
+    when: list[int] = []
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        async def note(message: Message) -> None:
+            if len(message.get("body", b"")) == 64 * KIB:
+                when.append(turns)
+            await send(message)
+
+        await upstream(scope, receive, note)
+
+    async with between(says(replies(body=body))) as (upstream, _):
+        other = asyncio.create_task(take_turns())
+        seen = await ask(app)
+        other.cancel()
+    assert seen.body == body
+    assert max(map(len, seen.pieces)) <= 64 * KIB
+    assert when
+    assert len({*when}) == len(when), "two large pieces in one turn"
 
 
 EVIL = replies(body=b"of another")
