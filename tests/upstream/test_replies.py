@@ -103,7 +103,7 @@ async def test_headers_with_control_characters_are_left_out() -> None:
     assert (seen.status, seen.headers) == (200, [(b"content-length", b"2"), (b"x-b", b"a\tb")])
 
 
-async def test_a_large_reply_is_sent_in_pieces_between_which_other_tasks_get_a_turn() -> None:
+async def test_other_tasks_get_a_turn_between_the_pieces_of_a_large_reply() -> None:
     body, turns = bytes(range(256)) * 8 * KIB, 0  # 2 MiB
     when: list[int] = []
 
