@@ -41,6 +41,15 @@ def escape_separators(chunks: bytes) -> bytes:
     return chunks
 
 
+def can_be_copied(text: bytes) -> bool:
+    """Return whether a part of a JSON string is UTF-8 and has no line separators to escape."""
+    try:
+        said = text.decode()
+    except UnicodeDecodeError:
+        return False
+    return not ("\u2028" in said or "\u2029" in said or "\x85" in said)  # faster than in bytes
+
+
 class ChunkWriter:
     """Collects the chunks of one stream in `out`."""
 

@@ -11,7 +11,7 @@ import msgspec
 
 from chatcompat.errors import DECODE_ERRORS, ErrorReply, InvalidReply
 from chatcompat.reply.blocks import OpenBlock, OpenCall, OpenText, OpenThinking, StreamedReply
-from chatcompat.reply.chunk_writer import Around, CallWriter, ChunkWriter
+from chatcompat.reply.chunk_writer import Around, CallWriter, ChunkWriter, can_be_copied
 from chatcompat.reply.context import ReplyContext
 from chatcompat.reply.held_text import HeldText
 from chatcompat.reply.stream import MAX_HELD_BYTES, ChunkStream
@@ -40,12 +40,13 @@ _MANY_FRAMES: Final = 6 * len(_START)  # a longer piece most likely has several
 # bytes for each byte of a text of escapes.
 _PLAIN: Final = rb'[^"\\\x00-\x1f]*+'
 _ESCAPE: Final = rb'\\["\\bfnrt]'
+_COMMON: Final = rb"%b(?:%b%b)*+" % (_PLAIN, _ESCAPE, _PLAIN)
 _END: Final = b'"}}\n\n'
 _PADDED: Final = b" }\n\n"  # how some servers end a frame
 # The rest of the frame.
-_match_rest: Final = re.compile(rb"(%b(?:%b%b)*+)" % (_PLAIN, _ESCAPE, _PLAIN) + rb'"\} *+\}\n\n').fullmatch
+_match_rest: Final = re.compile(rb"(%b)" % _COMMON + rb'"\} *+\}\n\n').fullmatch
 _replace_padded_ends: Final = re.compile(rb'"\} ++\}\n\n').sub
-_match_text: Final = re.compile(rb"%b(?:%b%b)*+" % (_PLAIN, _ESCAPE, _PLAIN)).fullmatch
+_match_text: Final = re.compile(_COMMON).fullmatch
 
 _decode_delta = msgspec.json.Decoder(ContentBlockDelta | Ping).decode  # a union requires the type
 
@@ -90,7 +91,7 @@ class FastChunkStream(ChunkStream):
             if found is None:
                 if len(piece) > _MANY_FRAMES and (chunks := self._copy_run(piece)) is not None:
                     return chunks
-            elif (text := found[1]) and (text.isascii() or _is_copied(text)):
+            elif (text := found[1]) and (text.isascii() or can_be_copied(text)):
                 unread = self._unread
                 unread += text
                 if len(unread) <= self._room or self._make_room(text):
@@ -242,22 +243,13 @@ def _has_several(piece: bytes) -> bool:
     The search is slow, and most pieces that are cut anywhere have no end of a line.
     """
     end = piece.find(LF, _DELTA_START)
-    return -1 < end < len(piece) - 2 and piece.find(_NEXT_DELTA, end) >= 0
+    return -1 < end < len(piece) - 2 and (piece.startswith(_NEXT_DELTA, end) or piece.find(_NEXT_DELTA) >= 0)
 
 
 def _are_copied(texts: list[bytes]) -> bool:
     """Return whether each of several texts is in the common form and can be copied."""
     spaced = b" ".join(texts)  # so the halves of an escape or a character stay apart
-    return all(texts) and _match_text(spaced) is not None and (spaced.isascii() or _is_copied(spaced))
-
-
-def _is_copied(text: bytes) -> bool:
-    """Return whether a text can be copied: it is UTF-8 and has no line separators, which must be escaped."""
-    try:
-        said = text.decode()
-    except UnicodeDecodeError:
-        return False
-    return not ("\u2028" in said or "\u2029" in said or "\x85" in said)  # faster than in bytes
+    return all(texts) and _match_text(spaced) is not None and (spaced.isascii() or can_be_copied(spaced))
 
 
 def _to_splice(block: OpenBlock, kind: bytes, reply: StreamedReply, writer: ChunkWriter) -> _Splice | None:

@@ -136,8 +136,13 @@ def _events_of(piece: bytes) -> list[bytes] | None:
     *frames, rest = piece.split(b"\n\n")
     if rest or not frames or len(piece) > _SHORT * len(frames):
         return None
-    events = [*map(_match_frame, frames)]
-    return None if None in events else [event[1] for event in events if event is not None]
+    events: list[bytes] = []
+    for frame in frames:
+        event = _match_frame(frame)
+        if event is None:
+            return None
+        events.append(event[1])
+    return events
 
 
 def encode_data(data: bytes) -> bytes:
