@@ -33,7 +33,7 @@ _PLAIN_THINKING: Final = ("messages[].reasoning_content", "messages[].reasoning"
 """Thinking whose signature a client's library has dropped. Strict mode allows it: its user cannot change that."""
 
 
-class Translation(Struct, frozen=True):
+class Translation(Struct, frozen=True, gc=False):
     """A translated request. Its methods translate the reply.
 
     Attributes:
@@ -224,11 +224,6 @@ class TokenCount(Struct, frozen=True):
         """
 
 
-# Arguments of these types need no further check: a plain request takes a few microseconds.
-_USUAL: Final = (bytes, Dialect, RequestBounds)
-_TIMES: Final = (type(None), int)
-
-
 def translate(
     body: bytes,
     *,
@@ -254,12 +249,9 @@ def translate(
         InvalidRequest: The request cannot be translated.
         TypeError: An argument has the wrong type.
     """
-    if (
-        (type(body), type(dialect), type(bounds)) != _USUAL
-        or betas != ()
-        or not (strict is False and version is None)
-        or type(created) not in _TIMES
-    ):
+    is_usual = type(body) is bytes and type(dialect) is Dialect and bounds is DEFAULT_BOUNDS
+    # The checks of the arguments take longer than the translation of a short request.
+    if not (is_usual and created is None and version is None and strict is False and betas == ()):
         check_type("body", body, bytes | bytearray)
         check_dialect(dialect)
         check_type("created", created, int | None)
@@ -290,7 +282,7 @@ def translate_decoded(
 ) -> Translation:
     """Translate a request that is decoded already. The arguments are those of `translate`."""
     chat = decoded.chat
-    accepted = to_dialect(dialect, chat.model)
+    accepted = dialect if type(dialect) is Dialect else to_dialect(dialect, chat.model)
     version = version or accepted.version
     outcome = to_messages_request(decoded, dialect=accepted, version=version, bounds=bounds, betas=betas)
     body = outcome.encode()
@@ -320,16 +312,15 @@ def translate_decoded(
         ignored=ignored,
         may_pause=bool(servers) or (tools is not UNSET and dict in map(type, tools)),
         context=_to_reply_context(decoded, outcome, int(time.time()) if created is None else created),
-        choices=chat.n or 1,
+        choices=outcome.choices,
     )
 
 
 def _to_reply_context(decoded: Decoded, outcome: TranslatedRequest, created: int) -> ReplyContext:
-    chat = decoded.chat
+    chat, names, output = decoded.chat, outcome.names, outcome.output
     include_usage = chat.stream_options is not None and bool(chat.stream_options.include_usage)
-    names, output = outcome.names, outcome.output
     if names is None or output is None:
-        return ReplyContext(created=created, include_usage=include_usage)
+        return ReplyContext(created=created, include_usage=include_usage, service_tier=chat.service_tier is not None)
     return ReplyContext(
         created=created,
         prefill=outcome.prefill,
@@ -338,7 +329,7 @@ def _to_reply_context(decoded: Decoded, outcome: TranslatedRequest, created: int
         json_tool=output.tool.name if output.tool is not None else None,
         json_wrapped=output.wrapped,
         custom_tools=frozenset(names.custom),
-        legacy_functions=chat.functions is not None,
+        legacy_functions=decoded.whole().functions is not None,
         service_tier=chat.service_tier is not None,
         keeps_turn=bool(decoded.restored),
         hides_reasoning=outcome.hides_reasoning,

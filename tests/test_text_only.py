@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from chatcompat import Dialect, InvalidRequest, Translation, translate
 from tests.strategies import values
 from tests.strategies.replies import ASKED, dumps, messages
+from tests.strategies.requests import any_requests, as_body
 from tests.strategies.walker import PROPERTY
 from tests.vendor import Json
 
+SHORT = "chatcompat.request.decode._SHORT"
 ROLES = st.sampled_from(["system", "developer", "user", "assistant", "assistant", "user"])
 RARE: list[Json] = [
     {"name": "n"},
@@ -53,7 +55,9 @@ OPTIONS = st.fixed_dictionaries(
         "stream": st.booleans(),
         "stream_options": st.just({"include_usage": True}),
         "seed": st.just(1),
-        "user": st.just("u"),
+        "user": st.sampled_from(["u", "u" * 300]),
+        "safety_identifier": st.sampled_from(["s", None]),
+        "service_tier": st.sampled_from(["auto", "flex", None]),
         "tools": st.just([]),
         "x": st.just(1),
         "reasoning": st.just({"exclude": True}),
@@ -76,9 +80,18 @@ def outcome(body: bytes, dialect: Dialect) -> Any:
 )
 def test_a_chat_of_text_becomes_the_same_request(conversation: list[Json], options: Json, dialect: Dialect) -> None:
     body = dumps({"model": "m", "messages": conversation, **options}).encode("utf-8", "surrogatepass")
-    with patch("chatcompat.request.build.to_plain_request", return_value=None):
+    with patch("chatcompat.request.build.to_plain_request", return_value=None), patch(SHORT, -1):
         long = outcome(body, dialect)
     assert outcome(body, dialect) == long
+
+
+@PROPERTY
+@given(any_requests())
+def test_a_short_request_becomes_what_a_long_one_would(request: Json) -> None:
+    body = as_body(request)
+    with patch(SHORT, -1):
+        long = outcome(body, Dialect())
+    assert outcome(body, Dialect()) == long
 
 
 @PROPERTY

@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 
-class ReplyContext(Struct, frozen=True, kw_only=True):
+class ReplyContext(Struct, frozen=True, kw_only=True, gc=False):
     """What the translation of a reply needs from the request.
 
     Attributes:

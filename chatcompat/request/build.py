@@ -27,7 +27,7 @@ from chatcompat.wire.messages import MessagesRequest, TextBlockParam
 _encode = msgspec.json.Encoder().encode
 
 
-class TranslatedRequest(msgspec.Struct):
+class TranslatedRequest(msgspec.Struct, gc=False):
     """A messages request, and the state that translates its reply."""
 
     request: MessagesRequest
@@ -40,6 +40,7 @@ class TranslatedRequest(msgspec.Struct):
     betas: tuple[str, ...] = ()  # for the `anthropic-beta` header
     hides_reasoning: bool = False  # whether the reply must not show the thinking
     own_marks: OwnMarks | None = None
+    choices: int = 1  # how many the client asked for (`n`)
 
     def encode(self) -> bytes:
         """Encode the request."""
@@ -69,26 +70,27 @@ def to_messages_request(
     Raises:
         InvalidRequest: If the request cannot be translated. `param` names the field.
     """
-    chat, ignored = decoded.chat, [*decoded.unknown]
-    plain = to_plain_request(chat, dialect)
+    ignored = [*decoded.unknown]
+    plain = to_plain_request(decoded.chat, dialect)
     if plain is None:
         try:
+            chat = decoded.whole()
             context = RequestContext(ignored, bounds, StrictSchemas(dialect, bounds), decoded.native_ids)
-            translated = _to_messages_request(decoded, dialect, version, context)
+            translated = _to_messages_request(decoded, chat, dialect, version, context)
             translated.betas = to_betas(chat, translated.request, dialect, betas, translated.ignored)
         except UnicodeDecodeError as error:  # in a raw value
             raise to_invalid_request(error) from None
         return translated
-    set_values(chat, plain, dialect, version, ignored)
+    set_values(decoded.chat, plain, dialect, version, ignored)
     if betas or dialect.betas:
         betas = tuple(dict.fromkeys((*betas, *dialect.betas)))
     return TranslatedRequest(plain, ignored, betas=betas, own_marks=OWN_MARKS[dialect.caching])
 
 
 def _to_messages_request(
-    decoded: Decoded, dialect: Dialect, version: str, context: RequestContext
+    decoded: Decoded, chat: ChatCompletionRequest, dialect: Dialect, version: str, context: RequestContext
 ) -> TranslatedRequest:
-    chat, names = decoded.chat, ToolNames()
+    names = ToolNames()
     check_unsent(chat, dialect, context.ignored, context.bounds.choices)
     tools = to_tools(decoded, names, context, dialect)
     conversation = Conversation(dialect, names, context, len(chat.messages) - 1)
@@ -119,6 +121,7 @@ def _to_messages_request(
         conversation.places,
         hides_reasoning=hidden,
         own_marks=own_marks,
+        choices=chat.n or 1,
     )
 
 

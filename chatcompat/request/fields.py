@@ -11,7 +11,7 @@ from msgspec.structs import astuple
 
 from chatcompat.dialect import Dialect
 from chatcompat.errors import InvalidRequest
-from chatcompat.wire.chat_request import ChatCompletionRequest
+from chatcompat.wire.chat_request import ChatCompletionRequest, PlainRequest
 from chatcompat.wire.messages import MessagesRequest, MetadataParam
 from chatcompat.wire.utf8 import require_utf8
 
@@ -122,7 +122,7 @@ def check_unsent(chat: ChatCompletionRequest, dialect: Dialect, ignored: list[st
 
 
 def set_values(
-    chat: ChatCompletionRequest, request: MessagesRequest, dialect: Dialect, version: str, ignored: list[str]
+    chat: PlainRequest, request: MessagesRequest, dialect: Dialect, version: str, ignored: list[str]
 ) -> None:
     """Copy the fields with plain values from `chat` to `request`."""
     if chat.stop is not None:
@@ -173,7 +173,7 @@ def _set_stop_sequences(stop: str | list[str], request: MessagesRequest, dialect
 
 
 def _set_sampling(
-    chat: ChatCompletionRequest, request: MessagesRequest, dialect: Dialect, version: str, ignored: list[str]
+    chat: PlainRequest, request: MessagesRequest, dialect: Dialect, version: str, ignored: list[str]
 ) -> None:
     """Set `temperature` and `top_p` if the version and the model accept them. The default of both is 1."""
     if not dialect.takes_sampling(version):

@@ -24,10 +24,7 @@ def check_free_json(
     An object takes far more time and memory than its two brackets. Brackets in strings count too, since only decoding
     could tell them apart.
     """
-    size = len(body)
-    if size <= bounds.json_bytes and (
-        size <= 2 * bounds.objects or _has_few_brackets(body, len(chat.messages), bounds.objects)
-    ):
+    if len(body) <= bounds.json_bytes and _has_few_brackets(body, len(chat.messages), bounds.objects):
         return
     bytes_left, objects_left = max_bytes, max_objects = bounds.json_bytes, bounds.objects
     for path, source in _free_json(chat, native_tools):

@@ -9,20 +9,19 @@ from msgspec import UNSET
 from msgspec.structs import astuple
 
 from chatcompat.dialect import Dialect
-from chatcompat.wire.chat_request import AssistantMessage, ChatCompletionRequest
+from chatcompat.wire.chat_request import AssistantMessage, ChatCompletionRequest, PlainRequest
 from chatcompat.wire.messages import MessageParam, MessagesRequest, TextBlockParam
 
-_FIELDS: Final = ChatCompletionRequest.__struct_fields__
-_FIRST_RARE: Final = _FIELDS.index("tools")
+_FIRST_RARE: Final = len(PlainRequest.__struct_fields__)
 _NONE_RARE: Final = astuple(ChatCompletionRequest(model="m", messages=[]))[_FIRST_RARE:]
 
 _SYSTEM: Final = ("system", "developer")
 _TEXT_ONLY: Final = astuple(AssistantMessage(""))[1:]
 
 
-def to_plain_request(chat: ChatCompletionRequest, dialect: Dialect) -> MessagesRequest | None:
+def to_plain_request(chat: PlainRequest, dialect: Dialect) -> MessagesRequest | None:
     """Translate system messages and alternating turns, the user's first and last; None for any other chat."""
-    if astuple(chat)[_FIRST_RARE:] != _NONE_RARE or dialect.display is not None:
+    if (type(chat) is not PlainRequest and astuple(chat)[_FIRST_RARE:] != _NONE_RARE) or dialect.display is not None:
         return None
     system: list[TextBlockParam] = []
     turns: list[MessageParam] = []

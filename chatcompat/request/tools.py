@@ -49,7 +49,7 @@ def to_tools(decoded: Decoded, names: ToolNames, context: RequestContext, dialec
     A tool is converted in the same way whichever other tools `tool_choice` allows, since prompt caches and thinking
     depend on its bytes. So a tool that is not allowed counts towards the limits on strict tools.
     """
-    chat, native, depth = decoded.chat, decoded.native_tools, context.bounds.depth
+    chat, native, depth = decoded.whole(), decoded.native_tools, context.bounds.depth
     known = None if decoded.known_tools is None else _to_usual_tools(decoded.known_tools, depth)
     if known is not None and known.by_name and (usual_tools := _to_known(chat, known.by_name, names)):
         return usual_tools

@@ -266,8 +266,8 @@ class PromptCacheOptions(Struct, forbid_unknown_fields=True):
 PositiveInt = Annotated[int, Meta(ge=1)]
 
 
-class ChatCompletionRequest(Struct, forbid_unknown_fields=True, kw_only=True, gc=False):
-    """Body of `POST /v1/chat/completions`; `chatcompat.request.fields` lists how each field is handled."""
+class PlainRequest(Struct, forbid_unknown_fields=True, kw_only=True, gc=False):
+    """The fields that a request for plain text has: such a request is decoded without the many others."""
 
     model: Annotated[str, Meta(min_length=1)]
     messages: Annotated[list[Message], Meta(min_length=1)]
@@ -278,6 +278,14 @@ class ChatCompletionRequest(Struct, forbid_unknown_fields=True, kw_only=True, gc
     stop: str | list[str] | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
+    service_tier: str | None = None
+    safety_identifier: str | None = None
+    user: str | None = None
+
+
+class ChatCompletionRequest(PlainRequest, forbid_unknown_fields=True, kw_only=True, gc=False):
+    """Body of `POST /v1/chat/completions`; `chatcompat.request.fields` lists how each field is handled."""
+
     tools: list[FunctionTool | CustomTool | None] | None = None  # null replaces a native tool
     tool_choice: Literal["none", "auto", "required"] | ToolChoice | None = None
     parallel_tool_calls: bool | None = None
@@ -286,9 +294,6 @@ class ChatCompletionRequest(Struct, forbid_unknown_fields=True, kw_only=True, gc
     function_call: Literal["none", "auto"] | Named | None = None
     response_format: ResponseFormat | None = None
     reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = None
-    service_tier: str | None = None
-    safety_identifier: str | None = None
-    user: str | None = None
     prompt_cache_options: PromptCacheOptions | None = None
     prompt_cache_retention: str | None = None
 
