@@ -6,8 +6,8 @@ waiting, for instance from a cache, does not pay for them.
 
 import asyncio
 import math
-from collections.abc import Callable, Coroutine
-from types import TracebackType
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from types import TracebackType, coroutine
 from typing import Any, Final, Self
 
 Beside = Callable[[], Coroutine[Any, Any, None]]
@@ -27,18 +27,34 @@ class AsyncioTaskScope:
         self._clock = host.get_loop()
         self._deadline = math.inf
         self._timer: asyncio.TimerHandle | None = None
-        self._first_wait: asyncio.Handle | None = None
+        self._waits = False  # whether the block has waited
         self._unstarted: list[Beside] = []
         self._started: set[asyncio.Task[None]] = set()
         self._failures: list[Exception] = []
         self._all_ended: asyncio.Future[None] | None = None
 
     async def __aenter__(self) -> Self:
-        self._first_wait = self._clock.call_soon(self._on_first_wait)
         return self
 
+    @coroutine
+    def run(self, call: Awaitable[None]) -> Generator[Any, Any, None]:
+        """Await a call of the block."""
+        steps = call.__await__()
+        try:
+            awaited = next(steps)
+            self._on_first_wait()
+            while True:
+                try:
+                    yield awaited
+                    break
+                except BaseException as error:  # noqa: BLE001 - raised where the call waits
+                    awaited = steps.throw(error)
+        except StopIteration:
+            return
+        yield from steps
+
     def _on_first_wait(self) -> None:
-        self._first_wait = None
+        self._waits = True
         for task in self._unstarted:
             self.start(task)
         self._unstarted.clear()
@@ -48,9 +64,7 @@ class AsyncioTaskScope:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool:
         self._over = True
-        if self._first_wait is not None:
-            self._first_wait.cancel()
-            self._unstarted.clear()  # would be a reference cycle otherwise
+        self._unstarted.clear()  # would be a reference cycle otherwise
         self._stop_timer()
         for _ in range(self._cancelled):
             self._host.uncancel()
@@ -83,7 +97,7 @@ class AsyncioTaskScope:
 
     def start(self, task: Beside) -> None:
         """Start a task beside the block, once the block first waits."""
-        if self._first_wait is not None:
+        if not self._waits:
             self._unstarted.append(task)
             return
         started = self._clock.create_task(task())
@@ -112,7 +126,7 @@ class AsyncioTaskScope:
         if self._cancelled:
             return
         self._deadline = self._clock.time() + seconds
-        if self._first_wait is None:
+        if self._waits:
             self._set_timer()
 
     def _set_timer(self) -> None:

@@ -30,7 +30,6 @@ from chatcompat.wire.chat_request import (
     Message,
     ReasoningDetail,
     SearchResultPart,
-    SystemMessage,
     TextPart,
     ToolMessage,
     ToolResultPart,
@@ -211,6 +210,9 @@ def _files(content: str | Sequence[object] | None) -> list[memoryview]:
 # ---------------------------------------------------------------- turns without their thinking
 
 
+_ASKING: Final = ("user", "system", "developer")
+
+
 def last_answered(messages: Sequence[Message]) -> bytes:
     """Return the digest of what the reply to a request answers."""
     for is_turn, group in groupby(reversed(messages), _is_turn):
@@ -226,9 +228,9 @@ def lost_turns(messages: Sequence[Message]) -> list[tuple[AssistantMessage, byte
     """
     found: list[tuple[AssistantMessage, bytes]] = []
     for message in reversed(messages):
-        if isinstance(message, AssistantMessage):
+        if message.role == "assistant":
             return found  # no results after the last turn: the most common case
-        if not isinstance(message.content, str) or not isinstance(message, UserMessage | SystemMessage):
+        if message.role not in _ASKING or not isinstance(message.content, str):
             break
     else:
         return found

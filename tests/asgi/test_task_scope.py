@@ -32,11 +32,15 @@ async def fail() -> None:
     raise ValueError("beside")
 
 
+async def never_waits() -> None:
+    """Return at once."""
+
+
 async def test_a_block_that_ends_takes_its_tasks_along() -> None:
     beside, unbegun = Beside(), Beside()
     async with new_task_scope() as task_scope:
         task_scope.start(beside)
-        await beside.begun.wait()
+        await task_scope.run(beside.begun.wait())
         task_scope.start(unbegun)
     assert beside.ended
     await anyio.lowlevel.checkpoint()  # nothing is left to be thrown here
@@ -49,7 +53,7 @@ async def test_time_ends_a_block_and_no_sooner() -> None:
         task_scope.set_timeout(math.inf)
         task_scope.set_timeout(0.05)
         began = anyio.current_time()
-        await anyio.sleep_forever()
+        await task_scope.run(anyio.sleep_forever())
     assert anyio.current_time() - began >= 0.04
     await anyio.lowlevel.checkpoint()
 
@@ -59,9 +63,9 @@ async def test_time_that_is_given_again_does_not_end() -> None:
     async with new_task_scope() as task_scope:
         for _ in range(5):
             task_scope.set_timeout(0.2)
-            await anyio.sleep(0.08)
+            await task_scope.run(anyio.sleep(0.08))
         task_scope.set_timeout(math.inf)
-        await anyio.sleep(0.3)
+        await task_scope.run(anyio.sleep(0.3))
         whole = True
     assert whole
 
@@ -73,7 +77,7 @@ async def test_a_task_beside_can_end_the_block() -> None:
             task_scope.cancel()
 
         task_scope.start(end)
-        await anyio.sleep_forever()
+        await task_scope.run(anyio.sleep_forever())
     task_scope.cancel()  # nothing is left to be cancelled
     await anyio.lowlevel.checkpoint()
 
@@ -84,7 +88,7 @@ async def test_a_block_that_swallows_its_cancellation_is_cancelled_again() -> No
         task_scope.set_timeout(0.01)
         while swallowed < 2:
             try:
-                await anyio.sleep_forever()
+                await task_scope.run(anyio.sleep_forever())
             except anyio.get_cancelled_exc_class():
                 swallowed += 1
                 task_scope.set_timeout(math.inf)
@@ -96,7 +100,7 @@ async def test_what_a_task_raises_ends_the_block_and_is_raised() -> None:
     async def serve() -> None:
         async with new_task_scope() as task_scope:
             task_scope.start(fail)
-            await anyio.sleep_forever()
+            await task_scope.run(anyio.sleep_forever())
 
     with pytest.raises(ExceptionGroup) as raised:
         await serve()
@@ -116,7 +120,7 @@ async def test_what_a_task_raises_when_it_is_cancelled_is_raised() -> None:
     async def serve() -> None:
         async with new_task_scope() as task_scope:
             task_scope.start(stubborn)
-            await begun.wait()
+            await task_scope.run(begun.wait())
 
     with pytest.raises(ExceptionGroup):
         await serve()
@@ -128,7 +132,7 @@ async def test_a_cancellation_from_outside_goes_through() -> None:
     with anyio.move_on_after(0.05) as scope:
         async with new_task_scope() as task_scope:
             task_scope.start(beside)
-            await anyio.sleep_forever()
+            await task_scope.run(anyio.sleep_forever())
     assert scope.cancelled_caught
     assert beside.ended
 
@@ -139,7 +143,7 @@ async def test_a_native_cancellation_goes_through_even_behind_one_of_ours() -> N
         async with new_task_scope() as task_scope:
             task_scope.set_timeout(0)
             try:
-                await anyio.sleep_forever()
+                await task_scope.run(anyio.sleep_forever())
             finally:
                 with suppress(asyncio.CancelledError):
                     await asyncio.sleep(10)
@@ -169,7 +173,7 @@ async def test_a_cancellation_while_its_tasks_end_waits_for_them() -> None:
     async def serve() -> None:
         async with new_task_scope() as task_scope:
             task_scope.start(slow_to_end)
-            await asyncio.sleep(0.01)
+            await task_scope.run(asyncio.sleep(0.01))
 
     task = asyncio.create_task(serve())
     await slow.wait()
@@ -189,6 +193,9 @@ async def test_a_block_that_never_waits_has_neither_task_nor_timer(monkeypatch: 
         made.append("timer")
         return set_timer(*args, **named)
 
+    async def forever() -> None:
+        await asyncio.Event().wait()
+
     def new_task(loop: asyncio.AbstractEventLoop, task: Any, **named: Any) -> asyncio.Task[Any]:
         made.append("task")
         return asyncio.Task(task, loop=loop, **named)
@@ -200,12 +207,56 @@ async def test_a_block_that_never_waits_has_neither_task_nor_timer(monkeypatch: 
             task_scope.set_timeout(10)
             task_scope.start(fail)
             task_scope.set_timeout(5)
+            await task_scope.run(never_waits())
         await asyncio.sleep(0)
         assert made == []
         async with new_task_scope() as task_scope:
             task_scope.set_timeout(10)
-            task_scope.start(Beside())
-            await asyncio.sleep(0)
+            task_scope.start(forever)
+            await task_scope.run(asyncio.sleep(0))
         assert sorted(made) == ["task", "timer"]
     finally:
         loop.set_task_factory(None)
+
+
+@pytest.mark.parametrize("first", [True, False])
+async def test_what_a_call_raises_or_survives_is_as_if_it_was_awaited(first: bool) -> None:
+    """A call gets what is thrown where it waits, whether for the first time or later."""
+    caught: list[str] = []
+
+    async def call() -> None:
+        if not first:
+            await anyio.sleep(0.001)
+        for _ in range(2):
+            try:
+                await anyio.sleep_forever()
+            except anyio.get_cancelled_exc_class():
+                caught.append("cancelled")
+        raise ValueError("raised by the call")
+
+    async with new_task_scope() as task_scope:
+        task_scope.set_timeout(0.01)
+        with pytest.raises(ValueError, match="raised by the call"):
+            await task_scope.run(call())
+    assert caught == ["cancelled"] * 2
+    await anyio.lowlevel.checkpoint()
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_call_that_is_closed_where_it_waits_cleans_up() -> None:
+    closed: list[str] = []
+
+    async def call() -> None:
+        try:
+            await asyncio.sleep(10)
+        finally:
+            closed.append("closed")
+
+    async def serve() -> None:
+        async with new_task_scope() as task_scope:
+            await task_scope.run(call())
+
+    serving = serve()
+    serving.send(None)
+    serving.close()
+    assert closed == ["closed"]
