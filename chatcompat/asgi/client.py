@@ -5,6 +5,9 @@ import time
 import anyio
 from starlette.types import Message, Send
 
+from chatcompat.asgi.headers import Headers
+from chatcompat.asgi.http import to_response
+
 
 class Client:
     """Sends messages to the client, and tracks how much of the reply it has received."""
@@ -32,6 +35,21 @@ class Client:
         self.sending = False
         if "status" in message and not self.left:
             self.status, self.first_byte_at = message["status"], time.monotonic()
+
+    async def respond(self, status: int, body: bytes, headers: Headers) -> None:
+        """Send a complete reply, and end. It has `headers`, and those of its body."""
+        start, whole = to_response(status, body, headers)
+        self.sending = True
+        try:
+            await self._send(start)
+            if not self.left:
+                self.status, self.first_byte_at = status, time.monotonic()
+            await self._send(whole)
+        except Exception:
+            self.leave()
+            raise
+        self.sending = False
+        self.end()
 
     def leave(self) -> None:
         """Record that the client left before its reply was complete."""

@@ -13,17 +13,8 @@ import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chatcompat.asgi.client import Client
-from chatcompat.asgi.headers import (
-    HeaderMap,
-    Headers,
-    is_encoded,
-    lowered,
-    media_type,
-    size_of,
-    to_client_headers,
-    to_header_map,
-)
-from chatcompat.asgi.http import SERVER_SHUTDOWN, respond, server_shutdown, wait_for_disconnect
+from chatcompat.asgi.headers import HeaderMap, Headers, lowered, size_of, to_client_headers, to_header_map
+from chatcompat.asgi.http import SERVER_SHUTDOWN, server_shutdown, wait_for_disconnect
 from chatcompat.asgi.keep_alive import KeepAlive
 from chatcompat.asgi.limits import Limits
 from chatcompat.asgi.outcome import MAX_NAME, bounded, to_error_fields, warn_of_invalid_reply
@@ -31,7 +22,7 @@ from chatcompat.asgi.phase import DONE, STREAMING, WAITING, Phase
 from chatcompat.asgi.served_request import ServedRequest
 from chatcompat.asgi.task_scope import new_task_scope
 from chatcompat.asgi.thinking import ThinkingCache
-from chatcompat.asgi.whole_reply import Answer, WholeReply, to_answer
+from chatcompat.asgi.whole_reply import Answer, WholeReply, to_answer, to_reader
 from chatcompat.errors import InvalidReply, to_error_reply
 from chatcompat.record import ExchangeRecord
 from chatcompat.reply.stream import ChunkStream
@@ -39,7 +30,7 @@ from chatcompat.reply.summary import ReplySummary
 from chatcompat.reply.turn_keys import Turn
 from chatcompat.wire.invalid_reply import incomplete_reply, incomplete_stream, silent_for_too_long, too_large_reply
 
-EVENT_STREAM: Final = b"text/event-stream"
+_NO_SUMMARY: Final = ReplySummary()
 _MIN_STATUS, _MAX_STATUS = 200, 599  # of a final response (RFC 9110, section 15)
 
 
@@ -61,7 +52,7 @@ class Exchange:
         self._thinking_cache = thinking_cache
         self._task_scope = new_task_scope()
         self._client = Client(send)
-        self._keep_alive = KeepAlive(send, self._client, self._task_scope, limits)
+        self._keep_alive: KeepAlive  # of a stream, once it has begun
         self._phase: Phase = WAITING
         self._body_sent = False
         self._status = 0  # of the inner reply; 0 before it starts
@@ -69,13 +60,13 @@ class Exchange:
         self._fields: HeaderMap = {}
         self._stream: ChunkStream | None = None  # reads the body piece by piece,
         self._live: ChunkStream | None = None  # the same, between its first content and its end
-        self._whole = WholeReply(served, limits)  # or this collects it
+        self._whole: WholeReply | None = None  # or this collects it
         self._size = 0
         self._in_parts = False  # whether the inner app is called more than once; then `hear` counts the bytes
         self.spent: dict[str, Any] | None = None  # chat usage of the completed parts, until the reply has its own
         self._stopped = False  # whether the server cancelled the exchange
         self._first_token_at: float | None = None  # when a stream's first content was sent
-        self._summary = ReplySummary()
+        self._summary = _NO_SUMMARY
 
     async def run(self, app: ASGIApp, scope: Scope) -> None:
         """Call the inner app and complete its reply. The inner app's own exception is raised again unchanged."""
@@ -179,28 +170,26 @@ class Exchange:
             return to_answer(InvalidReply(f"The messages service sent {problem}.").reply)
         self._status = int(status)
         self._headers, self._fields = headers, to_header_map(headers)
-        media, encoded = media_type(self._fields), is_encoded(self._fields)
-        self._whole.start(self._status, media, encoded=encoded)
-        if self._status == 200 and not encoded and media == EVENT_STREAM:  # noqa: PLR2004
-            reader = self._served.event_reader(
-                max_event_bytes=self._limits.max_event_bytes, max_held_bytes=self._limits.max_reply_bytes
-            )
-            if isinstance(reader, ChunkStream):
-                self._stream = reader
-            else:
-                self._whole.collector = reader
+        reader = to_reader(self._served, self._limits, self._status, self._fields)
+        if isinstance(reader, WholeReply):
+            self._whole = reader
+        else:
+            self._stream = reader
         return None
 
     def _collect(self, piece: bytes, more_body: bool) -> Answer | None:
         """Collect a piece of a reply that is sent when it is complete, and return that. Later pieces are dropped."""
         if self._phase is DONE:
             return None
+        whole = self._whole
+        if whole is None:
+            return to_answer(InvalidReply("The messages service sent a body before its start.").reply)
         self._size += 0 if self._in_parts else len(piece)
         if self._size > self._limits.max_reply_bytes:
-            return self._whole.refuse(too_large_reply())
-        is_heard = self._in_parts and self._whole.started  # then `hear` has set the timeout
-        answer = self._whole.feed(piece, more_body)
-        if answer is None and self._whole.started and not is_heard:
+            return whole.refuse(too_large_reply())
+        is_heard = self._in_parts and whole.started  # then `hear` has set the timeout
+        answer = whole.feed(piece, more_body)
+        if answer is None and whole.started and not is_heard:
             self._task_scope.set_timeout(self._limits.idle_timeout)
         return answer
 
@@ -214,17 +203,18 @@ class Exchange:
     def expect_part(self) -> None:
         """Restart `first_byte_timeout` for the next call of the inner app."""
         self._in_parts = True
-        self._keep_alive.wait(self._limits.first_byte_timeout)
-        if self._phase is WAITING:
+        if self._phase is STREAMING:
+            self._keep_alive.wait(self._limits.first_byte_timeout)
+        elif self._phase is WAITING:
             self._task_scope.set_timeout(self._limits.first_byte_timeout)
 
     def hear(self, piece: bytes) -> bool:
         """Count a piece that the inner app sent, even if it is held back. Returns whether the reply is too large."""
         if self._phase is not WAITING:
-            if piece:
+            if piece and self._phase is STREAMING:
                 self._keep_alive.wait(self._limits.idle_timeout)
             return False
-        reader = self._stream or self._whole.collector
+        reader = self._stream or (None if self._whole is None else self._whole.collector)
         if piece and (bytes(piece).strip() if reader is None else reader.started):
             self._task_scope.set_timeout(self._limits.idle_timeout)
         self._size += len(piece)
@@ -282,7 +272,8 @@ class Exchange:
 
     async def _keep(self, thinking_cache: ThinkingCache, turn: Turn) -> None:
         self._task_scope.set_timeout(math.inf)
-        self._keep_alive.stop_waiting()
+        if self._phase is STREAMING:
+            self._keep_alive.stop_waiting()
         await thinking_cache.keep(turn, self._served.body)
 
     async def _end(self, failure: Exception | None, *, timed_out: bool) -> None:
@@ -300,13 +291,13 @@ class Exchange:
         self._task_scope.set_timeout(math.inf)
         self._phase, self._summary = DONE, answer.summary
         self._stream = None  # further pieces are not read
-        await respond(self._client.send, answer.status, answer.body, self._client_headers())
-        self._client.end()
+        await self._client.respond(answer.status, answer.body, self._client_headers())
 
     async def _begin_stream(self, stream: ChunkStream) -> None:
         self._phase = STREAMING
         self._stream, self._summary = stream, stream.summary
         self._task_scope.set_timeout(math.inf)  # from now on `KeepAlive.run` checks the time
+        self._keep_alive = KeepAlive(self._send, self._client, self._task_scope, self._limits)
         self._keep_alive.wait(self._limits.idle_timeout)
         headers = self._client_headers()
         names = {name for name, _ in headers}

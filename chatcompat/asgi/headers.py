@@ -67,6 +67,8 @@ _NOT_SENT_OUT: Final = HOP_BY_HOP | REPRESENTATION_HEADERS | {b"location"}  # re
 
 _BETA: Final = b"anthropic-beta"
 
+EVENT_STREAM: Final = b"text/event-stream"
+
 USUAL_CONNECTION: Final = frozenset({b"", b"close", b"keep-alive"})
 
 # Native headers and the names that chat clients read.

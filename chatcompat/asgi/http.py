@@ -6,6 +6,7 @@ from typing import Final
 
 from starlette.types import Message, Receive, Scope, Send
 
+from chatcompat.asgi.headers import Headers
 from chatcompat.errors import InvalidReply
 
 _logger: Final = logging.getLogger(__name__)
@@ -16,13 +17,18 @@ _HIDDEN_EXTENSIONS: Final = frozenset(
 )
 
 
+def to_response(status: int, body: bytes, headers: Headers) -> tuple[Message, Message]:
+    """The messages of a complete JSON response. The headers of the body are added to `headers`."""
+    if status != 304:  # noqa: PLR2004 - a 304 has no body
+        headers += ((b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)))
+    start = {"type": "http.response.start", "status": status, "headers": headers}
+    return start, {"type": "http.response.body", "body": body, "more_body": False}
+
+
 async def respond(send: Send, status: int, body: bytes, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
     """Send a complete JSON response."""
-    start = [*headers]
-    if status != 304:  # noqa: PLR2004 - a 304 has no body
-        start += ((b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)))
-    await send({"type": "http.response.start", "status": status, "headers": start})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+    for message in to_response(status, body, [*headers]):
+        await send(message)
 
 
 class ClientDisconnected(Exception):

@@ -184,26 +184,25 @@ class ChatCompatMiddleware:
 
     async def _serve(self, route: Route, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.monotonic()
-        unread = partial(_unread, began, route.operation)
         headers = read_headers(scope.get("headers", ()), self._limits.max_header_bytes)
         try:
             if scope["method"] != "POST":
                 raise InvalidRequest("Use POST for this endpoint.", code="method_not_allowed", status=405)  # noqa: TRY301
             translation, thinking_cache = await self._translate(headers, scope, receive)
         except ClientDisconnected:
-            self._report(unread(None, "client_disconnected"))
+            self._report(_unread(began, route.operation, None, "client_disconnected"))
             return
         except (InvalidRequest, InvalidReply) as error:
-            await self._refuse(error, send, unread)
+            await self._refuse(error, send, partial(_unread, began, route.operation))
             return
         except OSError:  # raised by `receive`
-            self._report(unread(None, "client_disconnected"))
+            self._report(_unread(began, route.operation, None, "client_disconnected"))
             raise
         except Exception:  # raised by `receive`; the server turns it into a 500
-            self._report(unread(500, "server_error"))
+            self._report(_unread(began, route.operation, 500, "server_error"))
             raise
         except BaseException:
-            self._report(unread(None, "cancelled"))
+            self._report(_unread(began, route.operation, None, "cancelled"))
             raise
         served = translation if route.operation == "chat" else translation.token_count()
         inner_headers = headers.to_inner(

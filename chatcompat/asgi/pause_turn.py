@@ -4,8 +4,8 @@ from typing import Final
 
 from starlette.types import Message, Receive, Scope, Send
 
-from chatcompat.asgi.exchange import EVENT_STREAM, Exchange
-from chatcompat.asgi.headers import is_encoded, lowered, media_type, to_header_map
+from chatcompat.asgi.exchange import Exchange
+from chatcompat.asgi.headers import EVENT_STREAM, is_encoded, lowered, media_type, to_header_map
 from chatcompat.asgi.http import replay_body
 from chatcompat.asgi.inner_calls import InnerCalls
 from chatcompat.asgi.limits import Limits

@@ -1,8 +1,8 @@
-"""Replies that are translated when they are complete."""
+"""Choose how a reply is read, and read those that are translated when they are complete."""
 
 from msgspec import Struct
 
-from chatcompat.asgi.headers import is_json
+from chatcompat.asgi.headers import EVENT_STREAM, HeaderMap, is_encoded, is_json, media_type
 from chatcompat.asgi.limits import Limits
 from chatcompat.asgi.served_request import ServedRequest
 from chatcompat.errors import ErrorReply, InvalidReply
@@ -28,29 +28,31 @@ def to_answer(error: ErrorReply) -> Answer:
 
 
 class WholeReply:
-    """Collects the inner app's reply. `collector` is set if the reply is an event stream."""
+    """Collects the inner app's reply.
+
+    Args:
+        served: The request.
+        limits: The limits of the exchange.
+        status: The status of the reply.
+        media: Its media type.
+        encoded: Whether it has a content coding.
+    """
 
     __slots__ = ("_encoded", "_limits", "_media", "_pieces", "_served", "_status", "collector", "started")
 
-    def __init__(self, served: ServedRequest, limits: Limits) -> None:
-        self.collector: CompletionCollector | None = None
+    def __init__(self, served: ServedRequest, limits: Limits, status: int, media: bytes | None, encoded: bool) -> None:
+        self.collector: CompletionCollector | None = None  # set if the reply is an event stream
         self.started: bool = False  # white space and pings before a reply do not count
         self._served = served
         self._limits = limits
-        self._status = 0  # until the reply starts
-        self._media: bytes | None = None
-        self._encoded = False
+        self._status = status
+        self._media = media
+        self._encoded = encoded
         self._pieces: list[bytes] = []
-
-    def start(self, status: int, media: bytes | None, *, encoded: bool) -> None:
-        """Handle the start of the reply: its status, its media type, and whether it has a content coding."""
-        self._status, self._media, self._encoded = status, media, encoded
 
     def feed(self, piece: bytes, more_body: bool) -> Answer | None:
         """Add a piece. Returns the client's reply if this was the last piece, or is invalid."""
         try:
-            if not self._status:
-                raise InvalidReply("The messages service sent a body before its start.")  # noqa: TRY301
             collector = self.collector
             if collector is not None:
                 collector.feed(piece)
@@ -96,3 +98,15 @@ class WholeReply:
         assert isinstance(stream, ChunkStream)  # noqa: S101 - the client asked for one
         chunks = stream.replay(body)
         return Answer(200, chunks, stream.summary, stream) if stream.error is None else to_answer(stream.error)
+
+
+def to_reader(served: ServedRequest, limits: Limits, status: int, headers: HeaderMap) -> ChunkStream | WholeReply:
+    """The reader of a reply, by its actual type: a `ChunkStream` if it is sent on piece by piece."""
+    media, encoded = media_type(headers), is_encoded(headers)
+    whole = WholeReply(served, limits, status, media, encoded)
+    if status == 200 and not encoded and media == EVENT_STREAM:  # noqa: PLR2004
+        reader = served.event_reader(max_event_bytes=limits.max_event_bytes, max_held_bytes=limits.max_reply_bytes)
+        if isinstance(reader, ChunkStream):
+            return reader
+        whole.collector = reader
+    return whole

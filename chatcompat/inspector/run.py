@@ -13,8 +13,7 @@ import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chatcompat._telemetry import amount
-from chatcompat.asgi.exchange import EVENT_STREAM
-from chatcompat.asgi.headers import lowered, media_type, to_header_map
+from chatcompat.asgi.headers import EVENT_STREAM, lowered, media_type, to_header_map
 from chatcompat.record import ExchangeRecord
 from chatcompat.wire.sse import EventDecoder, EventTooLarge, encode_data
 
