@@ -7,7 +7,8 @@ waiting, for instance from a cache, does not pay for them.
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Coroutine, Generator
-from types import TracebackType, coroutine
+from contextvars import copy_context
+from types import CoroutineType, TracebackType, coroutine
 from typing import Any, Final, Self
 
 Beside = Callable[[], Coroutine[Any, Any, None]]
@@ -25,6 +26,7 @@ class AsyncioTaskScope:
         self._cancelled = 0
         self._over = False
         self._clock = host.get_loop()
+        self._context = copy_context()  # the call may change its own before it first waits
         self._deadline = math.inf
         self._timer: asyncio.TimerHandle | None = None
         self._waits = False  # whether the block has waited
@@ -39,9 +41,9 @@ class AsyncioTaskScope:
     @coroutine
     def run(self, call: Awaitable[None]) -> Generator[Any, Any, None]:
         """Await a call of the block."""
-        steps = call.__await__()
+        steps = call if isinstance(call, CoroutineType) else _await(call)
         try:
-            awaited = next(steps)
+            awaited = steps.send(None)
             self._on_first_wait()
             while True:
                 try:
@@ -51,7 +53,7 @@ class AsyncioTaskScope:
                     awaited = steps.throw(error)
         except StopIteration:
             return
-        yield from steps
+        yield from steps  # type: ignore[misc]  # a coroutine can be delegated to here
 
     def _on_first_wait(self) -> None:
         self._waits = True
@@ -100,7 +102,7 @@ class AsyncioTaskScope:
         if not self._waits:
             self._unstarted.append(task)
             return
-        started = self._clock.create_task(task())
+        started = self._clock.create_task(task(), context=self._context)
         self._started.add(started)
         started.add_done_callback(self._on_end)
 
@@ -148,3 +150,7 @@ class AsyncioTaskScope:
             self.cancel()
         else:
             self.set_timeout(left)
+
+
+async def _await(call: Awaitable[None]) -> None:
+    await call

@@ -41,11 +41,13 @@ async def read_body(receive: Receive, max_body_bytes: int) -> bytes:
         if message["type"] == "http.disconnect":
             raise server_shutdown() if message.get("reason") == SERVER_SHUTDOWN else ClientDisconnected
         piece = message.get("body", b"")
+        if type(piece) is not bytes:
+            piece = bytes(piece)
         size += len(piece)
         if size > max_body_bytes:
             raise _body_too_large(max_body_bytes)
         if piece:
-            pieces.append(piece if type(piece) is bytes else bytes(piece))
+            pieces.append(piece)
         more_body = message.get("more_body", False)
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 

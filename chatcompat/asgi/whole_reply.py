@@ -103,10 +103,12 @@ class WholeReply:
 def to_reader(served: ServedRequest, limits: Limits, status: int, headers: HeaderMap) -> ChunkStream | WholeReply:
     """The reader of a reply, by its actual type: a `ChunkStream` if it is sent on piece by piece."""
     media, encoded = media_type(headers), is_encoded(headers)
-    whole = WholeReply(served, limits, status, media, encoded)
+    collector = None
     if status == 200 and not encoded and media == EVENT_STREAM:  # noqa: PLR2004
         reader = served.event_reader(max_event_bytes=limits.max_event_bytes, max_held_bytes=limits.max_reply_bytes)
         if isinstance(reader, ChunkStream):
             return reader
-        whole.collector = reader
+        collector = reader
+    whole = WholeReply(served, limits, status, media, encoded)
+    whole.collector = collector
     return whole

@@ -2,7 +2,10 @@
 
 import asyncio
 import math
+from collections.abc import Generator
 from contextlib import suppress
+from contextvars import ContextVar
+from types import coroutine
 from typing import Any
 
 import anyio
@@ -260,3 +263,45 @@ async def test_a_call_that_is_closed_where_it_waits_cleans_up() -> None:
     serving.send(None)
     serving.close()
     assert closed == ["closed"]
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_any_awaitable_can_be_run() -> None:
+    ended: list[str] = []
+
+    class Call:
+        def __await__(self) -> Generator[Any, Any, None]:
+            yield from asyncio.sleep(0.01).__await__()
+            ended.append("an object")
+
+    @coroutine
+    def old() -> Generator[Any, Any, None]:
+        yield from asyncio.sleep(0.01).__await__()
+        ended.append("a generator")
+
+    async with new_task_scope() as task_scope:
+        await task_scope.run(Call())
+        await task_scope.run(old())
+        with pytest.raises(TypeError, match="await"):
+            await task_scope.run(None)  # type: ignore[arg-type]
+    assert ended == ["an object", "a generator"]
+
+
+async def test_tasks_beside_have_the_context_of_the_block() -> None:
+    """What a call sets in its context does not reach what waits for the client."""
+    variable: ContextVar[str] = ContextVar("variable", default="outside")
+    seen: list[str] = []
+    begun = anyio.Event()
+
+    async def beside() -> None:
+        seen.append(variable.get())
+        begun.set()
+
+    async def call() -> None:
+        variable.set("within the call")
+        await begun.wait()
+
+    async with new_task_scope() as task_scope:
+        task_scope.start(beside)
+        await task_scope.run(call())
+    assert seen == ["outside"]
