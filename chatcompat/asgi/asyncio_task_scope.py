@@ -6,9 +6,8 @@ waiting, for instance from a cache, does not pay for them.
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Coroutine, Generator
-from contextvars import copy_context
-from types import CoroutineType, TracebackType, coroutine
+from collections.abc import Callable, Coroutine
+from types import TracebackType
 from typing import Any, Final, Self
 
 Beside = Callable[[], Coroutine[Any, Any, None]]
@@ -26,37 +25,20 @@ class AsyncioTaskScope:
         self._cancelled = 0
         self._over = False
         self._clock = host.get_loop()
-        self._context = copy_context()  # the call may change its own before it first waits
         self._deadline = math.inf
         self._timer: asyncio.TimerHandle | None = None
-        self._waits = False  # whether the block has waited
+        self._first_wait: asyncio.Handle | None = None
         self._unstarted: list[Beside] = []
         self._started: set[asyncio.Task[None]] = set()
         self._failures: list[Exception] = []
         self._all_ended: asyncio.Future[None] | None = None
 
     async def __aenter__(self) -> Self:
+        self._first_wait = self._clock.call_soon(self._on_first_wait)
         return self
 
-    @coroutine
-    def run(self, call: Awaitable[None]) -> Generator[Any, Any, None]:
-        """Await a call of the block."""
-        steps = call if isinstance(call, CoroutineType) else _await(call)
-        try:
-            awaited = steps.send(None)
-            self._on_first_wait()
-            while True:
-                try:
-                    yield awaited
-                    break
-                except BaseException as error:  # noqa: BLE001 - raised where the call waits
-                    awaited = steps.throw(error)
-        except StopIteration:
-            return
-        yield from steps  # type: ignore[misc]  # a coroutine can be delegated to here
-
     def _on_first_wait(self) -> None:
-        self._waits = True
+        self._first_wait = None
         for task in self._unstarted:
             self.start(task)
         self._unstarted.clear()
@@ -66,7 +48,9 @@ class AsyncioTaskScope:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool:
         self._over = True
-        self._unstarted.clear()  # would be a reference cycle otherwise
+        if self._first_wait is not None:
+            self._first_wait.cancel()
+            self._unstarted.clear()  # would be a reference cycle otherwise
         self._stop_timer()
         for _ in range(self._cancelled):
             self._host.uncancel()
@@ -99,10 +83,10 @@ class AsyncioTaskScope:
 
     def start(self, task: Beside) -> None:
         """Start a task beside the block, once the block first waits."""
-        if not self._waits:
+        if self._first_wait is not None:
             self._unstarted.append(task)
             return
-        started = self._clock.create_task(task(), context=self._context)
+        started = self._clock.create_task(task())
         self._started.add(started)
         started.add_done_callback(self._on_end)
 
@@ -128,7 +112,7 @@ class AsyncioTaskScope:
         if self._cancelled:
             return
         self._deadline = self._clock.time() + seconds
-        if self._waits:
+        if self._first_wait is None:
             self._set_timer()
 
     def _set_timer(self) -> None:
@@ -150,7 +134,3 @@ class AsyncioTaskScope:
             self.cancel()
         else:
             self.set_timeout(left)
-
-
-async def _await(call: Awaitable[None]) -> None:
-    await call

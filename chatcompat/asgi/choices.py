@@ -132,12 +132,13 @@ class _Reply:
 
     async def take(self, index: int, message: Message) -> None:
         """Handle a message for the client from one choice."""
+        if message["type"] == "http.response.start":  # without waiting, so that no cancellation can lose it
+            self._starts[index] = message
+            return
         async with self._turn:
             if self._over:
                 return  # sent by an app that shields itself from cancellation
-            if message["type"] == "http.response.start":
-                self._starts[index] = message
-            elif (b"content-type", b"text/event-stream; charset=utf-8") in self._starts[index]["headers"]:
+            if (b"content-type", b"text/event-stream; charset=utf-8") in self._starts[index]["headers"]:
                 await self._take_frames(index, message["body"])
             else:
                 await self._take_whole(index, message["body"])

@@ -77,7 +77,7 @@ class Exchange:
                 task_scope.set_timeout(self._limits.first_byte_timeout)
                 task_scope.start(self._watch)
                 try:
-                    await task_scope.run(app(scope, self.receive, self.send))
+                    await app(scope, self.receive, self.send)
                 except Exception as error:  # noqa: BLE001 - raised below, outside the task group
                     failure = error
                 timed_out = task_scope.cancelled  # the app swallowed the cancellation

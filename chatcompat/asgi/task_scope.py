@@ -5,7 +5,7 @@ middleware. So asyncio has its own implementation (`asyncio_task_scope.py`), and
 """
 
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from functools import cache
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -23,9 +23,6 @@ class TaskScope(Protocol):
     """
 
     async def __aenter__(self) -> Self: ...
-
-    async def run(self, call: Awaitable[None]) -> None:
-        """Await a call of the block. Tasks and the timeout may not start before it first waits."""
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -72,9 +69,6 @@ class _AnyioTaskScope:
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
         return self
-
-    async def run(self, call: Awaitable[None]) -> None:
-        await call
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

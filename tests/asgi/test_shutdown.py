@@ -45,9 +45,12 @@ async def finishes(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def stopped(
-    inner: ASGIApp, body: bytes, until: Callable[[Reply], bool], *, upload: bool = False
+    inner: ASGIApp, body: bytes, until: Callable[[Reply], bool], *, upload: bool = False, slow: bool = False
 ) -> tuple[Reply, ExchangeRecord]:
-    """The reply and the record of an exchange that is stopped when `until` is true of the reply so far."""
+    """The reply and the record of an exchange that is stopped when `until` is true of the reply so far.
+
+    A slow server takes its time to send the message at which it stops, and cannot be cancelled there.
+    """
     records: list[ExchangeRecord] = []
     app = ChatCompatMiddleware(inner, on_exchange=records.append, bounds=RequestBounds(choices=2))
     reply, pieces, stop = Reply(), [body], anyio.Event()
@@ -64,8 +67,11 @@ async def stopped(
         reply.headers |= {name.decode(): value.decode() for name, value in message.get("headers", ())}
         reply.body += message.get("body", b"")
         reply.complete = message["type"] == "http.response.body" and not message.get("more_body", False)
-        if until(reply):
-            stop.set()
+        if until(reply) and not stop.is_set():
+            with anyio.CancelScope(shield=True):
+                await anyio.sleep(0.05 * slow)
+                stop.set()
+                await anyio.sleep(0.05 * slow)
 
     with anyio.fail_after(5):
         await app(scope(), receive, send)
@@ -103,6 +109,21 @@ async def test_several_choices_that_still_wait_get_a_503(stream: bool) -> None:
 
 async def test_streams_of_several_choices_end_with_an_error_frame() -> None:
     reply, record = await stopped(streams, chat(stream=True, n=2), lambda reply: reply.body.count(b"Hel") == 2)
+    assert (reply.complete, reply.data()[-1]) == (True, {"error": ERROR})
+    assert outcome(record) == ("server_shutdown", "server_shutdown", None)
+
+
+async def test_a_choice_that_waits_for_its_turn_ends_with_an_error_frame() -> None:
+    calls: list[Scope] = []
+
+    async def second_is_late(scope: Scope, receive: Receive, send: Send) -> None:
+        calls.append(scope)
+        await anyio.sleep(0.02 * (len(calls) - 1))
+        await streams(scope, receive, send)
+
+    reply, record = await stopped(
+        second_is_late, chat(stream=True, n=2), lambda reply: b"data" in reply.body, slow=True
+    )
     assert (reply.complete, reply.data()[-1]) == (True, {"error": ERROR})
     assert outcome(record) == ("server_shutdown", "server_shutdown", None)
 

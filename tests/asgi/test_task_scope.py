@@ -2,10 +2,8 @@
 
 import asyncio
 import math
-from collections.abc import Generator
 from contextlib import suppress
 from contextvars import ContextVar
-from types import coroutine
 from typing import Any
 
 import anyio
@@ -35,15 +33,11 @@ async def fail() -> None:
     raise ValueError("beside")
 
 
-async def never_waits() -> None:
-    """Return at once."""
-
-
 async def test_a_block_that_ends_takes_its_tasks_along() -> None:
     beside, unbegun = Beside(), Beside()
     async with new_task_scope() as task_scope:
         task_scope.start(beside)
-        await task_scope.run(beside.begun.wait())
+        await beside.begun.wait()
         task_scope.start(unbegun)
     assert beside.ended
     await anyio.lowlevel.checkpoint()  # nothing is left to be thrown here
@@ -56,7 +50,7 @@ async def test_time_ends_a_block_and_no_sooner() -> None:
         task_scope.set_timeout(math.inf)
         task_scope.set_timeout(0.05)
         began = anyio.current_time()
-        await task_scope.run(anyio.sleep_forever())
+        await anyio.sleep_forever()
     assert anyio.current_time() - began >= 0.04
     await anyio.lowlevel.checkpoint()
 
@@ -66,9 +60,9 @@ async def test_time_that_is_given_again_does_not_end() -> None:
     async with new_task_scope() as task_scope:
         for _ in range(5):
             task_scope.set_timeout(0.2)
-            await task_scope.run(anyio.sleep(0.08))
+            await anyio.sleep(0.08)
         task_scope.set_timeout(math.inf)
-        await task_scope.run(anyio.sleep(0.3))
+        await anyio.sleep(0.3)
         whole = True
     assert whole
 
@@ -80,7 +74,7 @@ async def test_a_task_beside_can_end_the_block() -> None:
             task_scope.cancel()
 
         task_scope.start(end)
-        await task_scope.run(anyio.sleep_forever())
+        await anyio.sleep_forever()
     task_scope.cancel()  # nothing is left to be cancelled
     await anyio.lowlevel.checkpoint()
 
@@ -91,7 +85,7 @@ async def test_a_block_that_swallows_its_cancellation_is_cancelled_again() -> No
         task_scope.set_timeout(0.01)
         while swallowed < 2:
             try:
-                await task_scope.run(anyio.sleep_forever())
+                await anyio.sleep_forever()
             except anyio.get_cancelled_exc_class():
                 swallowed += 1
                 task_scope.set_timeout(math.inf)
@@ -103,7 +97,7 @@ async def test_what_a_task_raises_ends_the_block_and_is_raised() -> None:
     async def serve() -> None:
         async with new_task_scope() as task_scope:
             task_scope.start(fail)
-            await task_scope.run(anyio.sleep_forever())
+            await anyio.sleep_forever()
 
     with pytest.raises(ExceptionGroup) as raised:
         await serve()
@@ -123,7 +117,7 @@ async def test_what_a_task_raises_when_it_is_cancelled_is_raised() -> None:
     async def serve() -> None:
         async with new_task_scope() as task_scope:
             task_scope.start(stubborn)
-            await task_scope.run(begun.wait())
+            await begun.wait()
 
     with pytest.raises(ExceptionGroup):
         await serve()
@@ -135,7 +129,7 @@ async def test_a_cancellation_from_outside_goes_through() -> None:
     with anyio.move_on_after(0.05) as scope:
         async with new_task_scope() as task_scope:
             task_scope.start(beside)
-            await task_scope.run(anyio.sleep_forever())
+            await anyio.sleep_forever()
     assert scope.cancelled_caught
     assert beside.ended
 
@@ -146,7 +140,7 @@ async def test_a_native_cancellation_goes_through_even_behind_one_of_ours() -> N
         async with new_task_scope() as task_scope:
             task_scope.set_timeout(0)
             try:
-                await task_scope.run(anyio.sleep_forever())
+                await anyio.sleep_forever()
             finally:
                 with suppress(asyncio.CancelledError):
                     await asyncio.sleep(10)
@@ -176,7 +170,7 @@ async def test_a_cancellation_while_its_tasks_end_waits_for_them() -> None:
     async def serve() -> None:
         async with new_task_scope() as task_scope:
             task_scope.start(slow_to_end)
-            await task_scope.run(asyncio.sleep(0.01))
+            await asyncio.sleep(0.01)
 
     task = asyncio.create_task(serve())
     await slow.wait()
@@ -196,9 +190,6 @@ async def test_a_block_that_never_waits_has_neither_task_nor_timer(monkeypatch: 
         made.append("timer")
         return set_timer(*args, **named)
 
-    async def forever() -> None:
-        await asyncio.Event().wait()
-
     def new_task(loop: asyncio.AbstractEventLoop, task: Any, **named: Any) -> asyncio.Task[Any]:
         made.append("task")
         return asyncio.Task(task, loop=loop, **named)
@@ -210,98 +201,50 @@ async def test_a_block_that_never_waits_has_neither_task_nor_timer(monkeypatch: 
             task_scope.set_timeout(10)
             task_scope.start(fail)
             task_scope.set_timeout(5)
-            await task_scope.run(never_waits())
         await asyncio.sleep(0)
         assert made == []
         async with new_task_scope() as task_scope:
             task_scope.set_timeout(10)
-            task_scope.start(forever)
-            await task_scope.run(asyncio.sleep(0))
+            task_scope.start(Beside())
+            await asyncio.sleep(0)
         assert sorted(made) == ["task", "timer"]
     finally:
         loop.set_task_factory(None)
 
 
-@pytest.mark.parametrize("first", [True, False])
-async def test_what_a_call_raises_or_survives_is_as_if_it_was_awaited(first: bool) -> None:
-    """A call gets what is thrown where it waits, whether for the first time or later."""
-    caught: list[str] = []
-
-    async def call() -> None:
-        if not first:
-            await anyio.sleep(0.001)
-        for _ in range(2):
-            try:
-                await anyio.sleep_forever()
-            except anyio.get_cancelled_exc_class():
-                caught.append("cancelled")
-        raise ValueError("raised by the call")
-
-    async with new_task_scope() as task_scope:
-        task_scope.set_timeout(0.01)
-        with pytest.raises(ValueError, match="raised by the call"):
-            await task_scope.run(call())
-    assert caught == ["cancelled"] * 2
-    await anyio.lowlevel.checkpoint()
-
-
-@pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_a_call_that_is_closed_where_it_waits_cleans_up() -> None:
-    closed: list[str] = []
-
-    async def call() -> None:
-        try:
-            await asyncio.sleep(10)
-        finally:
-            closed.append("closed")
-
-    async def serve() -> None:
-        async with new_task_scope() as task_scope:
-            await task_scope.run(call())
-
-    serving = serve()
-    serving.send(None)
-    serving.close()
-    assert closed == ["closed"]
-
-
-@pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_any_awaitable_can_be_run() -> None:
-    ended: list[str] = []
-
-    class Call:
-        def __await__(self) -> Generator[Any, Any, None]:
-            yield from asyncio.sleep(0.01).__await__()
-            ended.append("an object")
-
-    @coroutine
-    def old() -> Generator[Any, Any, None]:
-        yield from asyncio.sleep(0.01).__await__()
-        ended.append("a generator")
-
-    async with new_task_scope() as task_scope:
-        await task_scope.run(Call())
-        await task_scope.run(old())
-        with pytest.raises(TypeError, match="await"):
-            await task_scope.run(None)  # type: ignore[arg-type]
-    assert ended == ["an object", "a generator"]
-
-
-async def test_tasks_beside_have_the_context_of_the_block() -> None:
-    """What a call sets in its context does not reach what waits for the client."""
+async def test_a_task_beside_has_a_context_of_its_own() -> None:
+    """What the block sets does not reach what waits for the client, nor what one task sets another."""
     variable: ContextVar[str] = ContextVar("variable", default="outside")
     seen: list[str] = []
-    begun = anyio.Event()
+    begun = [anyio.Event(), anyio.Event()]
 
-    async def beside() -> None:
-        seen.append(variable.get())
-        begun.set()
+    def beside(number: int) -> Any:
+        async def task() -> None:
+            seen.append(variable.get())
+            variable.set(f"task {number}")
+            begun[number].set()
+            await anyio.sleep_forever()
 
-    async def call() -> None:
-        variable.set("within the call")
-        await begun.wait()
+        return task
 
     async with new_task_scope() as task_scope:
-        task_scope.start(beside)
-        await task_scope.run(call())
-    assert seen == ["outside"]
+        task_scope.start(beside(0))
+        task_scope.start(beside(1))
+        variable.set("within the block")
+        for event in begun:
+            await event.wait()
+    assert seen == ["outside"] * 2
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_task_factory_of_two_arguments_is_enough() -> None:
+    loop = asyncio.get_running_loop()
+    beside = Beside()
+    loop.set_task_factory(lambda loop, task: asyncio.Task(task, loop=loop))
+    try:
+        async with new_task_scope() as task_scope:
+            task_scope.start(beside)
+            await beside.begun.wait()
+    finally:
+        loop.set_task_factory(None)
+    assert beside.ended
