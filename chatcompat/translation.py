@@ -3,7 +3,7 @@
 import time
 from typing import ClassVar, Final
 
-from msgspec import UNSET, Struct
+from msgspec import Struct
 
 from chatcompat._options import check_number, check_type
 from chatcompat.dialect import DEFAULT_DIALECT, Dialect, DialectOption, check_dialect, to_dialect
@@ -301,7 +301,6 @@ def translate_decoded(
         )
     if decoded.thinking_lost and THINKING not in ignored:  # even strict mode goes on: the client cannot change this
         ignored += (THINKING,)
-    tools, servers = outcome.request.tools, outcome.request.mcp_servers
     return Translation(
         body=body,
         dialect=accepted,
@@ -310,7 +309,7 @@ def translate_decoded(
         model=chat.model,
         streaming=bool(chat.stream),
         ignored=ignored,
-        may_pause=bool(servers) or (tools is not UNSET and dict in map(type, tools)),
+        may_pause=outcome.may_pause,
         context=_to_reply_context(decoded, outcome, int(time.time()) if created is None else created),
         choices=outcome.choices,
     )

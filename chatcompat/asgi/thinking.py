@@ -104,12 +104,14 @@ class ThinkingCache:
             self._decoded.thinking_lost = True
             return
         index_of = {id(message): index for index, message in enumerate(self._messages)}
+        native_ids, restored = dict[int, list[str]](), dict[int, bytes]()
         for (turn, _), found in zip(turns, whole, strict=False):
             index = index_of[id(turn)]
-            self._decoded.native_ids[index] = found.ids
+            native_ids[index] = found.ids
             if found.details:
                 turn.reasoning_details = found.details
-                self._decoded.restored[index] = found.prefix
+                restored[index] = found.prefix
+        self._decoded.native_ids, self._decoded.restored = native_ids, restored
 
     def _keys(self, turns: Sequence[tuple[AssistantMessage, bytes]]) -> list[bytes | None]:
         """The key of each turn. `turns` are ordered from last to first."""

@@ -1,7 +1,7 @@
 """Describe a translation: the lines of the messages request, their sources and their fates."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final, Literal, NamedTuple
 
@@ -108,7 +108,7 @@ def to_refusal(error: InvalidRequest) -> Refusal:
     return Refusal(error.status, error.message, error.param, error.code, why)
 
 
-def to_report(chat_body: bytes, native_body: bytes, ignored: tuple[str, ...], unknown: list[str]) -> Report:
+def to_report(chat_body: bytes, native_body: bytes, ignored: Sequence[str], unknown: Sequence[str]) -> Report:
     """Describe a translation. `ignored` are the paths that it reports. The API does not have those in `unknown`."""
     chat, native = _decode(chat_body), _decode(native_body)
     sources = Sources(chat, native)

@@ -1,5 +1,9 @@
 """Chat request -> messages request."""
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
+
 import msgspec
 from msgspec import UNSET
 
@@ -26,21 +30,24 @@ from chatcompat.wire.messages import MessagesRequest, TextBlockParam
 
 _encode = msgspec.json.Encoder().encode
 
+_NO_PLACES: Final[Mapping[int, Place]] = MappingProxyType({})
+
 
 class TranslatedRequest(msgspec.Struct, gc=False):
     """A messages request, and the state that translates its reply."""
 
     request: MessagesRequest
     ignored: list[str]
-    media: list[bytes | memoryview] = []  # large data that `with_media` puts into the encoded request
+    media: Sequence[bytes | memoryview] = ()  # large data that `with_media` puts into the encoded request
     names: ToolNames | None = None  # None for a plain text request
     output: Output | None = None
     prefill: str = ""  # prefill text that the reply repeats
-    places: dict[int, Place] = {}  # where each message with thinking begins, by its index in the chat
+    places: Mapping[int, Place] = _NO_PLACES  # where each message with thinking begins, by its index in the chat
     betas: tuple[str, ...] = ()  # for the `anthropic-beta` header
     hides_reasoning: bool = False  # whether the reply must not show the thinking
     own_marks: OwnMarks | None = None
     choices: int = 1  # how many the client asked for (`n`)
+    may_pause: bool = False  # whether the service runs some of the tools itself
 
     def encode(self) -> bytes:
         """Encode the request."""
@@ -122,6 +129,7 @@ def _to_messages_request(
         hides_reasoning=hidden,
         own_marks=own_marks,
         choices=chat.n or 1,
+        may_pause=bool(request.mcp_servers) or (request.tools is not UNSET and dict in map(type, request.tools)),
     )
 
 

@@ -1,6 +1,6 @@
 """The state of one request's translation."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
@@ -107,7 +107,7 @@ class RequestContext:
         return Raw(b'"\0%d\0' % (len(self.media) - 1))
 
 
-def with_media(encoded: bytes, media: list[bytes | memoryview]) -> list[bytes | memoryview]:
+def with_media(encoded: bytes, media: Sequence[bytes | memoryview]) -> list[bytes | memoryview]:
     """The pieces of an encoded request, with the media in place of their placeholders. Joined, they are copied once.
 
     A placeholder is a number between zero bytes, which JSON never contains.

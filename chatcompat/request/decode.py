@@ -1,6 +1,8 @@
 """The body of a chat request -> structs, or an `InvalidRequest` that says what is wrong and where."""
 
-from typing import Annotated, Final
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta, Raw
@@ -24,6 +26,7 @@ _decode_messages = msgspec.json.Decoder(Annotated[list[Message], Meta(min_length
 _encode = msgspec.json.Encoder().encode
 
 _NULL: Final = Raw(b"null")
+_NONE: Final[Mapping[int, Any]] = MappingProxyType({})
 _NO_TOOLS: Final = Raw(b"[]")
 _ANY_MESSAGE: Final = Raw(b'[{"role":"user","content":""}]')
 _SHORT: Final = 1024
@@ -35,10 +38,10 @@ class Decoded(msgspec.Struct, gc=False):
     """A request, its unknown fields and its native tools, and the kept thinking that was restored in it."""
 
     chat: PlainRequest  # see `whole`
-    unknown: list[str] = []  # paths of unknown fields
-    native_tools: dict[int, Raw] = {}  # tools in the native shape, by index
-    restored: dict[int, bytes] = {}  # the digest of the prefix of each restored thinking, by index of its message
-    native_ids: dict[int, list[str]] = {}  # the ids of the calls of restored turns, which clients may have changed
+    unknown: Sequence[str] = ()  # paths of unknown fields
+    native_tools: Mapping[int, Raw] = _NONE  # tools in the native shape, by index
+    restored: Mapping[int, bytes] = _NONE  # the digest of the prefix of each restored thinking, by index of its message
+    native_ids: Mapping[int, list[str]] = _NONE  # ids of the calls of restored turns, which clients may have changed
     known_tools: KnownTools | None = None  # the tools, if they may be known from earlier requests
     thinking_lost: bool = False  # whether thinking is left out that the client does not have either
 
@@ -54,7 +57,7 @@ class Decoded(msgspec.Struct, gc=False):
             turn = self.chat.messages[index]
             assert isinstance(turn, AssistantMessage)  # noqa: S101 - nothing else has thinking
             turn.reasoning_details = None
-        self.restored, self.native_ids, self.thinking_lost = {}, {}, True
+        self.restored, self.native_ids, self.thinking_lost = _NONE, _NONE, True
 
 
 def decode_chat_request(body: bytes, bounds: RequestBounds = DEFAULT_BOUNDS) -> Decoded:

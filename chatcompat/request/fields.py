@@ -180,8 +180,9 @@ def _set_sampling(
         ignored += [name for name in ("temperature", "top_p") if getattr(chat, name) not in (None, 1)]
         return
     if chat.temperature is not None:
-        request.temperature = min(chat.temperature, dialect.max_temperature)
-        if request.temperature < chat.temperature:
+        request.temperature = chat.temperature
+        if chat.temperature > dialect.max_temperature:
+            request.temperature = dialect.max_temperature
             ignored.append("temperature")
     if chat.top_p is not None:
         if chat.temperature is None or dialect.temperature_and_top_p:

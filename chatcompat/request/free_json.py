@@ -1,6 +1,6 @@
 """All free JSON of one request: schemas, arguments and native tools, which are decoded without a type."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from msgspec import Raw
@@ -17,7 +17,7 @@ _OTHERS: Final = bytes({*range(256)} - {*b"{[\\"})  # all bytes but brackets, an
 
 
 def check_free_json(
-    body: bytes, chat: ChatCompletionRequest, native_tools: dict[int, Raw], bounds: RequestBounds
+    body: bytes, chat: ChatCompletionRequest, native_tools: Mapping[int, Raw], bounds: RequestBounds
 ) -> None:
     """Raise `InvalidRequest` if the free JSON of a request is too large, or has too many objects and lists.
 
@@ -49,7 +49,7 @@ def _has_few_brackets(body: bytes, messages: int, most: int) -> bool:
     return len(body) <= _LONG * messages and len(body.translate(None, _OTHERS)) <= most
 
 
-def _free_json(chat: ChatCompletionRequest, native_tools: dict[int, Raw]) -> Iterator[tuple[str, Raw | str]]:
+def _free_json(chat: ChatCompletionRequest, native_tools: Mapping[int, Raw]) -> Iterator[tuple[str, Raw | str]]:
     """Each piece of free JSON, with its path."""
     for index, native in native_tools.items():
         yield f"tools[{index}]", native

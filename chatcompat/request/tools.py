@@ -1,5 +1,6 @@
 """Tools of all kinds -> native tools."""
 
+from collections.abc import Mapping
 from operator import methodcaller
 from typing import Any, Final, assert_never
 
@@ -118,7 +119,7 @@ _NONE_BESIDE: Final = astuple(FunctionTool())[1:]
 _NO_NATIVE: Final = astuple(FunctionDefinition(""))[4:]
 
 
-def _named_tools(chat: ChatCompletionRequest, native: dict[int, Raw], max_depth: int) -> Named:
+def _named_tools(chat: ChatCompletionRequest, native: Mapping[int, Raw], max_depth: int) -> Named:
     named: Named = {}
     for field, tools in (("tools", chat.tools), ("functions", chat.functions)):
         for index, listed in enumerate(tools or ()):
