@@ -26,7 +26,7 @@ _decode_messages = msgspec.json.Decoder(Annotated[list[Message], Meta(min_length
 _encode = msgspec.json.Encoder().encode
 
 _NULL: Final = Raw(b"null")
-_NONE: Final[Mapping[int, Any]] = MappingProxyType({})
+_EMPTY: Final[Mapping[int, Any]] = MappingProxyType({})
 _NO_TOOLS: Final = Raw(b"[]")
 _ANY_MESSAGE: Final = Raw(b'[{"role":"user","content":""}]')
 _SHORT: Final = 1024
@@ -39,9 +39,9 @@ class Decoded(msgspec.Struct, gc=False):
 
     chat: PlainRequest  # see `whole`
     unknown: Sequence[str] = ()  # paths of unknown fields
-    native_tools: Mapping[int, Raw] = _NONE  # tools in the native shape, by index
-    restored: Mapping[int, bytes] = _NONE  # the digest of the prefix of each restored thinking, by index of its message
-    native_ids: Mapping[int, list[str]] = _NONE  # ids of the calls of restored turns, which clients may have changed
+    native_tools: Mapping[int, Raw] = _EMPTY  # tools in the native shape, by index
+    restored: Mapping[int, bytes] = _EMPTY  # digests of the prefixes of restored thinking, by index of its message
+    native_ids: Mapping[int, list[str]] = _EMPTY  # ids of the calls of restored turns, which clients may have changed
     known_tools: KnownTools | None = None  # the tools, if they may be known from earlier requests
     thinking_lost: bool = False  # whether thinking is left out that the client does not have either
 
@@ -57,7 +57,7 @@ class Decoded(msgspec.Struct, gc=False):
             turn = self.chat.messages[index]
             assert isinstance(turn, AssistantMessage)  # noqa: S101 - nothing else has thinking
             turn.reasoning_details = None
-        self.restored, self.native_ids, self.thinking_lost = _NONE, _NONE, True
+        self.restored, self.native_ids, self.thinking_lost = _EMPTY, _EMPTY, True
 
 
 def decode_chat_request(body: bytes, bounds: RequestBounds = DEFAULT_BOUNDS) -> Decoded:
