@@ -205,7 +205,7 @@ class Exchange:
         self._in_parts = True
         if self._phase is STREAMING:
             self._keep_alive.wait(self._limits.first_byte_timeout)
-        elif self._phase is WAITING:
+        else:
             self._task_scope.set_timeout(self._limits.first_byte_timeout)
 
     def hear(self, piece: bytes) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chatcompat import ChatCompatMiddleware
+from chatcompat import ChatCompatMiddleware, translate
 from chatcompat.asgi.headers import NOT_POSTED, size_of, to_header_map, to_inner_headers
 from chatcompat.asgi.received_headers import _plan_of, read_headers
 from chatcompat.dialect import Dialect
@@ -96,5 +96,7 @@ def test_names_of_the_last_requests_are_cached_unless_too_large() -> None:
 async def test_a_server_may_give_other_buffers_than_bytes(buffer: Any) -> None:
     inner = Inner()
     odd = [(buffer(name), buffer(value)) for name, value in CLIENT]
-    reply = await call(ChatCompatMiddleware(inner), chat(), headers=odd)
+    body = chat()
+    reply = await call(ChatCompatMiddleware(inner), [buffer(body[:9]), buffer(b""), buffer(body[9:])], headers=odd)
     assert (reply.status, bytes(dict(inner.scopes[0]["headers"])[b"authorization"])) == (200, SECRET)
+    assert inner.bodies == [translate(body).body]
