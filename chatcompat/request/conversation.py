@@ -89,15 +89,15 @@ class Conversation:
 
     def add_all(self, messages: list[Message], first: int) -> None:
         """Add chat messages; `first` is the index of the first of them in the request."""
-        done = 0  # the messages up to here are added
-        for at, message in enumerate(messages):
-            index = at + first
-            if at < done:
-                continue
+        at = 0
+        while at < len(messages):
+            message, index = messages[at], at + first
             if message.role == "assistant":  # the most frequent first
-                done = self._add_usual(message, messages, at) if message.tool_calls else at
-                if done == at:
-                    self._add_assistant(message, index)
+                behind = self._add_usual(message, messages, at) if message.tool_calls else at
+                if behind > at:
+                    at = behind
+                    continue
+                self._add_assistant(message, index)
             elif message.role == "tool":
                 self._add_tool(message, index)
             elif message.role == "user":
@@ -106,6 +106,7 @@ class Conversation:
                 self._add_function(message, index)
             else:
                 self._add_system(message, index)
+            at += 1
 
     def close(self) -> list[MessageParam]:
         """End the last turn and return all turns."""
