@@ -282,7 +282,7 @@ def translate_decoded(
 ) -> Translation:
     """Translate a request that is decoded already. The arguments are those of `translate`."""
     chat = decoded.chat
-    accepted = dialect if type(dialect) is Dialect else to_dialect(dialect, chat.model)
+    accepted = to_dialect(dialect, chat.model)
     version = version or accepted.version
     outcome = to_messages_request(decoded, dialect=accepted, version=version, bounds=bounds, betas=betas)
     body = outcome.encode()

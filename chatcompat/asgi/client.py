@@ -5,9 +5,6 @@ import time
 import anyio
 from starlette.types import Message, Send
 
-from chatcompat.asgi.headers import Headers
-from chatcompat.asgi.http import to_response
-
 
 class Client:
     """Sends messages to the client, and tracks how much of the reply it has received."""
@@ -18,38 +15,24 @@ class Client:
         self.is_over: bool = False  # it has its complete reply, or left
         self.left: bool = False  # before its reply was complete
         self.shutdown: bool = False  # the server stops without waiting for the reply
-        self.sending: bool = False  # a message is being sent. Stays True if sending fails
+        self.sending: bool = False  # messages are being sent. Stays True if sending fails
         self.status: int | None = None  # the status that it received
         self.first_byte_at: float | None = None  # when it received the status
         self._over: anyio.Event | None = None  # set at the end, if something waits for it
         self._send = send
 
-    async def send(self, message: Message) -> None:
-        """Send a message. An exception of the server means that the client left."""
+    async def send(self, *messages: Message) -> None:
+        """Send messages. An exception of the server means that the client left."""
         self.sending = True
         try:
-            await self._send(message)
+            for message in messages:
+                await self._send(message)
+                if "status" in message and not self.left:
+                    self.status, self.first_byte_at = message["status"], time.monotonic()
         except Exception:
             self.leave()
             raise
         self.sending = False
-        if "status" in message and not self.left:
-            self.status, self.first_byte_at = message["status"], time.monotonic()
-
-    async def respond(self, status: int, body: bytes, headers: Headers) -> None:
-        """Send a complete reply, and end. It has `headers`, and those of its body."""
-        start, whole = to_response(status, body, headers)
-        self.sending = True
-        try:
-            await self._send(start)
-            if not self.left:
-                self.status, self.first_byte_at = status, time.monotonic()
-            await self._send(whole)
-        except Exception:
-            self.leave()
-            raise
-        self.sending = False
-        self.end()
 
     def leave(self) -> None:
         """Record that the client left before its reply was complete."""

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chatcompat.asgi.client import Client
 from chatcompat.asgi.headers import HeaderMap, Headers, lowered, size_of, to_client_headers, to_header_map
-from chatcompat.asgi.http import SERVER_SHUTDOWN, server_shutdown, wait_for_disconnect
+from chatcompat.asgi.http import SERVER_SHUTDOWN, server_shutdown, to_response, wait_for_disconnect
 from chatcompat.asgi.keep_alive import KeepAlive
 from chatcompat.asgi.limits import Limits
 from chatcompat.asgi.outcome import MAX_NAME, bounded, to_error_fields, warn_of_invalid_reply
@@ -291,7 +291,8 @@ class Exchange:
         self._task_scope.set_timeout(math.inf)
         self._phase, self._summary = DONE, answer.summary
         self._stream = None  # further pieces are not read
-        await self._client.respond(answer.status, answer.body, self._client_headers())
+        await self._client.send(*to_response(answer.status, answer.body, self._client_headers()))
+        self._client.end()
 
     async def _begin_stream(self, stream: ChunkStream) -> None:
         self._phase = STREAMING

@@ -5,13 +5,12 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chatcompat.asgi.headers import lowered, media_type, to_header_map
+from chatcompat.asgi.headers import EVENT_STREAM, lowered, media_type, to_header_map
 from chatcompat.asgi.http import SERVER_SHUTDOWN, respond, server_shutdown
 from chatcompat.cli.request_log import note_shutdown
 from chatcompat.errors import to_native_error_body
 
 _GRACE: Final = 1.0  # seconds that a stopped app has to end its reply before it is cancelled
-_EVENT_STREAM: Final = b"text/event-stream"
 _STOP: Final = {"type": "http.disconnect", "reason": SERVER_SHUTDOWN}
 
 # Both chat and native clients can read it.
@@ -108,7 +107,7 @@ class _OpenRequest:
         """Send a message, and track the progress of the reply."""
         if message["type"] == "http.response.start":
             self._started = True
-            self.is_stream = media_type(to_header_map(lowered(message.get("headers", ())))) == _EVENT_STREAM
+            self.is_stream = media_type(to_header_map(lowered(message.get("headers", ())))) == EVENT_STREAM
         elif not message.get("more_body", False):
             self._complete = True
         await self._send(message)

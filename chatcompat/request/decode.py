@@ -10,7 +10,7 @@ from msgspec import Meta, Raw
 from chatcompat.errors import DECODE_ERRORS, InvalidRequest
 from chatcompat.request.bounds import DEFAULT_BOUNDS, RequestBounds, check_count
 from chatcompat.request.decode_error import is_final, to_invalid_request
-from chatcompat.request.free_json import check_free_json
+from chatcompat.request.free_json import check_free_json, has_little_json
 from chatcompat.request.json_objects import decode_raw_list, decode_raw_object, keep_digits
 from chatcompat.request.known_tools import KnownTools, decode_with_tools, look_up
 from chatcompat.request.lenient import lone_surrogate, set_strict_forms
@@ -76,8 +76,8 @@ def decode_chat_request(body: bytes, bounds: RequestBounds = DEFAULT_BOUNDS) -> 
     chat = decoded.chat
     if type(chat) is not PlainRequest or len(chat.messages) > bounds.messages:
         _check_lists(decoded.whole(), bounds)
-    if (size := len(body)) > bounds.json_bytes or size > 2 * bounds.objects:
-        check_free_json(body, decoded.whole(), decoded.native_tools, bounds)
+    if not has_little_json(body, len(chat.messages), bounds):
+        check_free_json(decoded.whole(), decoded.native_tools, bounds)
     return decoded
 
 

@@ -16,16 +16,20 @@ _LONG: Final = 512  # bytes of a message
 _OTHERS: Final = bytes({*range(256)} - {*b"{[\\"})  # all bytes but brackets, and what an escape of one begins with
 
 
-def check_free_json(
-    body: bytes, chat: ChatCompletionRequest, native_tools: Mapping[int, Raw], bounds: RequestBounds
-) -> None:
+def has_little_json(body: bytes, messages: int, bounds: RequestBounds) -> bool:
+    """Whether a body with so many messages is surely within the bounds of `check_free_json`, as nearly all are."""
+    size = len(body)
+    return size <= bounds.json_bytes and (
+        size <= 2 * bounds.objects or _has_few_brackets(body, messages, bounds.objects)
+    )
+
+
+def check_free_json(chat: ChatCompletionRequest, native_tools: Mapping[int, Raw], bounds: RequestBounds) -> None:
     """Raise `InvalidRequest` if the free JSON of a request is too large, or has too many objects and lists.
 
     An object takes far more time and memory than its two brackets. Brackets in strings count too, since only decoding
     could tell them apart.
     """
-    if len(body) <= bounds.json_bytes and _has_few_brackets(body, len(chat.messages), bounds.objects):
-        return
     bytes_left, objects_left = max_bytes, max_objects = bounds.json_bytes, bounds.objects
     for path, source in _free_json(chat, native_tools):
         bytes_left -= len(source) if isinstance(source, str) else memoryview(source).nbytes
