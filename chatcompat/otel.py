@@ -126,12 +126,13 @@ class TracedChatCompatMiddleware(ChatCompatMiddleware):
             check_observer("on_exchange", on_exchange)
         observer = self._observe if on_exchange is None else combine_observers(self._observe, on_exchange)
         super().__init__(app, on_exchange=observer, **options)
+        self._serve = self._trace
         version = chatcompat.__version__
         self._shared: _Attributes = {"gen_ai.provider.name": provider}
         self._tracer = trace.get_tracer("chatcompat", version, tracer_provider, SCHEMA_URL)
         self._metrics = _Metrics(metrics.get_meter("chatcompat", version, meter_provider, SCHEMA_URL), max_models)
 
-    async def _serve(self, route: Route, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _trace(self, route: Route, scope: Scope, receive: Receive, send: Send) -> None:
         has_parent = trace.get_current_span().get_span_context().is_valid
         with self._tracer.start_as_current_span(
             route.operation,
@@ -143,7 +144,7 @@ class TracedChatCompatMiddleware(ChatCompatMiddleware):
         ) as span:
             token = _span.set(span)
             try:
-                await super()._serve(route, scope, receive, send)
+                await self._endpoint.serve(route, scope, receive, send)
             finally:
                 _span.reset(token)
 

@@ -253,6 +253,7 @@ def translate(
     # The checks of the arguments take longer than the translation of a short request.
     if not (is_usual and created is None and version is None and strict is False and betas == ()):
         check_type("body", body, bytes | bytearray)
+        body = bytes(body)
         check_dialect(dialect)
         check_type("created", created, int | None)
         check_type("version", version, str | None)

@@ -12,6 +12,7 @@ from typing import Any, Final
 import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from chatcompat.asgi.answer import Answer, to_answer
 from chatcompat.asgi.client import Client
 from chatcompat.asgi.headers import HeaderMap, Headers, lowered, size_of, to_client_headers, to_header_map
 from chatcompat.asgi.http import SERVER_SHUTDOWN, server_shutdown, to_response, wait_for_disconnect
@@ -22,7 +23,7 @@ from chatcompat.asgi.phase import DONE, STREAMING, WAITING, Phase
 from chatcompat.asgi.served_request import ServedRequest
 from chatcompat.asgi.task_scope import new_task_scope
 from chatcompat.asgi.thinking import ThinkingCache
-from chatcompat.asgi.whole_reply import Answer, WholeReply, to_answer, to_reader
+from chatcompat.asgi.whole_reply import WholeReply, to_reader
 from chatcompat.errors import InvalidReply, to_error_reply
 from chatcompat.record import ExchangeRecord
 from chatcompat.reply.stream import ChunkStream
@@ -208,7 +209,7 @@ class Exchange:
         else:
             self._task_scope.set_timeout(self._limits.first_byte_timeout)
 
-    def hear(self, piece: bytes) -> bool:
+    def hear(self, piece: bytes | bytearray | memoryview) -> bool:
         """Count a piece that the inner app sent, even if it is held back. Returns whether the reply is too large."""
         if self._phase is not WAITING:
             if piece and self._phase is STREAMING:
@@ -264,11 +265,16 @@ class Exchange:
         try:
             if self._thinking_cache is not None and (turn := answer.summary.thinking) is not None:
                 await self._keep(self._thinking_cache, turn)
-        finally:  # a failing store must not cost the reply
-            if answer.stream is None:
-                await self._reply(answer)
-            else:
-                await self._send_body(answer.stream, answer.body)
+        except BaseException:  # a failing store must not cost the reply
+            await self._send_end(answer)
+            raise
+        await self._send_end(answer)
+
+    async def _send_end(self, answer: Answer) -> None:
+        if answer.stream is None:
+            await self._reply(answer)
+        else:
+            await self._send_body(answer.stream, answer.body)
 
     async def _keep(self, thinking_cache: ThinkingCache, turn: Turn) -> None:
         self._task_scope.set_timeout(math.inf)

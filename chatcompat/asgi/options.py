@@ -3,13 +3,12 @@
 import logging
 import traceback
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from chatcompat._options import check_type, wrong_type
 from chatcompat.dialect import Dialect, DialectOption, check_dialect, to_dialect
 from chatcompat.errors import ChatCompatError, InvalidReply
 from chatcompat.record import check_observer
-from chatcompat.request.bounds import RequestBounds
 
 DIALECT_FAILED: Final = "dialect_failed"
 """The `code` of the error for a dialect function that fails."""
@@ -34,26 +33,8 @@ def choose_dialect(option: DialectOption, model: str) -> Dialect:
         raise InvalidReply("The service is set up wrongly for this model.", code=DIALECT_FAILED, status=500) from None
 
 
-def check_options(**options: Any) -> None:
-    """Raise `TypeError` or `ValueError` for the first invalid option. `Limits` checks sizes and times."""
-    _check_callables(**{name: options[name] for name in ("app", "dialect", "on_exchange")})
-    paths = [name for name in ("path", "messages_path", "models_path") if options[name] is not None]
-    for name in paths:
-        check_type(name, options[name], str)
-        if not options[name].startswith("/"):
-            raise ValueError(f"{name} must begin with a slash, not {options[name]!r:.100}")
-        for other in paths[: paths.index(name)]:
-            if options[other] == options[name]:
-                raise ValueError(f"{other} and {name} must not be the same")
-    for name in ("path_hints", "count_tokens", "strict"):
-        check_type(name, options[name], bool)
-    check_type("bounds", options["bounds"], RequestBounds)
-    _check_models(options["models"])
-    check_type("model_aliases", options["model_aliases"], Mapping[str, str] | None)
-    _check_store(options["store"])
-
-
-def _check_callables(app: object, dialect: object, on_exchange: object) -> None:
+def check_callables(app: object, dialect: object, on_exchange: object) -> None:
+    """Raise `TypeError` if one of these cannot be called, or is not a dialect."""
     if not callable(app) or isinstance(app, type):
         raise wrong_type("app", "an ASGI app", app)
     check_dialect(dialect)
@@ -61,7 +42,28 @@ def _check_callables(app: object, dialect: object, on_exchange: object) -> None:
         check_observer("on_exchange", on_exchange)
 
 
-def _check_models(models: object) -> None:
+def check_paths(**paths: object) -> None:
+    """Raise `TypeError` or `ValueError` for the first invalid path. One that is None is not served."""
+    names = [name for name, path in paths.items() if path is not None]
+    for name in names:
+        path = paths[name]
+        check_type(name, path, str)
+        if not str(path).startswith("/"):
+            raise ValueError(f"{name} must begin with a slash, not {path!r:.100}")
+        for other in names[: names.index(name)]:
+            if paths[other] == path:
+                raise ValueError(f"{other} and {name} must not be the same")
+
+
+def check_flags(**flags: object) -> None:
+    """Raise `TypeError` for the first that is not a bool."""
+    for name, flag in flags.items():
+        check_type(name, flag, bool)
+
+
+def check_models(models: object, aliases: object) -> None:
+    """Raise `TypeError` if these are not the models that a service lists, and their aliases."""
+    check_type("model_aliases", aliases, Mapping[str, str] | None)
     if models is None:
         return
     fields = models.items() if isinstance(models, Mapping) else ()
@@ -70,7 +72,8 @@ def _check_models(models: object) -> None:
         raise wrong_type("models", "a list of ids, a mapping from id to a mapping of further fields, or None", models)
 
 
-def _check_store(store: object) -> None:
+def check_store(store: object) -> None:
+    """Raise `TypeError` if this is not a store."""
     if store is None or store is ...:
         return
     if isinstance(store, type):

@@ -6,9 +6,7 @@ once for a list of names, and cached. Only names are cached, never values: a val
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Final
-
-from msgspec import Struct
+from typing import Final, NamedTuple
 
 from chatcompat.asgi.headers import NOT_POSTED, USUAL_CONNECTION, HeaderMap, Headers, to_inner_headers
 from chatcompat.dialect import Dialect
@@ -31,7 +29,7 @@ Places = tuple[tuple[bytes, int], ...]
 """Names in lower case, with the index of their header."""
 
 
-class _Plan(Struct, frozen=True):
+class _Plan(NamedTuple):
     """What happens to headers with these names."""
 
     names: Strings  # in lower case
@@ -54,7 +52,7 @@ def _plan_of(names: Strings) -> _Plan:
     )
 
 
-class ReceivedHeaders(Struct):
+class ReceivedHeaders:
     """The headers of a client's request.
 
     Attributes:
@@ -62,10 +60,13 @@ class ReceivedHeaders(Struct):
         size: The total bytes of all names and values.
     """
 
-    fields: HeaderMap
-    size: int
-    _plan: _Plan
-    _values: Strings
+    __slots__ = ("_plan", "_values", "fields", "size")
+
+    def __init__(self, fields: HeaderMap, size: int, plan: _Plan, values: Strings) -> None:
+        self.fields = fields
+        self.size = size
+        self._plan = plan
+        self._values = values
 
     @property
     def credentials(self) -> Headers:

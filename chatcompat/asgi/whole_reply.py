@@ -1,30 +1,15 @@
 """Choose how a reply is read, and read those that are translated when they are complete."""
 
-from msgspec import Struct
-
+from chatcompat.asgi.answer import Answer, to_answer
 from chatcompat.asgi.headers import EVENT_STREAM, HeaderMap, is_encoded, is_json, media_type
 from chatcompat.asgi.limits import Limits
 from chatcompat.asgi.served_request import ServedRequest
-from chatcompat.errors import ErrorReply, InvalidReply
+from chatcompat.errors import InvalidReply
 from chatcompat.reply.collector import CompletionCollector
 from chatcompat.reply.errors import ERROR_TYPES, status_of, to_chat_error
 from chatcompat.reply.stream import ChunkStream
 from chatcompat.reply.summary import ReplySummary
 from chatcompat.wire.decode import to_native_error
-
-
-class Answer(Struct, frozen=True):
-    """A complete reply for the client. With `stream`, `body` is a complete stream."""
-
-    status: int
-    body: bytes
-    summary: ReplySummary
-    stream: ChunkStream | None = None
-
-
-def to_answer(error: ErrorReply) -> Answer:
-    """The client's reply for an error."""
-    return Answer(error.status, error.body, ReplySummary(error=error))
 
 
 class WholeReply:

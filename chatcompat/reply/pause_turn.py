@@ -10,10 +10,20 @@ https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons#paus
 from typing import Final
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw
 
 from chatcompat.errors import DECODE_ERRORS, InvalidReply
 from chatcompat.reply.raw_blocks import NULL, Fields, GrowingBlock, decode_fields
+from chatcompat.reply.turn_parts import (
+    PartDelta,
+    PartEvent,
+    PartHead,
+    PartStart,
+    decode_container,
+    decode_head,
+    decode_part_event,
+    decode_text,
+)
 from chatcompat.reply.usage import add_counts
 from chatcompat.wire.decode import merge_usage
 from chatcompat.wire.message_reply import Usage
@@ -30,75 +40,20 @@ _encode = msgspec.json.Encoder().encode
 _list = msgspec.json.Decoder(list[Raw]).decode
 
 
-class _Text(Struct, gc=False):
-    text: Raw = NULL
-
-
-class _Head(Struct, gc=False):
-    """The fields of a message that are read here."""
-
-    content: list[Raw]
-    id: Raw = NULL
-    stop_reason: str | None = None
-    container: Raw = NULL
-    usage: Usage | None = None
-
-
-class _Container(Struct, gc=False):
-    id: str
-
-
-class _Start(Struct, gc=False):
-    container: Raw = NULL
-    usage: Usage | None = None
-
-
-class _Delta(Struct, gc=False):
-    """A delta of any type. Each type has some of these fields."""
-
-    type: str = ""
-    text: str = ""
-    thinking: str = ""
-    signature: str = ""
-    partial_json: str = ""
-    citation: Raw = NULL
-    content: Raw = NULL
-    encrypted_content: Raw = NULL
-    stop_reason: str | None = None
-    container: Raw = NULL
-
-
-class _Event(Struct, gc=False):
-    """The fields of an event of any type that are read here."""
-
-    type: str
-    index: int | None = None
-    message: _Start | None = None
-    content_block: Raw = NULL
-    delta: _Delta | None = None
-    usage: Usage | None = None
-
-
-_text_of = msgspec.json.Decoder(_Text).decode
-_head = msgspec.json.Decoder(_Head).decode
-_container = msgspec.json.Decoder(_Container).decode
-_event = msgspec.json.Decoder(_Event).decode
-
-
 def continued_body(body: bytes, turn: "PausedTurn") -> bytes:
     """Return the messages request with the turn so far at its end, without empty texts, which the service refuses.
 
     The turn continues in its container, with the skills that the request loaded into it.
     """
     request = decode_fields(body)
-    content = [block for block in turn.content if _text_of(block).text != _EMPTY]
+    content = [block for block in turn.content if decode_text(block).text != _EMPTY]
     messages = [*_list(request["messages"]), {"role": "assistant", "content": content}]
     return _encode({**request, **_continued_container(request, turn.container), "messages": messages})
 
 
 def _continued_container(request: Fields, container: Raw) -> Fields:
     try:
-        container_id = Raw(_encode(_container(container).id))
+        container_id = Raw(_encode(decode_container(container).id))
     except DECODE_ERRORS:  # there is none
         return {}
     requested = request.get("container", NULL)
@@ -112,12 +67,12 @@ def not_continued() -> InvalidReply:
     return InvalidReply("The messages service did not resume a turn that it had paused.")
 
 
-def _read_head(body: bytes) -> _Head:
+def _read_head(body: bytes) -> PartHead:
     """Return a message whose raw values are safe to send; raises `DECODE_ERRORS`."""
     require_utf8(body)
-    head = _head(body)
+    head = decode_head(body)
     for block in head.content:
-        _text_of(block)
+        decode_text(block)
     return head
 
 
@@ -171,7 +126,7 @@ class _Growing(GrowingBlock):
 
     position: int  # among the blocks of the part
 
-    def grow(self, delta: _Delta) -> bool:
+    def grow(self, delta: PartDelta) -> bool:
         """Add a delta. Returns False if its type is unknown."""
         match delta.type:
             case "text_delta":
@@ -232,7 +187,7 @@ class StreamPart:
             return None
         try:
             require_utf8(payload)
-            event = _event(payload)
+            event = decode_part_event(payload)
         except DECODE_ERRORS:
             self._give_up()
             return payload
@@ -248,12 +203,12 @@ class StreamPart:
             return _encode(decode_fields(payload) | {"index": event.index + self._offset})
         return payload
 
-    def _start(self, message: _Start | None) -> None:
+    def _start(self, message: PartStart | None) -> None:
         if message is not None:
             self._turn.use_container(message.container)
             merge_usage(self._usage, message.usage)
 
-    def _end(self, event: _Event, payload: bytes) -> bytes | None:
+    def _end(self, event: PartEvent, payload: bytes) -> bytes | None:
         """Read a `message_delta`. Returns the event to pass on, or None for a pause."""
         if event.delta is not None:
             self._turn.use_container(event.delta.container)
@@ -270,7 +225,7 @@ class StreamPart:
             changed["delta"] = decode_fields(delta) | {"container": self._turn.container}
         return changed
 
-    def _pauses(self, event: _Event) -> bool:
+    def _pauses(self, event: PartEvent) -> bool:
         """Read the end of the part. If the turn is to be resumed, keep its content and return True."""
         if event.delta is None or event.delta.stop_reason != PAUSE or not self._can_go_on:
             return False
@@ -281,7 +236,7 @@ class StreamPart:
         self.paused = True
         return True
 
-    def _keep(self, event: _Event, size: int) -> bool:
+    def _keep(self, event: PartEvent, size: int) -> bool:
         """Keep the content of an event of a block. Returns False if it cannot be kept."""
         index, turn = event.index, self._turn
         turn.left -= size

@@ -4,10 +4,9 @@ The typed decoder makes sure that a raw value is valid JSON without lone surroga
 body is UTF-8. Any other reply takes the general path.
 """
 
-from typing import ClassVar, Final, Literal
+from typing import Final
 
-import msgspec
-from msgspec import UNSET, Raw, Struct
+from msgspec import UNSET, Raw
 
 from chatcompat.errors import DECODE_ERRORS
 from chatcompat.reply.completion import Calls, to_completion, to_completion_id, to_finish_reason
@@ -17,44 +16,11 @@ from chatcompat.reply.usage import to_chat_usage
 from chatcompat.wire.chat_reply import ReplyFunction, ReplyMessage, ReplyToolCall
 from chatcompat.wire.ids import to_chat_id
 from chatcompat.wire.invalid_reply import FEW_BLOCKS
-from chatcompat.wire.message_reply import Usage
+from chatcompat.wire.plain_message import decode_plain_message
 from chatcompat.wire.utf8 import require_utf8
-
-
-class _Text(Struct, tag_field="type", tag="text", gc=False):
-    type: ClassVar[Literal["text"]] = "text"
-    text: Raw
-    citations: None = None
-
-
-class _Direct(Struct, tag_field="type", tag="direct", gc=False):
-    """The caller of nearly all calls: the model itself."""
-
-
-class _Call(Struct, tag_field="type", tag="tool_use", gc=False):
-    type: ClassVar[Literal["tool_use"]] = "tool_use"
-    id: str
-    name: str
-    input: Raw
-    caller: _Direct | None = None
-    toolset_name: None = None
-
-
-class _Message(Struct):
-    id: str
-    model: str
-    content: list[_Text | _Call]
-    stop_reason: str | None = None
-    stop_sequence: str | None = None
-    stop_details: None = None
-    container: None = None
-    usage: Usage | None = None
-
 
 _QUOTATION_MARK: Final = ord('"')
 _EMPTY: Final = Raw(b'""')
-
-_decode = msgspec.json.Decoder(_Message).decode
 
 
 def to_plain_completion(body: bytes, context: ReplyContext) -> tuple[bytes, ReplySummary] | None:
@@ -64,7 +30,7 @@ def to_plain_completion(body: bytes, context: ReplyContext) -> tuple[bytes, Repl
     if context.keeps_turn:
         return None
     try:
-        message = _decode(body)
+        message = decode_plain_message(body)
         if not body.isascii():
             require_utf8(body)
     except DECODE_ERRORS:

@@ -8,8 +8,6 @@ collects blocks until the next assistant message, and is then written in that or
 from collections.abc import Sequence
 from typing import Final
 
-from msgspec import Struct
-
 from chatcompat.dialect import Dialect
 from chatcompat.errors import InvalidRequest
 from chatcompat.request.assistant_turn import AssistantTurns, has_calls
@@ -45,10 +43,13 @@ SYSTEM_TAGS: Final = ("<system>\n", "\n</system>")
 """What stands around an instruction within a user turn."""
 
 
-class _Instruction(Struct):
+class _Instruction:
     """A system message within the conversation, at its position in the user turn."""
 
-    blocks: list[TextBlockParam]
+    __slots__ = ("blocks",)
+
+    def __init__(self, blocks: list[TextBlockParam]) -> None:
+        self.blocks = blocks
 
 
 def leading_system(messages: list[Message], context: RequestContext) -> list[list[TextBlockParam]]:

@@ -72,7 +72,8 @@ class Clock:
 def middleware(inner: Service, clock: Clock | None = None, *, timeout: float = 5.0, **more: Any) -> Any:
     """A middleware whose questions have a clock and a limit of the test's own."""
     app = ChatCompatMiddleware(inner, **({"dialect": "discover"} | more))
-    app._discovery = Discovery(inner, "/v1/chat/completions", "/v1/messages", clock=clock or Clock(), timeout=timeout)
+    paths = ("/v1/chat/completions", "/v1/messages")
+    app._endpoint.discovery = Discovery(inner, *paths, clock=clock or Clock(), timeout=timeout)
     return app
 
 

@@ -114,7 +114,7 @@ async def test_all_who_wait_for_a_hanging_route_go_on_in_time() -> None:
 async def test_a_request_does_not_wait_for_others_for_ever() -> None:
     inner = Service(hangs)
     app = middleware(inner, timeout=math.inf)
-    discovery = app._discovery
+    discovery = app._endpoint.discovery
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(call, app, thinking())
         await anyio.wait_all_tasks_blocked()
@@ -127,7 +127,7 @@ async def test_a_request_does_not_wait_for_others_for_ever() -> None:
 async def test_a_failed_question_leaves_nothing_behind() -> None:
     app = middleware(Service(breaks))
     await call(app, thinking())
-    assert app._discovery._pending == {}
+    assert app._endpoint.discovery._pending == {}
 
 
 async def test_a_known_model_costs_no_turn_of_the_event_loop() -> None:

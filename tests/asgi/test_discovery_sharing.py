@@ -135,7 +135,7 @@ async def test_another_base_is_another_question() -> None:
 
 async def test_questions_and_answers_are_bounded_whatever_ids_a_client_makes_up() -> None:
     inner, clock = Service(), Clock()
-    discovery = middleware(inner, clock)._discovery
+    discovery = middleware(inner, clock)._endpoint.discovery
     base = Dialect(discover=True)
     where = scope()
 

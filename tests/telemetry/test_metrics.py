@@ -92,9 +92,9 @@ async def test_a_stream_that_fails_after_its_first_token_is_a_duration_only() ->
 
 async def test_models_are_bounded_and_made_up_ones_take_no_room() -> None:
     recorded = Recorded()
-    app = recorded.around(max_models=2)
+    inner = Inner()
+    app = recorded.around(inner, max_models=2)
     failing = recorded.around(Inner(b"{}", status=404), max_models=2)
-    app.app = inner = Inner()
     for number in range(4):
         await call(failing, chat(model=f"made-up-{number}"))
         inner.pieces = [reply(model=f"answer-{number}")]
@@ -104,7 +104,7 @@ async def test_models_are_bounded_and_made_up_ones_take_no_room() -> None:
     assert [point.get("gen_ai.response.model") for point in points] == [None, "answer-0", "answer-1", None]
     assert points[0]["error.type"] == "invalid_request_error"
     await call(app, chat(model="asked-1", temperature=9))
-    app.app = Inner(b"{}", status=500)
+    inner.start["status"] = 500
     await call(app, chat(model="asked-1"))
     points = series(recorded.metrics()["gen_ai.server.request.duration"])
     known = [point.get("gen_ai.request.model") for point in points if point.get("error.type") == "server_error"]

@@ -1,0 +1,64 @@
+"""What is read of the parts of a paused turn: some fields of messages and of events of any type."""
+
+import msgspec
+from msgspec import Raw, Struct
+
+from chatcompat.reply.raw_blocks import NULL
+from chatcompat.wire.message_reply import Usage
+
+
+class _TextOnly(Struct, gc=False):
+    text: Raw = NULL
+
+
+class PartHead(Struct, gc=False):
+    """The fields of a message that are read here."""
+
+    content: list[Raw]
+    id: Raw = NULL
+    stop_reason: str | None = None
+    container: Raw = NULL
+    usage: Usage | None = None
+
+
+class _Container(Struct, gc=False):
+    id: str
+
+
+class PartStart(Struct, gc=False):
+    """The message with which a stream begins."""
+
+    container: Raw = NULL
+    usage: Usage | None = None
+
+
+class PartDelta(Struct, gc=False):
+    """A delta of any type. Each type has some of these fields."""
+
+    type: str = ""
+    text: str = ""
+    thinking: str = ""
+    signature: str = ""
+    partial_json: str = ""
+    citation: Raw = NULL
+    content: Raw = NULL
+    encrypted_content: Raw = NULL
+    stop_reason: str | None = None
+    container: Raw = NULL
+
+
+class PartEvent(Struct, gc=False):
+    """The fields of an event of any type that are read here."""
+
+    type: str
+    index: int | None = None
+    message: PartStart | None = None
+    content_block: Raw = NULL
+    delta: PartDelta | None = None
+    usage: Usage | None = None
+
+
+decode_text = msgspec.json.Decoder(_TextOnly).decode
+decode_head = msgspec.json.Decoder(PartHead).decode
+decode_container = msgspec.json.Decoder(_Container).decode
+decode_part_event = msgspec.json.Decoder(PartEvent).decode

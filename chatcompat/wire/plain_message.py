@@ -1,0 +1,47 @@
+"""A reply of text and calls alone, whose text and arguments stay raw: any other does not fit these structs."""
+
+from typing import ClassVar, Literal
+
+import msgspec
+from msgspec import Raw, Struct
+
+from chatcompat.wire.message_reply import Usage
+
+
+class PlainText(Struct, tag_field="type", tag="text", gc=False):
+    """A text without citations."""
+
+    type: ClassVar[Literal["text"]] = "text"
+    text: Raw
+    citations: None = None
+
+
+class _Direct(Struct, tag_field="type", tag="direct", gc=False):
+    """The caller of nearly all calls: the model itself."""
+
+
+class PlainCall(Struct, tag_field="type", tag="tool_use", gc=False):
+    """A call of the model itself, and of a tool of the client."""
+
+    type: ClassVar[Literal["tool_use"]] = "tool_use"
+    id: str
+    name: str
+    input: Raw
+    caller: _Direct | None = None
+    toolset_name: None = None
+
+
+class PlainMessage(Struct):
+    """A message without blocks of other types."""
+
+    id: str
+    model: str
+    content: list[PlainText | PlainCall]
+    stop_reason: str | None = None
+    stop_sequence: str | None = None
+    stop_details: None = None
+    container: None = None
+    usage: Usage | None = None
+
+
+decode_plain_message = msgspec.json.Decoder(PlainMessage).decode
