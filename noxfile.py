@@ -10,6 +10,7 @@ nox.options.download_python = "never"
 nox.options.error_on_missing_interpreters = False
 
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
+COMPILED = [f"tests/{folder}" for folder in ("asgi", "golden", "prefix", "reply", "request", "wire")]
 
 
 @nox.session(python=PYTHONS)
@@ -17,6 +18,18 @@ def tests(session: nox.Session) -> None:
     """Run the tests; arguments go to pytest: `nox -s tests -- tests/asgi -x`."""
     session.install("-e", ".[test]")
     session.run("pytest", *session.posargs)
+
+
+@nox.session(python=PYTHONS)
+def compiled(session: nox.Session) -> None:
+    """Run the tests of what can be compiled, compiled. Needs a C compiler."""
+    folder = session.create_tmp()
+    session.install("build")
+    session.run("python", "-m", "build", "--sdist", "--outdir", folder)
+    session.run("tar", "-xzf", *map(str, Path(folder).glob("*.tar.gz")), "--strip-components", "1", "-C", folder)
+    session.install("-e", f"{folder}[test]", env={"HATCH_BUILD_HOOKS_ENABLE": "1"})
+    session.chdir(folder)
+    session.run("pytest", *(session.posargs or COMPILED))
 
 
 @nox.session

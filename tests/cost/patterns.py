@@ -12,12 +12,12 @@ memory for each repetition.
 """
 
 import ast
-import inspect
 import pkgutil
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
@@ -49,9 +49,19 @@ def modules() -> Iterator[ModuleType]:
             yield import_module(found.name)
 
 
+def source_of(module: ModuleType) -> Path:
+    """The file of a module, which stands beside it if it is compiled."""
+    found = Path(str(module.__file__))
+    return found if found.suffix == ".py" else found.with_name(f"{found.name.partition('.')[0]}.py")
+
+
+def parsed(module: ModuleType) -> ast.Module:
+    return ast.parse(source_of(module).read_text(encoding="utf-8"))
+
+
 def used_patterns() -> dict[str, Used]:
     """Every compiled pattern by the place that names it; one method of a pattern, kept by itself, is one too."""
-    read = [(module, ast.parse(inspect.getsource(module))) for module in modules()]
+    read = [(module, parsed(module)) for module in modules()]
     found: dict[str, Used] = {}
     for module, tree in read:
         for name in _assigned(tree) & vars(module).keys():
@@ -91,7 +101,7 @@ def other_uses() -> list[str]:
     return [
         f"{module.__name__}:{node.lineno}"
         for module in modules()
-        for node in ast.walk(ast.parse(inspect.getsource(module)))
+        for node in ast.walk(parsed(module))
         if (isinstance(node, ast.ImportFrom) and node.module == "re")
         or (
             isinstance(node, ast.Call)
