@@ -20,4 +20,4 @@ def anyio_backend(request: pytest.FixtureRequest) -> str:
 def pytest_report_header() -> str:
     """Say which of the two is tested, since compiled modules hide the sources beside them."""
     compiled = not str(exchange.__file__).endswith(".py")
-    return "chatcompat: compiled, see docs/compiled.md" if compiled else "chatcompat: Python"
+    return "chatcompat: compiled, see docs/speed.md" if compiled else "chatcompat: Python"

@@ -1,4 +1,4 @@
-"""The modules that can be compiled keep to what the compiler translates faithfully (see docs/compiled.md)."""
+"""The modules that can be compiled keep to what the compiler translates faithfully (see docs/speed.md)."""
 
 import ast
 import tomllib
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 BUILD = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]
 HOOK = BUILD["targets"]["wheel"]["hooks"]["mypyc"]
 APPS = {"ChatCompatMiddleware", "ModelsApp", "PathHints"}  # servers and frameworks look into these
-TASKS = "choices.py"  # its tasks call the rest, see docs/compiled.md
+TASKS = "choices.py"  # its tasks call the rest, see docs/speed.md
 
 
 def files(patterns: list[str]) -> set[Path]:

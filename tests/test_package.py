@@ -68,7 +68,7 @@ def test_each_python_that_is_tested_is_named() -> None:
 
 
 def test_the_needs_of_development_are_no_extras() -> None:
-    assert set(PROJECT["optional-dependencies"]) == {"otel", "prometheus", "ray", "redis", "serve", "test"}
+    assert set(PROJECT["optional-dependencies"]) == {"otel", "prometheus", "ray", "redis", "serve", "speed", "test"}
     assert set(PYPROJECT["dependency-groups"]) == {"bench", "dev", "docs", "lint", "package"}
 
 

@@ -1,10 +1,21 @@
 """What base64 data tells about itself: whether it is base64 at all, and the type of its first bytes."""
 
 from binascii import a2b_base64
-from typing import Final
+from typing import Final, Protocol
 
 from chatcompat.errors import InvalidRequest
 from chatcompat.wire.utf8 import require_utf8
+
+
+class _Decode(Protocol):
+    def __call__(self, s: "JSONString", *, validate: bool) -> bytes: ...
+
+
+_decode: _Decode | None
+try:
+    from pybase64 import b64decode as _decode  # with vector instructions, six times as fast as looking at each byte
+except ImportError:  # the extra `speed` is not installed
+    _decode = None
 
 JSONString = bytes | memoryview
 """A JSON string, or the end of one. Only short ones are `bytes`, which are handled faster: long ones are not copied."""
@@ -12,7 +23,8 @@ JSONString = bytes | memoryview
 _ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _ENDINGS: Final = (b'"', b'="', b'=="')
 _MOST_OTHERS: Final = len(b'=="')
-_SLICE: Final = 32_768  # bytes
+_SLICE: Final = 262_144  # bytes
+_WORTH: Final = 1_024  # bytes from which on decoding is faster
 _FIRST: Final = 16  # characters, for the 12 bytes that are compared
 
 # The escapes that encoders write in base64: of a slash, and of the line ends of MIME.
@@ -49,6 +61,8 @@ def to_plain_base64(data: JSONString, path: str) -> JSONString:
     Raises `InvalidRequest` with `path` if it is not base64, and `UnicodeDecodeError`. Images are large, so they are
     scanned and not decoded.
     """
+    if _decode is not None and len(data) > _WORTH and _is_base64(data, _decode):
+        return data
     others = _outside_alphabet(data)  # the padding and the quote, if there are no escapes
     if others.find(b"\\") >= 0:
         data = bytes(data)
@@ -64,6 +78,19 @@ def to_plain_base64(data: JSONString, path: str) -> JSONString:
             code="invalid_base64",
         )
     return data
+
+
+def _is_base64(data: JSONString, decode: _Decode) -> bool:
+    """Whether `data` is base64 without escapes. It is decoded slice by slice, and the bytes are dropped."""
+    size = len(data) - 1
+    try:
+        for start in range(0, size, _SLICE):
+            piece = data[start : min(start + _SLICE, size)]
+            if 4 * len(decode(piece, validate=True)) < 3 * len(piece) and start + _SLICE < size:
+                return False  # padding before the end
+    except ValueError:
+        return False
+    return True
 
 
 def _outside_alphabet(data: JSONString) -> bytes:

@@ -258,6 +258,7 @@ def test_what_is_not_run_is_known() -> None:
         ("options.md", "needs `--count-tokens`; tests/asgi/test_count_tokens.py posts such a body"),
         ("remote.md", "builds llama.cpp from source"),
         ("scale-out.md", "needs Ray; tests/servers/test_ray_serve.py starts it by `pytest -m ray`"),
+        ("speed.md", "compiles for a minute; CI does so"),
     }
 
 
