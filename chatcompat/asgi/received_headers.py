@@ -6,7 +6,7 @@ once for a list of names, and cached. Only names are cached, never values: a val
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 from chatcompat.asgi.headers import NOT_POSTED, USUAL_CONNECTION, HeaderMap, Headers, to_inner_headers
 from chatcompat.dialect import Dialect
@@ -29,27 +29,32 @@ Places = tuple[tuple[bytes, int], ...]
 """Names in lower case, with the index of their header."""
 
 
-class _Plan(NamedTuple):
-    """What happens to headers with these names."""
+class _Plan:
+    """What happens to headers with these names.
 
-    names: Strings  # in lower case
-    first: Places  # the first header of each name that is read
-    posted: Places  # the headers that are passed to the inner app
-    credentials: Places
-    connections: int  # how many `connection` headers there are
+    Attributes:
+        names: The names in lower case.
+        first: The first header of each name that is read.
+        posted: The headers that are passed to the inner app.
+        credentials: The headers that identify the client.
+        connections: How many `connection` headers there are.
+    """
+
+    __slots__ = ("connections", "credentials", "first", "names", "posted")
+
+    def __init__(self, names: Strings) -> None:
+        lower = tuple(bytes(name).lower() for name in names)
+        places = [*zip(lower, range(len(lower)), strict=True)]
+        self.names: Strings = lower
+        self.first: Places = tuple({name: (name, at) for name, at in reversed(places) if name in _READ}.values())
+        self.posted: Places = tuple(
+            place for place in places if place[0] not in NOT_POSTED and not place[0].startswith(b"openai-")
+        )
+        self.credentials: Places = tuple(place for place in places if place[0] in CREDENTIALS)
+        self.connections = lower.count(b"connection")
 
 
-@lru_cache(_REMEMBERED)
-def _plan_of(names: Strings) -> _Plan:
-    lower = tuple(bytes(name).lower() for name in names)
-    places = [*zip(lower, range(len(lower)), strict=True)]
-    return _Plan(
-        names=lower,
-        first=tuple({name: (name, index) for name, index in reversed(places) if name in _READ}.values()),
-        posted=tuple(place for place in places if place[0] not in NOT_POSTED and not place[0].startswith(b"openai-")),
-        credentials=tuple(place for place in places if place[0] in CREDENTIALS),
-        connections=lower.count(b"connection"),
-    )
+_plan_of = lru_cache(_REMEMBERED)(_Plan)
 
 
 class ReceivedHeaders:
@@ -111,7 +116,7 @@ def read_headers(headers: Iterable[tuple[bytes, bytes]], max_bytes: int) -> Rece
     names, values = both or ((), ())
     size = len(b"".join(names)) + len(b"".join(values))
     try:
-        plan = _plan_of(names) if size <= max_bytes else _plan_of.__wrapped__(names)
+        plan = _plan_of(names) if size <= max_bytes else _Plan(names)
     except TypeError:  # a server may use buffers that cannot be hashed
         plan = _plan_of(tuple(map(bytes, names)))
     if {*map(type, values)} != _BYTES:

@@ -7,7 +7,6 @@ from typing import Final
 from chatcompat.errors import InvalidRequest
 from chatcompat.wire.utf8 import require_utf8
 
-
 try:
     from pybase64 import b64decode
 except ImportError:  # the extra `speed` is not installed
