@@ -8,6 +8,7 @@ import os
 import platform
 from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
 
@@ -25,10 +26,16 @@ def headline(packages: Iterable[str], *more: str) -> str:
     facts.append(platform.system())
     for package in packages:
         try:
-            facts.append(f"{package} {version(package)}")
+            facts.append(f"{package} {version(package)}{' (compiled)' * (package == 'chatcompat' and _is_compiled())}")
         except PackageNotFoundError:
             continue
     return ", ".join([*facts, *more])
+
+
+def _is_compiled() -> bool:
+    """Whether chatcompat's modules are compiled, see docs/speed.md."""
+    found = find_spec("chatcompat.asgi.exchange")
+    return found is not None and not str(found.origin).endswith(".py")
 
 
 def _cpu() -> str:
