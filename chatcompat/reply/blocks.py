@@ -12,9 +12,9 @@ from msgspec import Raw
 
 from chatcompat.errors import DECODE_ERRORS
 from chatcompat.reply.chunk_writer import ChunkWriter
+from chatcompat.reply.citations import to_annotation
 from chatcompat.reply.completion import (
     CompletionWriter,
-    to_annotation,
     to_completion_id,
     to_finish_reason,
     to_refusal,

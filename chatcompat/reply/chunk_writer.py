@@ -6,7 +6,8 @@ from typing import Any, Final
 import msgspec
 
 from chatcompat.errors import InvalidReply
-from chatcompat.reply.completion import Stop, by_form
+from chatcompat.reply.citations import by_form
+from chatcompat.reply.completion import Stop
 from chatcompat.reply.context import ReplyContext
 from chatcompat.reply.summary import ReplySummary
 from chatcompat.reply.text_digest import Call, CallCollector, Kind, SaidCall, TextDigest

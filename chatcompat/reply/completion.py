@@ -1,14 +1,13 @@
 """Write completions, and translate the values that completions and chunks share."""
 
-import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, Protocol
 
 import msgspec
-from msgspec import UNSET, Raw, Struct
+from msgspec import UNSET
 
-from chatcompat.errors import DECODE_ERRORS
+from chatcompat.reply.citations import by_form
 from chatcompat.reply.context import ReplyContext
 from chatcompat.reply.summary import ReplySummary
 from chatcompat.reply.text_digest import Call, KeptText
@@ -23,10 +22,9 @@ from chatcompat.wire.chat_reply import (
     ReplyFunction,
     ReplyMessage,
     ReplyToolCall,
-    URLCitation,
 )
 from chatcompat.wire.chat_request import ReasoningDetail
-from chatcompat.wire.message_reply import Citation, StopDetails
+from chatcompat.wire.message_reply import StopDetails
 
 FINISH_REASONS: Final = {
     "end_turn": "stop",
@@ -204,73 +202,3 @@ def to_refusal(stop: Stop) -> str | None:
             if value and isinstance(value, str):
                 return value
     return None
-
-
-class _FreeText(Struct):
-    input: str
-
-
-_free_text = msgspec.json.Decoder(_FreeText).decode
-
-
-def to_free_text(raw: str) -> str:
-    """Return the text in a custom tool's input. Input in another form, or cut off, is returned unchanged."""
-    try:
-        return _free_text(raw).input
-    except DECODE_ERRORS:
-        return raw
-
-
-class _Wrapped(Struct):
-    value: Raw
-
-
-_wrapped = msgspec.json.Decoder(_Wrapped).decode
-_WRAPPING: Final = re.compile(r'[ \t\n\r]*+\{[ \t\n\r]*+"value"[ \t\n\r]*+:[ \t\n\r]*+')
-
-
-def to_unwrapped(raw: str) -> str:
-    """Return the JSON in the wrapper, byte for byte. If it was cut off, return the part that arrived."""
-    try:
-        return bytes(_wrapped(raw).value).decode()
-    except DECODE_ERRORS:
-        wrapping = _WRAPPING.match(raw)
-        return raw[wrapping.end() :] if wrapping is not None else raw
-
-
-class _Cited(Struct, gc=False):
-    type: str
-    url: str | None = None
-    source: str | None = None
-    title: str | None = None
-
-
-_cited = msgspec.json.Decoder(_Cited).decode
-_WEB_SEARCH: Final = "web_search_result_location"
-_OF_URLS: Final = (b'"web_search_result_location"', b'"search_result_location"')
-
-
-def by_form(found: list[Annotation | CitedSpan]) -> tuple[list[Annotation], list[CitedSpan]]:
-    """Split citations into those with a form in the chat API, and the others."""
-    annotations: list[Annotation] = []
-    spans: list[CitedSpan] = []
-    for item in found:
-        if isinstance(item, Annotation):
-            annotations.append(item)
-        else:
-            spans.append(item)
-    return annotations, spans
-
-
-def to_annotation(citation: Citation, start: int, end: int) -> Annotation | CitedSpan:
-    """Return a citation of the characters `start` to `end`: in the chat form for a URL, else in the native form."""
-    if bytes(citation.get("type", b"")) not in _OF_URLS:
-        return CitedSpan(start, end, citation)
-    try:
-        cited = _cited(_encode(citation))
-    except DECODE_ERRORS:  # an unknown form
-        return CitedSpan(start, end, citation)
-    url = (cited.url if cited.type == _WEB_SEARCH else cited.source) or ""
-    if url.lower().startswith(("http://", "https://")) or (url and cited.type == _WEB_SEARCH):
-        return Annotation(URLCitation(start_index=start, end_index=end, title=cited.title or "", url=url))
-    return CitedSpan(start, end, citation)

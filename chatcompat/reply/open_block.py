@@ -13,7 +13,7 @@ from chatcompat.reply.blocks import (
     OpenWrapped,
     StreamedReply,
 )
-from chatcompat.reply.completion import to_free_text, to_unwrapped
+from chatcompat.reply.tool_input import to_free_text, to_unwrapped
 from chatcompat.wire.ids import to_chat_id
 from chatcompat.wire.message_reply import (
     Block,

@@ -7,11 +7,11 @@ from functools import reduce
 from typing import Any, Final
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw
 
 from chatcompat.errors import DECODE_ERRORS, InvalidReply
 from chatcompat.wire.invalid_reply import MAX_USAGE_FIELDS, too_large_usage
-from chatcompat.wire.message_reply import Usage
+from chatcompat.wire.message_reply import OutputTokensDetails, Usage
 
 CHAT_SERVICE_TIERS: Final[dict[str, str]] = {"standard": "default", "priority": "priority"}
 """Chat names of native service tiers. A tier that is not here, such as `batch`, becomes null."""
@@ -29,13 +29,7 @@ _MAX_NUMBER: Final = 2**63
 _count = msgspec.json.Decoder(int | None).decode
 _any = msgspec.json.Decoder().decode
 _text = msgspec.json.Decoder(str | None).decode
-
-
-class _OutputTokensDetails(Struct):
-    thinking_tokens: int | None = None
-
-
-_output_details = msgspec.json.Decoder(_OutputTokensDetails | None).decode
+_output_details = msgspec.json.Decoder(OutputTokensDetails | None).decode
 
 
 def to_service_tier(usage: Usage) -> str | None:

@@ -1,8 +1,6 @@
 """The body of a chat request -> structs, or an `InvalidRequest` that says what is wrong and where."""
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta, Raw
@@ -10,6 +8,7 @@ from msgspec import Meta, Raw
 from chatcompat.errors import DECODE_ERRORS, InvalidRequest
 from chatcompat.request.bounds import DEFAULT_BOUNDS, RequestBounds, check_count
 from chatcompat.request.decode_error import is_final, to_invalid_request
+from chatcompat.request.decoded import Decoded
 from chatcompat.request.free_json import check_free_json, has_little_json
 from chatcompat.request.json_objects import decode_raw_list, decode_raw_object, keep_digits
 from chatcompat.request.known_tools import KnownTools, decode_with_tools, look_up
@@ -18,7 +17,7 @@ from chatcompat.request.misplaced_fields import gather_in, gather_usage
 from chatcompat.request.native_tools import take_native_tools
 from chatcompat.request.open_structs import open_decoder
 from chatcompat.request.unknown_fields import find_unknown
-from chatcompat.wire.chat_request import AssistantMessage, ChatCompletionRequest, Message, PlainRequest
+from chatcompat.wire.chat_request import ChatCompletionRequest, Message, PlainRequest
 from chatcompat.wire.utf8 import require_utf8
 
 _decode_plain = msgspec.json.Decoder(PlainRequest, float_hook=keep_digits).decode
@@ -26,38 +25,11 @@ _decode_messages = msgspec.json.Decoder(Annotated[list[Message], Meta(min_length
 _encode = msgspec.json.Encoder().encode
 
 _NULL: Final = Raw(b"null")
-_EMPTY: Final[Mapping[int, Any]] = MappingProxyType({})
 _NO_TOOLS: Final = Raw(b"[]")
 _ANY_MESSAGE: Final = Raw(b'[{"role":"user","content":""}]')
 _SHORT: Final = 1024
 """Up to so many bytes, a body is decoded as a plain request first, which saves a sixth of its time. Any other short
 request takes a tenth more."""
-
-
-class Decoded(msgspec.Struct, gc=False):
-    """A request, its unknown fields and its native tools, and the kept thinking that was restored in it."""
-
-    chat: PlainRequest  # see `whole`
-    unknown: Sequence[str] = ()  # paths of unknown fields
-    native_tools: Mapping[int, Raw] = _EMPTY  # tools in the native shape, by index
-    restored: Mapping[int, bytes] = _EMPTY  # digests of the prefixes of restored thinking, by index of its message
-    native_ids: Mapping[int, list[str]] = _EMPTY  # ids of the calls of restored turns, which clients may have changed
-    known_tools: KnownTools | None = None  # the tools, if they may be known from earlier requests
-    thinking_lost: bool = False  # whether thinking is left out that the client does not have either
-
-    def whole(self) -> ChatCompletionRequest:
-        """The request with all fields. A plain one becomes one that has none of the others."""
-        if not isinstance(self.chat, ChatCompletionRequest):
-            self.chat = ChatCompletionRequest(**msgspec.structs.asdict(self.chat))
-        return self.chat
-
-    def forget_restored(self) -> None:
-        """Leave out all restored thinking."""
-        for index in self.restored:
-            turn = self.chat.messages[index]
-            assert isinstance(turn, AssistantMessage)  # noqa: S101 - nothing else has thinking
-            turn.reasoning_details = None
-        self.restored, self.native_ids, self.thinking_lost = _EMPTY, _EMPTY, True
 
 
 def decode_chat_request(body: bytes, bounds: RequestBounds = DEFAULT_BOUNDS) -> Decoded:

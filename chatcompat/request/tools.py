@@ -11,7 +11,7 @@ from msgspec.structs import astuple
 from chatcompat.dialect import Dialect
 from chatcompat.errors import InvalidRequest
 from chatcompat.request.context import RequestContext
-from chatcompat.request.decode import Decoded
+from chatcompat.request.decoded import Decoded
 from chatcompat.request.known_tools import KnownTools, UsualTools, remember
 from chatcompat.request.native_tools import read_native_tool
 from chatcompat.request.strict_schema import CLOSED_SCHEMA, StrictSchema

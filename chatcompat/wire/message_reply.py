@@ -55,6 +55,12 @@ Usage = dict[str, Raw]
 """Counts by name. Values stay raw, so that fields that operators add reach the client unchanged."""
 
 
+class OutputTokensDetails(Struct):
+    """`output_tokens_details` of a usage."""
+
+    thinking_tokens: int | None = None
+
+
 class Message(Struct):
     """Reply of `POST /v1/messages`."""
 

@@ -57,7 +57,7 @@ WORST: Final[dict[str, Worst]] = {
     "chatcompat.request.strict_schema._PATTERN": repeated("(\\d{1,2}", after="{"),
     "chatcompat.request.tool_schema._INDEX": repeated("1"),
     "chatcompat.request.unknown_fields._DIGITS": raw(b"1" * 299 + b","),
-    "chatcompat.reply.completion._WRAPPING": repeated(" ", "{"),
+    "chatcompat.reply.tool_input._WRAPPING": repeated(" ", "{"),
     "chatcompat.reply.fast_deltas._match_head": raw(b"9", b"".join(_DELTA.partition(b'"index":')[:2])),
     "chatcompat.reply.fast_deltas._match_rest": raw(b"\\n"),
     "chatcompat.reply.fast_deltas._match_text": raw(b"\\n ", after=b'"'),

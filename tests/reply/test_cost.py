@@ -12,9 +12,9 @@ import pytest
 from msgspec import Raw
 
 from chatcompat.errors import InvalidReply
-from chatcompat.reply.completion import to_unwrapped
 from chatcompat.reply.pause_turn import PausedTurn, StreamPart
 from chatcompat.reply.prefill import PrefillFilter
+from chatcompat.reply.tool_input import to_unwrapped
 from tests.cost.counting import PACKAGE
 from tests.cost.patterns import used_patterns
 from tests.reply.cost import built
@@ -101,7 +101,7 @@ def test_a_repeated_prefill_is_cut_off_however_it_comes(text: str, size: int) ->
 
 
 PATTERNS = used_patterns()
-SEEN_BY_MODELS = ["fast_deltas._match_rest", "fast_deltas._match_text", "completion._WRAPPING"]
+SEEN_BY_MODELS = ["fast_deltas._match_rest", "fast_deltas._match_text", "tool_input._WRAPPING"]
 
 
 @pytest.mark.parametrize("name", SEEN_BY_MODELS)

@@ -1,6 +1,8 @@
 """Base64 is checked the same with and without the extra that makes it fast, wherever its slices end."""
 
 import re
+import sys
+from functools import partial
 from typing import Any
 
 import pybase64
@@ -21,7 +23,7 @@ WAYS = {"with the extra": pybase64.b64decode, "without": None}
 
 @pytest.fixture(params=WAYS)
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr(base64_data, "_decode", WAYS[request.param])
+    monkeypatch.setattr(base64_data, "_vector_decode", lambda: WAYS[request.param])
     return str(request.param)
 
 
@@ -38,9 +40,9 @@ def checked(data: bytes, kind: Any = bytes) -> bytes | None:
 def test_both_ways_take_the_same(text: str, slices: int) -> None:
     data = text.encode()
     plain = data.replace(rb"\/", b"/").replace(rb"\r", b"").replace(rb"\n", b"")
-    for decode in WAYS.values():
+    for name in WAYS:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(base64_data, "_decode", decode)
+            patch.setattr(base64_data, "_vector_decode", partial(WAYS.get, name))
             patch.setattr(base64_data, "_SLICE", slices)
             patch.setattr(base64_data, "_WORTH", 0)
             found = [checked(data, kind) for kind in (bytes, memoryview)]
@@ -66,3 +68,12 @@ def test_one_wrong_character_in_a_large_image_is_found(way: str, at: int, wrong:
 def test_data_of_an_impossible_length_is_refused(way: str, size: int) -> None:
     data = b"A" * size
     assert checked(data) == (data if size % 4 == 0 else None)
+
+
+def test_the_extra_is_optional(monkeypatch: pytest.MonkeyPatch) -> None:
+    base64_data._vector_decode.cache_clear()
+    assert base64_data._vector_decode() is pybase64.b64decode
+    base64_data._vector_decode.cache_clear()
+    monkeypatch.setitem(sys.modules, "pybase64", None)
+    assert base64_data._vector_decode() is None
+    base64_data._vector_decode.cache_clear()
