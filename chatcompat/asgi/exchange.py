@@ -147,7 +147,7 @@ class Exchange:
             else:
                 alive.heard_at = time.monotonic()
         elif kind == "http.response.body":
-            piece, more_body = bytes(message.get("body", b"")), message.get("more_body", False)
+            piece, more_body = bytes(message.get("body", b"")), bool(message.get("more_body", False))
             stream = self._stream
             if stream is None:
                 if (answer := self._collect(piece, more_body)) is not None:

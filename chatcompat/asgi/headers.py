@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import UTC, datetime
 from itertools import chain
-from typing import Final
+from typing import Any, Final
 
 from chatcompat.dialect import Dialect
 from chatcompat.errors import InvalidRequest
@@ -87,7 +87,7 @@ _MAX_NAME: Final = 64
 _MAX_IGNORED: Final = 32
 
 
-def lowered(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+def lowered(headers: Iterable[Iterable[Any]]) -> Headers:
     """The headers of a scope or message, with lower-case names."""
     return [
         # To call `bytes` for what is `bytes` already takes longer than all else here.

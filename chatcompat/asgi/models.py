@@ -301,7 +301,8 @@ class _PageReply:
     async def send(self, message: Message) -> None:
         """Handle a message of the inner app's reply."""
         if message["type"] == "http.response.start":
-            self._start = self._start or message
+            # An iterator of headers can be read only once.
+            self._start = self._start or {**message, "headers": lowered(message.get("headers", ()))}
         elif message["type"] == "http.response.body" and not self._complete:
             self.body += message.get("body", b"")
             self._complete = not message.get("more_body", False)
@@ -310,7 +311,7 @@ class _PageReply:
         """The page, or None for any other reply, which the exchange then handles."""
         if self._start is None or not self._complete or self._start["status"] != 200:  # noqa: PLR2004
             return None
-        fields = to_header_map(lowered(self._start.get("headers", ())))
+        fields = to_header_map(self._start["headers"])
         try:
             return _decode_page(self.body) if is_json(media_type(fields)) and not is_encoded(fields) else None
         except DECODE_ERRORS:

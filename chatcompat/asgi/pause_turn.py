@@ -72,7 +72,7 @@ class _Part:
         elif message["type"] != "http.response.body" or self._start is None:
             await self._send(message)
         elif not self.paused:  # anything after a pause is dropped
-            piece, more_body = message.get("body", b""), message.get("more_body", False)
+            piece, more_body = message.get("body", b""), bool(message.get("more_body", False))
             piece = piece if type(piece) is bytes else bytes(piece)
             try:
                 if self._stream is None:
@@ -85,8 +85,9 @@ class _Part:
                 await self._exchange.fail(error)
 
     async def _take_start(self, message: Message) -> None:
-        self._start = message
-        fields = to_header_map(lowered(message.get("headers", ())))
+        headers = lowered(message.get("headers", ()))
+        self._start = message = {**message, "headers": headers}  # an iterator can be read only once
+        fields = to_header_map(headers)
         plain = message["status"] == _OK and not is_encoded(fields)
         streams = plain and media_type(fields) == EVENT_STREAM
         if streams and self._first:

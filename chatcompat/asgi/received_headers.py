@@ -51,7 +51,7 @@ class _Plan:
             place for place in places if place[0] not in NOT_POSTED and not place[0].startswith(b"openai-")
         )
         self.credentials: Places = tuple(place for place in places if place[0] in CREDENTIALS)
-        self.connections = lower.count(b"connection")
+        self.connections: int = lower.count(b"connection")
 
 
 _plan_of = lru_cache(_REMEMBERED)(_Plan)
@@ -68,8 +68,8 @@ class ReceivedHeaders:
     __slots__ = ("_plan", "_values", "fields", "size")
 
     def __init__(self, fields: HeaderMap, size: int, plan: _Plan, values: Strings) -> None:
-        self.fields = fields
-        self.size = size
+        self.fields: HeaderMap = fields
+        self.size: int = size
         self._plan = plan
         self._values = values
 

@@ -48,7 +48,7 @@ async def read_body(receive: Receive, max_body_bytes: int) -> bytes:
             raise _body_too_large(max_body_bytes)
         if piece:
             pieces.append(piece)
-        more_body = message.get("more_body", False)
+        more_body = bool(message.get("more_body", False))
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 

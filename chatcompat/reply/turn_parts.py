@@ -1,5 +1,8 @@
 """What is read of the parts of a paused turn: some fields of messages and of events of any type."""
 
+from collections.abc import Callable
+from typing import Final
+
 import msgspec
 from msgspec import Raw, Struct
 
@@ -7,7 +10,9 @@ from chatcompat.reply.raw_blocks import NULL
 from chatcompat.wire.message_reply import Usage
 
 
-class _TextOnly(Struct, gc=False):
+class TextOnly(Struct, gc=False):
+    """The text of a block."""
+
     text: Raw = NULL
 
 
@@ -21,7 +26,9 @@ class PartHead(Struct, gc=False):
     usage: Usage | None = None
 
 
-class _Container(Struct, gc=False):
+class WithId(Struct, gc=False):
+    """The id of a container."""
+
     id: str
 
 
@@ -58,7 +65,7 @@ class PartEvent(Struct, gc=False):
     usage: Usage | None = None
 
 
-decode_text = msgspec.json.Decoder(_TextOnly).decode
-decode_head = msgspec.json.Decoder(PartHead).decode
-decode_container = msgspec.json.Decoder(_Container).decode
-decode_part_event = msgspec.json.Decoder(PartEvent).decode
+decode_text: Final[Callable[[Raw | bytes], TextOnly]] = msgspec.json.Decoder(TextOnly).decode
+decode_head: Final[Callable[[bytes], PartHead]] = msgspec.json.Decoder(PartHead).decode
+decode_container: Final[Callable[[Raw], WithId]] = msgspec.json.Decoder(WithId).decode
+decode_part_event: Final[Callable[[bytes], PartEvent]] = msgspec.json.Decoder(PartEvent).decode

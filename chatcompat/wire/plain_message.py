@@ -1,6 +1,7 @@
 """A reply of text and calls alone, whose text and arguments stay raw: any other does not fit these structs."""
 
-from typing import ClassVar, Literal
+from collections.abc import Callable
+from typing import ClassVar, Final, Literal
 
 import msgspec
 from msgspec import Raw, Struct
@@ -44,4 +45,4 @@ class PlainMessage(Struct):
     usage: Usage | None = None
 
 
-decode_plain_message = msgspec.json.Decoder(PlainMessage).decode
+decode_plain_message: Final[Callable[[bytes], PlainMessage]] = msgspec.json.Decoder(PlainMessage).decode
