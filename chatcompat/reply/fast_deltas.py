@@ -216,8 +216,10 @@ class FastChunkStream(ChunkStream):
 
     def _feed_delta(self, piece: bytes) -> bytes | None:
         """Return the chunks of a piece that is a single delta. None for any other piece."""
-        payload = piece[_DELTA_START:].removesuffix(_BLANK)
-        if not piece.endswith(_BLANK) or LF in payload or CR in payload:  # several lines
+        if not piece.endswith(_BLANK):
+            return None
+        payload = piece[_DELTA_START : -len(_BLANK)]
+        if LF in payload or CR in payload:  # several lines
             return None
         if not self._decoder.idle or not self.started or self.ended:
             return None

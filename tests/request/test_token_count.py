@@ -97,6 +97,7 @@ def test_further_fields_of_the_reply_are_kept() -> None:
         b'{"input_tokens":31',
         b'{"input_tokens":31,"a":"\xff"}',
         b'{"input_tokens":' + b"9" * 5000 + b"}",
+        b'{"input_tokens":1,"a":' + b"[" * 5000 + b"]" * 5000 + b"}",
         b'{"input_tokens":1,"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     ],
 )
