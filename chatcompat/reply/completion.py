@@ -17,6 +17,7 @@ from chatcompat.wire.chat_reply import (
     ChatCompletion,
     Choice,
     CitedSpan,
+    PlainChatUsage,
     ReplyCustom,
     ReplyCustomCall,
     ReplyFunction,
@@ -55,7 +56,11 @@ class Stop(Protocol):
 
 
 def to_completion(
-    reply: ReplyMessage, summary: ReplySummary, stop: Stop, usage: dict[str, Any], context: ReplyContext
+    reply: ReplyMessage,
+    summary: ReplySummary,
+    stop: Stop,
+    usage: dict[str, Any] | PlainChatUsage,
+    context: ReplyContext,
 ) -> bytes:
     """Return the completion of a reply."""
     choice = Choice(

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from chatcompat.errors import ErrorReply
 from chatcompat.reply.turn_keys import SaidTurn, Turn
 from chatcompat.reply.usage import readable_usage
 from chatcompat.wire.message_reply import Usage
+from chatcompat.wire.plain_message import NULL, decode_usage
 
 
 class ReplySummary(Struct, gc=False):
@@ -17,7 +18,8 @@ class ReplySummary(Struct, gc=False):
         id: The id of the completion. Empty until the reply begins.
         model: The model that the messages service named.
         finish_reason: The finish reason. Empty until the reply is complete.
-        native_usage: The usage under its native names.
+        native_usage: The usage under its native names,
+        raw_usage: or the same as JSON.
         error: The error that ended or replaced the reply.
         said: The content of a complete reply, if its signed thinking may be stored.
     """
@@ -26,6 +28,7 @@ class ReplySummary(Struct, gc=False):
     model: str = ""
     finish_reason: str = ""
     native_usage: Usage = {}
+    raw_usage: Raw = NULL
     error: ErrorReply | None = None
     said: SaidTurn | None = None
 
@@ -37,4 +40,6 @@ class ReplySummary(Struct, gc=False):
     @property
     def usage(self) -> dict[str, Any] | None:
         """The usage under chat names, as plain values. None before the reply begins and after an error."""
-        return readable_usage(self.native_usage) if self.id and self.error is None else None
+        if not self.id or self.error is not None:
+            return None
+        return readable_usage(self.native_usage or decode_usage(self.raw_usage) or {})

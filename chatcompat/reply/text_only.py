@@ -13,14 +13,28 @@ from chatcompat.reply.completion import Calls, to_completion, to_completion_id, 
 from chatcompat.reply.context import ReplyContext
 from chatcompat.reply.summary import ReplySummary
 from chatcompat.reply.usage import to_chat_usage
-from chatcompat.wire.chat_reply import ReplyFunction, ReplyMessage, ReplyToolCall
+from chatcompat.wire.chat_reply import (
+    CompletionTokensDetails,
+    PlainChatUsage,
+    PromptTokensDetails,
+    ReplyFunction,
+    ReplyMessage,
+    ReplyToolCall,
+)
 from chatcompat.wire.ids import to_chat_id
 from chatcompat.wire.invalid_reply import FEW_BLOCKS
-from chatcompat.wire.plain_message import decode_plain_message
+from chatcompat.wire.plain_message import (
+    PlainCall,
+    PlainText,
+    decode_plain_message,
+    decode_plain_usage,
+    decode_usage,
+)
 from chatcompat.wire.utf8 import require_utf8
 
 _QUOTATION_MARK: Final = ord('"')
 _EMPTY: Final = Raw(b'""')
+_LARGEST: Final = 2**63
 
 
 def to_plain_completion(body: bytes, context: ReplyContext) -> tuple[bytes, ReplySummary] | None:
@@ -33,31 +47,66 @@ def to_plain_completion(body: bytes, context: ReplyContext) -> tuple[bytes, Repl
         message = decode_plain_message(body)
         if not body.isascii():
             require_utf8(body)
+        usage = message.usage
+        chat_usage = _to_plain_usage(usage) or to_chat_usage(decode_usage(usage) or {})
     except DECODE_ERRORS:
         return None
-    if len(message.content) > FEW_BLOCKS:
+    blocks = message.content
+    if len(blocks) > FEW_BLOCKS:
         return None
     text: Raw | None = None
-    calls: Calls = []
-    ids: set[str] = set()
-    for index, block in enumerate(message.content):
-        if block.type == "text":
-            if index or memoryview(block.text)[0] != _QUOTATION_MARK:
-                return None
-            text = block.text if block.text != _EMPTY else None
-            continue
-        arguments = str(block.input, "utf-8")
-        if arguments[0] != "{" or block.id in ids:
+    if blocks and type(first := blocks[0]) is PlainText:
+        if memoryview(first.text)[0] != _QUOTATION_MARK:
             return None
-        ids.add(block.id)
-        name = context.tool_names.get(block.name, block.name)
-        calls.append(ReplyToolCall(to_chat_id(block.id), ReplyFunction(name, arguments)))
-    usage = message.usage or {}
+        text = first.text if first.text != _EMPTY else None
+        del blocks[0]
+    calls = _to_calls(blocks, context.tool_names) if blocks else UNSET
+    if calls is None:
+        return None
     summary = ReplySummary(
         to_completion_id(message.id),
         message.model,
-        to_finish_reason(message.stop_reason, has_calls=bool(calls)),
-        usage,
+        to_finish_reason(message.stop_reason, has_calls=bool(blocks)),
+        raw_usage=usage,
     )
-    reply = ReplyMessage(text, None, calls or UNSET)
-    return to_completion(reply, summary, message, to_chat_usage(usage), context), summary
+    return to_completion(ReplyMessage(text, None, calls), summary, message, chat_usage, context), summary
+
+
+def _to_calls(blocks: list[PlainText | PlainCall], names: dict[str, str]) -> Calls | None:
+    """Return the calls, or None if they do not have ids of their own, or if there is something else."""
+    calls: Calls = []
+    ids: set[str] = set()
+    for block in blocks:
+        if type(block) is not PlainCall:
+            return None
+        arguments = str(block.input, "utf-8")
+        if arguments[0] != "{":
+            return None
+        ids.add(block.id)
+        calls.append(ReplyToolCall(to_chat_id(block.id), ReplyFunction(names.get(block.name, block.name), arguments)))
+    return calls if len(ids) == len(calls) else None
+
+
+def _to_plain_usage(raw: Raw) -> PlainChatUsage | None:
+    """Translate usage like `to_chat_usage`. Returns None for other fields than the vendor's, and for huge counts."""
+    try:
+        usage = decode_plain_usage(raw)
+    except DECODE_ERRORS:
+        return None
+    written, read = usage.cache_creation_input_tokens, usage.cache_read_input_tokens
+    prompt, completion = (usage.input_tokens or 0) + (written or 0) + (read or 0), usage.output_tokens or 0
+    details = usage.output_tokens_details
+    thinking = None if details is None else details.thinking_tokens
+    if not -_LARGEST < prompt < _LARGEST or not -_LARGEST < completion < _LARGEST:
+        return None
+    return PlainChatUsage(
+        prompt,
+        completion,
+        prompt + completion,
+        UNSET if written is None and read is None else PromptTokensDetails(read, written),
+        UNSET if thinking is None else CompletionTokensDetails(thinking),
+        usage.cache_creation,
+        usage.server_tool_use,
+        usage.service_tier,
+        usage.inference_geo,
+    )

@@ -7,9 +7,10 @@ from functools import reduce
 from typing import Any, Final
 
 import msgspec
-from msgspec import Raw
+from msgspec import UNSET, Raw
 
 from chatcompat.errors import DECODE_ERRORS, InvalidReply
+from chatcompat.wire.chat_reply import PlainChatUsage
 from chatcompat.wire.invalid_reply import MAX_USAGE_FIELDS, too_large_usage
 from chatcompat.wire.message_reply import OutputTokensDetails, Usage
 
@@ -32,10 +33,11 @@ _text = msgspec.json.Decoder(str | None).decode
 _output_details = msgspec.json.Decoder(OutputTokensDetails | None).decode
 
 
-def to_service_tier(usage: Usage) -> str | None:
+def to_service_tier(usage: Usage | PlainChatUsage) -> str | None:
     """Return the chat name of the tier in a usage, or None."""
+    tier = usage.service_tier if isinstance(usage, PlainChatUsage) else usage.get("service_tier", UNSET)
     try:
-        return CHAT_SERVICE_TIERS.get(_text(usage.get("service_tier", _NULL)) or "")
+        return None if tier is UNSET else CHAT_SERVICE_TIERS.get(_text(tier) or "")
     except DECODE_ERRORS:
         return None
 

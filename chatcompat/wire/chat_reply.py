@@ -76,6 +76,29 @@ class Choice(Struct):
     )
 
 
+class PromptTokensDetails(Struct, omit_defaults=True, gc=False):
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+
+
+class CompletionTokensDetails(Struct, gc=False):
+    reasoning_tokens: int
+
+
+class PlainChatUsage(Struct, gc=False):
+    """A usage with no other fields than the vendor's."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    prompt_tokens_details: PromptTokensDetails | UnsetType = UNSET
+    completion_tokens_details: CompletionTokensDetails | UnsetType = UNSET
+    cache_creation: Raw | UnsetType = UNSET  # extension, as all that follow
+    server_tool_use: Raw | UnsetType = UNSET
+    service_tier: Raw | UnsetType = UNSET
+    inference_geo: Raw | UnsetType = UNSET
+
+
 class ChatCompletion(Struct, kw_only=True):
     id: str
     object: Literal["chat.completion"] = "chat.completion"
@@ -83,5 +106,5 @@ class ChatCompletion(Struct, kw_only=True):
     model: str
     choices: list[Choice]
     service_tier: str | None | UnsetType = UNSET
-    usage: dict[str, Any]  # chat names; a native field without one keeps its native name
+    usage: dict[str, Any] | PlainChatUsage  # chat names; a native field without one keeps its native name
     container: Any | UnsetType = UNSET  # extension: the container that server tools ran in

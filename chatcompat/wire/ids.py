@@ -15,6 +15,7 @@ _KEPT_ID: Final = re.compile(r"call_[a-zA-Z0-9-]{1,35}")
 # The vendor's ids begin with `toolu_`, `toolu_bdrk_` or `toolu_vrtx_`. Other ids are escaped, see `_ESCAPED_ID`.
 _VENDOR_ID: Final = re.compile(r"call_toolu(bdrk|vrtx|)([A-Z0-9][a-zA-Z0-9]{0,29})")
 _COMMON_ID: Final = re.compile(r"toolu_[A-Z0-9][a-zA-Z0-9]{0,29}")  # of nearly all calls
+_is_common: Final = _COMMON_ID.fullmatch
 _ESCAPED_ID: Final = re.compile(r"call_-((?:[a-zA-Z0-9]|-[01]){1,34}+)")
 
 
@@ -34,9 +35,9 @@ def to_native_id(chat_id: str) -> str:
 
 def to_chat_id(native_id: str) -> str:
     """An id that chat clients keep. `to_native_id` converts it back, unless `native_id` is too long."""
+    if _is_common(native_id):
+        return "call_toolu" + native_id[6:]  # as below, but three times as fast
     if native_id.startswith("toolu_"):
-        if _COMMON_ID.fullmatch(native_id):
-            return "call_toolu" + native_id[6:]  # as below, but three times as fast
         chat_id = "call_" + native_id.replace("_", "")
         if _KEPT_ID.fullmatch(chat_id) and to_native_id(chat_id) == native_id:
             return chat_id

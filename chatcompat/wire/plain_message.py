@@ -4,9 +4,11 @@ from collections.abc import Callable
 from typing import ClassVar, Final, Literal
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
-from chatcompat.wire.message_reply import Usage
+from chatcompat.wire.message_reply import OutputTokensDetails, Usage
+
+NULL: Final = Raw(b"null")
 
 
 class PlainText(Struct, tag_field="type", tag="text", gc=False):
@@ -42,7 +44,23 @@ class PlainMessage(Struct):
     stop_sequence: str | None = None
     stop_details: None = None
     container: None = None
-    usage: Usage | None = None
+    usage: Raw = NULL
+
+
+class PlainUsage(Struct, forbid_unknown_fields=True, gc=False):
+    """The vendor's counts, and its other fields as they came."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    output_tokens_details: OutputTokensDetails | None = None
+    cache_creation: Raw | UnsetType = UNSET
+    server_tool_use: Raw | UnsetType = UNSET
+    service_tier: Raw | UnsetType = UNSET
+    inference_geo: Raw | UnsetType = UNSET
 
 
 decode_plain_message: Final[Callable[[bytes], PlainMessage]] = msgspec.json.Decoder(PlainMessage).decode
+decode_plain_usage: Final[Callable[[Raw], PlainUsage]] = msgspec.json.Decoder(PlainUsage).decode
+decode_usage: Final[Callable[[Raw], Usage | None]] = msgspec.json.Decoder(Usage | None).decode
