@@ -14,8 +14,7 @@ _ID: Final = re.compile(r"[a-zA-Z0-9_-]+")
 _KEPT_ID: Final = re.compile(r"call_[a-zA-Z0-9-]{1,35}")
 # The vendor's ids begin with `toolu_`, `toolu_bdrk_` or `toolu_vrtx_`. Other ids are escaped, see `_ESCAPED_ID`.
 _VENDOR_ID: Final = re.compile(r"call_toolu(bdrk|vrtx|)([A-Z0-9][a-zA-Z0-9]{0,29})")
-_COMMON_ID: Final = re.compile(r"toolu_[A-Z0-9][a-zA-Z0-9]{0,29}")  # of nearly all calls
-_is_common: Final = _COMMON_ID.fullmatch
+_is_common: Final = re.compile(r"toolu_[A-Z0-9][a-zA-Z0-9]{0,29}").fullmatch  # nearly all ids
 _ESCAPED_ID: Final = re.compile(r"call_-((?:[a-zA-Z0-9]|-[01]){1,34}+)")
 
 

@@ -40,7 +40,7 @@ WORST: Final[dict[str, Worst]] = {
     "chatcompat.asgi.discovery._PLAIN": repeated("a"),
     "chatcompat.asgi.headers._UNSAFE": lambda size: "\u00e9" * 200,  # of a name that is cut first
     "chatcompat.wire.reasoning._STEP": repeated("t1"),
-    "chatcompat.wire.ids._COMMON_ID": repeated("x", "toolu_"),
+    "chatcompat.wire.ids._is_common": repeated("x", "toolu_"),
     "chatcompat.wire.ids._ESCAPED_ID": repeated("-1", "call_-"),
     "chatcompat.wire.ids._ID": repeated("x", after=":"),
     "chatcompat.wire.ids._KEPT_ID": repeated("x", "call_"),
