@@ -25,6 +25,7 @@ from chatcompat._telemetry import (
     to_place,
 )
 from chatcompat.asgi.headers import lowered
+from chatcompat.asgi.http import with_list
 from chatcompat.asgi.middleware import ChatCompatMiddleware
 from chatcompat.asgi.models import ModelsOption
 from chatcompat.asgi.routes import Route
@@ -133,6 +134,7 @@ class TracedChatCompatMiddleware(ChatCompatMiddleware):
         self._metrics = _Metrics(metrics.get_meter("chatcompat", version, meter_provider, SCHEMA_URL), max_models)
 
     async def _trace(self, route: Route, scope: Scope, receive: Receive, send: Send) -> None:
+        scope = with_list(scope)
         has_parent = trace.get_current_span().get_span_context().is_valid
         with self._tracer.start_as_current_span(
             route.operation,

@@ -64,6 +64,12 @@ def route_path(scope: Scope) -> str:
     return path[len(root) :] if root and path.startswith(f"{root}/") else path
 
 
+def with_list(scope: Scope) -> Scope:
+    """The scope with headers that can be read more than once. ASGI allows an iterator, which cannot."""
+    headers = scope.get("headers", ())
+    return scope if isinstance(headers, list | tuple) else {**scope, "headers": [*headers]}
+
+
 def hide_extensions(scope: Scope) -> None:
     """Remove the extensions from `scope` that would bypass the middleware."""
     if "extensions" in scope:

@@ -24,7 +24,7 @@ from chatcompat.asgi.headers import (
     to_inner_headers,
     too_large,
 )
-from chatcompat.asgi.http import hide_extensions, replay_body, respond, route_path
+from chatcompat.asgi.http import hide_extensions, replay_body, respond, route_path, with_list
 from chatcompat.asgi.inner_calls import InnerCalls
 from chatcompat.asgi.limits import Limits
 from chatcompat.asgi.options import choose_dialect
@@ -177,6 +177,7 @@ class ModelsApp:
             await self._app(scope, receive, send)
             return
         prefix, _, model_id = route_path(scope).partition(self._path)
+        scope = with_list(scope)
         headers = lowered(scope.get("headers", ()))
         is_path = not prefix and (not model_id or (model_id[0] == "/" and model_id != "/"))
         if not is_path:
