@@ -329,7 +329,7 @@ def _to_reply_context(decoded: Decoded, outcome: TranslatedRequest, created: int
         json_tool=output.tool.name if output.tool is not None else None,
         json_wrapped=output.wrapped,
         custom_tools=frozenset(names.custom),
-        legacy_functions=decoded.whole().functions is not None,
+        legacy_functions=bool(decoded.whole().functions),
         service_tier=chat.service_tier is not None,
         keeps_turn=bool(decoded.restored),
         hides_reasoning=outcome.hides_reasoning,

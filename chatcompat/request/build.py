@@ -100,10 +100,12 @@ def _to_request(
 ) -> MessagesRequest:
     leading = leading_system(chat.messages, context)
     following = chat.messages[len(leading) :]
-    if leading and leading[-1] and (not following or isinstance(following[0], AssistantMessage)):
+    if not following or isinstance(following[0], AssistantMessage):
         # The native API needs a user turn. It stays the same when the reply follows in the next request.
-        conversation.say(leading.pop())
-        context.ignored.append("messages[].role")
+        leading = [blocks for blocks in leading if blocks]
+        if leading:
+            conversation.say(leading.pop())
+            context.ignored.append("messages[].role")
     conversation.add_all(following, len(chat.messages) - len(following))
     request = MessagesRequest(
         model=chat.model,

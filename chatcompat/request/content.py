@@ -124,7 +124,12 @@ def fill_result(
     """Fill the result of a call from a tool message or a native result; `path` is the path of its content."""
     blocks, marks = to_unmarked_blocks(source.content, path, context)
     set_content(result, blocks)
-    result.is_error = bool(source.is_error)
+    if source.is_error:
+        # Native: "all content must be type `text` if `is_error` is true".
+        result.is_error = all(isinstance(block, TextBlockParam) for block in blocks)
+        if not result.is_error:
+            within = "" if isinstance(source, ToolMessage) else "content[]."
+            context.ignored.append(f"messages[].{within}is_error")
     context.add_breakpoint(result, join_marks(marks, context))
     context.add_breakpoint(result, source.cache_control)
 

@@ -24,7 +24,18 @@ class Cacheable(Protocol):
 class RequestContext:
     """The ignored fields, the client's cache breakpoints, the media, and the limits of one request."""
 
-    __slots__ = ("bounds", "breakpoints", "files", "ignored", "media", "names", "native_ids", "places", "strict")
+    __slots__ = (
+        "bounds",
+        "breakpoints",
+        "cites",
+        "files",
+        "ignored",
+        "media",
+        "names",
+        "native_ids",
+        "places",
+        "strict",
+    )
 
     def __init__(
         self,
@@ -39,6 +50,7 @@ class RequestContext:
         self.strict: StrictSchemas = strict
         self.names: dict[str, str] = {}  # of the messages of each role: the first name
         self.breakpoints: list[Cacheable | dict[str, Any]] = []
+        self.cites: bool = False  # whether the reply shall cite documents or results of a search
         self.files: int = 0
         self.places: int = 0
         self.media: list[bytes | memoryview] = []

@@ -78,7 +78,12 @@ def _to_document(part: DocumentPart, path: str, context: RequestContext) -> Docu
     context.count_file(path)
     block = _from_source(part.source, path, context)
     block.title, block.context, block.citations = part.title, part.context, part.citations
+    context.cites = context.cites or _is_cited(part)
     return block
+
+
+def _is_cited(part: DocumentPart | SearchResultPart) -> bool:
+    return part.citations is not None and part.citations.enabled is True
 
 
 def _from_source(
@@ -115,6 +120,7 @@ def _to_content(
 
 def _to_search_result(part: SearchResultPart, path: str, context: RequestContext) -> SearchResultBlockParam:
     texts = _to_content([*part.content], f"{path}.content", context)
+    context.cites = context.cites or _is_cited(part)
     return SearchResultBlockParam(
         part.source, part.title, [text for text in texts if isinstance(text, TextBlockParam)], part.citations
     )

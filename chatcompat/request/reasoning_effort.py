@@ -20,7 +20,6 @@ from chatcompat.wire.messages import (
     ThinkingDisabled,
     ThinkingEnabled,
     ToolResultBlockParam,
-    ToolUseBlockParam,
 )
 
 MIN_BUDGET: Final = 1_024
@@ -211,15 +210,17 @@ def _unset_sampling(request: MessagesRequest, ignored: list[str]) -> None:
 
 
 def _has_lost_thinking(request: MessagesRequest) -> bool:
-    """Whether the last turn has the results of a turn without its thinking.
+    """Whether the model's last turn goes on, behind the results of its calls or as a prefill, without its thinking.
 
-    Native: "Expected `thinking` or `redacted_thinking`, but found `tool_use`". Most clients drop thinking.
+    Native: "When `thinking` is enabled, a final `assistant` message must start with a thinking block". Most clients
+    drop thinking, and a prefill has none.
     """
-    if len(request.messages) < 2:  # noqa: PLR2004 - a turn and its answer
-        return False
-    called, answer = request.messages[-2].content, request.messages[-1].content
-    if isinstance(called, str) or isinstance(answer, str) or not isinstance(answer[0], ToolResultBlockParam):
-        return False
-    return any(isinstance(block, ToolUseBlockParam) for block in called) and not isinstance(
-        called[0], ThinkingBlockParam | RedactedThinkingBlockParam
+    spoken = (turn for turn in reversed(request.messages) if turn.role != "system")
+    last = next(spoken)
+    if last.role == "user":
+        if isinstance(last.content, str) or not isinstance(last.content[0], ToolResultBlockParam):
+            return False
+        last = next(spoken)  # with the calls
+    return isinstance(last.content, str) or not isinstance(
+        last.content[0], ThinkingBlockParam | RedactedThinkingBlockParam
     )

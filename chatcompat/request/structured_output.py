@@ -30,6 +30,7 @@ _WRAPPING: Final = 2  # levels around that property
 
 _MOVED: Final = f"/properties/{VALUE}"
 _NAMED_SCHEMAS: Final = frozenset({"$defs", "definitions", "dependentSchemas", "patternProperties", "properties"})
+_REFERENCES: Final = ("$ref", "$dynamicRef")
 _DATA_KEYS: Final = frozenset({"const", "default", "enum", "examples"})
 
 
@@ -54,6 +55,7 @@ def to_output(
     """Choose between the native format and a tool. Raises `InvalidRequest`.
 
     The native format cannot be combined with a prefill: "not supported together with an assistant message prefill".
+    Nor with citations.
     """
     if response_format is None or response_format.type == "text":
         return Output()
@@ -62,12 +64,14 @@ def to_output(
     output = Output(tool=tool, forced=dialect.forced_tools)
     if json_schema is not None:
         tool.description = f"{_DESCRIPTION} {json_schema.description}" if json_schema.description else _DESCRIPTION
-        takes_native = dialect.json_schema and not has_prefill
+        takes_native = dialect.json_schema and not has_prefill and not context.cites
         if json_schema.schema is not UNSET:
             most = context.bounds.depth
             schema, depth = measure_schema(json_schema.schema, path, most, most - _WRAPPING)
             if takes_native and (native := context.strict.for_format(schema)) is not None:
-                return Output(config=OutputConfig(format=JSONOutputFormat(native.schema)))
+                return Output(
+                    config=OutputConfig(format=JSONOutputFormat(_described(native.schema, json_schema, context)))
+                )
             output.wrapped = not _is_plain_object(schema)
             if output.wrapped and depth >= most - _WRAPPING:
                 check_depth(schema, path, most - _WRAPPING)
@@ -79,6 +83,17 @@ def to_output(
     if not output.forced:
         output.instruction = TextBlockParam(_INSTRUCTION.format(name=tool.name))
     return output
+
+
+def _described(schema: dict[str, Any], json_schema: JSONSchema, context: RequestContext) -> dict[str, Any]:
+    """The schema of a native format, with the description that stands beside it unless it has its own."""
+    description = json_schema.description
+    if not description or schema.get("description") == description:
+        return schema
+    if "description" not in schema:
+        return {**schema, "description": description}
+    context.ignored.append("response_format.json_schema.description")
+    return schema
 
 
 def _find_schema(response_format: ResponseFormat, context: RequestContext) -> tuple[JSONSchema | None, str]:
@@ -124,7 +139,9 @@ def wrap(schema: dict[str, Any], source: Raw, bounds: RequestBounds) -> dict[str
     Raises `InvalidRequest` if the result exceeds the limit on growth.
     """
     text = bytes(source)
-    has_references = b'"$ref"' in text or b"\\u" in text  # a key may contain escapes
+    has_references = (
+        any(b'"%b"' % name.encode() in text for name in _REFERENCES) or b"\\u" in text
+    )  # a key may contain escapes
     if has_references and _move_references(schema) * len(_MOVED) > bounds.growth:
         raise grows_too_much(_PATH, bounds)
     return {
@@ -143,10 +160,13 @@ def _move_references(schema: dict[str, Any]) -> int:
         if isinstance(node, list):
             nodes += [item for item in node if type(item) in CONTAINERS]
             continue
-        reference = node.get("$ref")
-        if isinstance(reference, str) and reference[:1] == "#":
-            node["$ref"] = f"#{_MOVED}{reference[1:]}"
-            count += 1
+        if node is not schema and isinstance(node.get("$id"), str):
+            continue  # a schema of its own, to whose root its references are relative
+        for keyword in _REFERENCES:
+            reference = node.get(keyword)
+            if isinstance(reference, str) and f"{reference[:2]}/"[:2] == "#/":  # not the name of an anchor
+                node[keyword] = f"#{_MOVED}{reference[1:]}"
+                count += 1
         for key, value in node.items():
             if type(value) not in CONTAINERS or key in _DATA_KEYS:
                 continue

@@ -48,18 +48,25 @@ def decide_tools(
     If the client forces a call, it must be a call of one of its own tools, so the tool for structured output is left
     out. Raises `InvalidRequest`.
     """
-    wanted = _to_tool_choice(chat, names)
+    field = _choice_field(chat)
+    wanted = _to_tool_choice(chat, names, field)
     decision = ToolDecision(tools, wanted, _surplus(chat), declares_called=not names.offered)
+    if chat.tool_choice is not None is not chat.function_call and _chosen(chat.tool_choice) != _chosen(
+        chat.function_call
+    ):
+        decision.ignored.append("tool_choice" if field == "function_call" else "function_call")
     if wanted is not None and _is_forced(wanted):
         if output.tool is not None and (wanted.type == "tool" or not dialect.forced_tools):
             # `tools` must be the same as in requests that force nothing: stored thinking and caches depend on that.
             decision.tools = [*tools, output.tool]
         if not dialect.forced_tools:
             decision.choice = ToolChoiceParam("auto", disable_parallel_tool_use=wanted.disable_parallel_tool_use)
-            decision.ignored.append("tool_choice" if chat.function_call is None else "function_call")
+            decision.ignored.append(field)
     elif output.tool is not None:
         decision.tools = [*tools, output.tool]
         decision.choice = _choose_json(wanted, tools, output, output.tool.name)
+        if not output.forced and tools and wanted is not None and wanted.type == "none":
+            decision.ignored.append(field)  # nothing keeps the model from calling the client's tools
     elif not names.offered:
         decision.choice = ToolChoiceParam("none")
     if not dialect.exact_tool_choice:
@@ -74,11 +81,12 @@ def _is_forced(choice: ToolChoiceParam | None) -> bool:
 def _choose_json(wanted: ToolChoiceParam | None, tools: Tools, output: Output, name: str) -> ToolChoiceParam:
     """The choice that makes the reply either JSON or a call of the client's tools."""
     alone = not tools or (wanted is not None and wanted.type == "none")
+    one_call = alone or (wanted is not None and wanted.disable_parallel_tool_use)
     if not output.forced:
-        return ToolChoiceParam("auto", disable_parallel_tool_use=alone)
+        return ToolChoiceParam("auto", disable_parallel_tool_use=one_call)
     if alone:
         return ToolChoiceParam("tool", name=name, disable_parallel_tool_use=True)
-    return ToolChoiceParam("any", disable_parallel_tool_use=wanted is not None and wanted.disable_parallel_tool_use)
+    return ToolChoiceParam("any", disable_parallel_tool_use=one_call)
 
 
 def _emulate(decision: ToolDecision, chat: ChatCompletionRequest) -> None:
@@ -103,9 +111,28 @@ def _native_name(tool: ToolParam | dict[str, Any]) -> str | None:
     return tool.get("name") if isinstance(tool, dict) else tool.name
 
 
-def _to_tool_choice(chat: ChatCompletionRequest, names: ToolNames) -> ToolChoiceParam | None:
+def _choice_field(chat: ChatCompletionRequest) -> str:
+    """The field that is read. Of two, it is the one in the form of the tools."""
+    if chat.tool_choice is None:
+        return "function_call" if chat.functions or chat.function_call is not None else "tool_choice"
+    return "function_call" if chat.functions and chat.function_call is not None else "tool_choice"
+
+
+def _chosen(choice: object) -> object:
+    """What a choice says, in a form that can be compared."""
+    match choice:
+        case NamedFunctionChoice(function=Named(name)) | NamedCustomChoice(custom=Named(name)) | NativeTool(name):
+            return Named(name)
+        case NamedFunctionChoice(name=str(name)) | NamedCustomChoice(name=str(name)):
+            return Named(name)
+        case NativeAuto() | NativeNone():
+            return "auto" if isinstance(choice, NativeAuto) else "none"
+    return choice
+
+
+def _to_tool_choice(chat: ChatCompletionRequest, names: ToolNames, field: str) -> ToolChoiceParam | None:
     """The native choice, or None for the default. `names.offered` holds the client's tools."""
-    if chat.functions is not None or chat.function_call is not None:
+    if field == "function_call":
         return _from_function_call(chat.function_call, names)
     if chat.tool_choice is None and chat.parallel_tool_calls is not False:  # most requests
         return None
@@ -133,7 +160,7 @@ def _to_tool_choice(chat: ChatCompletionRequest, names: ToolNames) -> ToolChoice
             choice = ToolChoiceParam(TOOL_CHOICES[word or "auto"])
     if not names.offered:
         return None
-    choice.disable_parallel_tool_use = not parallel and choice.type != "none"
+    choice.disable_parallel_tool_use = (not parallel or bool(chat.functions)) and choice.type != "none"
     return choice
 
 

@@ -12,7 +12,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from chatcompat.errors import DECODE_ERRORS, InvalidRequest
 from chatcompat.request.bounds import RequestBounds, grows_too_much
-from chatcompat.request.json_objects import check_depth, decode_object, may_be_deeper, read_schema
+from chatcompat.request.json_objects import CONTAINERS, check_depth, decode_object, may_be_deeper, read_schema
 from chatcompat.wire import digests
 
 Schema = dict[str, Any]
@@ -64,7 +64,10 @@ def to_input_schema(parameters: Raw | UnsetType, path: str, bounds: RequestBound
             code="invalid_schema",
         )
     if combined:
-        schema = _Flattener(schema, memoryview(parameters).nbytes, path, bounds).flatten()
+        text = bytes(parameters)
+        # Few refer into a branch. An escape may hide that.
+        refers = any(b"#/%b/" % word.encode() in text for word in _COMBINATORS) or b"\\/" in text or b"\\u" in text
+        schema = _Flattener(schema, len(text), path, bounds).flatten(refers=refers)
     return {"type": "object", **schema} if kind is None else {**schema, "type": "object"}
 
 
@@ -105,8 +108,8 @@ class _Flattener:
         self._keys: dict[int, bytes] = {}  # by `id` of a form, which the root keeps alive
         self._has_copies = False  # whether a reference was followed, so that its target is duplicated
 
-    def flatten(self) -> Schema:
-        """Return the root without branches at its top level."""
+    def flatten(self, *, refers: bool) -> Schema:
+        """Return the root without branches at its top level. `refers` says whether something may refer into one."""
         merged = self._read(self._root, 0)
         if self._has_copies:
             for form in merged.properties.values():
@@ -119,6 +122,8 @@ class _Flattener:
                 properties[name] = _to_schema(form)  # in place, so that one by one is released
         if merged.required:
             flat["required"] = list(merged.required)
+        if refers and _keep_targets(flat, self._root):
+            self._has_copies = True
         if self._has_copies:  # without any, a branch is nested deeper than the choice that it becomes
             if len(_encode(flat)) > self._size + self._bounds.growth:
                 raise grows_too_much(self._path, self._bounds)
@@ -236,6 +241,39 @@ class _Flattener:
 
     def _invalid(self, message: str) -> InvalidRequest:
         return InvalidRequest(f"{message}", param=self._path, code="invalid_schema")
+
+
+def _keep_targets(flat: Schema, root: Schema) -> bool:
+    """Keep the branches that something refers into, in `$defs`, and change these references. Returns whether any does.
+
+    The branches and what was merged of them share their parts, so a reference is changed once for both.
+    """
+    definitions = flat.get("$defs", {})
+    if not isinstance(definitions, dict):
+        return False
+    name = "branches"
+    while name in definitions:
+        name += "_"
+    kept: Schema = {}
+    nodes: list[Any] = [flat]
+    seen: set[int] = set()
+    for node in nodes:  # grows during the loop
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, dict):
+            reference = node.get("$ref")
+            if isinstance(reference, str) and reference[:2] == "#/":
+                word = reference[2:].partition("/")[0]
+                if word in _COMBINATORS and word in root:
+                    node["$ref"] = f"#/$defs/{name}{reference[1:]}"
+                    if word not in kept:
+                        kept[word] = root[word]
+                        nodes.append(root[word])
+        nodes += [each for each in (node.values() if isinstance(node, dict) else node) if type(each) in CONTAINERS]
+    if kept:
+        flat["$defs"] = {**definitions, name: kept}
+    return bool(kept)
 
 
 def _digest(text: bytes) -> bytes:

@@ -54,7 +54,7 @@ def to_tools(decoded: Decoded, names: ToolNames, context: RequestContext, dialec
     known = None if decoded.known_tools is None else _to_usual_tools(decoded.known_tools, depth)
     if known is not None and known.by_name and (usual_tools := _to_known(chat, known.by_name, names)):
         return usual_tools
-    if chat.functions is not None and chat.tools:
+    if chat.functions and chat.tools:
         raise InvalidRequest(
             "The request has tools too. Send tools or functions, not both.", param="functions", code="invalid_value"
         )
@@ -167,13 +167,16 @@ def _to_tool(
             function, within = to_function(tool, path, context)
             native = _to_function(function, within, "tools[].function", names, context)
             set_native_fields(native, ((tool, path), (function, within)), dialect, context)
-            context.add_breakpoint(native, tool.cache_control)
+            context.add_breakpoint(native, tool.cache_control or function.cache_control)
+            if function.cache_control not in (None, tool.cache_control) and tool.cache_control is not None:
+                context.ignored.append("tools[].function.cache_control")
         case CustomTool():
             native = _to_custom(*to_custom(tool, path, context), names, context)
             context.add_breakpoint(native, tool.cache_control)
         case FunctionDefinition():
             native = _to_function(tool, path, "functions[]", names, context)
             set_native_fields(native, ((tool, path),), dialect, context)
+            context.add_breakpoint(native, tool.cache_control)
         case _:
             assert_never(tool)
     return native
@@ -190,7 +193,7 @@ def _to_native(tool: dict[str, Any], index: int | None, context: RequestContext)
 
 def _to_known(chat: ChatCompletionRequest, usual: dict[str, ToolParam], names: ToolNames) -> Tools | None:
     """Usual tools as they are; None where the request says more about them."""
-    if chat.functions is not None or chat.web_search_options is not None:
+    if chat.functions or chat.web_search_options is not None:
         return None
     names.offered = usual.keys()
     if allowed_names(chat, names) is not None:

@@ -6,7 +6,16 @@ from typing import Final
 import msgspec
 from msgspec import UNSET
 
-from chatcompat.simulator.blocks import Cacheable, RedactedThinking, Text, Thinking, ToolResult, ToolUse
+from chatcompat.simulator.blocks import (
+    Cacheable,
+    Document,
+    RedactedThinking,
+    SearchResult,
+    Text,
+    Thinking,
+    ToolResult,
+    ToolUse,
+)
 from chatcompat.simulator.cache import is_deferred, present, system_blocks
 from chatcompat.simulator.catalogue import Model
 from chatcompat.simulator.errors import invalid
@@ -63,7 +72,7 @@ def check_prompt(prompt: Prompt, tools: list[Tool], model: Model, version: str) 
     _check_tool_choice(prompt, tools, model)
     if not tools and any(isinstance(p.block, ToolUse | ToolResult) for turn in turns for p in turn.blocks):
         raise invalid("tools: Requests which have `tool_use` or `tool_result` blocks in `messages` must define tools.")
-    _check_output_format(prompt)
+    _check_output_format(prompt, turns)
     check_compiled(prompt, tools)
     _check_prefill(prompt, turns, model)
     _check_thinking(prompt, turns, model)
@@ -161,9 +170,20 @@ def _check_tool_choice(prompt: Prompt, tools: list[Tool], model: Model) -> None:
         raise invalid(f"tool_choice: Tool '{choice.name}' not found in provided tools")
 
 
-def _check_output_format(prompt: Prompt) -> None:
+def _check_output_format(prompt: Prompt, turns: list[Turn]) -> None:
     if prompt.output_config is not UNSET and prompt.output_config.format is not None:
         _check_schema(prompt.output_config.format.schema, "output_config.format.schema")
+        blocks = [placed.block for turn in turns for placed in turn.blocks]
+        inner = [
+            b
+            for found in blocks
+            if isinstance(found, ToolResult) and isinstance(found.content, list)
+            for b in found.content
+        ]
+        if any(
+            isinstance(b, Document | SearchResult) and b.citations and b.citations.enabled for b in [*blocks, *inner]
+        ):
+            raise invalid("output_config.format: not supported together with citations")
 
 
 def _check_prefill(prompt: Prompt, turns: list[Turn], model: Model) -> None:

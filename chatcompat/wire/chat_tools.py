@@ -13,6 +13,7 @@ class FunctionDefinition(native.NativeToolFields, forbid_unknown_fields=True, gc
     description: str | None = None
     parameters: Raw | UnsetType = UNSET
     strict: bool | None = None
+    cache_control: CacheControl | None = None  # some clients write it here
 
 
 class FunctionTool(native.NativeToolFields, tag_field="type", tag="function", forbid_unknown_fields=True, gc=False):
