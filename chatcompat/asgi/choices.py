@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import anyio
 import msgspec
@@ -22,8 +22,9 @@ from chatcompat.asgi.limits import Limits
 from chatcompat.asgi.thinking import ThinkingCache
 from chatcompat.record import ExchangeRecord
 from chatcompat.reply.chunk_writer import DONE, escape_separators
-from chatcompat.reply.usage import sum_usages
+from chatcompat.reply.usage import join_usages, sum_usages
 from chatcompat.translation import Translation
+from chatcompat.wire.message_reply import Usage
 from chatcompat.wire.sse import encode_data
 
 _OK: Final = 200
@@ -35,7 +36,6 @@ _INDEX: Final = b'{"index":0'
 _DESCRIPTIVE: Final = (b"content-length", b"content-type")  # of a choice's body
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(dict[str, Any]).decode
 _decode_raw = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_list = msgspec.json.Decoder(list[Raw]).decode
 
@@ -128,7 +128,7 @@ class _Reply:
         self._bodies = [b""] * count  # of whole replies
         self._left = count  # choices that are not complete yet
         self._head = b""  # what all chunks begin with: the id of the first choice that began
-        self._usages: list[dict[str, Any]] = []
+        self._usages: list[Usage] = []
 
     async def take(self, index: int, message: Message) -> None:
         """Handle a message for the client from one choice."""
@@ -155,7 +155,7 @@ class _Reply:
             elif frame.startswith(b":"):
                 out.append(frame + b"\n\n")
             elif _NO_CHOICE in frame:
-                self._usages.append(_decode(frame[len(_DATA) :])["usage"])
+                self._usages.append(_decode_raw(_decode_raw(frame[len(_DATA) :])["usage"]))
             else:  # an error, the last frame
                 await self._send_frames(index, [*out, frame, b"\n\n"], more_body=False)
                 self._fail(index)
@@ -167,7 +167,7 @@ class _Reply:
     def _usage_frame(self) -> bytes:
         if not self._usages:
             return b""
-        usage = _encode(sum_usages(self._usages))
+        usage = _encode(join_usages(self._usages))
         return escape_separators(b'%b%b,"usage":%b}\n\n' % (self._head, _NO_CHOICE, usage))
 
     async def _send_frames(self, index: int, out: list[bytes], *, more_body: bool) -> None:
@@ -200,7 +200,7 @@ class _Reply:
         whole["choices"] = Raw(
             b"[%b]" % b",".join(b'{"index":%d%b' % (n, raw.removeprefix(_INDEX)) for n, raw in enumerate(choices))
         )
-        whole["usage"] = Raw(_encode(sum_usages([_decode(completion["usage"]) for completion in completions])))
+        whole["usage"] = Raw(_encode(join_usages(_decode_raw(completion["usage"]) for completion in completions)))
         return _encode(whole)
 
     async def _send_whole(self, start: Message, body: bytes) -> None:

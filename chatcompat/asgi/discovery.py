@@ -30,6 +30,7 @@ from chatcompat.asgi.headers import (
     to_inner_headers,
 )
 from chatcompat.asgi.http import hide_extensions
+from chatcompat.asgi.routes import to_count_path
 from chatcompat.dialect import Dialect
 from chatcompat.errors import DECODE_ERRORS
 from chatcompat.reply.turn_keys import to_credential
@@ -115,7 +116,7 @@ class Discovery:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._app = app
-        self._path = path
+        self._paths = (to_count_path(path), path)
         self._models_path = f"{messages_path.rpartition('/')[0]}/models/"
         self._timeout = timeout
         self._known: ExpiringCache[_Known] = ExpiringCache(clock)
@@ -128,7 +129,8 @@ class Discovery:
         if _PLAIN.fullmatch(model) is None or not _NO_STEPS.isdisjoint(model.split("/")):
             _logger.warning("The model id is not plain, so the dialect is the default one.")
             return base
-        prefix = scope["path"].removesuffix(self._path)
+        path: str = scope["path"]
+        prefix = path[: -len(next(filter(path.endswith, self._paths), "")) or None]
         credential = to_credential(headers)
         key = digests.blake2b(_encode((credential, fields.get(b"host"), prefix, model)), digest_size=32).digest()
         found = self._find(key, base)

@@ -249,7 +249,8 @@ def media_type(fields: HeaderMap) -> bytes | None:
 
 def is_encoded(fields: HeaderMap) -> bool:
     """Whether a body has a content coding, such as gzip (RFC 9110, section 8.4)."""
-    return fields.get(b"content-encoding") not in (None, b"", b"identity")
+    coding = fields.get(b"content-encoding")
+    return coding is not None and coding.strip().lower() not in (b"", b"identity")
 
 
 def is_json(media: bytes | None) -> bool:

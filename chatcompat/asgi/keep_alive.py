@@ -72,7 +72,7 @@ class KeepAlive:
         self.beat, began = anyio.Event(), time.monotonic()
         try:
             await self._send({"type": "http.response.body", "body": PING, "more_body": True})
-        except OSError:  # the client left. The server also reports that through `receive`
+        except Exception:  # noqa: BLE001 - the client left. The server also reports that through `receive`
             self._client.leave()
         finally:
             self.beat.set()

@@ -14,7 +14,7 @@ from chatcompat.reply.text_digest import Call, CallCollector, Kind, SaidCall, Te
 from chatcompat.reply.usage import to_service_tier
 from chatcompat.wire.chat_reply import Annotation, CitedSpan
 from chatcompat.wire.chat_request import ReasoningDetail
-from chatcompat.wire.sse import encode_comment, encode_data
+from chatcompat.wire.sse import encode_comment, encode_data, in_one_line
 
 DONE: Final = encode_data(b"[DONE]")
 PING: Final = encode_comment(b"ping")
@@ -32,6 +32,11 @@ Around = tuple[bytes, bytes]
 """The parts of a chunk before and after the characters of a JSON string."""
 
 _encode = msgspec.json.Encoder().encode
+
+
+def _encode_line(value: object) -> bytes:
+    """Encode a value that may hold raw JSON."""
+    return in_one_line(_encode(value))
 
 
 def escape_separators(chunks: bytes) -> bytes:
@@ -132,9 +137,9 @@ class ChunkWriter:
         """Add the citations of a piece of the content."""
         annotations, spans = by_form(found)
         if annotations:
-            self._write(b'{"annotations":', _encode(annotations), b"}")
+            self._write(b'{"annotations":', _encode_line(annotations), b"}")
         if spans:
-            self._write(b'{"citations":', _encode(spans), b"}")
+            self._write(b'{"citations":', _encode_line(spans), b"}")
 
     def refuse(self, refusal: str) -> None:
         """Add the explanation of a refusal."""
@@ -171,7 +176,7 @@ class ChunkWriter:
         """End the reply with the finish reason of the summary."""
         matched = b',"stop_sequence":' + _encode(stop.stop_sequence) if stop.stop_sequence else b""
         if stop.stop_details:
-            matched += b',"stop_details":' + _encode(stop.stop_details)
+            matched += b',"stop_details":' + _encode_line(stop.stop_details)
         container = b',"container":' + _encode(stop.container) if stop.container else b""
         self.out.append(
             b'%b{},"logprobs":null,"finish_reason":%b,"native_finish_reason":%b%b}]%b%b'
@@ -185,7 +190,7 @@ class ChunkWriter:
             )
         )
         if usage is not None:
-            self.out.append(b'%b[],"usage":%b}\n\n' % (self._shared, _encode(usage)))
+            self.out.append(b'%b[],"usage":%b}\n\n' % (self._shared, _encode_line(usage)))
         self.out.append(DONE)
 
 

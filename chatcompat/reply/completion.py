@@ -1,12 +1,14 @@
 """Write completions, and translate the values that completions and chunks share."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final, Protocol
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, Raw
 
+from chatcompat.errors import DECODE_ERRORS
 from chatcompat.reply.citations import by_form
 from chatcompat.reply.context import ReplyContext
 from chatcompat.reply.summary import ReplySummary
@@ -39,6 +41,8 @@ FINISH_REASONS: Final = {
 UNKNOWN_FINISH_REASON: Final = "stop"  # for an unknown stop reason, or none
 
 _encode = msgspec.json.Encoder().encode
+_text: Final[Callable[[Raw], str | None]] = msgspec.json.Decoder(str | None).decode
+_NULL: Final = Raw(b"null")
 
 Calls = list[ReplyToolCall | ReplyCustomCall]
 
@@ -203,7 +207,7 @@ def to_refusal(stop: Stop) -> str | None:
     """Return the explanation of a refusal, or else its category. None if there is neither."""
     if stop.stop_reason == "refusal" and stop.stop_details:
         for name in ("explanation", "category"):
-            value = msgspec.json.decode(stop.stop_details.get(name, b"null"))
-            if value and isinstance(value, str):
-                return value
+            with suppress(*DECODE_ERRORS):  # it is no text
+                if value := _text(stop.stop_details.get(name, _NULL)):
+                    return value
     return None

@@ -16,7 +16,7 @@ from chatcompat.reply.context import ReplyContext
 from chatcompat.reply.held_text import HeldText
 from chatcompat.reply.stream import MAX_HELD_BYTES, ChunkStream
 from chatcompat.reply.text_digest import BATCH, CallCollector, TextDigest
-from chatcompat.wire.message_reply import ContentBlockDelta, Ping
+from chatcompat.wire.message_reply import CitationsDelta, ContentBlockDelta, Ping
 from chatcompat.wire.sse import CR, LF, MAX_EVENT_BYTES
 
 # The start of a delta's frame. Most servers send each frame in a piece of its own.
@@ -227,7 +227,7 @@ class FastChunkStream(ChunkStream):
             event = _decode_delta(payload)
         except DECODE_ERRORS:
             return None
-        if type(event) is not ContentBlockDelta:
+        if type(event) is not ContentBlockDelta or type(event.delta) is CitationsDelta:  # which has raw values
             return None
         if self._block is not None:  # a delta of the same block that is not copied
             self._sink.read()

@@ -33,22 +33,40 @@ from chatcompat.wire.utf8 import require_utf8
 PAUSE: Final = "pause_turn"
 
 _BRACE: Final = ord("{")
-_EMPTY: Final = Raw(b'""')
 _OF_BLOCKS: Final = frozenset({"content_block_start", "content_block_delta", "content_block_stop"})
 
 _encode = msgspec.json.Encoder().encode
 _list = msgspec.json.Decoder(list[Raw]).decode
+_any = msgspec.json.Decoder().decode
 
 
 def continued_body(body: bytes, turn: "PausedTurn") -> bytes:
-    """Return the messages request with the turn so far at its end, without empty texts, which the service refuses.
+    """Return the messages request with the turn so far at its end, as the service takes it.
+
+    It refuses blank texts, and white space at the end of the last block.
 
     The turn continues in its container, with the skills that the request loaded into it.
     """
     request = decode_fields(body)
-    content = [block for block in turn.content if decode_text(block).text != _EMPTY]
+    content = [block for block in turn.content if not _is_blank(decode_text(block).text)]
+    if content:
+        content[-1] = _without_trailing_space(content[-1])
     messages = [*_list(request["messages"]), {"role": "assistant", "content": content}]
     return _encode({**request, **_continued_container(request, turn.container), "messages": messages})
+
+
+def _is_blank(text: Raw) -> bool:
+    """Whether a block's `text` is one, and blank."""
+    raw = bytes(text)
+    return raw[:1] == b'"' and not (said := _any(raw)).strip() and isinstance(said, str)
+
+
+def _without_trailing_space(block: Raw) -> Raw:
+    """The last block. Only a text that ends in white space is changed."""
+    text = _any(decode_text(block).text)
+    if not isinstance(text, str) or text == text.rstrip():
+        return block
+    return Raw(_encode(decode_fields(block) | {"text": text.rstrip()}))
 
 
 def _continued_container(request: Fields, container: Raw) -> Fields:

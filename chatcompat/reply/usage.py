@@ -30,6 +30,7 @@ _MAX_NUMBER: Final = 2**63
 _count = msgspec.json.Decoder(int | None).decode
 _any = msgspec.json.Decoder().decode
 _text = msgspec.json.Decoder(str | None).decode
+_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 _output_details = msgspec.json.Decoder(OutputTokensDetails | None).decode
 
 
@@ -57,7 +58,11 @@ def to_chat_usage(usage: Usage) -> dict[str, Any]:
         # Many replies lack these. Not decoding a null for each takes half of the time.
         written = _count(extras.pop(_WRITTEN)) if _WRITTEN in extras else None
         read = _count(extras.pop(_READ)) if _READ in extras else None
-        details = _output_details(extras.pop(_DETAILS)) if _DETAILS in extras else None
+        details = None
+        if _DETAILS in extras:
+            details = _output_details(extras[_DETAILS])
+            if details is None or not _has_others(extras[_DETAILS]):
+                del extras[_DETAILS]
     except DECODE_ERRORS:
         raise _unreadable() from None
     prompt, completion = (fresh or 0) + (read or 0) + (written or 0), output or 0
@@ -77,6 +82,11 @@ def to_chat_usage(usage: Usage) -> dict[str, Any]:
     if details is not None and details.thinking_tokens is not None:
         counted["completion_tokens_details"] = {"reasoning_tokens": details.thinking_tokens}
     return counted | extras if counted.keys().isdisjoint(extras) else extras | counted
+
+
+def _has_others(details: Raw) -> bool:
+    """Whether `output_tokens_details` has fields that have no chat name, so that it is kept."""
+    return not _fields(details).keys() <= {"thinking_tokens"}
 
 
 def readable_usage(usage: Usage) -> dict[str, Any] | None:
@@ -119,6 +129,18 @@ def add_counts(total: Usage, more: Usage) -> Usage:
     except (*DECODE_ERRORS, ArithmeticError, ValueError):
         raise _unreadable() from None
     return summed
+
+
+def join_usages(usages: Iterable[Usage]) -> Usage:
+    """Sum chat usages, like `add_counts`. Of values that have no finite sum, the last is kept."""
+    joined: Usage = {}
+    for usage in usages:
+        for name, count in usage.items():
+            try:
+                joined.update(add_counts({name: joined[name]} if name in joined else {}, {name: count}))
+            except InvalidReply:
+                joined[name] = count
+    return joined
 
 
 def sum_usages(usages: Iterable[dict[str, Any]]) -> dict[str, Any] | None:

@@ -22,6 +22,7 @@ from chatcompat.wire.invalid_reply import (
 from chatcompat.wire.message_reply import (
     EMPTY_OBJECT,
     Block,
+    CitationsDelta,
     ContentBlockDelta,
     ContentBlockStart,
     ErrorEvent,
@@ -130,12 +131,14 @@ def decode_event(payload: bytes) -> StreamEvent | None:
         except DECODE_ERRORS:
             return _decode_other_event(payload)
         # Types are compared, since `isinstance` of a struct that is another takes five times as long.
-        if type(event) is not ContentBlockDelta:  # deltas have no raw values
+        if type(event) is not ContentBlockDelta:
             require_utf8(payload)
             if type(event) is _RawBlockStart:
                 return _decode_block_start(event, payload)
             if type(event) is ErrorEvent:
                 return ErrorEvent(decode_native_error(payload))  # with its details
+        elif type(event.delta) is CitationsDelta:  # no other delta has raw values
+            require_utf8(payload)
     except DECODE_ERRORS as error:
         place = place_of(error, _type_of(payload))
         raise InvalidReply("The messages service sent an event that cannot be read.", place=place) from None

@@ -6,7 +6,7 @@ from typing import ClassVar, Final, Literal
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from chatcompat.wire.message_reply import OutputTokensDetails, Usage
+from chatcompat.wire.message_reply import Usage
 
 NULL: Final = Raw(b"null")
 
@@ -19,8 +19,10 @@ class PlainText(Struct, tag_field="type", tag="text", gc=False):
     citations: None = None
 
 
-class _Direct(Struct, tag_field="type", tag="direct", gc=False):
+class _Direct(Struct, forbid_unknown_fields=True, gc=False):
     """The caller of nearly all calls: the model itself."""
+
+    type: Literal["direct"]
 
 
 class PlainCall(Struct, tag_field="type", tag="tool_use", gc=False):
@@ -47,6 +49,10 @@ class PlainMessage(Struct):
     usage: Raw = NULL
 
 
+class _OutputTokensDetails(Struct, forbid_unknown_fields=True, gc=False):
+    thinking_tokens: int | None = None
+
+
 class PlainUsage(Struct, forbid_unknown_fields=True, gc=False):
     """The vendor's counts, and its other fields as they came."""
 
@@ -54,7 +60,7 @@ class PlainUsage(Struct, forbid_unknown_fields=True, gc=False):
     output_tokens: int | None = None
     cache_creation_input_tokens: int | None = None
     cache_read_input_tokens: int | None = None
-    output_tokens_details: OutputTokensDetails | None = None
+    output_tokens_details: _OutputTokensDetails | None = None
     cache_creation: Raw | UnsetType = UNSET
     server_tool_use: Raw | UnsetType = UNSET
     service_tier: Raw | UnsetType = UNSET

@@ -146,8 +146,13 @@ def _events_of(piece: bytes) -> list[bytes] | None:
 
 
 def encode_data(data: bytes) -> bytes:
-    """Encode an event with a single line of data."""
-    return b"data: " + data + b"\n\n"
+    """Encode an event whose data are JSON, in a single line. In JSON, line ends only occur between tokens."""
+    return b"data: " + in_one_line(data) + b"\n\n"
+
+
+def in_one_line(data: bytes) -> bytes:
+    """JSON without line ends, which raw values may have."""
+    return data.replace(b"\n", b" ").replace(b"\r", b" ")
 
 
 def encode_comment(text: bytes) -> bytes:

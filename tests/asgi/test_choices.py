@@ -1,6 +1,7 @@
 """`n` choices: as many calls of the inner app at once, and one reply that is whole or fails as one."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -198,10 +199,15 @@ async def test_a_client_that_leaves_ends_all_calls(stream: bool) -> None:
 
 
 @STREAM
-async def test_usages_without_a_finite_sum_become_null(stream: bool) -> None:
-    inner = Inner(json.dumps(REPLY | {"usage": {"input_tokens": 1, "output_tokens": 1, "cost": 1e308}}).encode())
+@pytest.mark.parametrize("cost", ["1e308", "1e400", "9" * 5000, "9" * 400, '"a"'])
+async def test_a_usage_without_a_finite_sum_costs_no_other_count(stream: bool, cost: str) -> None:
+    usage = {"input_tokens": 1, "output_tokens": 1, "cost": 0, "credits": 2}
+    inner = Inner(json.dumps(REPLY | {"usage": usage}).replace('"cost": 0', f'"cost": {cost}').encode())
     reply = await ask(Several(inner, inner), stream=stream)
-    assert (reply.data()[-2] if stream else reply.json())["usage"] is None
+    assert reply.status == 200
+    assert f'"cost":{cost}'.encode() in reply.body
+    shown = json.loads(re.findall(rb'"usage":(\{[^}]*\})', reply.body)[-1], parse_int=str, parse_float=str)
+    assert (shown["prompt_tokens"], shown["completion_tokens"], shown["credits"]) == ("2", "2", "4")
 
 
 async def test_an_app_that_is_shielded_sends_nothing_more() -> None:

@@ -204,3 +204,15 @@ async def test_another_option_is_a_type_error(option: Any) -> None:
 
 async def test_without_an_inner_app_discover_is_the_default() -> None:
     assert translate(chat(), dialect="discover").body == translate(chat(), dialect=DEFAULT_DIALECT).body
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/api/chat/", "/count_tokens"])
+@pytest.mark.parametrize("mounted", ["", "/below"])
+async def test_a_count_asks_what_its_completion_would(path: str, mounted: str) -> None:
+    inner = Service()
+    app = ChatCompatMiddleware(inner, path=path, dialect="discover", count_tokens=True)
+    counted = f"{path.rstrip('/')}/count_tokens{'/' * path.endswith('/')}"
+    for each in (counted, path):
+        await call(app, chat(reasoning_effort="high"), path=mounted + each, root_path=mounted, headers=KEY)
+    assert inner.asked == [f"{mounted}/v1/models/m"]  # the second knows
+    assert inner.efforts() == ["high", "high"]
