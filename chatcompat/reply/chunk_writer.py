@@ -7,7 +7,7 @@ import msgspec
 
 from chatcompat.errors import InvalidReply
 from chatcompat.reply.citations import by_form
-from chatcompat.reply.completion import Stop
+from chatcompat.reply.completion import Stop, container_of
 from chatcompat.reply.context import ReplyContext
 from chatcompat.reply.summary import ReplySummary
 from chatcompat.reply.text_digest import Call, CallCollector, Kind, SaidCall, TextDigest
@@ -177,7 +177,8 @@ class ChunkWriter:
         matched = b',"stop_sequence":' + _encode(stop.stop_sequence) if stop.stop_sequence else b""
         if stop.stop_details:
             matched += b',"stop_details":' + _encode_line(stop.stop_details)
-        container = b',"container":' + _encode(stop.container) if stop.container else b""
+        ran_in = container_of(stop)
+        container = b',"container":' + _encode_line(ran_in) if ran_in is not None else b""
         self.out.append(
             b'%b{},"logprobs":null,"finish_reason":%b,"native_finish_reason":%b%b}]%b%b'
             % (

@@ -27,7 +27,7 @@ from chatcompat.wire.chat_reply import (
     ReplyToolCall,
 )
 from chatcompat.wire.chat_request import ReasoningDetail
-from chatcompat.wire.message_reply import StopDetails
+from chatcompat.wire.message_reply import NULL, StopDetails
 
 FINISH_REASONS: Final = {
     "end_turn": "stop",
@@ -42,7 +42,6 @@ UNKNOWN_FINISH_REASON: Final = "stop"  # for an unknown stop reason, or none
 
 _encode = msgspec.json.Encoder().encode
 _text: Final[Callable[[Raw], str | None]] = msgspec.json.Decoder(str | None).decode
-_NULL: Final = Raw(b"null")
 
 Calls = list[ReplyToolCall | ReplyCustomCall]
 
@@ -52,11 +51,14 @@ class Stop(Protocol):
 
     stop_reason: str | None
     stop_sequence: str | None
-    container: Any
 
     @property
     def stop_details(self) -> StopDetails | None:
         """The native details."""
+
+    @property
+    def container(self) -> Raw | None:
+        """The container that the message ran in; null or None without one."""
 
 
 def to_completion(
@@ -84,9 +86,14 @@ def to_completion(
             choices=[choice],
             usage=usage,
             service_tier=to_service_tier(usage) if context.service_tier else UNSET,
-            container=stop.container or UNSET,
+            container=UNSET if (ran_in := container_of(stop)) is None else ran_in,
         )
     )
+
+
+def container_of(stop: Stop) -> Raw | None:
+    """The container that the message ran in, as it came."""
+    return None if stop.container == NULL else stop.container
 
 
 class CompletionWriter:
@@ -208,6 +215,6 @@ def to_refusal(stop: Stop) -> str | None:
     if stop.stop_reason == "refusal" and stop.stop_details:
         for name in ("explanation", "category"):
             with suppress(*DECODE_ERRORS):  # it is no text
-                if value := _text(stop.stop_details.get(name, _NULL)):
+                if value := _text(stop.stop_details.get(name, NULL)):
                     return value
     return None

@@ -10,6 +10,7 @@ from chatcompat.reply.open_block import open_block
 from chatcompat.wire.decode import OpaqueBlockStart, OpaqueDelta, StreamEvent, merge_usage
 from chatcompat.wire.invalid_reply import missing_start, second_start, unopened_block
 from chatcompat.wire.message_reply import (
+    NULL,
     CitationsDelta,
     ContentBlockDelta,
     ContentBlockStart,
@@ -111,7 +112,8 @@ class MessageReader:
 
     def _on_message_delta(self, event: MessageDelta) -> None:
         self.reply.hold(sum(len(name) + memoryview(count).nbytes for name, count in (event.usage or {}).items()))
-        event.delta.container = event.delta.container or self._stop.container
+        if event.delta.container == NULL:
+            event.delta.container = self._stop.container
         if event.delta.stop_reason is not None:
             self._stop = event.delta
         else:

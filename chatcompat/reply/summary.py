@@ -7,8 +7,8 @@ from msgspec import Raw, Struct
 from chatcompat.errors import ErrorReply
 from chatcompat.reply.turn_keys import SaidTurn, Turn
 from chatcompat.reply.usage import readable_usage
-from chatcompat.wire.message_reply import Usage
-from chatcompat.wire.plain_message import NULL, decode_usage
+from chatcompat.wire.message_reply import NULL, Usage
+from chatcompat.wire.plain_message import decode_usage
 
 
 class ReplySummary(Struct, gc=False):

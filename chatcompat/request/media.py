@@ -20,6 +20,7 @@ from chatcompat.wire.messages import (
     TextSource,
     URLSource,
 )
+from chatcompat.wire.utf8 import require_utf8
 
 IMAGE_MEDIA_TYPES: Final = {
     b"image/jpeg": "image/jpeg",
@@ -108,6 +109,9 @@ def to_file(file: File, path: str, context: RequestContext) -> ImageBlockParam |
     context.count_file(path)
     media_type = _read_format(file.format)
     if file.file_id is not None:
+        if file.file_data is not UNSET:
+            require_utf8(file.file_data)
+            context.ignored.append(f"messages[].content[].{_FILE_DATA}")
         _check_format(media_type, _PDF, _FILE_FORMAT, context)
         return DocumentBlockParam(FileSource(file.file_id), title=file.filename)
     if file.file_data is UNSET:

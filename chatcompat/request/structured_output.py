@@ -57,7 +57,10 @@ def to_output(
     The native format cannot be combined with a prefill: "not supported together with an assistant message prefill".
     Nor with citations.
     """
-    if response_format is None or response_format.type == "text":
+    if response_format is None:
+        return Output()
+    if response_format.type == "text":
+        _ignore_schemas(response_format, context)
         return Output()
     json_schema, path = _find_schema(response_format, context)
     tool, taken = ToolParam(name=_free_name(names), description=_DESCRIPTION, input_schema=_ANY_OBJECT), _ANY_OBJECT
@@ -94,6 +97,20 @@ def _described(schema: dict[str, Any], json_schema: JSONSchema, context: Request
         return {**schema, "description": description}
     context.ignored.append("response_format.json_schema.description")
     return schema
+
+
+def _ignore_schemas(response_format: ResponseFormat, context: RequestContext) -> None:
+    """Report the schemas beside a format that has none."""
+    nested = response_format.json_schema
+    if nested is not None:
+        context.ignored.append("response_format.json_schema")
+        if nested.schema is not UNSET:
+            require_utf8(nested.schema)
+    for name in ("schema", "value"):
+        raw = getattr(response_format, name)
+        if raw is not UNSET and bytes(raw) != b"null":
+            require_utf8(raw)
+            context.ignored.append(f"response_format.{name}")
 
 
 def _find_schema(response_format: ResponseFormat, context: RequestContext) -> tuple[JSONSchema | None, str]:

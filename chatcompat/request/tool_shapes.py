@@ -22,6 +22,7 @@ from chatcompat.wire.chat_tools import (
     GrammarFormat,
 )
 from chatcompat.wire.messages import ToolParam
+from chatcompat.wire.utf8 import require_utf8
 
 _FLAT_FUNCTION: Final = ("name", "description", "parameters", "strict")
 _FLAT_CUSTOM: Final = ("name", "description", "format")
@@ -72,6 +73,8 @@ def _report_flat(
     """Report the fields directly on a tool that differ from its nested definition."""
     for name in names:
         value = getattr(tool, name)
+        if isinstance(value, Raw):
+            require_utf8(value)
         if value not in (None, UNSET) and _plain(value) != _plain(getattr(nested, name)):
             context.ignored.append(f"tools[].{name}")
 

@@ -107,4 +107,4 @@ class ChatCompletion(Struct, kw_only=True):
     choices: list[Choice]
     service_tier: str | None | UnsetType = UNSET
     usage: dict[str, Any] | PlainChatUsage  # chat names; a native field without one keeps its native name
-    container: Any | UnsetType = UNSET  # extension: the container that server tools ran in
+    container: Raw | UnsetType = UNSET  # extension: the container that server tools ran in

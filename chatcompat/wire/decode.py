@@ -21,6 +21,7 @@ from chatcompat.wire.invalid_reply import (
 )
 from chatcompat.wire.message_reply import (
     EMPTY_OBJECT,
+    NULL,
     Block,
     CitationsDelta,
     ContentBlockDelta,
@@ -81,7 +82,7 @@ class _LooseMessage(Struct):
     stop_reason: str | None = None
     stop_sequence: str | None = None
     stop_details: StopDetails | None = None
-    container: Any = None
+    container: Raw = NULL
     usage: Usage | None = None
 
 
@@ -106,8 +107,7 @@ _BLOCK_TYPES: Final = _tags(Block)
 _DELTA_TYPES: Final = _tags(ContentBlockDelta.__annotations__["delta"])
 
 _BRACE: Final = ord("{")
-_NULL: Final = Raw(b"null")  # `Raw` compares equal only to `Raw`
-_NO_INPUT: Final = (_NULL, Raw(b'""'))
+_NO_INPUT: Final = (NULL, Raw(b'""'))  # `Raw` compares equal only to `Raw`
 
 
 def read_events(decoder: EventDecoder, piece: bytes) -> Iterator[StreamEvent | None]:
@@ -271,7 +271,7 @@ def merge_usage(usage: Usage, newer: Usage | None) -> None:
     if len(usage) + len(newer) > 2 * MAX_USAGE_FIELDS:
         raise too_large_usage()
     for name, count in newer.items():
-        if name not in usage or count != _NULL:
+        if name not in usage or count != NULL:
             usage[name] = count
 
 

@@ -4,11 +4,12 @@ Decoding is tolerant: these structs skip unknown fields. `chatcompat.wire.decode
 types unchanged, and skips events of unknown types.
 """
 
-from typing import Any
+from typing import Final
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 EMPTY_OBJECT = Raw(b"{}")
+NULL: Final = Raw(b"null")
 
 # ---------------------------------------------------------------- reply
 
@@ -70,7 +71,7 @@ class Message(Struct):
     stop_reason: str | None = None
     stop_sequence: str | None = None
     stop_details: StopDetails | None = None
-    container: Any = None
+    container: Raw = NULL
     usage: Usage | None = None
 
 
@@ -80,7 +81,7 @@ class Message(Struct):
 class MessageHead(Struct):
     id: str
     model: str
-    container: Any = None
+    container: Raw = NULL
     usage: Usage | None = None
 
 
@@ -126,7 +127,7 @@ class StopDelta(Struct):
     stop_reason: str | None = None
     stop_sequence: str | None = None
     stop_details: StopDetails | None = None
-    container: Any = None
+    container: Raw = NULL
 
 
 class MessageDelta(Struct, tag_field="type", tag="message_delta"):

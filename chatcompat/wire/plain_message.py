@@ -6,9 +6,7 @@ from typing import ClassVar, Final, Literal
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from chatcompat.wire.message_reply import Usage
-
-NULL: Final = Raw(b"null")
+from chatcompat.wire.message_reply import NULL, Usage
 
 
 class PlainText(Struct, tag_field="type", tag="text", gc=False):
