@@ -81,6 +81,11 @@ class AsyncioTaskScope:
         """Whether this scope cancelled the block."""
         return self._cancelled > 0
 
+    def is_of_block(self, error: BaseException, /) -> bool:
+        """Whether a cancellation comes from within the block: nobody asked for one."""
+        is_asked_for = self._cancelled > 0 or self._host.cancelling() > self._cancelling
+        return isinstance(error, asyncio.CancelledError) and not is_asked_for
+
     def start(self, task: Beside) -> None:
         """Start a task beside the block, once the block first waits."""
         if self._first_wait is not None:

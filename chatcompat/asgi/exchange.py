@@ -71,7 +71,7 @@ class Exchange:
 
     async def run(self, app: ASGIApp, scope: Scope) -> None:
         """Call the inner app and complete its reply. The inner app's own exception is raised again unchanged."""
-        failure: Exception | None = None
+        failure: BaseException | None = None
         timed_out = True  # the scope ends the block only when the time is up
         try:
             async with self._task_scope as task_scope:
@@ -79,7 +79,9 @@ class Exchange:
                 task_scope.start(self._watch)
                 try:
                     await app(scope, self.receive, self.send)
-                except Exception as error:  # noqa: BLE001 - raised below, outside the task group
+                except BaseException as error:  # raised below, outside the task group
+                    if not isinstance(error, Exception) and not task_scope.is_of_block(error):
+                        raise
                     failure = error
                 timed_out = task_scope.cancelled  # the app swallowed the cancellation
             if not self.is_over:
@@ -282,7 +284,7 @@ class Exchange:
             self._keep_alive.stop_waiting()
         await thinking_cache.keep(turn, self._served.body)
 
-    async def _end(self, failure: Exception | None, *, timed_out: bool) -> None:
+    async def _end(self, failure: BaseException | None, *, timed_out: bool) -> None:
         """The inner app ended before its reply did: send an error."""
         if self._client.shutdown or timed_out:
             await self.fail(server_shutdown() if self._client.shutdown else silent_for_too_long())

@@ -32,6 +32,9 @@ class TaskScope(Protocol):
     def cancelled(self) -> bool:
         """Whether this scope cancelled the block, even if the block swallowed that."""
 
+    def is_of_block(self, error: BaseException, /) -> bool:
+        """Whether a cancellation comes from within the block: it awaited something that was cancelled."""
+
     def start(self, task: Beside) -> None:
         """Start a task beside the block."""
 
@@ -79,6 +82,9 @@ class _AnyioTaskScope:
     @property
     def cancelled(self) -> bool:
         return self._tasks.cancel_scope.cancel_called
+
+    def is_of_block(self, _: BaseException, /) -> bool:
+        return False  # on trio, nothing but a scope cancels
 
     def start(self, task: Beside) -> None:
         self._tasks.start_soon(task)
