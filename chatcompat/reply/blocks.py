@@ -233,11 +233,11 @@ class OpenCall(OpenBlock):
 
     def add_input(self, partial_json: str) -> None:
         if partial_json:
-            self.sent = True
+            self.sent = self.sent or not partial_json.isspace()
             self.write(partial_json)
 
     def end(self) -> None:
-        if not self.sent:  # a native call without arguments has no input deltas, but clients expect an object
+        if not self.sent:  # a native call without arguments has no input, or blank input, but clients expect an object
             self.add_input(bytes(self._fallback).decode())
 
 
@@ -258,7 +258,8 @@ class OpenWrapped(OpenCall):
         self._pieces.append(partial_json)
 
     def end(self) -> None:
-        super().add_input(self._unwrap("".join(self._pieces) or bytes(self._fallback).decode()))
+        said = "".join(self._pieces)
+        super().add_input(self._unwrap(bytes(self._fallback).decode() if not said or said.isspace() else said))
 
 
 class OpenOpaque(OpenBlock):

@@ -125,16 +125,17 @@ class FastChunkStream(ChunkStream):
 
     def _make_room(self, text: bytes) -> bool:
         """Let the sink read what is unread. If there is no room for `text`, which is its end, remove it again."""
-        unread, sink = self._unread, self._sink
+        unread, sink, block = self._unread, self._sink, self._block
         del unread[-len(text) :]
         sink.read()
-        self._room = min(sink.room, BATCH)
-        if len(text) > sink.room:
+        if len(text) > sink.room or (type(block) is OpenCall and not block.sent and _may_be_blank(text)):
+            self._room = 0
             return False
+        self._room = min(sink.room, BATCH)
         unread += text
         self._writer.has_content = True
-        if isinstance(self._block, OpenCall):
-            self._block.sent = True
+        if isinstance(block, OpenCall):
+            block.sent = True
         return True
 
     def _feed_other(self, piece: bytes) -> bytes:
@@ -237,6 +238,11 @@ class FastChunkStream(ChunkStream):
         except InvalidReply as error:
             self._fail(error.reply)
         return self._flush()
+
+
+def _may_be_blank(text: bytes) -> bool:
+    """Return whether a part of a JSON string has only spaces, or letters that may be escapes of other white space."""
+    return not text.translate(None, b" \\nrt")
 
 
 def _has_several(piece: bytes) -> bool:
