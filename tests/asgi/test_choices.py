@@ -283,3 +283,10 @@ async def test_frames_of_the_choices_are_sent_one_at_a_time() -> None:
 
     reply = await call(app, chat(n=2, stream=True), on_send=slow)
     assert reply.data()[-1] == "[DONE]"
+
+
+async def test_a_record_of_usages_without_a_finite_sum_has_none() -> None:
+    inner = Inner(json.dumps(REPLY | {"usage": {"input_tokens": 1, "output_tokens": 1, "cost": 1e308}}).encode())
+    records: list[ExchangeRecord] = []
+    await ask(Several(inner, inner), records)
+    assert records[0].usage is None

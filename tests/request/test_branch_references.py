@@ -49,3 +49,8 @@ def test_nothing_is_kept_without_a_reference_into_a_branch() -> None:
         "properties": {"a": {"$ref": "#/$defs/x"}},
         "$defs": {"x": {"const": "#/oneOf/0"}},
     }
+
+
+def test_definitions_of_another_type_stay_as_they_are() -> None:
+    schema = {"oneOf": [{"properties": {"a": {"$ref": "#/oneOf/0"}}}], "$defs": 1}
+    assert flattened(schema) == {"type": "object", "properties": {"a": {"$ref": "#/oneOf/0"}}, "$defs": 1}

@@ -175,3 +175,23 @@ def test_a_native_format_is_not_sent_beside_citations() -> None:
             request, _ = sent([cited], Dialect(json_schema=True), response_format=asked)
             assert ("output_config" in request) is not enabled
             assert ("tools" in request) is enabled
+
+
+@pytest.mark.parametrize(
+    ("choice", "legacy", "reported"),
+    [
+        ({"type": "function", "name": "f"}, {"name": "f"}, []),
+        ({"type": "auto"}, "auto", []),
+        ({"type": "none"}, "auto", ["function_call"]),
+    ],
+)
+def test_a_choice_that_repeats_another_is_no_loss(choice: Any, legacy: Any, reported: list[str]) -> None:
+    assert sent([HI], tools=[TOOL], tool_choice=choice, function_call=legacy)[1] == reported
+
+
+def test_of_two_marks_of_a_tool_the_outer_wins() -> None:
+    inner = {"name": "f", "cache_control": {"type": "ephemeral", "ttl": "1h"}}
+    tool = {"type": "function", "function": inner, "cache_control": {"type": "ephemeral"}}
+    request, ignored = sent([HI], tools=[tool])
+    assert request["tools"][0]["cache_control"] == {"type": "ephemeral"}
+    assert ignored == ["tools[].function.cache_control"]
