@@ -130,7 +130,7 @@ class Discovery:
             _logger.warning("The model id is not plain, so the dialect is the default one.")
             return base
         path: str = scope["path"]
-        prefix = path[: -len(next(filter(path.endswith, self._paths), "")) or None]
+        prefix = path.removesuffix(next(filter(path.endswith, self._paths), ""))
         credential = to_credential(headers)
         key = digests.blake2b(_encode((credential, fields.get(b"host"), prefix, model)), digest_size=32).digest()
         found = self._find(key, base)

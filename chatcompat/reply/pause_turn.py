@@ -37,7 +37,7 @@ _OF_BLOCKS: Final = frozenset({"content_block_start", "content_block_delta", "co
 
 _encode = msgspec.json.Encoder().encode
 _list = msgspec.json.Decoder(list[Raw]).decode
-_any = msgspec.json.Decoder().decode
+_str = msgspec.json.Decoder(str).decode
 
 
 def continued_body(body: bytes, turn: "PausedTurn") -> bytes:
@@ -48,23 +48,23 @@ def continued_body(body: bytes, turn: "PausedTurn") -> bytes:
     The turn continues in its container, with the skills that the request loaded into it.
     """
     request = decode_fields(body)
-    content = [block for block in turn.content if not _is_blank(decode_text(block).text)]
+    content = [block for block in turn.content if (said := _text_of(block)) is None or said.strip()]
     if content:
         content[-1] = _without_trailing_space(content[-1])
     messages = [*_list(request["messages"]), {"role": "assistant", "content": content}]
     return _encode({**request, **_continued_container(request, turn.container), "messages": messages})
 
 
-def _is_blank(text: Raw) -> bool:
-    """Whether a block's `text` is one, and blank."""
-    raw = bytes(text)
-    return raw[:1] == b'"' and not (said := _any(raw)).strip() and isinstance(said, str)
+def _text_of(block: Raw) -> str | None:
+    """The text of a block. None if it has none."""
+    raw = bytes(decode_text(block).text)
+    return _str(raw) if raw[:1] == b'"' else None
 
 
 def _without_trailing_space(block: Raw) -> Raw:
     """The last block. Only a text that ends in white space is changed."""
-    text = _any(decode_text(block).text)
-    if not isinstance(text, str) or text == text.rstrip():
+    text = _text_of(block)
+    if text is None or text == text.rstrip():
         return block
     return Raw(_encode(decode_fields(block) | {"text": text.rstrip()}))
 

@@ -49,6 +49,10 @@ _FEW: Final = 256
 
 CONTAINERS: Final = frozenset({dict, list})
 
+# The keywords of JSON Schema whose keys are names, and those that hold data and no schemas.
+_NAMED_SCHEMAS: Final = frozenset({"$defs", "definitions", "dependentSchemas", "patternProperties", "properties"})
+_DATA_KEYS: Final = frozenset({"const", "default", "enum", "examples"})
+
 
 def read_object(source: Raw | str, path: str, max_depth: int) -> dict[str, Any]:
     """Decode a JSON object with at most `max_depth` levels of nesting.
@@ -164,3 +168,18 @@ def measure_schema(source: Raw, path: str, max_depth: int, least: int) -> tuple[
         return measure_object(source, path, max_depth, least)
     except msgspec.DecodeError:
         raise InvalidRequest("Send a JSON schema as an object.", param=path, code="invalid_type") from None
+
+
+def schemas_in(node: dict[str, Any] | list[Any]) -> list[Any]:
+    """The schemas, and lists of them, directly in a schema or in a list of schemas."""
+    if isinstance(node, list):
+        return [item for item in node if type(item) in CONTAINERS]
+    found: list[Any] = []
+    for key, value in node.items():
+        if type(value) not in CONTAINERS or key in _DATA_KEYS:
+            continue
+        if key in _NAMED_SCHEMAS and isinstance(value, dict):  # its keys are names, not keywords
+            found += [item for item in value.values() if type(item) in CONTAINERS]
+        else:
+            found.append(value)
+    return found

@@ -8,7 +8,7 @@ from chatcompat.dialect import Dialect
 from chatcompat.errors import missing_field
 from chatcompat.request.bounds import RequestBounds, grows_too_much
 from chatcompat.request.context import RequestContext
-from chatcompat.request.json_objects import CONTAINERS, check_depth, measure_schema
+from chatcompat.request.json_objects import check_depth, measure_schema, schemas_in
 from chatcompat.request.strict_schema import StrictSchema
 from chatcompat.request.tool_names import ToolNames
 from chatcompat.wire.chat_request import JSONSchema, ResponseFormat
@@ -29,9 +29,7 @@ VALUE: Final = "value"
 _WRAPPING: Final = 2  # levels around that property
 
 _MOVED: Final = f"/properties/{VALUE}"
-_NAMED_SCHEMAS: Final = frozenset({"$defs", "definitions", "dependentSchemas", "patternProperties", "properties"})
 _REFERENCES: Final = ("$ref", "$dynamicRef")
-_DATA_KEYS: Final = frozenset({"const", "default", "enum", "examples"})
 
 
 class Output(Struct):
@@ -106,21 +104,24 @@ def _ignore_schemas(response_format: ResponseFormat, context: RequestContext) ->
         context.ignored.append("response_format.json_schema")
         if nested.schema is not UNSET:
             require_utf8(nested.schema)
+    context.ignored += [f"response_format.{name}" for name, _ in _schemas_beside(response_format)]
+
+
+def _schemas_beside(response_format: ResponseFormat) -> list[tuple[str, Raw]]:
+    """The schemas that stand directly in a format, where other services take them, by the two names of that."""
+    found: list[tuple[str, Raw]] = []
     for name in ("schema", "value"):
         raw = getattr(response_format, name)
         if raw is not UNSET and bytes(raw) != b"null":
             require_utf8(raw)
-            context.ignored.append(f"response_format.{name}")
+            found.append((name, raw))
+    return found
 
 
 def _find_schema(response_format: ResponseFormat, context: RequestContext) -> tuple[JSONSchema | None, str]:
     """The schema of a format, and its path. Other services take it beside `json_object`, under two names."""
     found, path = response_format.json_schema, _PATH
-    for name in ("schema", "value"):
-        raw = getattr(response_format, name)
-        if raw is UNSET or bytes(raw) == b"null":
-            continue
-        require_utf8(raw)
+    for name, raw in _schemas_beside(response_format):
         if found is None and response_format.type == "json_object":
             found, path = JSONSchema(schema=raw), f"response_format.{name}"
         else:
@@ -156,9 +157,8 @@ def wrap(schema: dict[str, Any], source: Raw, bounds: RequestBounds) -> dict[str
     Raises `InvalidRequest` if the result exceeds the limit on growth.
     """
     text = bytes(source)
-    has_references = (
-        any(b'"%b"' % name.encode() in text for name in _REFERENCES) or b"\\u" in text
-    )  # a key may contain escapes
+    # A key may contain escapes.
+    has_references = any(b'"%b"' % name.encode() in text for name in _REFERENCES) or b"\\u" in text
     if has_references and _move_references(schema) * len(_MOVED) > bounds.growth:
         raise grows_too_much(_PATH, bounds)
     return {
@@ -174,21 +174,14 @@ def _move_references(schema: dict[str, Any]) -> int:
     count = 0
     nodes: list[Any] = [schema]
     for node in nodes:  # grows during the loop
-        if isinstance(node, list):
-            nodes += [item for item in node if type(item) in CONTAINERS]
-            continue
-        if node is not schema and isinstance(node.get("$id"), str):
+        if isinstance(node, dict) and node is not schema and isinstance(node.get("$id"), str):
             continue  # a schema of its own, to whose root its references are relative
+        nodes += schemas_in(node)
+        if isinstance(node, list):
+            continue
         for keyword in _REFERENCES:
             reference = node.get(keyword)
             if isinstance(reference, str) and f"{reference[:2]}/"[:2] == "#/":  # not the name of an anchor
                 node[keyword] = f"#{_MOVED}{reference[1:]}"
                 count += 1
-        for key, value in node.items():
-            if type(value) not in CONTAINERS or key in _DATA_KEYS:
-                continue
-            if key in _NAMED_SCHEMAS and isinstance(value, dict):  # its keys are names, not keywords
-                nodes += [item for item in value.values() if type(item) in CONTAINERS]
-            else:
-                nodes.append(value)
     return count

@@ -12,7 +12,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from chatcompat.errors import DECODE_ERRORS, InvalidRequest
 from chatcompat.request.bounds import RequestBounds, grows_too_much
-from chatcompat.request.json_objects import CONTAINERS, check_depth, decode_object, may_be_deeper, read_schema
+from chatcompat.request.json_objects import check_depth, decode_object, may_be_deeper, read_schema, schemas_in
 from chatcompat.wire import digests
 
 Schema = dict[str, Any]
@@ -270,7 +270,7 @@ def _keep_targets(flat: Schema, root: Schema) -> bool:
                     if word not in kept:
                         kept[word] = root[word]
                         nodes.append(root[word])
-        nodes += [each for each in (node.values() if isinstance(node, dict) else node) if type(each) in CONTAINERS]
+        nodes += schemas_in(node)
     if kept:
         flat["$defs"] = {**definitions, name: kept}
     return bool(kept)

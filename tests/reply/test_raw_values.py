@@ -106,3 +106,12 @@ def test_a_paused_turn_goes_on_without_blank_text_and_space_at_its_end(last: str
     sent = json.loads(continued_body(json.dumps(HI).encode(), turn))["messages"][-1]["content"]
     end = [{"type": "text", "text": last.rstrip(), "x": 1}] if last.strip() else []
     assert sent == [said, use, *end]
+
+
+@pytest.mark.parametrize("odd", ["1e999", "[1e999]", "5", "null"])
+def test_a_block_whose_text_is_none_goes_back_as_it_came(odd: str) -> None:
+    turn = PausedTurn(max_bytes=10_000)
+    block = f'{{"type":"new","text":{odd}}}'
+    part = f'{{"id":"a","model":"m","content":[{block}],"stop_reason":"pause_turn","usage":{{}}}}'
+    assert turn.take_message(part.encode(), first=True, last=False) is None
+    assert f'"content":[{block}]'.encode() in continued_body(json.dumps(HI).encode(), turn)

@@ -54,3 +54,11 @@ def test_nothing_is_kept_without_a_reference_into_a_branch() -> None:
 def test_definitions_of_another_type_stay_as_they_are() -> None:
     schema = {"oneOf": [{"properties": {"a": {"$ref": "#/oneOf/0"}}}], "$defs": 1}
     assert flattened(schema) == {"type": "object", "properties": {"a": {"$ref": "#/oneOf/0"}}, "$defs": 1}
+
+
+def test_data_that_look_like_a_reference_stay_as_they_are() -> None:
+    data = {"$ref": "#/oneOf/0"}
+    one = {"properties": {"a": {"const": data, "enum": [data], "default": data, "$ref": "#/oneOf/0/$defs/x"}}}
+    kept = flattened({"oneOf": [{**one, "$defs": {"x": {}}}]})["properties"]["a"]
+    assert (kept["const"], kept["enum"], kept["default"]) == (data, [data], data)
+    assert kept["$ref"] == "#/$defs/branches/oneOf/0/$defs/x"
