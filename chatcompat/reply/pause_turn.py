@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Raw
 
 from chatcompat.errors import DECODE_ERRORS, InvalidReply
-from chatcompat.reply.raw_blocks import NULL, Fields, GrowingBlock, decode_fields
+from chatcompat.reply.raw_blocks import Fields, GrowingBlock, decode_fields
 from chatcompat.reply.turn_parts import (
     PartDelta,
     PartEvent,
@@ -26,7 +26,7 @@ from chatcompat.reply.turn_parts import (
 )
 from chatcompat.reply.usage import add_counts
 from chatcompat.wire.decode import merge_usage
-from chatcompat.wire.message_reply import Usage
+from chatcompat.wire.message_reply import NULL, Usage
 from chatcompat.wire.sse import EventDecoder, EventTooLarge, encode_data
 from chatcompat.wire.utf8 import require_utf8
 

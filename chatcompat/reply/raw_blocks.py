@@ -6,9 +6,9 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
-Fields = dict[str, Raw]
+from chatcompat.wire.message_reply import NULL
 
-NULL: Final = Raw(b"null")
+Fields = dict[str, Raw]
 
 _encode = msgspec.json.Encoder().encode
 decode_fields: Final[Callable[[Raw | bytes], Fields]] = msgspec.json.Decoder(Fields).decode

@@ -3,14 +3,13 @@
 from typing import Final
 
 import msgspec
-from msgspec import UNSET, Raw, Struct
+from msgspec import UNSET, Struct
 
 from chatcompat.wire.chat_request import ReasoningDetail
-from chatcompat.wire.message_reply import Citation, ToolUseBlock
+from chatcompat.wire.message_reply import NULL, Citation, ToolUseBlock
 from chatcompat.wire.messages import RedactedThinkingBlockParam
 from chatcompat.wire.reasoning import NATIVE_FORMAT, Step, holds_thinking, to_entry_id
 
-_NULL: Final = Raw(b"null")
 _DIRECT: Final = b'{"type":"direct"}'  # the model itself made the call, which is also the default
 _WHITE_SPACE: Final = b" \t\r\n"
 
@@ -117,7 +116,7 @@ def _extra_fields(block: ToolUseBlock) -> str | None:
     if block.caller is UNSET and block.toolset_name is UNSET:  # most calls
         return None
     fields = {"caller": block.caller, "toolset_name": block.toolset_name}
-    kept = {name: value for name, value in fields.items() if value is not UNSET and value != _NULL}
+    kept = {name: value for name, value in fields.items() if value is not UNSET and value != NULL}
     if "caller" in kept and bytes(kept["caller"]).translate(None, _WHITE_SPACE) == _DIRECT:
         del kept["caller"]
     return _encode(kept).decode() if kept else None

@@ -6,8 +6,7 @@ from typing import Final
 import msgspec
 from msgspec import Raw, Struct
 
-from chatcompat.reply.raw_blocks import NULL
-from chatcompat.wire.message_reply import Usage
+from chatcompat.wire.message_reply import NULL, Usage
 
 
 class TextOnly(Struct, gc=False):

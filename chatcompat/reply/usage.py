@@ -10,14 +10,14 @@ import msgspec
 from msgspec import UNSET, Raw
 
 from chatcompat.errors import DECODE_ERRORS, InvalidReply
+from chatcompat.reply.raw_blocks import decode_fields
 from chatcompat.wire.chat_reply import PlainChatUsage
 from chatcompat.wire.invalid_reply import MAX_USAGE_FIELDS, too_large_usage
-from chatcompat.wire.message_reply import OutputTokensDetails, Usage
+from chatcompat.wire.message_reply import NULL, OutputTokensDetails, Usage
 
 CHAT_SERVICE_TIERS: Final[dict[str, str]] = {"standard": "default", "priority": "priority"}
 """Chat names of native service tiers. A tier that is not here, such as `batch`, becomes null."""
 
-_NULL: Final = Raw(b"null")
 _WRITTEN: Final = "cache_creation_input_tokens"
 _READ: Final = "cache_read_input_tokens"
 _DETAILS: Final = "output_tokens_details"
@@ -30,7 +30,6 @@ _MAX_NUMBER: Final = 2**63
 _count = msgspec.json.Decoder(int | None).decode
 _any = msgspec.json.Decoder().decode
 _text = msgspec.json.Decoder(str | None).decode
-_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 _output_details = msgspec.json.Decoder(OutputTokensDetails | None).decode
 
 
@@ -54,7 +53,7 @@ def to_chat_usage(usage: Usage) -> dict[str, Any]:
         raise too_large_usage()
     try:
         extras = dict(usage)
-        fresh, output = _count(extras.pop("input_tokens", _NULL)), _count(extras.pop("output_tokens", _NULL))
+        fresh, output = _count(extras.pop("input_tokens", NULL)), _count(extras.pop("output_tokens", NULL))
         # Many replies lack these. Not decoding a null for each takes half of the time.
         written = _count(extras.pop(_WRITTEN)) if _WRITTEN in extras else None
         read = _count(extras.pop(_READ)) if _READ in extras else None
@@ -86,7 +85,7 @@ def to_chat_usage(usage: Usage) -> dict[str, Any]:
 
 def _has_others(details: Raw) -> bool:
     """Whether `output_tokens_details` has fields that have no chat name, so that it is kept."""
-    return not _fields(details).keys() <= {"thinking_tokens"}
+    return not decode_fields(details).keys() <= {"thinking_tokens"}
 
 
 def readable_usage(usage: Usage) -> dict[str, Any] | None:
