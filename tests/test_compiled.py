@@ -77,6 +77,8 @@ def test_a_compiled_module_means_the_same_when_compiled(path: Path) -> None:
     finals = [line for node in parsed(path) if isinstance(node, ast.Try) for line in node.finalbody]
     awaits = [node for line in finals for node in ast.walk(line) if isinstance(node, ast.Await)]
     assert not calls_itself(path), "compiled functions count no depth, so what is nested deeply ends the process"
+    within = [node for node in parsed(path) if isinstance(node, ast.AsyncWith)]
+    assert not within, "in `async with`, mypyc loses an exception while `__aexit__` waits"
     assert not awaits, "behind an `await` in `finally`, mypyc raises what the caller is handling"
 
 

@@ -21,7 +21,7 @@ from chatcompat.asgi.limits import Limits
 from chatcompat.asgi.outcome import MAX_NAME, bounded, to_error_fields, warn_of_invalid_reply
 from chatcompat.asgi.phase import DONE, STREAMING, WAITING, Phase
 from chatcompat.asgi.served_request import ServedRequest
-from chatcompat.asgi.task_scope import new_task_scope
+from chatcompat.asgi.task_scope import call_within, new_task_scope
 from chatcompat.asgi.thinking import ThinkingCache
 from chatcompat.asgi.whole_reply import WholeReply, to_reader
 from chatcompat.errors import InvalidReply, to_error_reply
@@ -72,18 +72,11 @@ class Exchange:
     async def run(self, app: ASGIApp, scope: Scope) -> None:
         """Call the inner app and complete its reply. The inner app's own exception is raised again unchanged."""
         failure: BaseException | None = None
-        timed_out = True  # the scope ends the block only when the time is up
         try:
-            async with self._task_scope as task_scope:
-                task_scope.set_timeout(self._limits.first_byte_timeout)
-                task_scope.start(self._watch)
-                try:
-                    await app(scope, self.receive, self.send)
-                except BaseException as error:  # raised below, outside the task group
-                    if not isinstance(error, Exception) and not task_scope.is_of_block(error):
-                        raise
-                    failure = error
-                timed_out = task_scope.cancelled  # the app swallowed the cancellation
+            await self._task_scope.__aenter__()  # `call_within` leaves it
+            self._task_scope.set_timeout(self._limits.first_byte_timeout)
+            self._task_scope.start(self._watch)
+            failure, timed_out = await call_within(self._task_scope, app, scope, self.receive, self.send)
             if not self.is_over:
                 await self._end(failure, timed_out=timed_out)
         except BaseException as error:

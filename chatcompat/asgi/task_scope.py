@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 import anyio
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 Beside = Callable[[], Coroutine[Any, Any, None]]
 
@@ -43,6 +44,35 @@ class TaskScope(Protocol):
 
     def set_timeout(self, seconds: float) -> None:
         """Cancel the block in `seconds`, in place of an earlier timeout. `math.inf` turns the timeout off."""
+
+
+async def call_within(
+    task_scope: TaskScope, app: ASGIApp, scope: Scope, receive: Receive, send: Send
+) -> tuple[BaseException | None, bool]:
+    """Call an app within a scope that was entered, and leave that. Returns what the app raised, and if its time was up.
+
+    Not by `async with`: compiled, that loses an exception while `__aexit__` waits.
+    """
+    failure: BaseException | None = None
+    ended_by: BaseException | None = None
+    try:
+        await app(scope, receive, send)
+    except BaseException as error:  # noqa: BLE001 - raised once the tasks beside it have ended
+        if isinstance(error, Exception) or task_scope.is_of_block(error):
+            failure = error
+        else:
+            ended_by = error
+    timed_out = ended_by is not None or task_scope.cancelled  # the app may swallow the cancellation
+    kind, traceback = (None, None) if ended_by is None else (type(ended_by), ended_by.__traceback__)
+    try:
+        is_own = await task_scope.__aexit__(kind, ended_by, traceback)
+    except Exception:  # of a task beside the app
+        if failure is None:
+            raise
+        is_own = True
+    if not is_own and ended_by is not None:
+        raise ended_by
+    return failure, timed_out
 
 
 def new_task_scope() -> TaskScope:
