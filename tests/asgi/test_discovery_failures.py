@@ -78,7 +78,10 @@ FAILURES: dict[str, tuple[Answer, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", FAILURES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.real_time if "pieces" in name else ()) for name in FAILURES],
+)
 async def test_a_failure_falls_back_and_is_logged(name: str, caplog: pytest.LogCaptureFixture) -> None:
     answer, why = FAILURES[name]
     inner, clock = Service(answer), Clock()
@@ -91,7 +94,7 @@ async def test_a_failure_falls_back_and_is_logged(name: str, caplog: pytest.LogC
     assert "m, so" in caplog.text
     assert not {"secret", "key", "hi"} & set(caplog.text.replace(",", " ").split())
     assert "secret" not in caplog.text
-    clock.now = FAILED_FOR
+    clock.now, app._endpoint.discovery._timeout = FAILED_FOR, math.inf
     inner.answer = answers()
     await call(app, thinking())
     assert (len(inner.asked), inner.efforts()[-1]) == (2, "high")

@@ -79,6 +79,7 @@ async def test_an_inner_app_that_does_not_listen_is_cancelled_after_the_grace(be
     assert not reply.complete
 
 
+@pytest.mark.real_time
 async def test_an_inner_app_that_only_sends_is_stopped_when_nobody_listens() -> None:
     leave, sent = anyio.Event(), 0
 

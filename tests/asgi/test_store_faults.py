@@ -140,7 +140,7 @@ async def test_time_in_a_store_is_no_silence_of_the_inner_app(stream: bool, stre
 
 @FAULTS
 async def test_a_request_is_served_whatever_get_does(
-    fault: Fault, anyio_backend: str, caplog: pytest.LogCaptureFixture
+    fault: Fault, anyio_backend_name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     store, inner = Faulty(get=fault), Thinker()
     app = ChatCompatMiddleware(inner, store=store, store_timeout=0.05)
@@ -153,7 +153,7 @@ async def test_a_request_is_served_whatever_get_does(
     assert "thinking" not in inner.bodies[1]
     assert "SECRET" not in caplog.text
     told = "TimeoutError" if fault is anyio.sleep_forever else "ConnectionError"
-    if fault is is_cancelled and anyio_backend == "asyncio":
+    if fault is is_cancelled and anyio_backend_name == "asyncio":
         told = "CancelledError"
     assert caplog.messages == [f"thinking could not be restored: {told}"]
 

@@ -49,6 +49,8 @@ async def test_no_url_is_fetched_and_only_the_webs_are_sent_on(url: str) -> None
     global _watching  # noqa: PLW0603 - an audit hook stays for the life of the process
     inner = Inner()
     app = ChatCompatMiddleware(inner)
+    await serve(app, image(URLS[0]))  # what is imported late is opened here
+    inner.bodies.clear()
     _watched.clear()
     _watching = True
     seen = await serve(app, image(url))
