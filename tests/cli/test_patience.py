@@ -226,13 +226,15 @@ async def test_what_is_sent_behind_an_answer_does_not_hold_the_connection() -> N
 
 
 async def test_a_slow_body_and_a_slow_reply_have_their_time() -> None:
+    bound = 1.0
+
     async def slow(scope: Scope, receive: Receive, send: Send) -> None:
         await answer(scope, receive, late)
         gone.append((await receive())["type"])
 
     async def late(message: Message) -> None:
         if message["type"] == "http.response.start":
-            await asyncio.sleep(2 * BOUND)
+            await asyncio.sleep(1.5 * bound)
         await sends[0](message)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -241,7 +243,7 @@ async def test_a_slow_body_and_a_slow_reply_have_their_time() -> None:
 
     sends: list[Send] = []
     gone: list[str] = []
-    async with serving(app) as connection:
+    async with serving(app, bound) as connection:
         for _ in range(2):
             connection.send(head_of("/", 10))
             for _ in range(10):

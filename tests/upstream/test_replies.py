@@ -135,13 +135,16 @@ EVIL = replies(body=b"of another")
 NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"
 
 
-def in_two(first: bytes, then: bytes) -> Script:
+def in_two(first: bytes, then: bytes, over: asyncio.Event, said: asyncio.Event) -> Script:
     """The first at once; the rest when the reply is over and the connection idle."""
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await says(first)(reader, writer)
-        await asyncio.sleep(0.05)
-        await says(then)(reader, writer)
+        await over.wait()
+        try:
+            await says(then)(reader, writer)
+        finally:
+            said.set()
 
     return script
 
@@ -152,12 +155,20 @@ def in_two(first: bytes, then: bytes) -> Script:
 async def test_what_nobody_asked_for_answers_nobody(first: bytes, then: bytes, at_once: bool) -> None:
     async def twice(method: str) -> None:
         own = replies(body=b"") if method == "HEAD" and b"mine" in first else first
-        async with between(says(own + then) if at_once else in_two(own, then)) as (upstream, _):
+        over, said = asyncio.Event(), asyncio.Event()
+        script = says(own + then) if at_once else in_two(own, then, over, said)
+        async with between(script) as (upstream, _):
             for _ in range(2):
+                over.clear()
+                said.clear()
                 seen = await ask(upstream, method)
                 assert seen.status == int(own[9:12]) or (at_once and seen.status == 502)
                 assert b"of another" not in seen.body
-                await asyncio.sleep(0.1)
+                over.set()
+                if not at_once:
+                    await said.wait()
+                for _ in range(10):
+                    await asyncio.sleep(0)  # the client reads what came
 
     async with asyncio.TaskGroup() as tasks:
         for method in ("POST", "GET", "HEAD"):
