@@ -25,6 +25,7 @@ _NO_TARGET: Final = "The schema has a $ref whose target is not in the schema. Ad
 _MAX_NESTING: Final = 100  # of branches and references; each level takes three calls
 _SHORT: Final = 256  # bytes of JSON; longer ones are compared by a digest
 
+_BRANCH_REFERENCE: Final = re.compile(rb"#/(?:allOf|anyOf|oneOf)/")
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,8}")  # RFC 6901, section 4
 
 _encode = msgspec.json.Encoder().encode
@@ -65,9 +66,7 @@ def to_input_schema(parameters: Raw | UnsetType, path: str, bounds: RequestBound
         )
     if combined:
         text = bytes(parameters)
-        # Few refer into a branch. An escape may hide that.
-        refers = any(b"#/%b/" % word.encode() in text for word in _COMBINATORS) or b"\\/" in text or b"\\u" in text
-        schema = _Flattener(schema, len(text), path, bounds).flatten(refers=refers)
+        schema = _Flattener(schema, len(text), path, bounds).flatten(refers=_may_refer_to_branch(text))
     return {"type": "object", **schema} if kind is None else {**schema, "type": "object"}
 
 
@@ -87,6 +86,11 @@ class _Merged(Struct):
 
     properties: dict[str, Any] = {}
     required: dict[str, None] = {}
+
+
+def _may_refer_to_branch(text: bytes) -> bool:
+    """Whether a reference may point into a branch of the root. Few do, and an escape may hide it."""
+    return _BRANCH_REFERENCE.search(text) is not None or (b"\\" in text and (b"\\/" in text or b"\\u" in text))
 
 
 class _Flattener:

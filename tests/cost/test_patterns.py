@@ -55,6 +55,7 @@ WORST: Final[dict[str, Worst]] = {
     "chatcompat.request.tool_names._OUTSIDE": lambda size: "\u00e9" * 100,  # of a name that is cut first
     "chatcompat.request.native_tools._SERVER_TOOL": raw(b"_0000000", b'"a'),
     "chatcompat.request.strict_schema._PATTERN": repeated("(\\d{1,2}", after="{"),
+    "chatcompat.request.tool_schema._BRANCH_REFERENCE": raw(b"#/anyOf"),
     "chatcompat.request.tool_schema._INDEX": repeated("1"),
     "chatcompat.request.unknown_fields._DIGITS": raw(b"1" * 299 + b","),
     "chatcompat.reply.tool_input._WRAPPING": repeated(" ", "{"),
