@@ -26,6 +26,7 @@ from chatcompat.wire.message_reply import (
     SignatureDelta,
     StopDelta,
     TextDelta,
+    ThinkingBlock,
     ThinkingDelta,
 )
 
@@ -80,12 +81,15 @@ class MessageReader:
     def on_delta(self, event: ContentBlockDelta) -> None:
         """Read a delta after the start of the message; raises `InvalidReply`."""
         block, delta = self.open.get(event.index), event.delta
-        if block is None:
+        if block is None:  # keep text and thinking even if their block was never opened
             if isinstance(delta, TextDelta):
-                self.reply.say(delta.text)  # keep text even if its block was never opened
-            elif isinstance(delta, InputJSONDelta):
+                self.reply.say(delta.text)
+                return
+            if isinstance(delta, InputJSONDelta):
                 raise unopened_block()
-            return
+            if not isinstance(delta, ThinkingDelta):
+                return
+            block = self.open[event.index] = open_block(self.reply, ThinkingBlock())
         if isinstance(delta, InputJSONDelta):  # faster than `match`, and the most common ones first
             block.add_input(delta.partial_json)
         elif isinstance(delta, ThinkingDelta):

@@ -18,6 +18,9 @@ SIGNED = {"type": "thinking", "thinking": "hm", "signature": "c2ln"}
 HIDDEN = {"type": "redacted_thinking", "data": "eHg="}
 
 
+CITED = {"type": "citations_delta", "citation": {"type": "char_location", "cited_text": "x", "document_index": 0}}
+
+
 def text(content: str, **more: Any) -> Any:
     return {"type": "text", "text": content, **more}
 
@@ -236,11 +239,24 @@ def test_unsigned_thinking_is_told_as_text_only() -> None:
     assert whole == {"role": "assistant", "content": "a", "reasoning_content": "hm"}
 
 
-def test_thinking_for_no_block_is_skipped() -> None:
-    delta = {"type": "content_block_delta", "index": 7, "delta": {"type": "thinking_delta", "thinking": "x"}}
+@pytest.mark.parametrize(
+    ("deltas", "told"),
+    [
+        ([{"type": "text_delta", "text": "x"}] * 2, {"content": "xxa"}),
+        ([{"type": "thinking_delta", "thinking": "x"}] * 2, {"content": "a", "reasoning_content": "xx"}),
+        ([{"type": "signature_delta", "signature": "x"}], {"content": "a"}),
+        ([CITED], {"content": "a"}),
+    ],
+)
+def test_text_and_thinking_of_a_block_that_was_not_opened_are_kept(deltas: list[Any], told: Any) -> None:
+    late = b"".join(frame({"type": "content_block_delta", "index": 7, "delta": delta}) for delta in deltas)
     raw = events(reply([text("a")]))
     begun, rest = raw[: (cut := raw.index(b"event: content_block_start"))], raw[cut:]
-    assert streamed(ask(), None, begun + frame(delta) + rest) == ({"role": "assistant", "content": "a"}, "stop")
+    whole = {"role": "assistant", **told}
+    assert streamed(ask(), None, begun + late + rest) == (whole, "stop")
+    collector = ask().collector()
+    collector.feed(begun + late + rest)
+    assert json.loads(collector.close())["choices"][0]["message"] == {**whole, "refusal": None}
 
 
 def test_beside_json_thinking_keeps_no_places() -> None:
