@@ -1,5 +1,6 @@
 """Set the thinking that a request asks for, and remove what the native API does not accept together with it."""
 
+from itertools import takewhile
 from typing import Final
 
 from msgspec import UNSET
@@ -10,6 +11,7 @@ from chatcompat.request.context import RequestContext
 from chatcompat.request.native_keys import to_thinking
 from chatcompat.wire.chat_request import ChatCompletionRequest
 from chatcompat.wire.messages import (
+    MessageParam,
     MessagesRequest,
     OutputConfig,
     RedactedThinkingBlockParam,
@@ -210,17 +212,21 @@ def _unset_sampling(request: MessagesRequest, ignored: list[str]) -> None:
 
 
 def _has_lost_thinking(request: MessagesRequest) -> bool:
-    """Whether the model's last turn goes on, behind the results of its calls or as a prefill, without its thinking.
+    """Whether the model's turn goes on, behind the results of its calls or as a prefill, without its thinking.
 
     Native: "When `thinking` is enabled, a final `assistant` message must start with a thinking block". Most clients
-    drop thinking, and a prefill has none.
+    drop thinking, and a prefill has none. A tool loop is one turn: a model may think at its start only.
     """
-    spoken = (turn for turn in reversed(request.messages) if turn.role != "system")
-    last = next(spoken)
-    if last.role == "user":
-        if isinstance(last.content, str) or not isinstance(last.content[0], ToolResultBlockParam):
-            return False
-        last = next(spoken)  # with the calls
-    return isinstance(last.content, str) or not isinstance(
-        last.content[0], ThinkingBlockParam | RedactedThinkingBlockParam
+    spoken = [message for message in request.messages if message.role != "system"]
+    turn = list(takewhile(lambda message: message.role == "assistant" or _has_results(message), reversed(spoken)))
+    own = [message for message in turn if message.role == "assistant"]
+    if not own:
+        return False
+    first = own[0] if turn[0].role == "assistant" else own[-1]
+    return isinstance(first.content, str) or not isinstance(
+        first.content[0], ThinkingBlockParam | RedactedThinkingBlockParam
     )
+
+
+def _has_results(message: MessageParam) -> bool:
+    return not isinstance(message.content, str) and isinstance(message.content[0], ToolResultBlockParam)

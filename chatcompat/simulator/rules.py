@@ -22,7 +22,7 @@ from chatcompat.simulator.errors import invalid
 from chatcompat.simulator.schema import Schema
 from chatcompat.simulator.server_tools import check_signed
 from chatcompat.simulator.strict import check_compiled
-from chatcompat.simulator.turns import TOOL_NAME, Turn, check_conversation, check_pattern, check_text
+from chatcompat.simulator.turns import TOOL_NAME, Placed, Turn, check_conversation, check_pattern, check_text
 from chatcompat.simulator.wire import (
     CustomTool,
     MessagesRequest,
@@ -207,18 +207,26 @@ def _check_thinking(prompt: Prompt, turns: list[Turn], model: Model) -> None:
         raise invalid(_BUDGET)
     if prompt.thinking.budget_tokens < MIN_BUDGET:
         raise invalid(f"thinking.enabled.budget_tokens: Input should be greater than or equal to {MIN_BUDGET}")
-    spoken = [turn for turn in turns if turn.role != "system"]
-    if spoken[-1].role == "user" and any(isinstance(p.block, ToolResult) for p in spoken[-1].blocks):
-        spoken.pop()  # in a tool loop, the model's last turn is the one with the calls
-    last = spoken[-1]
-    if last.role == "assistant" and last.blocks:
-        first = last.blocks[0]
-        if not isinstance(first.block, Thinking | RedactedThinking):
-            raise invalid(
-                f"{first.path}.type: Expected `thinking` or `redacted_thinking`, but found "
-                f"`{first.block.__struct_config__.tag}`. When `thinking` is enabled, a final `assistant` message must "
-                "start with a thinking block."
-            )
+    first = _start_of_last_turn(turns)
+    if first is not None and not isinstance(first.block, Thinking | RedactedThinking):
+        raise invalid(
+            f"{first.path}.type: Expected `thinking` or `redacted_thinking`, but found "
+            f"`{first.block.__struct_config__.tag}`. When `thinking` is enabled, a final `assistant` message must "
+            "start with a thinking block."
+        )
+
+
+def _start_of_last_turn(turns: list[Turn]) -> Placed | None:
+    """The first block of the model's turn that is not over. A tool loop is one turn, and a prefill starts its own."""
+    spoken, start = [turn for turn in turns if turn.role != "system"], None
+    for turn in reversed(spoken):
+        if turn.role == "assistant" and turn.blocks:
+            start = turn.blocks[0]
+            if turn is spoken[-1]:
+                break
+        elif turn.role == "user" and not any(isinstance(placed.block, ToolResult) for placed in turn.blocks):
+            break
+    return start
 
 
 def _check_breakpoints(prompt: Prompt, tools: list[Tool], turns: list[Turn]) -> None:

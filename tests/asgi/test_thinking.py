@@ -79,6 +79,20 @@ async def test_lost_thinking_is_put_back_in_its_place(stream: bool, streams: boo
     assert "x-chatcompat-ignored" not in reply.headers
 
 
+async def test_a_model_that_thinks_once_in_a_loop_keeps_its_effort() -> None:
+    inner = Thinker(blocks=[*BLOCKS[:2], {"type": "tool_use", "id": "toolu_0", "name": "f", "input": {"n": 0}}])
+    app = ChatCompatMiddleware(inner)
+    await call(app, chat(**WANTED))
+    messages = [USER, *turn(0, content="so")]
+    for number in (1, 2):
+        inner.blocks = [{"type": "tool_use", "id": f"toolu_{number}", "name": "f", "input": {"n": number}}]
+        reply = await call(app, chat(messages=messages, **WANTED))
+        assert "x-chatcompat-ignored" not in reply.headers
+        assert inner.bodies[-1]["thinking"] == {"type": "enabled", "budget_tokens": 2048}
+        assert inner.bodies[-1]["messages"][1]["content"][0] == BLOCKS[0]
+        messages += turn(number)
+
+
 @pytest.mark.parametrize("beside", [{}, {"x": 1}], ids=["known", "unknown"])
 async def test_lost_thinking_is_put_back_among_native_blocks(beside: Any) -> None:
     inner = Thinker()

@@ -1,6 +1,7 @@
 """Thinking that a client sends back with the history."""
 
 import json
+from itertools import product
 from typing import Any
 
 import pytest
@@ -102,6 +103,20 @@ def test_a_loop_whose_thinking_was_lost_goes_on_without_thinking() -> None:
     body, ignored = turn(tool_calls=CALLS)
     assert "thinking" not in body
     assert ignored == ("reasoning_effort",)
+
+
+@pytest.mark.parametrize("thinks", list(product([True, False], repeat=3)))
+def test_a_loop_goes_on_with_thinking_if_it_began_with_it(thinks: tuple[bool, ...]) -> None:
+    """A model may think once, at the start of a loop. Its later calls then have no thinking, and lost none."""
+    messages: list[Any] = [*HI, {"role": "assistant", "content": "before"}, *HI]
+    for number, thought in enumerate(thinks):
+        call: Any = {"id": f"c{number}", "function": {"name": "f", "arguments": "{}"}}
+        details: Any = {"reasoning_details": [SIGNED]} if thought else {}
+        messages.append({"role": "assistant", "tool_calls": [call], **details})
+        messages.append({"role": "tool", "tool_call_id": call["id"], "content": "x"})
+    translation = ask(messages=messages, tools=[TOOL], reasoning_effort="low")
+    assert ("thinking" in json.loads(translation.body)) == thinks[0]
+    assert translation.ignored == (() if thinks[0] else ("reasoning_effort",))
 
 
 def test_a_finished_loop_whose_thinking_was_lost_does_not_matter() -> None:

@@ -9,6 +9,7 @@ from tests.simulator.driver import (
     LATEST,
     LONG_MARK,
     OLD,
+    THOUGHT,
     WEATHER,
     ask,
     assistant,
@@ -88,6 +89,15 @@ OPTIONS: dict[str, tuple[Any, str]] = {
     ),
     "loop that does not begin with its thinking": (
         body("a", assistant(call("t")), user(result("t")), tools=[WEATHER], **BUDGET),
+        "messages.1.content.0.type: Expected `thinking` or `redacted_thinking`, but found `tool_use`.",
+    ),
+    "later call of such a loop with its thinking": (
+        body(
+            *("a", assistant(call("t")), user(result("t"))),
+            *(assistant(THOUGHT, call("u")), user(result("u"))),
+            tools=[WEATHER],
+            **BUDGET,
+        ),
         "messages.1.content.0.type: Expected `thinking` or `redacted_thinking`, but found `tool_use`.",
     ),
     "prefill with a budget": (
