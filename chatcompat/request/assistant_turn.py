@@ -1,14 +1,15 @@
 """Assistant messages -> the blocks of an assistant turn: text, calls and thinking, each in its position."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
-from msgspec import UNSET, Raw
+from msgspec import UNSET
 
 from chatcompat.dialect import Dialect
 from chatcompat.errors import missing_field
 from chatcompat.request.content import is_blank, to_text_blocks
 from chatcompat.request.context import RequestContext
+from chatcompat.request.json_objects import NULL
 from chatcompat.request.native_blocks import CALL_TAGS, THINKING_TAGS, has_native_parts, read_input
 from chatcompat.request.native_turns import to_native_turn
 from chatcompat.request.pending_calls import PendingCalls, Where
@@ -20,8 +21,6 @@ from chatcompat.wire.chat_request import AssistantMessage, AssistantPart, Functi
 from chatcompat.wire.ids import UniqueIds, to_native_id
 from chatcompat.wire.messages import BlockParam, TextBlockParam, ToolUseBlockParam
 from chatcompat.wire.utf8 import require_utf8
-
-_NULL: Final = Raw(b"null")
 
 
 def has_calls(message: AssistantMessage) -> bool:
@@ -78,7 +77,7 @@ class AssistantTurns:
         for sent_back in (message.annotations, message.audio, message.citations):
             if sent_back is not UNSET:
                 require_utf8(sent_back)
-        if message.audio is not UNSET and message.audio != _NULL:
+        if message.audio is not UNSET and message.audio != NULL:
             self._ignored.append("messages[].audio")
 
     def _from_native(self, message: AssistantMessage, index: int) -> list[BlockParam]:

@@ -11,6 +11,7 @@ from msgspec.structs import astuple
 
 from chatcompat.dialect import Dialect
 from chatcompat.errors import InvalidRequest
+from chatcompat.request.json_objects import NULL
 from chatcompat.wire.chat_request import ChatCompletionRequest, PlainRequest
 from chatcompat.wire.messages import MessagesRequest, MetadataParam
 from chatcompat.wire.utf8 import require_utf8
@@ -96,7 +97,6 @@ NATIVE_SERVICE_TIERS: Final[dict[str, Literal["auto", "standard_only"]]] = {"aut
 _UNSENT: Final = [name for name, fate in FATES.items() if not isinstance(fate, Mapped)]
 _FIRST_UNSENT: Final = len(ChatCompletionRequest.__struct_fields__) - len(_UNSENT)
 _NONE_SET: Final[tuple[UnsetType, ...]] = (UNSET,) * len(_UNSENT)
-_NULL: Final = Raw(b"null")
 _LOGPROBS: Final = ("logprobs", "top_logprobs")
 
 # Natively "metadata.user_id: String should have at most 256 characters".
@@ -112,7 +112,7 @@ def check_unsent(chat: ChatCompletionRequest, dialect: Dialect, ignored: list[st
         fate = FATES[name]
         if isinstance(value, Raw):
             require_utf8(value)
-        if value is UNSET or value is None or value == _NULL or isinstance(fate, Mapped) or value in fate.neutral:
+        if value is UNSET or value is None or value == NULL or isinstance(fate, Mapped) or value in fate.neutral:
             continue
         if name == "n" and value <= choices:
             continue

@@ -15,6 +15,8 @@ from msgspec import Raw
 from chatcompat.errors import InvalidRequest
 from chatcompat.request.bounds import RequestBounds, check_count
 
+NULL: Final = Raw(b"null")
+
 decode_raw_object: Final[Callable[[Raw | bytes | str], dict[str, Raw]]] = msgspec.json.Decoder(dict[str, Raw]).decode
 decode_raw_list: Final[Callable[[Raw | bytes | str], list[Raw]]] = msgspec.json.Decoder(list[Raw]).decode
 

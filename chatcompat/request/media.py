@@ -11,6 +11,7 @@ from chatcompat.errors import InvalidRequest
 from chatcompat.request.base64_data import JSONString, media_type_of, to_plain_base64
 from chatcompat.request.bounds import grows_too_much
 from chatcompat.request.context import RequestContext
+from chatcompat.request.json_objects import NULL
 from chatcompat.wire.chat_request import File, ImageURL
 from chatcompat.wire.messages import (
     Base64Source,
@@ -70,6 +71,7 @@ _DATA: Final = b'"data:'
 _FILE_DATA: Final = "file.file_data"
 _FILE_FORMAT: Final = "file.format"
 _HTTP: Final = re.compile(rb'"https?://[^"]', re.IGNORECASE)
+_ADDRESS: Final = re.compile("data:|https?://", re.IGNORECASE)
 _HTTP_URL: Final = re.compile("https?://.", re.IGNORECASE)
 _NO_BASE64: Final = re.compile(rb'"(?:"|[^"]{0,99}:)')  # empty, or a URL
 
@@ -107,18 +109,19 @@ def to_image(image: ImageURL, path: str, context: RequestContext) -> ImageBlockP
 def to_file(file: File, path: str, context: RequestContext) -> ImageBlockParam | DocumentBlockParam:
     """Convert a `file` part, which has the id of an uploaded file or the data itself."""
     context.count_file(path)
-    media_type = _read_format(file.format)
-    if file.file_id is not None:
-        if file.file_data is not UNSET:
-            require_utf8(file.file_data)
+    media_type, raw = _read_format(file.format), NULL if file.file_data is UNSET else file.file_data
+    if file.file_id:
+        if raw != NULL:
+            require_utf8(raw)
             context.ignored.append(f"messages[].content[].{_FILE_DATA}")
-        _check_format(media_type, _PDF, _FILE_FORMAT, context)
-        return DocumentBlockParam(FileSource(file.file_id), title=file.filename)
-    if file.file_data is UNSET:
+        if not _ADDRESS.match(file.file_id):
+            return _to_uploaded(file.file_id, file.filename, media_type, context)
+        raw = Raw(_encode(file.file_id))  # some gateways take an address for an id
+    if raw == NULL:
         raise InvalidRequest(
             "A file needs content. Add file_data or file_id.", param=path, code="missing_required_parameter"
         )
-    data, start = _to_plain_string(file.file_data, path, _FILE_DATA)
+    data, start = _to_plain_string(raw, path, _FILE_DATA)
     if found := _split_data_url(data, start):
         _check_format(media_type, found[0], _FILE_FORMAT, context)
         return _to_block(*found, file.filename, path, context, field=_FILE_DATA)
@@ -135,6 +138,16 @@ def to_file(file: File, path: str, context: RequestContext) -> ImageBlockParam |
             code="unsupported_value",
         )
     return _to_block(media_type, data[1:], file.filename, path, context, field=_FILE_DATA)
+
+
+def _to_uploaded(
+    file_id: str, title: str | None, media_type: bytes | None, context: RequestContext
+) -> ImageBlockParam | DocumentBlockParam:
+    """The block of a file that the service has. Only an image whose media type is named is known as one."""
+    if media_type in IMAGE_MEDIA_TYPES:
+        return ImageBlockParam(FileSource(file_id))
+    _check_format(media_type, _PDF, _FILE_FORMAT, context)
+    return DocumentBlockParam(FileSource(file_id), title=title)
 
 
 def _read_format(name: str | None) -> bytes | None:

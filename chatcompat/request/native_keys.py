@@ -13,7 +13,7 @@ from chatcompat.dialect import BETA, Dialect
 from chatcompat.errors import InvalidRequest
 from chatcompat.request.bounds import check_count
 from chatcompat.request.context import RequestContext
-from chatcompat.request.json_objects import require_object, require_objects
+from chatcompat.request.json_objects import NULL, require_object, require_objects
 from chatcompat.wire.chat_native import ContextManagementKey, MCPServer, OutputConfigKey, ThinkingKey
 from chatcompat.wire.chat_request import ChatCompletionRequest, Container
 from chatcompat.wire.messages import (
@@ -35,7 +35,6 @@ _KEYS: Final = (
     *("speed", "inference_geo"),
 )
 _DATE: Final = -11  # where the date of a beta begins, as in mcp-client-2025-11-20
-_NULL: Final = b"null"
 
 
 def set_native_keys(
@@ -142,7 +141,7 @@ def to_thinking(key: ThinkingKey, context: RequestContext) -> ThinkingConfig | N
 
 def _object(raw: Raw | UnsetType, path: str, context: RequestContext) -> dict[str, Any] | None:
     """Decode an optional object. None if it is absent or null."""
-    return None if raw is UNSET or bytes(raw) == _NULL else require_object(raw, path, context.bounds.depth)
+    return None if raw is UNSET or raw == NULL else require_object(raw, path, context.bounds.depth)
 
 
 # ---------------------------------------------------------------- betas

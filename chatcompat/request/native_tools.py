@@ -7,13 +7,12 @@ import msgspec
 from msgspec import Raw, Struct
 
 from chatcompat.errors import DECODE_ERRORS, InvalidRequest
-from chatcompat.request.json_objects import decode_raw_list, read_object
+from chatcompat.request.json_objects import NULL, decode_raw_list, read_object
 
 # The type of the service's own tools ends in a version date, for example web_search_20260318.
 _SERVER_TOOL: Final = re.compile(rb'"[a-z][a-z0-9_]*_[0-9]{8}"')
 # The native types without a version date.
 _UNDATED: Final = frozenset({b'"mcp_toolset"', b'"tool_search_tool_bm25"', b'"tool_search_tool_regex"'})
-_NULL: Final = Raw(b"null")
 
 _encode = msgspec.json.Encoder().encode
 
@@ -21,9 +20,9 @@ _encode = msgspec.json.Encoder().encode
 class _Shape(Struct, gc=False):
     """What tells a native tool from one of chat completions."""
 
-    type: Raw = _NULL
-    function: Raw = _NULL
-    input_schema: Raw = _NULL
+    type: Raw = NULL
+    function: Raw = NULL
+    input_schema: Raw = NULL
 
 
 _decode_shapes = msgspec.json.Decoder(list[_Shape | None]).decode
@@ -35,7 +34,7 @@ def take_native_tools(body: dict[str, Raw]) -> dict[int, Raw]:
 
     If `tools` is not a list, nothing changes, and the request's decoder reports it.
     """
-    listed = body.get("tools", _NULL)
+    listed = body.get("tools", NULL)
     try:
         tools = decode_raw_list(listed)
     except DECODE_ERRORS:
@@ -46,7 +45,7 @@ def take_native_tools(body: dict[str, Raw]) -> dict[int, Raw]:
         shapes = [*map(_shape_of, tools)]
     native = {index: tools[index] for index, shape in enumerate(shapes) if shape is not None and _is_native(shape)}
     if native:
-        body["tools"] = Raw(_encode([_NULL if index in native else tool for index, tool in enumerate(tools)]))
+        body["tools"] = Raw(_encode([NULL if index in native else tool for index, tool in enumerate(tools)]))
     return native
 
 
@@ -58,9 +57,9 @@ def _shape_of(tool: Raw) -> _Shape | None:
 
 
 def _is_native(shape: _Shape) -> bool:
-    if shape.function is not _NULL:
+    if shape.function is not NULL:
         return False
-    if shape.input_schema is not _NULL:
+    if shape.input_schema is not NULL:
         return True
     kind = bytes(shape.type)
     return kind in _UNDATED or _SERVER_TOOL.fullmatch(kind) is not None

@@ -8,7 +8,7 @@ from chatcompat.dialect import Dialect
 from chatcompat.errors import missing_field
 from chatcompat.request.bounds import RequestBounds, grows_too_much
 from chatcompat.request.context import RequestContext
-from chatcompat.request.json_objects import check_depth, measure_schema, schemas_in
+from chatcompat.request.json_objects import NULL, check_depth, measure_schema, schemas_in
 from chatcompat.request.strict_schema import StrictSchema
 from chatcompat.request.tool_names import ToolNames
 from chatcompat.wire.chat_request import JSONSchema, ResponseFormat
@@ -66,7 +66,7 @@ def to_output(
     if json_schema is not None:
         tool.description = f"{_DESCRIPTION} {json_schema.description}" if json_schema.description else _DESCRIPTION
         takes_native = dialect.json_schema and not has_prefill and not context.cites
-        if json_schema.schema is not UNSET:
+        if json_schema.schema not in (UNSET, NULL):
             most = context.bounds.depth
             schema, depth = measure_schema(json_schema.schema, path, most, most - _WRAPPING)
             if takes_native and (native := context.strict.for_format(schema)) is not None:
@@ -112,7 +112,7 @@ def _schemas_beside(response_format: ResponseFormat) -> list[tuple[str, Raw]]:
     found: list[tuple[str, Raw]] = []
     for name in ("schema", "value"):
         raw = getattr(response_format, name)
-        if raw is not UNSET and bytes(raw) != b"null":
+        if raw not in (UNSET, NULL):
             require_utf8(raw)
             found.append((name, raw))
     return found

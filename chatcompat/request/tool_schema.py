@@ -12,7 +12,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from chatcompat.errors import DECODE_ERRORS, InvalidRequest
 from chatcompat.request.bounds import RequestBounds, grows_too_much
-from chatcompat.request.json_objects import check_depth, decode_object, may_be_deeper, read_schema, schemas_in
+from chatcompat.request.json_objects import NULL, check_depth, decode_object, may_be_deeper, read_schema, schemas_in
 from chatcompat.wire import digests
 
 Schema = dict[str, Any]
@@ -20,7 +20,6 @@ Schema = dict[str, Any]
 EMPTY_SCHEMA: Final[Schema] = {"type": "object", "properties": {}}
 
 _COMBINATORS: Final = ("allOf", "anyOf", "oneOf")
-_NULL: Final = Raw(b"null")
 _NO_TARGET: Final = "The schema has a $ref whose target is not in the schema. Add the target, or remove the $ref."
 _MAX_NESTING: Final = 100  # of branches and references; each level takes three calls
 _SHORT: Final = 256  # bytes of JSON; longer ones are compared by a digest
@@ -49,7 +48,7 @@ def to_plain_schema(parameters: Raw | UnsetType, max_depth: int) -> Schema | Non
 
 def to_input_schema(parameters: Raw | UnsetType, path: str, bounds: RequestBounds) -> Schema:
     """Convert to an equivalent schema that the native API accepts. `path` is the path of `parameters`."""
-    if parameters is UNSET or parameters == _NULL:
+    if parameters is UNSET or parameters == NULL:
         return EMPTY_SCHEMA
     schema = read_schema(parameters, path, bounds.depth)
     if not schema:
@@ -67,7 +66,7 @@ def to_input_schema(parameters: Raw | UnsetType, path: str, bounds: RequestBound
     if combined:
         text = bytes(parameters)
         schema = _Flattener(schema, len(text), path, bounds).flatten(refers=_may_refer_to_branch(text))
-    return {"type": "object", **schema} if kind is None else {**schema, "type": "object"}
+    return {**schema, "type": "object"} if "type" in schema else {"type": "object", **schema}
 
 
 class _Forms(Struct, gc=False):
@@ -86,6 +85,12 @@ class _Merged(Struct):
 
     properties: dict[str, Any] = {}
     required: dict[str, None] = {}
+
+
+def _value_of(schema: Schema, key: str, default: Any) -> Any:
+    """The value of a key. Some clients write null for a key that they do not use."""
+    value = schema.get(key)
+    return default if value is None else value
 
 
 def _may_refer_to_branch(text: bytes) -> bool:
@@ -135,14 +140,14 @@ class _Flattener:
         return flat
 
     def _read(self, schema: Schema, nesting: int) -> _Merged:
-        properties, required = schema.get("properties", {}), schema.get("required", [])
+        properties, required = _value_of(schema, "properties", {}), _value_of(schema, "required", [])
         if not isinstance(properties, dict):
             raise self._invalid('Send an object as "properties" of the schema.')
         if not (isinstance(required, list) and all(isinstance(name, str) for name in required)):
             raise self._invalid('Send an array of strings as "required" of the schema.')
         merged = _Merged({**properties}, dict.fromkeys(required))
         for word in _COMBINATORS:
-            branches = schema.get(word, [])
+            branches = _value_of(schema, word, [])
             if not isinstance(branches, list):
                 raise self._invalid(f"Send an array of JSON schemas as {word}.")
             needed = [self._merge(merged, word, branch, nesting) for branch in branches]

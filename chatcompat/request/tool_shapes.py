@@ -11,7 +11,7 @@ from msgspec import UNSET, Raw, UnsetType
 from chatcompat.dialect import Dialect
 from chatcompat.errors import missing_field
 from chatcompat.request.context import RequestContext
-from chatcompat.request.json_objects import require_objects
+from chatcompat.request.json_objects import NULL, require_objects
 from chatcompat.wire.chat_native import NativeToolFields
 from chatcompat.wire.chat_tools import (
     CustomDefinition,
@@ -75,7 +75,7 @@ def _report_flat(
         value = getattr(tool, name)
         if isinstance(value, Raw):
             require_utf8(value)
-        if value not in (None, UNSET) and _plain(value) != _plain(getattr(nested, name)):
+        if value not in (None, UNSET, NULL) and _plain(value) != _plain(getattr(nested, name)):
             context.ignored.append(f"tools[].{name}")
 
 

@@ -133,7 +133,7 @@ class ToolCall(Struct, forbid_unknown_fields=True, gc=False):
     id: str
     function: FunctionCall | None = None
     custom: CustomCall | None = None
-    type: Literal["function", "custom"] = "function"  # some clients leave it out
+    type: Literal["function", "custom"] | None = "function"  # some clients leave it out, or send null
     index: WholeNumber | None = None  # some clients keep it from the deltas of a stream
 
 

@@ -8,11 +8,11 @@ from typing import Any, Literal
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 
-class CacheControl(Struct, forbid_unknown_fields=True, gc=False):
+class CacheControl(Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """A cache breakpoint. Chat clients send it in the same shape."""
 
     type: Literal["ephemeral"]
-    ttl: Literal["5m", "1h"] | UnsetType = UNSET
+    ttl: Literal["5m", "1h"] | None = None
 
 
 # ---------------------------------------------------------------- request
@@ -52,10 +52,10 @@ class TextSource(Struct, tag_field="type", tag="text", gc=False):
     data: str
 
 
-class CitationsConfig(Struct, forbid_unknown_fields=True, gc=False):
+class CitationsConfig(Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """Whether a document may be cited. Chat clients send it in the same shape."""
 
-    enabled: bool | UnsetType = UNSET
+    enabled: bool | None = None
 
 
 class ContentSource(Struct, tag_field="type", tag="content", gc=False):

@@ -48,6 +48,7 @@ WORST: Final[dict[str, Worst]] = {
     "chatcompat._telemetry._INDEX": repeated("[1", after="x"),
     "chatcompat._telemetry._STEP": repeated("x"),
     "chatcompat.request.pending_calls._PLAIN_ID": repeated("a"),
+    "chatcompat.request.media._ADDRESS": repeated("https:/"),
     "chatcompat.request.media._HTTP": raw(b'"http'),
     "chatcompat.request.media._HTTP_URL": repeated("http"),
     "chatcompat.request.media._NO_BASE64": raw(b"A", b'"'),
