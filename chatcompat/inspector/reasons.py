@@ -19,6 +19,7 @@ REASONS: dict[str, str] = {
     "messages[].content": "an empty message is left out",
     "messages[].content[].cache_control": "a result can carry one mark, and an empty part none",
     "messages[].content[].file.file_data": "the bytes are of another type, or a file_id wins",
+    "messages[].content[].file.filename": "a title has at most 500 characters",
     "messages[].content[].file.format": "the file is of another type",
     "messages[].content[].image_url.format": "the image is of another type",
     "messages[].content[].image_url.url": "the bytes are of another type",

@@ -78,6 +78,9 @@ _NO_BASE64: Final = re.compile(rb'"(?:"|[^"]{0,99}:)')  # empty, or a URL
 _MAX_HEAD: Final = 1024
 """The size limit of a data URL's header in bytes. Media types with their attributes are shorter."""
 
+_LONGEST_TITLE: Final = 500
+"""In characters. Natively a document's title has 1 to 500."""
+
 _LONGEST_ESCAPE: Final = 6
 """The most bytes that JSON has for a character, as in `\\u0000`."""
 
@@ -110,12 +113,16 @@ def to_file(file: File, path: str, context: RequestContext) -> ImageBlockParam |
     """Convert a `file` part, which has the id of an uploaded file or the data itself."""
     context.count_file(path)
     media_type, raw = _read_format(file.format), NULL if file.file_data is UNSET else file.file_data
+    title = file.filename or None
+    if title is not None and len(title) > _LONGEST_TITLE:
+        title = title[:_LONGEST_TITLE]
+        context.ignored.append("messages[].content[].file.filename")
     if file.file_id:
         if raw != NULL:
             require_utf8(raw)
             context.ignored.append(f"messages[].content[].{_FILE_DATA}")
         if not _ADDRESS.match(file.file_id):
-            return _to_uploaded(file.file_id, file.filename, media_type, context)
+            return _to_uploaded(file.file_id, title, media_type, context)
         raw = Raw(_encode(file.file_id))  # some gateways take an address for an id
     if raw == NULL:
         raise InvalidRequest(
@@ -124,12 +131,12 @@ def to_file(file: File, path: str, context: RequestContext) -> ImageBlockParam |
     data, start = _to_plain_string(raw, path, _FILE_DATA)
     if found := _split_data_url(data, start):
         _check_format(media_type, found[0], _FILE_FORMAT, context)
-        return _to_block(*found, file.filename, path, context, field=_FILE_DATA)
+        return _to_block(*found, title, path, context, field=_FILE_DATA)
     ending = (file.filename or "").rpartition(".")[2].lower()
     if _HTTP.match(data):
         source = URLSource(_decode_str(data))
         if media_type == _PDF or ending == "pdf" or _is_pdf_url(source.url):
-            return DocumentBlockParam(source, title=file.filename)
+            return DocumentBlockParam(source, title=title)
     media_type = media_type or _MEDIA_TYPES_OF_NAMES.get(ending)
     if media_type is None or _NO_BASE64.match(data):
         raise InvalidRequest(
@@ -137,7 +144,7 @@ def to_file(file: File, path: str, context: RequestContext) -> ImageBlockParam |
             param=path,
             code="unsupported_value",
         )
-    return _to_block(media_type, data[1:], file.filename, path, context, field=_FILE_DATA)
+    return _to_block(media_type, data[1:], title, path, context, field=_FILE_DATA)
 
 
 def _to_uploaded(

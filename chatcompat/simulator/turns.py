@@ -33,6 +33,7 @@ from chatcompat.simulator.errors import invalid
 from chatcompat.simulator.signature import is_foreign, is_signed
 
 MAX_MESSAGES: Final = 100_000
+MAX_TITLE: Final = 500
 TOOL_NAME: Final = "^[a-zA-Z0-9_-]{1,128}$"
 TOOL_ID: Final = "^[a-zA-Z0-9_-]+$"
 SERVER_TOOL_ID: Final = "^srvtoolu_[a-zA-Z0-9_]+$"
@@ -157,8 +158,8 @@ def _check_block(placed: Placed) -> None:
     match placed.block:
         case Text(text=text):
             check_text(text, "messages")
-        case Image(source=source) | Document(source=source):
-            _check_source(source, path)
+        case Image() | Document() as file:
+            _check_file(file, path)
         case ToolUse(id=call_id, name=name):
             check_pattern(call_id, TOOL_ID, f"{path}.id")
             check_pattern(name, TOOL_NAME, f"{path}.name")
@@ -167,7 +168,7 @@ def _check_block(placed: Placed) -> None:
                 if is_error and not isinstance(inner, Text):
                     raise invalid(f"{path}: all content must be type `text` if `is_error` is true")
                 if isinstance(inner, Image | Document):
-                    _check_source(inner.source, f"{path}.content.{index}")
+                    _check_file(inner, f"{path}.content.{index}")
         case Thinking(thinking=thinking, signature=signature):
             if not is_signed(thinking, signature):
                 raise invalid(f"{path}: Invalid `signature` in `thinking` block")
@@ -180,6 +181,13 @@ def check_pattern(text: str, pattern: str, at: str) -> None:
     """Refuse a name or id that does not match `pattern`."""
     if not re.fullmatch(pattern.strip("^$"), text):
         raise invalid(f"{at}: String should match pattern '{pattern}'")
+
+
+def _check_file(block: Image | Document, at: str) -> None:
+    _check_source(block.source, at)
+    if isinstance(block, Document) and block.title is not None and not 0 < len(block.title) <= MAX_TITLE:
+        bound = f"at most {MAX_TITLE} characters" if block.title else "at least 1 character"
+        raise invalid(f"{at}.document.title: String should have {bound}")
 
 
 def _check_source(source: Struct, at: str) -> None:

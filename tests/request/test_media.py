@@ -51,10 +51,30 @@ PNG = {"type": "image", "source": {"type": "base64", "media_type": "image/png", 
             file(file_id="file_1", filename="a.pdf"),
             {"type": "document", "source": {"type": "file", "file_id": "file_1"}, "title": "a.pdf"},
         ),
+        (file(file_data=PDF, filename=""), pdf()),
+        (file(file_data=PDF, filename="a" * 500), pdf("a" * 500)),
+        (file(file_id="", file_data=PDF), pdf()),
+        (file(file_id=PDF, filename="a.pdf"), pdf("a.pdf")),
+        (file(file_id="data:image/png;base64,AAAA"), PNG),
+        (
+            file(file_id="https://example.com/paper", format="application/pdf"),
+            {"type": "document", "source": {"type": "url", "url": "https://example.com/paper"}},
+        ),
+        (
+            file(file_id="file_1", format="image/png"),
+            {"type": "image", "source": {"type": "file", "file_id": "file_1"}},
+        ),
     ],
 )
 def test_a_file_becomes_a_block_with_its_name_as_title(part: Any, block: Any) -> None:
     assert blocks(part) == [block]
+
+
+def test_a_long_name_is_cut_and_reported() -> None:
+    messages = [{"role": "user", "content": [file(file_data=PDF, filename="a" * 501)]}]
+    translation = translate(json.dumps({"model": "m", "messages": messages}).encode())
+    assert json.loads(translation.body)["messages"][0]["content"] == [pdf("a" * 500)]
+    assert translation.ignored == ("messages[].content[].file.filename",)
 
 
 def test_a_file_in_a_tool_result_stays_there() -> None:
@@ -73,6 +93,8 @@ def test_a_file_in_a_tool_result_stays_there() -> None:
     [
         (file(), "file_data or file_id"),
         (file(filename="a.pdf"), "file_data or file_id"),
+        (file(file_id=""), "file_data or file_id"),
+        (file(file_id="https://example.com/a.txt", filename="a.txt"), "tells its type"),
         (file(file_data="data:video/mp4;base64,AAAA"), "'video/mp4'"),
         (file(file_data="AAAA"), "tells its type"),
         (file(file_data="AAAA", filename="a.docx"), "tells its type"),

@@ -28,6 +28,7 @@ from tests.simulator.driver import (
 FORMAT = {
     "output_config": {"format": {"type": "json_schema", "schema": {"type": "object", "additionalProperties": False}}}
 }
+DOCUMENT = document({"type": "text", "media_type": "text/plain", "data": "b"})
 SYSTEM = {"role": "system", "content": "Be kind."}
 
 CONVERSATIONS: dict[str, tuple[Any, str]] = {
@@ -153,8 +154,16 @@ CONVERSATIONS: dict[str, tuple[Any, str]] = {
         body("a", assistant("b ")),
         "messages: final assistant content cannot end with trailing whitespace",
     ),
+    "document with a long title": (
+        body(user({**DOCUMENT, "title": "a" * 501})),
+        "messages.0.content.0.document.title: String should have at most 500 characters",
+    ),
+    "document with an empty title": (
+        body(user({**DOCUMENT, "title": ""})),
+        "messages.0.content.0.document.title: String should have at least 1 character",
+    ),
     "document in an assistant turn": (
-        body("a", assistant(document({"type": "text", "media_type": "text/plain", "data": "b"})), "c"),
+        body("a", assistant(DOCUMENT), "c"),
         "messages.1.content.0: `document` blocks can only be in `user` messages",
     ),
     "citations of the user": (
