@@ -163,4 +163,6 @@ def to_thinking_block(
     """Convert thinking. None without a signature, since the service only accepts what it signed."""
     if isinstance(part, RedactedThinkingPart):
         return RedactedThinkingBlockParam(part.data)
-    return ThinkingBlockParam(part.thinking, part.signature) if part.signature else None
+    if not part.signature or not isinstance(part.thinking, str):
+        return None
+    return ThinkingBlockParam(part.thinking, part.signature)

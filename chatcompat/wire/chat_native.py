@@ -4,7 +4,7 @@ Clients add such keys with `extra_body`, and some send native blocks in chat mes
 `chatcompat.wire.chat_request`: unknown fields are left out and reported.
 """
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
@@ -56,7 +56,7 @@ class ToolUsePart(Struct, tag_field="type", tag="tool_use", forbid_unknown_field
 
 class ThinkingPart(Struct, tag_field="type", tag="thinking", forbid_unknown_fields=True, gc=False):
     type: ClassVar[Literal["thinking"]] = "thinking"
-    thinking: str
+    thinking: str | list[Any]  # some vendors write theirs as a list of parts
     signature: str | None = None
 
 

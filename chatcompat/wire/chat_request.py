@@ -151,7 +151,7 @@ class ReasoningDetail(Struct, omit_defaults=True, forbid_unknown_fields=True, gc
     text: str | None = None
     signature: str | None = None
     data: str | None = None
-    summary: str | None = None  # of other vendors
+    summary: str | list[Any] | None = None  # of other vendors
     length: Annotated[float, Meta(ge=0, multiple_of=1)] | None = None
     id: str | None = None
     format: str | None = None  # whose entry it is

@@ -51,6 +51,7 @@ def test_native_thinking_goes_back(entry: Any, block: Any) -> None:
         {**HIDDEN, "data": "gAAAAABo"},
         {"type": "reasoning.summary", "summary": "hm"},
         {"type": "reasoning.summary", "summary": "hm", "format": OURS},
+        {"type": "reasoning.summary", "summary": [{"type": "summary_text", "text": "hm"}]},
         {"type": "reasoning.text", "text": "hm", "format": OURS},
         {"type": "reasoning.text", "text": "hm", "format": OURS, "signature": ""},
         {"type": "reasoning.new", "format": OURS},
@@ -167,3 +168,11 @@ def test_a_container_of_a_reply_can_be_sent_back(container: Any, native: Any) ->
     assert json.loads(translation.body).get("container") == native
     assert check_messages_request(json.loads(translation.body)) == []
     assert translation.ignored == ()
+
+
+@pytest.mark.parametrize("beside", [{}, {"signature": "c2ln"}, {"closed": True}])
+def test_thinking_that_is_a_list_of_parts_is_dropped_and_reported(beside: Any) -> None:
+    foreign = {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}], **beside}
+    content, ignored = sent(content=[foreign, ANSWER])
+    assert content == "so"
+    assert "messages[].content[].thinking" in ignored
