@@ -102,12 +102,14 @@ class StreamedReply:
         elif text:
             self.writer.say(text)
 
+    def reason(self, thinking: str) -> None:
+        """Write a piece of thinking, unless the client wants none."""
+        if thinking and not self.context.hides_reasoning:
+            self.writer.reason(thinking)
+
     def annotate(self, annotations: list[Annotation | CitedSpan]) -> None:
-        """Write citations, or hold them if their text is held."""
-        if self.context.json_tool is not None:
-            self.held_annotations += annotations
-        else:
-            self.writer.annotate(annotations)
+        """Hold citations until the end of the message: clients join no two deltas with lists without an index."""
+        self.held_annotations += annotations
 
     def end(self, stop: StopDelta | Message) -> None:
         """Write what was held until the end of the message, and end the reply; raises `InvalidReply`."""
@@ -196,10 +198,11 @@ class OpenText(OpenBlock):
 class OpenThinking(OpenBlock):
     """A block of thinking. Its text is written as it arrives, and its signed copy at the end of the message."""
 
-    __slots__ = ("_signature", "kept")
+    __slots__ = ("_entry", "_signature", "kept")
 
     def __init__(self, reply: StreamedReply, block: ThinkingBlock) -> None:
         self._reply = reply
+        self._entry = reply.details.add_thinking()  # its place is here, even if the block ends late
         self.kept: HeldText = HeldText(reply)
         self._signature = block.signature
         self.add_thinking(block.thinking)
@@ -207,14 +210,14 @@ class OpenThinking(OpenBlock):
     def add_thinking(self, thinking: str) -> None:
         if thinking:
             self.kept.add(thinking)
-            if not self._reply.context.hides_reasoning:
-                self._reply.writer.reason(thinking)
+            self._reply.reason(thinking)
 
     def add_signature(self, signature: str) -> None:
         self._signature = signature
 
     def end(self) -> None:
-        self._reply.details.add_thinking(self.kept.text, self._signature)
+        if self._signature:  # without one, the service does not take it back
+            self._entry.text, self._entry.signature = self.kept.text, self._signature
 
 
 class OpenCall(OpenBlock):

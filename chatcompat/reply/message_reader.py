@@ -26,7 +26,6 @@ from chatcompat.wire.message_reply import (
     SignatureDelta,
     StopDelta,
     TextDelta,
-    ThinkingBlock,
     ThinkingDelta,
 )
 
@@ -84,12 +83,11 @@ class MessageReader:
         if block is None:  # keep text and thinking even if their block was never opened
             if isinstance(delta, TextDelta):
                 self.reply.say(delta.text)
-                return
-            if isinstance(delta, InputJSONDelta):
+            elif isinstance(delta, ThinkingDelta):
+                self.reply.reason(delta.thinking)
+            elif isinstance(delta, InputJSONDelta):
                 raise unopened_block()
-            if not isinstance(delta, ThinkingDelta):
-                return
-            block = self.open[event.index] = open_block(self.reply, ThinkingBlock())
+            return
         if isinstance(delta, InputJSONDelta):  # faster than `match`, and the most common ones first
             block.add_input(delta.partial_json)
         elif isinstance(delta, ThinkingDelta):

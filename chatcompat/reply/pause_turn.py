@@ -43,16 +43,17 @@ _str = msgspec.json.Decoder(str).decode
 def continued_body(body: bytes, turn: "PausedTurn") -> bytes:
     """Return the messages request with the turn so far at its end, as the service takes it.
 
-    It refuses blank texts, and white space at the end of the last block.
+    It refuses blank texts, and white space at the end of the last block. A turn without any content begins anew.
 
     The turn continues in its container, with the skills that the request loaded into it.
     """
     request = decode_fields(body)
     content = [block for block in turn.content if (said := _text_of(block)) is None or said.strip()]
+    changed = _continued_container(request, turn.container)
     if content:
         content[-1] = _without_trailing_space(content[-1])
-    messages = [*_list(request["messages"]), {"role": "assistant", "content": content}]
-    return _encode({**request, **_continued_container(request, turn.container), "messages": messages})
+        changed["messages"] = Raw(_encode([*_list(request["messages"]), {"role": "assistant", "content": content}]))
+    return _encode({**request, **changed})
 
 
 def _text_of(block: Raw) -> str | None:
@@ -196,8 +197,7 @@ class StreamPart:
         taken = [*map(self._take, payloads)]
         if was_idle and self._is_idle and not self.too_large and taken == payloads:
             return piece  # whole events, all unchanged
-        lines = [payload.replace(b"\n", b"\ndata: ") for payload in taken if payload is not None]
-        return b"".join(map(encode_data, lines))
+        return b"".join(encode_data(payload) for payload in taken if payload is not None)
 
     def _take(self, payload: bytes) -> bytes | None:
         """Return the event to pass on, or None to leave it out."""

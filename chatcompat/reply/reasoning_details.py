@@ -62,10 +62,9 @@ class ReasoningDetailsBuilder:
             ReasoningDetail("reasoning.encrypted", data=_encode({"citations": citations}).decode()), of_other=True
         )
 
-    def add_thinking(self, text: str, signature: str | None) -> None:
-        """Add thinking. Without a signature the service does not take it back, so it is skipped."""
-        if signature:
-            self._add(ReasoningDetail("reasoning.text", text=text, signature=signature))
+    def add_thinking(self) -> ReasoningDetail:
+        """Add a block of thinking. Set its `text` and `signature` once it is complete, or the entry is dropped."""
+        return self._add(ReasoningDetail("reasoning.text"))
 
     def add_redacted(self, encrypted: str) -> None:
         """Add redacted thinking."""

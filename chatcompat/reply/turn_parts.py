@@ -1,10 +1,10 @@
 """What is read of the parts of a paused turn: some fields of messages and of events of any type."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 from chatcompat.wire.message_reply import NULL, Usage
 
@@ -57,7 +57,7 @@ class PartEvent(Struct, gc=False):
     """The fields of an event of any type that are read here."""
 
     type: str
-    index: int | None = None
+    index: Annotated[int, Meta(lt=2**31)] | None = None
     message: PartStart | None = None
     content_block: Raw = NULL
     delta: PartDelta | None = None

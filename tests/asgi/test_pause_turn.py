@@ -174,6 +174,15 @@ async def test_the_client_sees_one_reply(streams: bool, stream: bool, size: int)
         ]
 
 
+@pytest.mark.parametrize("content", [[], [text(" ")], [text(""), text("\n")]])
+@pytest.mark.parametrize("streams", [False, True])
+async def test_a_paused_turn_without_content_is_asked_for_again(streams: bool, content: list[Any]) -> None:
+    inner = Pausing([part(1, content), part(2, [text("so")], "end_turn")], stream=streams)
+    reply = await ask(inner, stream=False)
+    assert reply.json()["choices"][0]["message"]["content"].strip() == "so"
+    assert inner.bodies[0] == inner.bodies[1]
+
+
 @pytest.mark.parametrize("buffer", [bytearray, memoryview])
 @pytest.mark.parametrize("streams", [False, True])
 async def test_the_pieces_may_be_other_buffers_than_bytes(streams: bool, buffer: Any) -> None:

@@ -1,6 +1,7 @@
 """Calls of each kind, thinking, citations and wrapped JSON: whole and streamed, and back into the next request."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -246,6 +247,10 @@ def test_unsigned_thinking_is_told_as_text_only() -> None:
         ([{"type": "thinking_delta", "thinking": "x"}] * 2, {"content": "a", "reasoning_content": "xx"}),
         ([{"type": "signature_delta", "signature": "x"}], {"content": "a"}),
         ([CITED], {"content": "a"}),
+        (
+            [{"type": "thinking_delta", "thinking": "x"}, {"type": "text_delta", "text": "y"}],
+            {"content": "ya", "reasoning_content": "x"},
+        ),
     ],
 )
 def test_text_and_thinking_of_a_block_that_was_not_opened_are_kept(deltas: list[Any], told: Any) -> None:
@@ -257,6 +262,22 @@ def test_text_and_thinking_of_a_block_that_was_not_opened_are_kept(deltas: list[
     collector = ask().collector()
     collector.feed(begun + late + rest)
     assert json.loads(collector.close())["choices"][0]["message"] == {**whole, "refusal": None}
+
+
+@pytest.mark.parametrize("closed", ["at once", "late", "never"])
+def test_thinking_keeps_its_place_whenever_it_is_closed(closed: str) -> None:
+    blocks = [SIGNED, text("a"), use("f", {}, "toolu_1")]
+    frames = [frame(json.loads(line)) for line in re.findall(rb"^data: (.*)$", events(reply(blocks, "tool_use")), re.M)]
+    stop = next(at for at, each in enumerate(frames) if b"content_block_stop" in each)
+    end = frames.pop(stop)
+    if closed != "never":
+        frames.insert(stop if closed == "at once" else len(frames) - 2, end)
+    said, _ = streamed(ask(tools=[FUNCTION]), None, b"".join(frames))
+    translation = ask(
+        tools=[FUNCTION], messages=[*HI, said, {"role": "tool", "tool_call_id": "call_toolu1", "content": "r"}]
+    )
+    blocks = json.loads(translation.body)["messages"][1]["content"]
+    assert [block["type"] for block in blocks] == ["thinking", "text", "tool_use"]
 
 
 def test_beside_json_thinking_keeps_no_places() -> None:
