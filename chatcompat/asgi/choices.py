@@ -83,7 +83,8 @@ class Choices:
             await exchange.run(to_app(exchange), scope)
         except Exception as error:  # noqa: BLE001 - raised by `run`, outside the task group
             self._failure = self._failure or error
-            self._fail(index)
+            if not self._reply.has(index):
+                self._fail(index)
 
     def _fail(self, index: int) -> None:
         if not self._calls.cancel_called:
@@ -126,9 +127,14 @@ class _Reply:
         self._over = False
         self._starts: list[Message] = [{}] * count
         self._bodies = [b""] * count  # of whole replies
-        self._left = count  # choices that are not complete yet
+        self._complete: set[int] = set()
+        self._count = count
         self._head = b""  # what all chunks begin with: the id of the first choice that began
         self._usages: list[Usage] = []
+
+    def has(self, index: int) -> bool:
+        """Whether the reply of a choice is complete."""
+        return index in self._complete
 
     async def take(self, index: int, message: Message) -> None:
         """Handle a message for the client from one choice."""
@@ -151,7 +157,7 @@ class _Reply:
                 self._head = self._head or head
                 out.append(b"%b%b%d%b\n\n" % (self._head, _CHOICE, index, tail))
             elif frame + b"\n\n" == DONE:
-                self._left -= 1
+                self._complete.add(index)
             elif frame.startswith(b":"):
                 out.append(frame + b"\n\n")
             elif _NO_CHOICE in frame:
@@ -160,9 +166,9 @@ class _Reply:
                 await self._send_frames(index, [*out, frame, b"\n\n"], more_body=False)
                 self._fail(index)
                 return
-        if not self._left:
+        if len(self._complete) == self._count:
             out += (self._usage_frame(), DONE)
-        await self._send_frames(index, out, more_body=self._left > 0)
+        await self._send_frames(index, out, more_body=len(self._complete) < self._count)
 
     def _usage_frame(self) -> bytes:
         if not self._usages:
@@ -189,8 +195,8 @@ class _Reply:
             self._fail(index)
         else:
             self._bodies[index] = body
-            self._left -= 1
-            if not self._left:
+            self._complete.add(index)
+            if len(self._complete) == self._count:
                 await self._send_whole(start, self._joined())
 
     def _joined(self) -> bytes:

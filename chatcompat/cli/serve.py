@@ -170,7 +170,7 @@ def _run(config: ServeConfig, inner: str) -> None:
         listener.listen(config.backlog)  # connections now queue until the server starts
         path = config_file()
         config_line = "" if path is None else f"  configuration     {path}\n"
-        url = url_of(listener, "https" if config.is_ssl else "http") + config.root_path
+        url = url_of(listener, "https" if config.is_ssl else "http")  # a proxy in front strips the root path
         if config.settings.inspect:
             config_line += f"  inspector         {url}{load('chatcompat.inspector').PATH}\n"
         welcome = _WELCOME.format(version=chatcompat.__version__, inner=inner, config=config_line, url=url)

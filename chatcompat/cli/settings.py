@@ -26,16 +26,32 @@ def config_file() -> Path | None:
 
 def check_settings(_app: App, _commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
     """Exit if a variable or an option is unknown. Otherwise a misspelt one would be silently ignored."""
-    known = {name.lstrip("-").upper().replace("-", "_") for argument in arguments for name in argument.names}
+    # A flag that turns an option off has no variable, and no place in a file: both say true or false.
+    negative = {name.lstrip("-") for argument in arguments for name in argument.negatives}
+    hints = {name.lstrip("-"): argument.hint for argument in arguments for name in argument.names}
+    for name in negative:
+        del hints[name]
+    _check_variables(hints, negative)
+    path = config_file()
+    if path is not None:
+        _check_file(path, hints, negative)
+    elif CONFIG in os.environ:
+        exit_with(f"{CONFIG} names {os.environ[CONFIG]!r}, which is not a file")
+
+
+def _check_variables(hints: dict[str, Any], negative: Collection[str]) -> None:
+    known = {_to_variable(name) for name in hints}
+    turned_off = {_to_variable(name): _to_variable(name.removeprefix("no-")) for name in negative}
     for variable in sorted(set(os.environ) - {CONFIG}):
         name = variable.removeprefix(PREFIX)
-        if name != variable and name not in known:
-            exit_with(f"the environment variable {variable} is not an option of serve{_nearest(name, known, PREFIX)}")
-    path = config_file()
-    if path is None:
-        if CONFIG in os.environ:
-            exit_with(f"{CONFIG} names {os.environ[CONFIG]!r}, which is not a file")
-        return
+        if name == variable or name in known:
+            continue
+        wanted = turned_off.get(name)
+        near = _nearest(name, known, PREFIX) if wanted is None else f"; set {PREFIX}{wanted}=false"
+        exit_with(f"the environment variable {variable} is not an option of serve{near}")
+
+
+def _check_file(path: Path, hints: dict[str, Any], negative: Collection[str]) -> None:
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -46,15 +62,17 @@ def check_settings(_app: App, _commands: tuple[str, ...], arguments: ArgumentCol
         if table not in (TABLE, MODELS):
             near = _nearest(table, {TABLE})
             exit_with(f"{path} has {table!r} outside the table [{TABLE}], where it has no effect{near}")
-    options = _to_options(path, tables)
-    types = {name.lstrip("-"): argument.hint for argument in arguments for name in argument.names}
-    for name, value in options.items():
-        hint = types.get(name.replace("_", "-"))
-        if hint is None:
-            known = {name for name in types if not name.startswith("no-")}
-            exit_with(f"{path}: [{TABLE}] has no option {name!r}{_nearest(name, known)}")
-        if (expected := _mismatch(hint, value)) is not None:
+    for name, value in _to_options(path, tables).items():
+        option = name.replace("_", "-")
+        if option not in hints:
+            wanted = f"; set {option.removeprefix('no-')} = false" if option in negative else _nearest(name, hints)
+            exit_with(f"{path}: [{TABLE}] has no option {name!r}{wanted}")
+        if (expected := _mismatch(hints[option], value)) is not None:
             exit_with(f"{path}: {name} in [{TABLE}] must be {expected}, not {value!r:.100}")
+
+
+def _to_variable(name: str) -> str:
+    return name.upper().replace("-", "_")
 
 
 def _to_options(path: Path, tables: dict[str, Any]) -> dict[str, Any]:

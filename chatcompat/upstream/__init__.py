@@ -6,7 +6,7 @@ from collections.abc import Callable, Set
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Final
-from urllib.parse import SplitResult, quote, urlsplit
+from urllib.parse import SplitResult, quote
 
 import anyio
 import msgspec
@@ -21,8 +21,9 @@ try:
     import aiohttp
     from yarl import URL
 
+    from chatcompat.upstream.base_url import to_parts
     from chatcompat.upstream.failures import TOO_LARGE, bad_gateway_message, log_failure
-    from chatcompat.upstream.pool import new_session
+    from chatcompat.upstream.pool import new_session, proxy_of
     from chatcompat.upstream.upload import Upload, length_of, to_text
 except ModuleNotFoundError as _error:
     raise ModuleNotFoundError(
@@ -42,6 +43,7 @@ _NOT_FORWARDED: Final = HOP_BY_HOP | {b"host", b"expect", b"content-length"}  # 
 _NO_DEFAULT_HEADERS: Final = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 _MAX_HEADERS: Final = 256  # in a reply
 _NO_BODY: Final = (204, 304)
+_NOT_SENT: Final = HOP_BY_HOP | {b"date", b"server"}  # the server that sends the reply adds its own
 _MOST_AT_ONCE: Final = 64 * 1024  # bytes of a reply until other tasks get a turn: to translate more takes too long
 
 _encode = msgspec.json.Encoder().encode
@@ -81,7 +83,8 @@ class Upstream:
             default proxies come from the environment, certificates from the system, and connections are not limited.
 
     Raises:
-        ValueError: `url` is not such a URL, or a timeout is not above 0.
+        ValueError: `url` is not such a URL, a timeout is not above 0, or the environment names a proxy that is not an
+            HTTP proxy.
         UpstreamBroken: From a call, when the upstream fails in the middle of its reply.
     """
 
@@ -102,13 +105,7 @@ class Upstream:
         check_number("max_header_bytes", max_header_bytes, int, above=0)
         if not (session is None or callable(session)):
             raise wrong_type("session", "a function that returns a ClientSession, or None", session)
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
-            raise ValueError("url must begin with http:// or https://, with a host and without credentials")
-        if not _has_port(parts):
-            raise ValueError("url must have a port from 1 to 65535, or no port")
-        if parts.query or parts.fragment:
-            raise ValueError("url must not have a query or a fragment")
+        parts = to_parts(url)
         times = {
             "connect": connect_timeout,
             "upload": upload_timeout,
@@ -124,6 +121,8 @@ class Upstream:
         self._first_byte_timeout = first_byte_timeout
         self._idle_timeout = idle_timeout
         self._max_header_bytes = max_header_bytes
+        if session is None:
+            proxy_of(url)  # refused here, not at the first request
         self._make_session = session or partial(new_session, url, reuse=reuse_connections)
         self._sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
 
@@ -317,7 +316,7 @@ def _to_reply_headers(response: aiohttp.ClientResponse, max_bytes: int) -> Heade
     """The headers of a reply that a server can send to the client. Raises `InvalidReply`."""
     if not 200 <= response.status <= 599:  # noqa: PLR2004 - RFC 9110, section 15
         raise InvalidReply("The upstream messages service sent a status outside 200 to 599.")
-    headers = to_end_to_end(lowered(response.raw_headers), HOP_BY_HOP)
+    headers = to_end_to_end(lowered(response.raw_headers), _NOT_SENT)
     if size_of(headers) > max_bytes:
         raise InvalidReply(TOO_LARGE)
     left_out = b"content-length" if response.status in _NO_BODY else b""  # servers would wait for a body
@@ -333,11 +332,3 @@ def to_end_to_end(headers: Headers, left_out: Set[bytes]) -> Headers:
     """The headers that are neither in `left_out` nor named by `connection`. Names are in lower case."""
     left_out |= named_by_connection(headers)
     return [(name, value) for name, value in headers if name not in left_out]
-
-
-def _has_port(parts: SplitResult) -> bool:
-    """Whether the port is valid or absent. The error of `urlsplit` would quote it."""
-    try:
-        return parts.port != 0
-    except ValueError:
-        return False

@@ -24,11 +24,19 @@ def new_session(url: str, *, reuse: bool) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=Connector(limit=0, force_close=not reuse),
         cookie_jar=aiohttp.DummyCookieJar(),  # clients keep their own cookies
-        proxy=_proxy_of(url),  # `trust_env` would also send the credentials of ~/.netrc
+        proxy=proxy_of(url),  # `trust_env` would also send the credentials of ~/.netrc
     )
 
 
-def _proxy_of(url: str) -> str | None:
-    """The proxy for this URL from the environment (`HTTPS_PROXY`, `NO_PROXY` and so on)."""
+def proxy_of(url: str) -> str | None:
+    """The proxy for this URL from the environment (`HTTPS_PROXY`, `NO_PROXY` and so on). Raises `ValueError`."""
     parts, proxies = urlsplit(url), getproxies()
-    return None if proxy_bypass(parts.netloc) else proxies.get(parts.scheme) or proxies.get("all")
+    found = None if proxy_bypass(parts.netloc) else proxies.get(parts.scheme) or proxies.get("all")
+    if not found:
+        return None
+    proxy = found if "://" in found else f"http://{found}"
+    if urlsplit(proxy).scheme not in ("http", "https"):
+        raise ValueError(
+            "the proxy that the environment names must be an HTTP proxy; list the host in NO_PROXY to use none"
+        )
+    return proxy

@@ -184,6 +184,33 @@ async def test_an_exception_of_a_choice_is_raised_again(stream: bool) -> None:
     assert records[0].error_type == "server_error"
 
 
+@STREAMS
+@STREAM
+async def test_an_exception_behind_a_whole_reply_costs_no_choice(stream: bool, streams: bool) -> None:
+    raised = anyio.Event()
+
+    async def raises(scope: Scope, receive: Receive, send: Send) -> None:
+        await says("a", streams=streams)(scope, receive, send)
+        raised.set()
+        raise LookupError("SECRET")
+
+    async def later(scope: Scope, receive: Receive, send: Send) -> None:
+        await raised.wait()
+        await anyio.sleep(0.01)
+        await says("b", streams=streams)(scope, receive, send)
+
+    replies: list[Reply] = []
+    app = ChatCompatMiddleware(Several(raises, later), bounds=TWO)
+
+    async def keep(reply: Reply) -> None:
+        replies[:] = [reply]
+
+    with pytest.raises(LookupError):
+        await call(app, chat(n=2, stream=stream), on_send=keep)
+    assert replies[0].complete
+    assert texts(replies[0], stream=stream) == {0: "a", 1: "b"}
+
+
 @STREAM
 async def test_a_client_that_leaves_ends_all_calls(stream: bool) -> None:
     inner = Several(begins, begins) if stream else Several(hangs, hangs)

@@ -127,13 +127,14 @@ def test_a_web_page_may_call_the_server_where_asked_for(tmp_path: Path) -> None:
 
 def test_the_start_page_names_the_endpoints_below_the_root_path(tmp_path: Path) -> None:
     with served(tmp_path, "--root-path", "/llm") as found:
-        status, headers, page = ask(f"{found.url.removesuffix('/llm')}/", host="a.example")
+        status, headers, page = ask(f"{found.url}/", host="a.example")
         assert (status, headers["content-type"]) == (200, "text/html; charset=utf-8")
         assert b"POST http://a.example/llm/v1/chat/completions" in page
         assert get(f"{found.url}/healthz") == (200, {"status": "ok"})
         assert b"<script" not in ask(f"{found.url}/", host="<script>")[2]
         error = json.loads(ask(f"{found.url}/chat/completions", "POST", CHAT)[2])["error"]
         assert "The endpoint is POST /llm/v1/chat/completions." in error["message"]
+        assert ask(f"{found.url}/v1/chat/completions", "POST", CHAT, **KEY)[0] == 200
 
 
 def test_models_and_aliases_are_served(tmp_path: Path) -> None:

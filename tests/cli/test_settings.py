@@ -72,5 +72,5 @@ def test_the_file_that_is_read_is_named(tmp_path: Path) -> None:
     with served(tmp_path) as found:
         assert "configuration     chatcompat.toml" in found.banner
     (tmp_path / "chatcompat.toml").unlink()
-    with served(tmp_path, CHATCOMPAT_NO_ACCESS_LOG="true") as found:
+    with served(tmp_path, CHATCOMPAT_ACCESS_LOG="false") as found:
         assert "configuration" not in found.banner

@@ -83,6 +83,26 @@ def test_what_the_file_must_not_have(text: str, fragment: str, command: Command)
     assert fragment.replace(" ", "") in words
 
 
+@pytest.mark.parametrize("option", ["access-log", "strict", "path-hints"])
+@pytest.mark.parametrize("value", ["true", "false"])
+def test_a_flag_that_turns_an_option_off_is_no_variable(
+    option: str, value: str, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    negative = f"no-{option}"
+    status, printed = command.run(text=f"[serve]\n{negative} = {value}\n")
+    assert (status, printed) == (
+        2,
+        f"chatcompat: chatcompat.toml: [serve] has no option {negative!r}; set {option} = false\n",
+    )
+    variable = option.upper().replace("-", "_")
+    monkeypatch.setenv(f"CHATCOMPAT_NO_{variable}", value)
+    status, printed = command.run(text="")
+    assert (status, printed.endswith(f"is not an option of serve; set CHATCOMPAT_{variable}=false\n")) == (2, True)
+    assert command.run(f"--{negative}", text="")[0] == 2
+    monkeypatch.delenv(f"CHATCOMPAT_NO_{variable}")
+    assert command.run(f"--{negative}", text="")[0] == 0
+
+
 def test_a_file_that_is_no_text_or_cannot_be_read(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     (command.folder / "chatcompat.toml").write_bytes(b"\xff")
     assert command.run() == (2, f"chatcompat: chatcompat.toml is not TOML: {_invalid()}\n")

@@ -265,9 +265,30 @@ async def test_the_environments_proxy_is_asked(monkeypatch: pytest.MonkeyPatch) 
         assert len(proxy.heads) == 1
 
 
+async def test_a_proxy_needs_no_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with origin(says(WHOLE)) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url.removeprefix("http://"))
+        upstream = Upstream("http://messages.invalid")
+        assert (await post(upstream)).status == 200
+        await upstream.aclose()
+
+
+@pytest.mark.parametrize("name", ["http_proxy", "all_proxy"])
+@pytest.mark.parametrize("scheme", ["socks4", "socks5", "socks5h", "ftp"])
+def test_a_proxy_of_another_kind_is_refused(name: str, scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, f"{scheme}://user:secret@127.0.0.1:1")
+    with pytest.raises(ValueError, match="must be an HTTP proxy") as raised:
+        Upstream("http://messages.invalid")
+    assert "secret" not in str(raised.value)
+    monkeypatch.setenv("no_proxy", "messages.invalid")
+    Upstream("http://messages.invalid")
+
+
 @pytest.mark.parametrize(
     "url",
     [
+        "http://a..example",
+        f"http://{'a' * 64}.example",
         "messages.example",
         "ftp://a",
         "http://",

@@ -103,6 +103,12 @@ async def test_headers_with_control_characters_are_left_out() -> None:
     assert (seen.status, seen.headers) == (200, [(b"content-length", b"2"), (b"x-b", b"a\tb")])
 
 
+async def test_headers_that_each_server_adds_are_its_own() -> None:
+    async with between(says(replies(b"Date: Sun, 06 Nov 1994 08:49:37 GMT", b"Server: a", b"X-A: b"))) as (upstream, _):
+        seen = await ask(upstream)
+    assert (seen.status, seen.headers) == (200, [(b"content-length", b"2"), (b"x-a", b"b")])
+
+
 async def test_other_tasks_get_a_turn_between_the_pieces_of_a_large_reply() -> None:
     body, turns = bytes(range(256)) * 8 * KIB, 0  # 2 MiB
     when: list[int] = []
