@@ -108,7 +108,7 @@ class StreamedReply:
             self.writer.reason(thinking)
 
     def annotate(self, annotations: list[Annotation | CitedSpan]) -> None:
-        """Hold citations until the end of the message: clients join no two deltas with lists without an index."""
+        """Hold citations until the end of the message."""
         self.held_annotations += annotations
 
     def end(self, stop: StopDelta | Message) -> None:

@@ -134,7 +134,7 @@ class ChunkWriter:
         self._write(b'{"reasoning_details":', _encode(details), b"}")
 
     def annotate(self, found: list[Annotation | CitedSpan]) -> None:
-        """Add the citations of a piece of the content."""
+        """Add all citations of the content, once: clients join no two lists of them."""
         annotations, spans = by_form(found)
         if annotations:
             self._write(b'{"annotations":', _encode_line(annotations), b"}")

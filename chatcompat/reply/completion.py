@@ -130,17 +130,9 @@ class CompletionWriter:
         self._message.reasoning_details = details
 
     def annotate(self, found: list[Annotation | CitedSpan]) -> None:
-        """Add the citations of a piece of the content."""
-        message = self._message
+        """Set the citations of the content."""
         annotations, spans = by_form(found)
-        if annotations:
-            if message.annotations is UNSET:
-                message.annotations = []
-            message.annotations += annotations
-        if spans:
-            if message.citations is UNSET:
-                message.citations = []
-            message.citations += spans
+        self._message.annotations, self._message.citations = annotations or UNSET, spans or UNSET
 
     def refuse(self, refusal: str) -> None:
         """Add the explanation of a refusal."""

@@ -1,6 +1,7 @@
 """Rules beyond the types, from the vendor's documentation and from user reports."""
 
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Final
 
 import msgspec
@@ -218,15 +219,16 @@ def _check_thinking(prompt: Prompt, turns: list[Turn], model: Model) -> None:
 
 def _start_of_last_turn(turns: list[Turn]) -> Placed | None:
     """The first block of the model's turn that is not over. A tool loop is one turn, and a prefill starts its own."""
-    spoken, start = [turn for turn in turns if turn.role != "system"], None
-    for turn in reversed(spoken):
-        if turn.role == "assistant" and turn.blocks:
-            start = turn.blocks[0]
-            if turn is spoken[-1]:
-                break
-        elif turn.role == "user" and not any(isinstance(placed.block, ToolResult) for placed in turn.blocks):
-            break
-    return start
+    spoken = [turn for turn in reversed(turns) if turn.role != "system"]
+    own = [turn for turn in takewhile(_is_of_model, spoken) if turn.role == "assistant" and turn.blocks]
+    if not own:
+        return None
+    return own[0 if own[0] is spoken[0] else -1].blocks[0]
+
+
+def _is_of_model(turn: Turn) -> bool:
+    """Whether a turn belongs to one of the model's: its own messages, and the results of its calls."""
+    return turn.role == "assistant" or any(isinstance(placed.block, ToolResult) for placed in turn.blocks)
 
 
 def _check_breakpoints(prompt: Prompt, tools: list[Tool], turns: list[Turn]) -> None:

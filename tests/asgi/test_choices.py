@@ -208,7 +208,7 @@ async def test_an_exception_behind_a_whole_reply_costs_no_choice(stream: bool, s
     with pytest.raises(LookupError):
         await call(app, chat(n=2, stream=stream), on_send=keep)
     assert replies[0].complete
-    assert texts(replies[0], stream=stream) == {0: "a", 1: "b"}
+    assert sorted(texts(replies[0], stream=stream).values()) == ["a", "b"]
 
 
 @STREAM

@@ -8,8 +8,9 @@ from typing import Any
 
 import anyio
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
-from chatcompat.asgi.task_scope import new_task_scope
+from chatcompat.asgi.task_scope import call_within, new_task_scope
 
 pytestmark = pytest.mark.anyio
 
@@ -41,6 +42,34 @@ async def test_a_block_that_ends_takes_its_tasks_along() -> None:
         task_scope.start(unbegun)
     assert beside.ended
     await anyio.lowlevel.checkpoint()  # nothing is left to be thrown here
+
+
+@pytest.mark.parametrize("raises", [False, True])
+async def test_a_task_that_fails_beside_an_app_does_not_hide_the_apps_failure(raises: bool) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        task_scope.start(fail)
+        with suppress(anyio.get_cancelled_exc_class()):
+            await anyio.sleep(0.1)
+        if raises:
+            raise LookupError("app")
+
+    task_scope = new_task_scope()
+    await task_scope.__aenter__()
+    called = call_within(task_scope, app, {}, _no_receive, _no_send)
+    if raises:
+        failure, _ = await called
+        assert isinstance(failure, LookupError)
+    else:
+        with pytest.raises((ValueError, ExceptionGroup)):
+            await called
+
+
+async def _no_receive() -> Message:
+    return {}
+
+
+async def _no_send(message: Message) -> None:
+    pass
 
 
 async def test_time_ends_a_block_and_no_sooner() -> None:

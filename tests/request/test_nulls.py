@@ -71,6 +71,10 @@ def formatted(**fields: Any) -> Any:
         (file(file_id="f", file_data=None, filename=None, format=None), file(file_id="f")),
         (marked(type="ephemeral", ttl=None), marked(type="ephemeral")),
         (cited({"enabled": None}), cited({})),
+        (
+            {"response_format": {"type": "text", "json_schema": None, "schema": None}},
+            {"response_format": {"type": "text"}},
+        ),
         (formatted(schema=None, strict=None, description=None), formatted()),
         (tool(SCHEMA, name=None, description=None, parameters=None, strict=None), tool(SCHEMA)),
         (tool(None), tool({})),
