@@ -128,13 +128,15 @@ class _Reply:
         self._starts: list[Message] = [{}] * count
         self._bodies = [b""] * count  # of whole replies
         self._complete: set[int] = set()
-        self._count = count
         self._head = b""  # what all chunks begin with: the id of the first choice that began
         self._usages: list[Usage] = []
 
     def has(self, index: int) -> bool:
         """Whether the reply of a choice is complete."""
         return index in self._complete
+
+    def _is_whole(self) -> bool:
+        return len(self._complete) == len(self._starts)
 
     async def take(self, index: int, message: Message) -> None:
         """Handle a message for the client from one choice."""
@@ -166,9 +168,10 @@ class _Reply:
                 await self._send_frames(index, [*out, frame, b"\n\n"], more_body=False)
                 self._fail(index)
                 return
-        if len(self._complete) == self._count:
+        is_whole = self._is_whole()
+        if is_whole:
             out += (self._usage_frame(), DONE)
-        await self._send_frames(index, out, more_body=len(self._complete) < self._count)
+        await self._send_frames(index, out, more_body=not is_whole)
 
     def _usage_frame(self) -> bytes:
         if not self._usages:
@@ -196,7 +199,7 @@ class _Reply:
         else:
             self._bodies[index] = body
             self._complete.add(index)
-            if len(self._complete) == self._count:
+            if self._is_whole():
                 await self._send_whole(start, self._joined())
 
     def _joined(self) -> bytes:

@@ -10,7 +10,7 @@ from chatcompat.request.bounds import DEFAULT_BOUNDS, RequestBounds, check_count
 from chatcompat.request.decode_error import is_final, to_invalid_request
 from chatcompat.request.decoded import Decoded
 from chatcompat.request.free_json import check_free_json, has_little_json
-from chatcompat.request.json_objects import decode_raw_list, decode_raw_object, keep_digits
+from chatcompat.request.json_objects import NULL, decode_raw_list, decode_raw_object, keep_digits
 from chatcompat.request.known_tools import KnownTools, decode_with_tools, look_up
 from chatcompat.request.lenient import lone_surrogate, set_strict_forms
 from chatcompat.request.misplaced_fields import gather_in, gather_usage
@@ -24,7 +24,6 @@ _decode_plain = msgspec.json.Decoder(PlainRequest, float_hook=keep_digits).decod
 _decode_messages = msgspec.json.Decoder(Annotated[list[Message], Meta(min_length=1)], float_hook=keep_digits).decode
 _encode = msgspec.json.Encoder().encode
 
-_NULL: Final = Raw(b"null")
 _NO_TOOLS: Final = Raw(b"[]")
 _ANY_MESSAGE: Final = Raw(b'[{"role":"user","content":""}]')
 _SHORT: Final = 1024
@@ -110,8 +109,8 @@ def _take_strict(body: dict[str, Raw]) -> tuple[list[Message] | None, KnownTools
     messages, known = None, None
     replaced: dict[str, Raw] = {}
     for name, placeholder in (("messages", _ANY_MESSAGE), ("tools", _NO_TOOLS)):
-        raw = body.get(name, _NULL)
-        if raw == _NULL:
+        raw = body.get(name, NULL)
+        if raw == NULL:
             continue
         try:
             if name == "messages":

@@ -113,16 +113,12 @@ def to_file(file: File, path: str, context: RequestContext) -> ImageBlockParam |
     """Convert a `file` part, which has the id of an uploaded file or the data itself."""
     context.count_file(path)
     media_type, raw = _read_format(file.format), NULL if file.file_data is UNSET else file.file_data
-    title = file.filename or None
-    if title is not None and len(title) > _LONGEST_TITLE:
-        title = title[:_LONGEST_TITLE]
-        context.ignored.append("messages[].content[].file.filename")
     if file.file_id:
         if raw != NULL:
             require_utf8(raw)
             context.ignored.append(f"messages[].content[].{_FILE_DATA}")
         if not _ADDRESS.match(file.file_id):
-            return _to_uploaded(file.file_id, title, media_type, context)
+            return _to_uploaded(file.file_id, file.filename, media_type, context)
         raw = Raw(_encode(file.file_id))  # some gateways take an address for an id
     if raw == NULL:
         raise InvalidRequest(
@@ -131,12 +127,12 @@ def to_file(file: File, path: str, context: RequestContext) -> ImageBlockParam |
     data, start = _to_plain_string(raw, path, _FILE_DATA)
     if found := _split_data_url(data, start):
         _check_format(media_type, found[0], _FILE_FORMAT, context)
-        return _to_block(*found, title, path, context, field=_FILE_DATA)
+        return _to_block(*found, file.filename, path, context, field=_FILE_DATA)
     ending = (file.filename or "").rpartition(".")[2].lower()
     if _HTTP.match(data):
         source = URLSource(_decode_str(data))
         if media_type == _PDF or ending == "pdf" or _is_pdf_url(source.url):
-            return DocumentBlockParam(source, title=title)
+            return _to_document(source, file.filename, context)
     media_type = media_type or _MEDIA_TYPES_OF_NAMES.get(ending)
     if media_type is None or _NO_BASE64.match(data):
         raise InvalidRequest(
@@ -144,17 +140,28 @@ def to_file(file: File, path: str, context: RequestContext) -> ImageBlockParam |
             param=path,
             code="unsupported_value",
         )
-    return _to_block(media_type, data[1:], title, path, context, field=_FILE_DATA)
+    return _to_block(media_type, data[1:], file.filename, path, context, field=_FILE_DATA)
 
 
 def _to_uploaded(
-    file_id: str, title: str | None, media_type: bytes | None, context: RequestContext
+    file_id: str, filename: str | None, media_type: bytes | None, context: RequestContext
 ) -> ImageBlockParam | DocumentBlockParam:
     """The block of a file that the service has. Only an image whose media type is named is known as one."""
     if media_type in IMAGE_MEDIA_TYPES:
         return ImageBlockParam(FileSource(file_id))
     _check_format(media_type, _PDF, _FILE_FORMAT, context)
-    return DocumentBlockParam(FileSource(file_id), title=title)
+    return _to_document(FileSource(file_id), filename, context)
+
+
+def _to_document(
+    source: Base64Source | URLSource | FileSource | TextSource, filename: str | None, context: RequestContext
+) -> DocumentBlockParam:
+    """A document with its filename as title, which may be cut."""
+    title = filename or None
+    if title is not None and len(title) > _LONGEST_TITLE:
+        title = title[:_LONGEST_TITLE]
+        context.ignored.append("messages[].content[].file.filename")
+    return DocumentBlockParam(source, title=title)
 
 
 def _read_format(name: str | None) -> bytes | None:
@@ -223,7 +230,7 @@ def _to_plain_string(raw: Raw, path: str, name: str) -> tuple[JSONString, bytes]
 
 
 def _to_block(
-    media_type: bytes, data: JSONString, title: str | None, path: str, context: RequestContext, *, field: str
+    media_type: bytes, data: JSONString, filename: str | None, path: str, context: RequestContext, *, field: str
 ) -> ImageBlockParam | DocumentBlockParam:
     """Convert base64 `data`, which includes the closing quote of its JSON string."""
     true_type = media_type_of(data)
@@ -231,12 +238,12 @@ def _to_block(
         context.ignored.append(f"messages[].content[].{field}")  # the bytes are of another type
         media_type = true_type.encode()
     if media_type in _TEXTS:
-        return DocumentBlockParam(TextSource("text/plain", _to_text(data, path, context)), title=title)
+        return _to_document(TextSource("text/plain", _to_text(data, path, context)), filename, context)
     if image := IMAGE_MEDIA_TYPES.get(media_type):
         return ImageBlockParam(Base64Source(image, context.splice(to_plain_base64(data, path))))
     if media_type == _PDF:
         source = Base64Source(_PDF.decode(), context.splice(to_plain_base64(data, path)))
-        return DocumentBlockParam(source, title=title)
+        return _to_document(source, filename, context)
     named = f"of type {media_type.decode()!r}" if media_type in _REFUSED_MEDIA_TYPES else "of this type"
     raise InvalidRequest(
         f"Data {named} is not supported. Send image/jpeg, image/png, image/gif, image/webp, "

@@ -13,7 +13,7 @@ from msgspec import UNSET, Raw, UnsetType
 from chatcompat.errors import InvalidRequest
 from chatcompat.request.bounds import check_count
 from chatcompat.request.context import RequestContext
-from chatcompat.request.json_objects import require_object
+from chatcompat.request.json_objects import NULL, require_object
 from chatcompat.request.media import is_http, to_base64_block
 from chatcompat.request.tool_arguments import to_input
 from chatcompat.wire.chat_native import (
@@ -43,7 +43,6 @@ NativePart = NativeImagePart | DocumentPart | SearchResultPart
 CALL_TAGS: Final = frozenset({"tool_use"})
 THINKING_TAGS: Final = frozenset({"thinking", "redacted_thinking"})
 _NATIVE_TAGS: Final = CALL_TAGS | THINKING_TAGS
-_NULL: Final = b"null"
 
 _decode_str = msgspec.json.Decoder(str).decode
 
@@ -150,7 +149,7 @@ def has_native_parts(content: str | Sequence[AssistantPart] | None, tags: frozen
 
 def read_input(raw: Raw | UnsetType, path: str, context: RequestContext) -> tuple[dict[str, Any], bool]:
     """Decode the input of a call. Also returns whether it was complete. Some clients send it as a string of JSON."""
-    if raw is UNSET or bytes(raw) == _NULL:
+    if raw is UNSET or raw == NULL:
         return {}, True
     if bytes(memoryview(raw)[:1]) == b'"':
         return to_input(_decode_str(raw), path, context.bounds.depth)

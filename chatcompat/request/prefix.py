@@ -11,12 +11,12 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw, Struct
 
+from chatcompat.request.json_objects import NULL
 from chatcompat.wire import digests
 
 Place = tuple[int, int]
 """The index of a native message, and the number of its blocks before the turn."""
 
-_NULL: Final = Raw(b"null")
 _MARK: Final = b'"cache_control"'
 
 
@@ -28,8 +28,8 @@ class _Message(Struct):
 class _Request(Struct):
     model: Raw
     messages: list[_Message]
-    system: Raw = _NULL
-    tools: Raw = _NULL
+    system: Raw = NULL
+    tools: Raw = NULL
 
 
 _decode_request = msgspec.json.Decoder(_Request).decode

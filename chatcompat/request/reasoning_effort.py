@@ -1,6 +1,5 @@
 """Set the thinking that a request asks for, and remove what the native API does not accept together with it."""
 
-from itertools import takewhile
 from typing import Final
 
 from msgspec import UNSET
@@ -217,12 +216,16 @@ def _has_lost_thinking(request: MessagesRequest) -> bool:
     Native: "When `thinking` is enabled, a final `assistant` message must start with a thinking block". Most clients
     drop thinking, and a prefill has none. A tool loop is one turn: a model may think at its start only.
     """
-    spoken = [message for message in request.messages if message.role != "system"]
-    turn = list(takewhile(lambda message: message.role == "assistant" or _has_results(message), reversed(spoken)))
-    own = [message for message in turn if message.role == "assistant"]
-    if not own:
-        return False
-    first = own[0] if turn[0].role == "assistant" else own[-1]
+    spoken = (message for message in reversed(request.messages) if message.role != "system")
+    first = next(spoken)
+    if first.role == "user":
+        if not _has_results(first):
+            return False
+        for message in spoken:
+            if message.role == "assistant":
+                first = message
+            elif not _has_results(message):
+                break
     return isinstance(first.content, str) or not isinstance(
         first.content[0], ThinkingBlockParam | RedactedThinkingBlockParam
     )

@@ -46,6 +46,7 @@ PNG = {"type": "image", "source": {"type": "base64", "media_type": "image/png", 
         (file(file_data="data:text/plain;charset=utf-8;base64,aMOp"), text("h\u00e9")),
         (file(file_data="aGk=", filename="notes.txt"), text("hi", "notes.txt")),
         (file(file_data="data:image/png;base64,AAAA", filename="x"), PNG),
+        (file(file_data="data:image/png;base64,AAAA", filename="x" * 501), PNG),
         (file(file_data="AAAA", filename="x.png"), PNG),
         (
             file(file_id="file_1", filename="a.pdf"),
@@ -75,6 +76,8 @@ def test_a_long_name_is_cut_and_reported() -> None:
     translation = translate(json.dumps({"model": "m", "messages": messages}).encode())
     assert json.loads(translation.body)["messages"][0]["content"] == [pdf("a" * 500)]
     assert translation.ignored == ("messages[].content[].file.filename",)
+    messages[0]["content"] = [file(file_data="data:image/png;base64,AAAA", filename="a" * 501)]
+    assert translate(json.dumps({"model": "m", "messages": messages}).encode()).ignored == ()  # an image has no title
 
 
 def test_a_file_in_a_tool_result_stays_there() -> None:
